@@ -1,0 +1,53 @@
+#![forbid(unsafe_code)]
+//! Reverse-mode automatic differentiation on a tape.
+//!
+//! A [`Tape`] is an arena of values in the order in which they were computed. A [`Var`] is a `Copy` handle to one of
+//! them; operators and methods on it compute a new value and record, for each input that needs a gradient, a
+//! *pullback*: a closure that turns the gradient of the result into the gradient of that input.
+//! [`Var::backward`] walks the tape from the end to the beginning and returns the [`Gradients`].
+//!
+//! ```
+//! use autograd::Tape;
+//! use tensor::Tensor;
+//!
+//! let tape = Tape::new();
+//! let x = tape.constant(Tensor::from([[1.0, 2.0]]));
+//! let w = tape.leaf(Tensor::from([[0.5], [0.25]]));
+//! let y = x.matmul(w).tanh().sum(..);
+//! let gradients = y.backward();
+//! let slope = 1.0 - 1.0_f32.tanh().powi(2); // tanh'(1·0.5 + 2·0.25)
+//! assert_eq!(gradients.get(w), Some(&Tensor::from([[slope], [2.0 * slope]])));
+//! ```
+//!
+//! # Writing an op
+//!
+//! An op of your own takes the same few lines as ours: compute the value, [`record`](Var::record) it, and give a
+//! pullback for each input. [`check::gradients`] then proves the pullbacks against finite differences.
+//!
+//! ```
+//! use autograd::{Var, check};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//! use tensor::{Float, Tensor};
+//!
+//! /// y = x²,  x̄ = 2 x ȳ
+//! fn square<'t, T: Float>(x: Var<'t, T>) -> Var<'t, T> {
+//!     let value = x.value();
+//!     x.record("square", &value * &value)
+//!         .wrt(x, move |g| g * &value * (T::ONE + T::ONE))
+//!         .done()
+//! }
+//!
+//! let mut rng = ChaCha8Rng::seed_from_u64(1);
+//! check::gradients(&[Tensor::from([0.3, -1.5])], &mut rng, |x| square(x[0]))?;
+//! # Ok::<(), check::GradientError>(())
+//! ```
+
+mod backward;
+pub mod check;
+mod id;
+mod ops;
+mod tape;
+
+pub use backward::Gradients;
+pub use id::Id;
+pub use tape::{Record, Tape, Var};

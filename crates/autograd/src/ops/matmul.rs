@@ -1,0 +1,134 @@
+//! Products of matrices.
+
+use tensor::{Float, Tensor};
+
+use crate::Var;
+
+impl<T: Float> Var<'_, T> {
+    /// The matrix product: y = a b,  ā = ȳ bᵀ,  b̄ = aᵀ ȳ.
+    ///
+    /// `[…, m, k] · […, k, n]` gives `[…, m, n]`; the batches broadcast, and the pullbacks sum over what grew. A
+    /// vector counts as one row on the left, as one column on the right, and that axis is dropped from the result.
+    ///
+    /// # Panics
+    /// An operand is a scalar, the inner dimensions differ, the batches do not broadcast, or the two are on different
+    /// tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[1.0, 2.0]]));
+    /// let w = tape.leaf(Tensor::from([[3.0], [4.0]]));
+    /// assert_eq!(x.matmul(w).value(), Tensor::from([[11.0]]));
+    /// ```
+    #[track_caller]
+    pub fn matmul(self, other: Self) -> Self {
+        let (a, b) = (self.value(), other.value());
+        let short = a.matmul(&b);
+        // A vector's missing axis, for the pullbacks: a row on the left, a column on the right.
+        let (row, y) = if a.rank() == 1 {
+            (a.unsqueeze(0), short.unsqueeze(if b.rank() == 1 { -1 } else { -2 }))
+        } else {
+            (a.clone(), short.clone())
+        };
+        let (column, y) = if b.rank() == 1 { (b.unsqueeze(1), y.unsqueeze(-1)) } else { (b.clone(), y) };
+        let full = y.shape().clone();
+        self.record("matmul", short)
+            .wrt(self, {
+                let (full, shape, row, column) = (full.clone(), a.shape().clone(), row.shape().clone(), column.clone());
+                move |g| g.reshape(&full).matmul(&column.t()).sum_to(&row).reshape(&shape)
+            })
+            .wrt(other, move |g| row.t().matmul(&g.reshape(&full)).sum_to(column.shape()).reshape(b.shape()))
+            .done()
+    }
+
+    /// A linear layer: y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`.
+    ///
+    /// x̄ = ȳ wᵀ,  w̄ = xᵀ ȳ,  b̄ = Σ ȳ over the batch.
+    ///
+    /// # Panics
+    /// The inner dimensions differ, the weight is not a matrix, the bias does not have its columns, or the three are
+    /// on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::from([[1.0, 2.0]]));
+    /// let w = tape.leaf(Tensor::from([[3.0], [4.0]]));
+    /// let b = tape.leaf(Tensor::from([0.5]));
+    /// assert_eq!(x.linear(w, b).value(), Tensor::from([[11.5]]));
+    /// ```
+    #[track_caller]
+    pub fn linear(self, weight: Self, bias: Self) -> Self {
+        let (x, w, b) = (self.value(), weight.value(), bias.value());
+        assert!(w.rank() == 2, "linear: the weight must be [in, out], got {}", w.shape());
+        assert!(
+            b.dims() == &w.dims()[1..],
+            "linear: the weight {} needs a bias of [{}], got {}",
+            w.shape(),
+            w.dims()[1],
+            b.shape()
+        );
+        let y = x.matmul(&w) + &b;
+        self.record("linear", y)
+            .wrt(self, move |g| g.matmul(&w.t()))
+            .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)))
+            .wrt(bias, move |g| g.sum_to(b.shape()))
+            .done()
+    }
+}
+
+/// All axes but the last as one: the examples of a batch as the rows of a matrix.
+fn rows<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    let width = x.size(-1);
+    let count: usize = x.dims()[..x.rank() - 1].iter().product();
+    x.reshape([count, width])
+}
+
+#[cfg(test)]
+mod tests {
+    use tensor::Tensor;
+
+    use crate::Tape;
+    use crate::check::testing::{assert_gradients, input};
+
+    #[test]
+    fn matmul() {
+        let pairs: [(&[usize], &[usize]); 10] = [
+            (&[2, 3], &[3, 4]),
+            (&[3], &[3, 4]),
+            (&[2, 3], &[3]),
+            (&[3], &[3]),
+            (&[5, 2, 3], &[3, 4]),
+            (&[2, 3], &[5, 3, 4]),
+            (&[5, 1, 2, 3], &[2, 3, 2]),
+            (&[5, 2, 3], &[3]),
+            (&[0, 3], &[3, 4]),
+            (&[2, 0], &[0, 4]),
+        ];
+        for (a, b) in pairs {
+            assert_gradients(&[input(a), input(b)], |x| x[0].matmul(x[1]));
+        }
+    }
+
+    #[test]
+    fn linear() {
+        for x in [&[2, 3][..], &[3], &[5, 2, 3], &[0, 3]] {
+            assert_gradients(&[input(x), input(&[3, 4]), input(&[4])], |x| x[0].linear(x[1], x[2]));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "linear: the weight [3, 4] needs a bias of [4], got [3]")]
+    fn a_bias_of_another_size_is_refused() {
+        let tape = Tape::<f32>::new();
+        let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
+        leaf(&[2, 3]).linear(leaf(&[3, 4]), leaf(&[3]));
+    }
+}

@@ -1,0 +1,106 @@
+//! A short list of one entry per axis, inline up to rank 6, so that making a view allocates nothing.
+
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+
+/// How many axes are kept without the heap.
+const INLINE: usize = 6;
+
+#[derive(Clone)]
+enum Repr<I> {
+    Inline { rank: u8, axes: [I; INLINE] },
+    Heap(Vec<I>),
+}
+
+/// One entry per axis; reads as a slice.
+#[derive(Clone)]
+pub(crate) struct Dims<I>(Repr<I>);
+
+impl<I: Copy + Default> Dims<I> {
+    pub(crate) fn new() -> Self {
+        Dims(Repr::Inline { rank: 0, axes: [I::default(); INLINE] })
+    }
+
+    pub(crate) fn filled(value: I, rank: usize) -> Self {
+        std::iter::repeat_n(value, rank).collect()
+    }
+
+    pub(crate) fn push(&mut self, entry: I) {
+        match &mut self.0 {
+            Repr::Inline { rank, axes } if usize::from(*rank) < INLINE => {
+                axes[usize::from(*rank)] = entry;
+                *rank += 1;
+            }
+            Repr::Inline { axes, .. } => {
+                let mut heap = Vec::with_capacity(2 * INLINE);
+                heap.extend_from_slice(axes);
+                heap.push(entry);
+                self.0 = Repr::Heap(heap);
+            }
+            Repr::Heap(heap) => heap.push(entry),
+        }
+    }
+}
+
+impl<I> Deref for Dims<I> {
+    type Target = [I];
+
+    fn deref(&self) -> &[I] {
+        match &self.0 {
+            Repr::Inline { rank, axes } => &axes[..usize::from(*rank)],
+            Repr::Heap(heap) => heap,
+        }
+    }
+}
+
+impl<I> DerefMut for Dims<I> {
+    fn deref_mut(&mut self) -> &mut [I] {
+        match &mut self.0 {
+            Repr::Inline { rank, axes } => &mut axes[..usize::from(*rank)],
+            Repr::Heap(heap) => heap,
+        }
+    }
+}
+
+impl<I: Copy + Default> FromIterator<I> for Dims<I> {
+    fn from_iter<A: IntoIterator<Item = I>>(entries: A) -> Self {
+        let mut dims = Dims::new();
+        for entry in entries {
+            dims.push(entry);
+        }
+        dims
+    }
+}
+
+impl<I: PartialEq> PartialEq for Dims<I> {
+    fn eq(&self, other: &Self) -> bool {
+        self[..] == other[..]
+    }
+}
+
+impl<I: Eq> Eq for Dims<I> {}
+
+impl<I: fmt::Debug> fmt::Debug for Dims<I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self[..].fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_like_a_vec_below_at_and_above_the_inline_limit() {
+        for rank in 0..=2 * INLINE + 1 {
+            let mut dims: Dims<usize> = (0..rank).collect();
+            let mut want: Vec<usize> = (0..rank).collect();
+            assert_eq!(dims[..], want[..]);
+            dims.push(7);
+            dims[0] = 9;
+            want.push(7);
+            want[0] = 9;
+            assert_eq!(dims[..], want[..]);
+        }
+    }
+}

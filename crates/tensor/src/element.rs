@@ -1,0 +1,125 @@
+//! What a tensor may hold: the dtype is a type parameter.
+
+use std::fmt::{Debug, Display};
+use std::iter::Sum;
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+
+use crate::kernel::Gemm;
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
+///
+/// Sealed: its [`Default`] is the zero that fresh buffers are filled with.
+pub trait Element:
+    sealed::Sealed + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static
+{
+    /// The name that Rust and PyTorch's `dtype` share, such as `"f32"`.
+    const DTYPE: &'static str;
+
+    /// The value of a floating-point element; `None` for the other types.
+    #[doc(hidden)]
+    fn as_float(self) -> Option<f64>;
+}
+
+/// An element with arithmetic.
+///
+/// Integers follow Rust's rules: overflow panics in a debug build and wraps in a release build, division truncates,
+/// and dividing by zero panics.
+pub trait Number:
+    Element
+    + Add<Output = Self>
+    + Sub<Output = Self>
+    + Mul<Output = Self>
+    + Div<Output = Self>
+    + AddAssign
+    + SubAssign
+    + MulAssign
+    + DivAssign
+    + Sum
+{
+    /// 0
+    const ZERO: Self;
+    /// 1
+    const ONE: Self;
+}
+
+/// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked.
+pub trait Float: Number + Neg<Output = Self> + Gemm {
+    /// The nearest value to `x`, which may lose digits.
+    fn from_f64(x: f64) -> Self;
+    /// The same value as an `f64`, which loses nothing.
+    fn to_f64(self) -> f64;
+    /// |x|
+    fn abs(self) -> Self;
+    /// eˣ
+    fn exp(self) -> Self;
+    /// The natural logarithm.
+    fn ln(self) -> Self;
+    /// √x
+    fn sqrt(self) -> Self;
+    /// tanh x
+    fn tanh(self) -> Self;
+    /// Whether it is neither infinite nor NaN.
+    fn is_finite(self) -> bool;
+}
+
+macro_rules! element {
+    ($($t:ident $as_float:expr;)*) => {$(
+        impl sealed::Sealed for $t {}
+        impl Element for $t {
+            const DTYPE: &'static str = stringify!($t);
+
+            fn as_float(self) -> Option<f64> {
+                let as_float: fn($t) -> Option<f64> = $as_float;
+                as_float(self)
+            }
+        }
+    )*};
+}
+
+macro_rules! number {
+    ($($t:ident $zero:literal $one:literal;)*) => {$(
+        impl Number for $t {
+            const ZERO: Self = $zero;
+            const ONE: Self = $one;
+        }
+    )*};
+}
+
+macro_rules! float {
+    ($($t:ident)*) => {$(
+        impl Float for $t {
+            fn from_f64(x: f64) -> Self {
+                x as $t
+            }
+            fn to_f64(self) -> f64 {
+                f64::from(self)
+            }
+            fn abs(self) -> Self {
+                self.abs()
+            }
+            fn exp(self) -> Self {
+                self.exp()
+            }
+            fn ln(self) -> Self {
+                self.ln()
+            }
+            fn sqrt(self) -> Self {
+                self.sqrt()
+            }
+            fn tanh(self) -> Self {
+                self.tanh()
+            }
+            fn is_finite(self) -> bool {
+                self.is_finite()
+            }
+        }
+    )*};
+}
+
+element!(f32 |x| Some(x.into()); f64 Some; i32 |_| None; i64 |_| None; u8 |_| None; bool |_| None;);
+number!(f32 0.0 1.0; f64 0.0 1.0; i32 0 1; i64 0 1; u8 0 1;);
+float!(f32 f64);

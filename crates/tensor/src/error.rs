@@ -1,0 +1,237 @@
+//! What can be wrong with a call, in words.
+
+use std::fmt;
+
+use crate::Shape;
+
+/// A call that the tensors at hand do not allow: the op, what is wrong, and what would be right.
+///
+/// Operators and the plain methods panic with this message at the caller's line; the `try_` methods return it.
+///
+/// # Example
+/// ```
+/// use tensor::Tensor;
+///
+/// let error = Tensor::<f32>::zeros([2, 3]).try_reshape([4, 2]).unwrap_err();
+/// assert_eq!(error.to_string(), "reshape: [2, 3] has 6 elements, [4, 2] has 8");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Error {
+    op: &'static str,
+    // Boxed: results travel on the hot path, errors do not.
+    reason: Box<Reason>,
+}
+
+/// What exactly is wrong; see [`Error::reason`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// Two shapes that do not broadcast to one.
+    Broadcast {
+        /// The left operand's shape.
+        left: Shape,
+        /// The right operand's shape.
+        right: Shape,
+    },
+    /// A shape that does not broadcast to a given one.
+    Expand {
+        /// The shape at hand.
+        from: Shape,
+        /// The shape asked for.
+        to: Shape,
+    },
+    /// Two shapes that should be the same.
+    Differ {
+        /// The shape that the op needs.
+        want: Shape,
+        /// The shape that it got.
+        got: Shape,
+    },
+    /// A product whose inner dimensions differ.
+    Inner {
+        /// The left operand's shape.
+        left: Shape,
+        /// The right operand's shape.
+        right: Shape,
+    },
+    /// A rank that the op does not take.
+    Rank {
+        /// What the op takes, in words.
+        want: &'static str,
+        /// The shape that it got.
+        got: Shape,
+    },
+    /// An axis that the tensor does not have.
+    Axis {
+        /// The axis asked for.
+        axis: isize,
+        /// The tensor's shape.
+        shape: Shape,
+    },
+    /// A list of axes that is not a permutation, or names one twice.
+    Axes {
+        /// The axes asked for.
+        axes: Vec<isize>,
+        /// The tensor's shape.
+        shape: Shape,
+    },
+    /// A number of elements that does not fit the shape.
+    Length {
+        /// How many there are.
+        len: usize,
+        /// The shape asked for.
+        shape: Shape,
+    },
+    /// A reshape to another number of elements.
+    Reshape {
+        /// The shape at hand.
+        from: Shape,
+        /// The shape asked for.
+        to: Shape,
+    },
+    /// A range that leaves its axis, runs backwards, or has step zero.
+    Slice {
+        /// The first index.
+        start: usize,
+        /// One past the last index.
+        end: usize,
+        /// The step.
+        step: usize,
+        /// The axis, counted from the first.
+        axis: usize,
+        /// The tensor's shape.
+        shape: Shape,
+    },
+    /// An index that is not below the size of its axis.
+    Index {
+        /// The index.
+        index: i64,
+        /// Which entry of the index tensor it is, in row-major order.
+        position: usize,
+        /// The size of the axis.
+        size: usize,
+    },
+    /// A squeeze of an axis whose size is not 1.
+    Squeeze {
+        /// The axis, counted from the first.
+        axis: usize,
+        /// The tensor's shape.
+        shape: Shape,
+    },
+    /// A shape whose number of elements does not fit an `isize`.
+    TooLarge {
+        /// The dimensions asked for.
+        dims: Vec<usize>,
+    },
+    /// A number of threads that cannot be had.
+    Threads {
+        /// What the system said.
+        why: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn new(op: &'static str, reason: Reason) -> Self {
+        Error { op, reason: Box::new(reason) }
+    }
+
+    /// The op that was called, such as `"matmul"`.
+    pub fn op(&self) -> &'static str {
+        self.op
+    }
+
+    /// What exactly is wrong.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.op)?;
+        match &*self.reason {
+            Reason::Broadcast { left, right } => {
+                write!(f, "shapes do not broadcast: {left} and {right}")?;
+                explain_broadcast(f, left, right, "equal sizes, or 1, would fit")
+            }
+            Reason::Expand { from, to } => {
+                write!(f, "{from} does not broadcast to {to}")?;
+                explain_broadcast(f, from, to, "only an axis of size 1 can grow")
+            }
+            Reason::Differ { want, got } => write!(f, "needs the shape {want}, got {got}"),
+            Reason::Inner { left, right } => {
+                // A vector's only axis is the inner one on either side.
+                let k = left.dims()[left.rank() - 1];
+                let l = right.dims()[right.rank().saturating_sub(2)];
+                write!(f, "inner dimensions differ: {left} × {right} ({k} ≠ {l})")
+            }
+            Reason::Rank { want, got } => write!(f, "needs {want}, got {got} of rank {}", got.rank()),
+            Reason::Axis { axis, shape } => match shape.rank() as isize {
+                0 => write!(f, "axis {axis} of a scalar, which has none"),
+                rank => write!(f, "axis {axis} is out of range for {shape}: it has {}..={}", -rank, rank - 1),
+            },
+            Reason::Axes { axes, shape } => {
+                write!(f, "the axes {axes:?} do not fit {shape}: name each of its {} at most once", shape.rank())
+            }
+            Reason::Length { len, shape } => {
+                write!(f, "{len} elements do not fill {shape}, which takes {}", shape.numel())
+            }
+            Reason::Reshape { from, to } => {
+                write!(f, "{from} has {} elements, {to} has {}", from.numel(), to.numel())
+            }
+            Reason::Slice { start, end, step, axis, shape } => {
+                let size = shape.dims()[*axis];
+                write!(
+                    f,
+                    "{start}..{end} by {step} does not fit axis {axis} of {shape}: \
+                     0 ≤ start ≤ end ≤ {size} and a step of at least 1 would"
+                )
+            }
+            Reason::Index { index, position, size } => {
+                write!(f, "index {index} (entry {position} of the indices) is out of range: 0 ≤ index < {size}")
+            }
+            Reason::Squeeze { axis, shape } => {
+                write!(f, "axis {axis} of {shape} has size {}, not 1", shape.dims()[*axis])
+            }
+            Reason::TooLarge { dims } => {
+                write!(f, "a shape of {dims:?} has more elements than can be addressed")
+            }
+            Reason::Threads { why } => write!(f, "no pool of that many threads: {why}"),
+        }
+    }
+}
+
+/// Names the last axis at which two shapes part.
+fn explain_broadcast(f: &mut fmt::Formatter<'_>, left: &Shape, right: &Shape, rule: &str) -> fmt::Result {
+    let pairs = left.dims().iter().rev().zip(right.dims().iter().rev());
+    match pairs.enumerate().find(|(_, (l, r))| l != r && **l != 1) {
+        Some((i, (l, r))) => write!(f, " (axis -{}: {l} and {r}; {rule})", i + 1),
+        None => Ok(()),
+    }
+}
+
+/// A shape mistake in an operator is a bug in the program: panic where the program made it.
+pub(crate) trait OrPanic<V> {
+    /// The value, or a panic at the caller's line.
+    #[track_caller]
+    fn or_panic(self) -> V;
+}
+
+impl<V> OrPanic<V> for Result<V, Error> {
+    #[inline]
+    #[track_caller]
+    fn or_panic(self) -> V {
+        match self {
+            Ok(value) => value,
+            Err(error) => fail(&error),
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn fail(error: &Error) -> ! {
+    panic!("{error}")
+}

@@ -1,0 +1,252 @@
+//! Shape, strides and offset: every view is arithmetic on these, and no data is touched.
+
+use crate::dims::Dims;
+use crate::error::{Error, Reason};
+use crate::shape::Shape;
+
+/// Where each element of a tensor lies in its storage: shape, strides (in elements; 0 repeats one) and offset.
+///
+/// The element at `index` is `storage[offset + Σ index[axis] · strides[axis]]`.
+///
+/// # Example
+/// ```
+/// use tensor::{Layout, Shape};
+///
+/// let layout = Layout::contiguous(Shape::from([2, 3]));
+/// assert_eq!(layout.strides(), [3, 1]);
+/// assert_eq!(layout.transpose(0, 1)?.strides(), [1, 3]);
+/// # Ok::<(), tensor::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    shape: Shape,
+    strides: Dims<isize>,
+    offset: usize,
+}
+
+impl Layout {
+    /// Row-major from offset 0: the last axis has stride 1.
+    pub fn contiguous(shape: Shape) -> Self {
+        let mut strides = Dims::filled(0, shape.rank());
+        let mut step = 1;
+        for (stride, &size) in strides.iter_mut().zip(shape.dims()).rev() {
+            *stride = step;
+            step *= size.max(1) as isize;
+        }
+        Layout { shape, strides, offset: 0 }
+    }
+
+    /// The shape.
+    pub fn shape(&self) -> &Shape {
+        &self.shape
+    }
+
+    /// How many elements of the storage lie between neighbours, for each axis.
+    pub fn strides(&self) -> &[isize] {
+        &self.strides
+    }
+
+    /// Where in the storage the first element lies.
+    pub fn offset(&self) -> usize {
+        self.offset
+    }
+
+    /// Whether the elements lie in row-major order without gaps. The strides of axes of size 1 do not matter.
+    pub fn is_contiguous(&self) -> bool {
+        let mut step = 1;
+        for (&stride, &size) in self.strides.iter().zip(self.shape.dims()).rev() {
+            if size == 0 {
+                return true;
+            }
+            if size != 1 && stride != step {
+                return false;
+            }
+            step *= size as isize;
+        }
+        true
+    }
+
+    /// The position in the storage of the element at `index`, or `None` where it lies outside the shape.
+    pub fn position(&self, index: &[usize]) -> Option<usize> {
+        if index.len() != self.shape.rank() || index.iter().zip(self.shape.dims()).any(|(i, size)| i >= size) {
+            return None;
+        }
+        let steps: isize = index.iter().zip(&*self.strides).map(|(&i, &stride)| i as isize * stride).sum();
+        Some(self.offset.wrapping_add_signed(steps))
+    }
+
+    /// The same elements with `a` and `b` exchanged.
+    ///
+    /// # Errors
+    /// An axis is out of range.
+    pub fn transpose(&self, a: isize, b: isize) -> Result<Self, Error> {
+        let (a, b) = (self.shape.axis("transpose", a)?, self.shape.axis("transpose", b)?);
+        let mut order: Dims<usize> = (0..self.shape.rank()).collect();
+        order.swap(a, b);
+        Ok(self.reorder(&order))
+    }
+
+    /// The axes in a new order: axis i of the result is `axes[i]` of this one.
+    ///
+    /// # Errors
+    /// `axes` does not name each axis once.
+    pub fn permute(&self, axes: &[isize]) -> Result<Self, Error> {
+        let mut order = Dims::new();
+        for &axis in axes {
+            order.push(self.shape.axis("permute", axis)?);
+        }
+        let all_named = (0..self.shape.rank()).all(|axis| order.contains(&axis));
+        if !all_named || order.len() != self.shape.rank() {
+            let (axes, shape) = (axes.to_vec(), self.shape.clone());
+            return Err(Error::new("permute", Reason::Axes { axes, shape }));
+        }
+        Ok(self.reorder(&order))
+    }
+
+    /// Only the named axes, in that order; the callers see to it that the rest may be left out.
+    pub(crate) fn reorder(&self, order: &[usize]) -> Self {
+        let dims = order.iter().map(|&axis| self.shape.dims()[axis]).collect();
+        let shape = Shape::checked(dims).expect("a choice of axes has no larger product than all of them");
+        Layout { shape, strides: order.iter().map(|&axis| self.strides[axis]).collect(), offset: self.offset }
+    }
+
+    /// Every `step`-th index of `start..end` along `axis`.
+    ///
+    /// # Errors
+    /// The axis is out of range, the range leaves it or runs backwards, or the step is zero.
+    pub fn slice(&self, axis: isize, start: usize, end: usize, step: usize) -> Result<Self, Error> {
+        let axis = self.shape.axis("slice", axis)?;
+        if start > end || end > self.shape.dims()[axis] || step == 0 {
+            let shape = self.shape.clone();
+            return Err(Error::new("slice", Reason::Slice { start, end, step, axis, shape }));
+        }
+        let size = (end - start).div_ceil(step);
+        let mut sliced = self.with_size(axis, size);
+        // An empty slice may start at the end, where no element lies.
+        if size > 0 {
+            sliced.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
+        }
+        // One element needs no stride; a step near usize::MAX could not multiply one.
+        sliced.strides[axis] = if size > 1 { self.strides[axis] * step as isize } else { 1 };
+        Ok(sliced)
+    }
+
+    /// The elements at `index` of `axis`, which is dropped.
+    ///
+    /// # Errors
+    /// The axis or the index is out of range.
+    pub fn select(&self, axis: isize, index: usize) -> Result<Self, Error> {
+        let axis = self.shape.axis("select", axis)?;
+        let size = self.shape.dims()[axis];
+        if index >= size {
+            let index = i64::try_from(index).unwrap_or(i64::MAX);
+            return Err(Error::new("select", Reason::Index { index, position: 0, size }));
+        }
+        let order: Dims<usize> = (0..self.shape.rank()).filter(|&a| a != axis).collect();
+        let mut selected = self.reorder(&order);
+        selected.offset = self.offset.wrapping_add_signed(index as isize * self.strides[axis]);
+        Ok(selected)
+    }
+
+    /// A new axis of size 1 before `axis`; −1 puts it last.
+    ///
+    /// # Errors
+    /// The axis is out of range for the result.
+    pub fn unsqueeze(&self, axis: isize) -> Result<Self, Error> {
+        let mut dims = self.shape.dims().to_vec();
+        dims.push(1);
+        let grown = Shape::try_new(&dims)?;
+        let axis = grown.axis("unsqueeze", axis)?;
+        dims.pop();
+        dims.insert(axis, 1);
+        let mut strides = self.strides.to_vec();
+        strides.insert(axis, 1);
+        Ok(Layout { shape: Shape::try_new(&dims)?, strides: strides.into_iter().collect(), offset: self.offset })
+    }
+
+    /// Without `axis`, whose size must be 1.
+    ///
+    /// # Errors
+    /// The axis is out of range or its size is not 1.
+    pub fn squeeze(&self, axis: isize) -> Result<Self, Error> {
+        let axis = self.shape.axis("squeeze", axis)?;
+        if self.shape.dims()[axis] != 1 {
+            return Err(Error::new("squeeze", Reason::Squeeze { axis, shape: self.shape.clone() }));
+        }
+        let order: Dims<usize> = (0..self.shape.rank()).filter(|&a| a != axis).collect();
+        Ok(self.reorder(&order))
+    }
+
+    /// The same elements repeated to `shape`: an axis of size 1 gets stride 0, new axes come first.
+    ///
+    /// # Errors
+    /// An axis of another size than 1 differs, or `shape` has fewer axes.
+    pub fn broadcast_to(&self, shape: &Shape) -> Result<Self, Error> {
+        let error = || Error::new("expand", Reason::Expand { from: self.shape.clone(), to: shape.clone() });
+        let new = shape.rank().checked_sub(self.shape.rank()).ok_or_else(error)?;
+        let mut strides = Dims::filled(0, new);
+        for (axis, (&own, &stride)) in self.shape.dims().iter().zip(&*self.strides).enumerate() {
+            strides.push(match shape.dims()[new + axis] {
+                size if size == own => stride,
+                _ if own == 1 => 0,
+                _ => return Err(error()),
+            });
+        }
+        Ok(Layout { shape: shape.clone(), strides, offset: self.offset })
+    }
+
+    /// The layout in which the same storage reads as `shape`; `None` if that takes a copy.
+    ///
+    /// # Errors
+    /// The numbers of elements differ.
+    pub fn reshape(&self, shape: &Shape) -> Result<Option<Self>, Error> {
+        if self.shape.numel() != shape.numel() {
+            let (from, to) = (self.shape.clone(), shape.clone());
+            return Err(Error::new("reshape", Reason::Reshape { from, to }));
+        }
+        let reshaped = |strides| Layout { shape: shape.clone(), strides, offset: self.offset };
+        if self.is_contiguous() {
+            return Ok(Some(reshaped(Layout::contiguous(shape.clone()).strides)));
+        }
+        // Both sides fall into groups of axes with equal products; a group of old axes must run evenly, so that the
+        // new axes can be cut out of it. From the last axis to the first.
+        let mut strides = Dims::filled(1, shape.rank());
+        let mut new = shape.rank();
+        let joined = self.joined();
+        for &(size, stride) in joined.iter().rev() {
+            let mut cut = 1;
+            while cut < size {
+                let Some(axis) = new.checked_sub(1) else { return Ok(None) };
+                strides[axis] = stride * cut as isize;
+                cut *= shape.dims()[axis];
+                new = axis;
+            }
+            if cut != size {
+                return Ok(None);
+            }
+        }
+        Ok(Some(reshaped(strides)))
+    }
+
+    /// The axes as (size, stride), without those of size 1 and with neighbours joined where one continues the other.
+    fn joined(&self) -> Dims<(usize, isize)> {
+        let mut joined: Dims<(usize, isize)> = Dims::new();
+        for (&size, &stride) in self.shape.dims().iter().zip(&*self.strides) {
+            if size == 1 {
+                continue;
+            }
+            match joined.last_mut() {
+                Some(last) if last.1 == stride * size as isize => *last = (last.0 * size, stride),
+                _ => joined.push((size, stride)),
+            }
+        }
+        joined
+    }
+
+    fn with_size(&self, axis: usize, size: usize) -> Self {
+        let mut dims: Dims<usize> = self.shape.dims().iter().copied().collect();
+        dims[axis] = size;
+        let shape = Shape::checked(dims).expect("a slice is no larger than its axis");
+        Layout { shape, ..self.clone() }
+    }
+}

@@ -1,0 +1,40 @@
+//! A strided tensor for the CPU.
+//!
+//! [`Tensor<T>`](Tensor) is an array of any rank over shared storage. Reshaping, transposing, permuting, slicing and
+//! broadcasting make views and copy nothing; arithmetic broadcasts on both sides; large work is shared among threads,
+//! and the result has the same bits at any number of them. Names are PyTorch's where it has one.
+//!
+//! ```
+//! use tensor::{Tensor, keepdim};
+//!
+//! let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+//! let centred = &x - x.mean(keepdim(0));
+//! assert_eq!(centred, Tensor::from([[-1.5, -1.5, -1.5], [1.5, 1.5, 1.5]]));
+//! assert_eq!(x.matmul(&x.t()).dims(), [2, 2]);
+//! ```
+//!
+//! A shape mistake is a bug in the program and panics at the caller's line with the op and both shapes. Shapes and
+//! data from outside go through [`Tensor::try_from_vec`] and [`Tensor::try_reshape`], which return an [`Error`].
+
+mod buffer;
+mod create;
+mod dims;
+mod display;
+mod element;
+mod error;
+mod kernel;
+mod layout;
+mod ops;
+mod par;
+mod shape;
+mod tensor;
+mod view;
+mod walk;
+
+pub use element::{Element, Float, Number};
+pub use error::{Error, Reason};
+pub use layout::Layout;
+pub use ops::{Axes, KeepDim, keepdim};
+pub use par::with_threads;
+pub use shape::{IntoShape, Shape};
+pub use tensor::Tensor;

@@ -1,0 +1,141 @@
+//! The operators + − × ÷ between tensors, and between a tensor and a number.
+//!
+//! An owned operand whose storage nobody else sees gives its buffer to the result.
+
+use std::ops::{Add, Div, Mul, Neg, Sub};
+
+use super::elementwise::{zip, zip_owned};
+use crate::element::{Float, Number};
+use crate::error::OrPanic;
+use crate::tensor::Tensor;
+
+/// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`.
+macro_rules! operator {
+    ($Trait:ident $method:ident $name:literal $symbol:tt) => {
+        impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+
+            /// Element by element; the shapes broadcast.
+            ///
+            /// # Panics
+            /// The shapes do not broadcast.
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                zip($name, self, other, |x, y| x $symbol y).or_panic()
+            }
+        }
+
+        impl<T: Number> $Trait<&Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+
+            #[track_caller]
+            fn $method(self, other: &Tensor<T>) -> Tensor<T> {
+                zip_owned($name, self, other, |x, y| x $symbol y).or_panic()
+            }
+        }
+
+        impl<T: Number> $Trait<Tensor<T>> for &Tensor<T> {
+            type Output = Tensor<T>;
+
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                if self.shape().broadcast(other.shape()).is_err() {
+                    // In the order in which the caller wrote them, for the message.
+                    return self $symbol &other;
+                }
+                zip_owned($name, other, self, |y, x| x $symbol y).or_panic()
+            }
+        }
+
+        impl<T: Number> $Trait<Tensor<T>> for Tensor<T> {
+            type Output = Tensor<T>;
+
+            #[track_caller]
+            fn $method(self, other: Tensor<T>) -> Tensor<T> {
+                if other.numel() > self.numel() { &self $symbol other } else { self $symbol &other }
+            }
+        }
+
+        impl<T: Number> $Trait<T> for Tensor<T> {
+            type Output = Tensor<T>;
+
+            /// Each element with a number.
+            fn $method(self, number: T) -> Tensor<T> {
+                self $symbol &Tensor::scalar(number)
+            }
+        }
+
+        impl<T: Number> $Trait<T> for &Tensor<T> {
+            type Output = Tensor<T>;
+
+            /// Each element with a number.
+            fn $method(self, number: T) -> Tensor<T> {
+                self $symbol &Tensor::scalar(number)
+            }
+        }
+    };
+}
+
+operator!(Add add "add" +);
+operator!(Sub sub "sub" -);
+operator!(Mul mul "mul" *);
+operator!(Div div "div" /);
+
+impl<T: Float> Neg for &Tensor<T> {
+    type Output = Tensor<T>;
+
+    fn neg(self) -> Tensor<T> {
+        self.map(|x| -x)
+    }
+}
+
+impl<T: Float> Neg for Tensor<T> {
+    type Output = Tensor<T>;
+
+    fn neg(self) -> Tensor<T> {
+        -&self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_agree_however_their_operands_are_owned() {
+        let x = Tensor::from([[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]]);
+        for y in [Tensor::from([[1.0, 0.5, 2.0], [8.0, 4.0, 0.25]]), Tensor::from([2.0, 4.0, 8.0]), Tensor::scalar(2.0)]
+        {
+            let want =
+                [x.zip(&y, |x, y| x + y), x.zip(&y, |x, y| x - y), x.zip(&y, |x, y| x * y), x.zip(&y, |x, y| x / y)];
+            assert_eq!([&x + &y, &x - &y, &x * &y, &x / &y], want);
+            let own = || (x.copied(), y.copied());
+            let add = |(x, y)| x + y;
+            let sub = |(x, y): (Tensor<f64>, Tensor<f64>)| x - y;
+            let mul = |(x, y): (Tensor<f64>, Tensor<f64>)| x * y;
+            let div = |(x, y): (Tensor<f64>, Tensor<f64>)| x / y;
+            assert_eq!([add(own()), sub(own()), mul(own()), div(own())], want);
+            assert_eq!([&x + y.copied(), &x - y.copied(), &x * y.copied(), &x / y.copied()], want);
+            assert_eq!([x.copied() + &y, x.copied() - &y, x.copied() * &y, x.copied() / &y], want);
+            // The smaller operand first.
+            assert_eq!(y.copied() - x.copied(), y.zip(&x, |y, x| y - x));
+        }
+    }
+
+    #[test]
+    fn numbers_and_negation() {
+        let x = Tensor::from([1, 2, 3]);
+        assert_eq!(&x + 1, Tensor::from([2, 3, 4]));
+        assert_eq!(&x * 2 - 1, Tensor::from([1, 3, 5]));
+        assert_eq!(-Tensor::from([1.0, -2.0]), Tensor::from([-1.0, 2.0]));
+    }
+
+    #[test]
+    fn both_shapes_are_named_in_the_order_written() {
+        let message = |f: fn()| *std::panic::catch_unwind(f).unwrap_err().downcast::<String>().unwrap();
+        let want = "sub: shapes do not broadcast: [2] and [3]";
+        assert!(message(|| drop(&Tensor::<f32>::zeros([2]) - &Tensor::zeros([3]))).starts_with(want));
+        assert!(message(|| drop(Tensor::<f32>::zeros([2]) - Tensor::zeros([3]))).starts_with(want));
+        assert!(message(|| drop(&Tensor::<f32>::zeros([2]) - Tensor::zeros([3]))).starts_with(want));
+    }
+}

@@ -1,0 +1,130 @@
+//! Cross-entropy fused with softmax, and its pullback.
+
+use super::softmax::softmax_row;
+use crate::element::Float;
+use crate::error::{Error, OrPanic, Reason};
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// The cross-entropy of each row of logits with its class, −ln softmax(x)ₜ = ln Σₖ exp xₖ − xₜ, and the softmax
+    /// that its pullback needs.
+    ///
+    /// Logits `[…, C]` and `classes` `[…]` give losses `[…]`, in nats, and probabilities `[…, C]`. Nothing overflows.
+    ///
+    /// # Panics
+    /// The shapes do not fit, or a class is negative or not below C.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let logits = Tensor::from([[0.0, 0.0], [1000.0, 0.0]]);
+    /// let (losses, p) = logits.cross_entropy(&Tensor::from([1, 0]));
+    /// assert_eq!(losses, Tensor::from([2.0_f64.ln(), 0.0]));
+    /// assert_eq!(p, Tensor::from([[0.5, 0.5], [1.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn cross_entropy(&self, classes: &Tensor<i64>) -> (Self, Self) {
+        let picked = picked("cross_entropy", self.shape(), classes).or_panic();
+        let mut p = self.copied();
+        let width = p.size(-1).max(1);
+        let rows = p.as_mut_slice().chunks_exact_mut(width);
+        let losses = rows.zip(&picked).map(|(row, &class)| {
+            let x = row[class];
+            softmax_row(row) - x
+        });
+        (losses.collect::<Tensor<T>>().reshape(classes.shape()), p)
+    }
+
+    /// The pullback of [`cross_entropy`](Self::cross_entropy): x̄ᵢⱼ = ȳᵢ (pᵢⱼ − \[j = tᵢ]), where self is p and
+    /// `gradient`, ȳ, has the shape of `classes`.
+    ///
+    /// # Panics
+    /// The shapes do not fit, or a class is negative or not below C.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let p = Tensor::from([[0.25, 0.75]]);
+    /// let gradient = p.cross_entropy_backward(&Tensor::from([1]), &Tensor::from([2.0]));
+    /// assert_eq!(gradient, Tensor::from([[0.5, -0.5]]));
+    /// ```
+    #[track_caller]
+    pub fn cross_entropy_backward(&self, classes: &Tensor<i64>, gradient: &Self) -> Self {
+        let picked = picked("cross_entropy_backward", self.shape(), classes).or_panic();
+        gradient.expect_shape("cross_entropy_backward", classes.shape()).or_panic();
+        let mut x = self * gradient.unsqueeze(-1);
+        let width = x.size(-1).max(1);
+        let rows = x.as_mut_slice().chunks_exact_mut(width);
+        for ((row, &class), gradient) in rows.zip(&picked).zip(gradient.iter()) {
+            row[class] -= gradient;
+        }
+        x
+    }
+}
+
+/// The class of each row, checked.
+fn picked(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<Vec<usize>, Error> {
+    let Some((&size, batch)) = logits.dims().split_last() else {
+        return Err(Error::new(op, Reason::Rank { want: "at least one axis", got: logits.clone() }));
+    };
+    classes.expect_shape(op, &Shape::try_new(batch)?)?;
+    let check = |(position, index): (usize, i64)| match usize::try_from(index) {
+        Ok(class) if class < size => Ok(class),
+        _ => Err(Error::new(op, Reason::Index { index, position, size })),
+    };
+    classes.iter().enumerate().map(check).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+
+    use super::*;
+
+    #[test]
+    fn agrees_with_the_definition_for_any_batch_and_strides() {
+        let x = Tensor::from_fn([4, 2, 3], |i| (i[0] * 5 + i[1] * 3 + i[2]) as f64 / 3.0 - 2.0).permute(&[1, 2, 0]);
+        let classes = Tensor::from([[0, 3, 1], [2, 2, 0]]);
+        let (losses, p) = x.cross_entropy(&classes);
+        assert_eq!(p, x.softmax(-1));
+        for i in 0..2 {
+            for j in 0..3 {
+                let class = classes.get(&[i, j]).unwrap() as usize;
+                assert_relative_eq!(
+                    losses.get(&[i, j]).unwrap(),
+                    -p.get(&[i, j, class]).unwrap().ln(),
+                    max_relative = 1e-13
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn confident_mistakes_stay_finite() {
+        let (losses, _) = Tensor::from([[1e4_f32, -1e4]]).cross_entropy(&Tensor::from([1]));
+        assert_eq!(losses.item(), 2e4);
+    }
+
+    #[test]
+    fn no_examples_have_no_losses() {
+        let classes = Tensor::from_vec(vec![], 0);
+        let (losses, p) = Tensor::<f32>::zeros([0, 5]).cross_entropy(&classes);
+        assert_eq!((losses.dims(), p.dims()), (&[0][..], &[0, 5][..]));
+        assert_eq!(p.cross_entropy_backward(&classes, &losses).dims(), [0, 5]);
+    }
+
+    #[test]
+    #[should_panic(expected = "cross_entropy: index 5 (entry 1 of the indices) is out of range: 0 ≤ index < 5")]
+    fn a_class_out_of_range_is_named_with_its_example() {
+        Tensor::<f32>::zeros([2, 5]).cross_entropy(&Tensor::from([4, 5]));
+    }
+
+    #[test]
+    #[should_panic(expected = "cross_entropy: needs the shape [2], got [3]")]
+    fn as_many_classes_as_rows_are_needed() {
+        Tensor::<f32>::zeros([2, 5]).cross_entropy(&Tensor::from([0, 1, 2]));
+    }
+}

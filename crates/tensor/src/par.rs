@@ -1,0 +1,113 @@
+//! The one module that decides about threads.
+//!
+//! An op hands over its work and what it costs; whether and how it is cut into tasks is decided here, by the size of
+//! the problem alone and never by the number of threads. Outputs are split, reductions never are: so a result has the
+//! same bits at any number of threads.
+
+use rayon::prelude::*;
+
+use crate::error::{Error, Reason};
+
+/// Work below this many nanoseconds stays on the calling thread: entering the pool costs 5 to 30 µs when its threads
+/// sleep (measured on 2 cores of an AMD EPYC, Zen 3 and 4), so half of less than this would hardly be won back.
+const WORTH_SHARING: f64 = 100_000.0;
+
+/// The least that a task should be worth, in nanoseconds: stealing one costs about 1 µs.
+const TASK: f64 = 25_000.0;
+
+/// What one element of a simple arithmetic op costs, in nanoseconds: it is bound by memory.
+pub(crate) const STREAM: f64 = 0.25;
+
+/// What a call into the mathematical library costs, such as tanh, in nanoseconds.
+pub(crate) const TRANSCENDENTAL: f64 = 8.0;
+
+/// What a multiply-add of a matrix product costs, in nanoseconds.
+pub(crate) const MULTIPLY_ADD: f64 = 0.02;
+
+/// Runs `work` with at most `threads` threads for everything the tensors in it do.
+///
+/// Results do not depend on the number: it changes speed only. Outside of any such call the global rayon pool is used,
+/// whose size the environment variable `RAYON_NUM_THREADS` sets.
+///
+/// # Errors
+/// `threads` is 0, or the system refuses to start that many.
+///
+/// # Example
+/// ```
+/// use tensor::Tensor;
+///
+/// let x = Tensor::<f32>::ones([64, 64]);
+/// let y = tensor::with_threads(1, || x.matmul(&x))?;
+/// assert_eq!(y, x.matmul(&x));
+/// # Ok::<(), tensor::Error>(())
+/// ```
+pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
+    let refused = |why: String| Error::new("with_threads", Reason::Threads { why });
+    if threads == 0 {
+        return Err(refused("0 threads do no work; give at least 1".into()));
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?;
+    Ok(pool.install(work))
+}
+
+/// Calls `work(start, chunk)` for consecutive chunks of `out`, which begin at multiples of `unit` elements; on several
+/// threads where `cost` nanoseconds for each element add up to enough.
+pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl Fn(usize, &mut [T]) + Sync) {
+    match task_len(out.len(), unit, cost) {
+        Some(len) => {
+            out.par_chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i * len, chunk));
+        }
+        None => work(0, out),
+    }
+}
+
+/// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
+pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, usize) + Sync) {
+    match task_len(len, unit, cost) {
+        Some(task) => {
+            (0..len.div_ceil(task)).into_par_iter().for_each(|i| work(i * task, ((i + 1) * task).min(len)));
+        }
+        None => work(0, len),
+    }
+}
+
+/// How many elements make a task, or `None` where sharing does not pay.
+fn task_len(len: usize, unit: usize, cost: f64) -> Option<usize> {
+    if len <= unit || len as f64 * cost < WORTH_SHARING {
+        return None;
+    }
+    let task = ((TASK / cost) as usize).max(1).next_multiple_of(unit);
+    (task < len && rayon::current_num_threads() > 1).then_some(task)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_element_is_visited_once_in_its_place() {
+        for (len, unit, cost) in [(0, 1, 1e9), (1, 1, 1e9), (1000, 7, 1e6), (1000, 1, 1e9), (123_457, 16, 10.0)] {
+            let mut out = vec![0usize; len];
+            with_threads(3, || {
+                split(&mut out, unit, cost, |start, chunk| {
+                    assert_eq!(start % unit, 0);
+                    for (i, x) in chunk.iter_mut().enumerate() {
+                        *x += start + i + 1;
+                    }
+                });
+            })
+            .unwrap();
+            assert!(out.iter().enumerate().all(|(i, &x)| x == i + 1));
+
+            let seen = std::sync::Mutex::new(vec![0; len]);
+            with_threads(3, || ranges(len, unit, cost, |from, to| seen.lock().unwrap()[from..to].fill(1))).unwrap();
+            assert!(seen.into_inner().unwrap().iter().all(|&n| n == 1));
+        }
+    }
+
+    #[test]
+    fn no_threads_is_an_error() {
+        let error = with_threads(0, || ()).unwrap_err();
+        assert!(error.to_string().contains("at least 1"), "{error}");
+    }
+}

@@ -1,0 +1,204 @@
+//! The common path through several operands of one shape.
+//!
+//! An elementwise op sees its operands as rows: runs along the innermost axis, in which each operand has one stride.
+//! Axes of size 1 vanish and neighbours join where every operand allows it, so contiguous operands are a single row
+//! and nothing is divided per element. A range of the flat, row-major order can be walked by itself: that is how
+//! threads share the work.
+
+use std::ops::Range;
+
+use crate::dims::Dims;
+use crate::layout::Layout;
+
+/// The rows that `N` layouts of the same shape have in common.
+pub(crate) struct Walk<const N: usize> {
+    /// Sizes of the joined axes, outermost first.
+    sizes: Dims<usize>,
+    /// Strides of each operand along the joined axes.
+    strides: [Dims<isize>; N],
+    /// Where each operand's first element lies.
+    starts: [usize; N],
+}
+
+impl<const N: usize> Walk<N> {
+    pub(crate) fn new(layouts: [&Layout; N]) -> Self {
+        debug_assert!(layouts.iter().all(|l| l.shape() == layouts[0].shape()));
+        let mut walk = Walk {
+            sizes: Dims::new(),
+            strides: std::array::from_fn(|_| Dims::new()),
+            starts: layouts.map(Layout::offset),
+        };
+        for (axis, &size) in layouts[0].shape().dims().iter().enumerate() {
+            if size != 1 {
+                walk.push(size, layouts.map(|l| l.strides()[axis]));
+            }
+        }
+        walk
+    }
+
+    /// Adds an axis inside the others, joined to the last one where every operand runs on evenly.
+    fn push(&mut self, size: usize, strides: [isize; N]) {
+        let even = |(own, stride): (&Dims<isize>, isize)| {
+            own.last().is_some_and(|&last| last == stride.wrapping_mul(size as isize))
+        };
+        if size != 0 && self.strides.iter().zip(strides).all(even) {
+            *self.sizes.last_mut().expect("strides and sizes have one length") *= size;
+            for (own, stride) in self.strides.iter_mut().zip(strides) {
+                *own.last_mut().expect("checked by `even`") = stride;
+            }
+        } else {
+            self.sizes.push(size);
+            for (own, stride) in self.strides.iter_mut().zip(strides) {
+                own.push(stride);
+            }
+        }
+    }
+
+    /// The stride of each operand within a row.
+    pub(crate) fn row_strides(&self) -> [isize; N] {
+        std::array::from_fn(|operand| self.strides[operand].last().copied().unwrap_or(1))
+    }
+
+    /// Calls `row(flat, at)` for each run of the row-major positions `range`: `flat` are the positions,
+    /// `at[operand]` is where in its storage the operand's first element lies.
+    pub(crate) fn rows(&self, range: Range<usize>, mut row: impl FnMut(Range<usize>, [usize; N])) {
+        let Some(&inner) = self.sizes.last() else {
+            // Rank 0 once the axes of size 1 are gone: one element.
+            if !range.is_empty() {
+                row(range, self.starts);
+            }
+            return;
+        };
+        let mut index = self.index(range.start);
+        let mut flat = range.start;
+        while flat < range.end {
+            let last = index.len() - 1;
+            let len = (inner - index[last]).min(range.end - flat);
+            row(flat..flat + len, self.at(&index));
+            flat += len;
+            // Count up like an odometer.
+            index[last] = 0;
+            for axis in (0..last).rev() {
+                index[axis] += 1;
+                if index[axis] < self.sizes[axis] {
+                    break;
+                }
+                index[axis] = 0;
+            }
+        }
+    }
+
+    /// The index, one entry per joined axis, of a row-major position.
+    fn index(&self, mut flat: usize) -> Dims<usize> {
+        let mut index = Dims::filled(0, self.sizes.len());
+        for (entry, &size) in index.iter_mut().zip(&*self.sizes).rev() {
+            *entry = flat % size.max(1);
+            flat /= size.max(1);
+        }
+        index
+    }
+
+    fn at(&self, index: &[usize]) -> [usize; N] {
+        std::array::from_fn(|operand| {
+            let steps: isize = index.iter().zip(&*self.strides[operand]).map(|(&i, &s)| i as isize * s).sum();
+            self.starts[operand].wrapping_add_signed(steps)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::Shape;
+
+    /// Layouts of one shape, made by transposing, slicing and broadcasting; up to rank 5.
+    fn two_layouts() -> impl Strategy<Value = (Layout, Layout)> {
+        let axis = (0usize..4, 0usize..3, any::<bool>());
+        (prop::collection::vec(axis, 0..5), any::<u64>()).prop_map(|(axes, order)| {
+            let layout = |salt: u64| {
+                // Build on a larger contiguous base, cut each axis to its size, then shuffle axes consistently.
+                let base: Vec<usize> = axes
+                    .iter()
+                    .map(|&(size, extra, broadcast)| if broadcast && salt == 1 { 1 } else { size + extra })
+                    .collect();
+                let mut layout = Layout::contiguous(Shape::try_new(&base).unwrap());
+                for (axis, &(size, extra, broadcast)) in axes.iter().enumerate() {
+                    if !(broadcast && salt == 1) {
+                        layout = layout.slice(axis as isize, extra / 2, extra / 2 + size, 1).unwrap();
+                    }
+                }
+                let dims: Vec<usize> = axes.iter().map(|a| a.0).collect();
+                let mut layout = layout.broadcast_to(&Shape::try_new(&dims).unwrap()).unwrap();
+                if axes.len() > 1 {
+                    let (a, b) = (order % axes.len() as u64, (order >> 8) % axes.len() as u64);
+                    layout = layout.transpose(a as isize, b as isize).unwrap();
+                }
+                layout
+            };
+            (layout(0), layout(1))
+        })
+    }
+
+    /// The naive walk: every index in row-major order.
+    fn positions(layout: &Layout) -> Vec<usize> {
+        let dims = layout.shape().dims();
+        (0..layout.shape().numel())
+            .map(|mut flat| {
+                let mut index = vec![0; dims.len()];
+                for axis in (0..dims.len()).rev() {
+                    index[axis] = flat % dims[axis];
+                    flat /= dims[axis];
+                }
+                layout.position(&index).unwrap()
+            })
+            .collect()
+    }
+
+    proptest! {
+        #[test]
+        fn visits_what_the_naive_walk_visits((a, b) in two_layouts(), cut in 0.0..1.0) {
+            let walk = Walk::new([&a, &b]);
+            let strides = walk.row_strides();
+            let numel = a.shape().numel();
+            let cut = (numel as f64 * cut) as usize;
+            let mut got: [Vec<usize>; 2] = [vec![], vec![]];
+            for range in [0..cut, cut..numel] {
+                let mut next = range.start;
+                walk.rows(range.clone(), |flat, at| {
+                    assert_eq!(flat.start, next);
+                    next = flat.end;
+                    for i in 0..flat.len() {
+                        for operand in 0..2 {
+                            got[operand].push(at[operand].wrapping_add_signed(i as isize * strides[operand]));
+                        }
+                    }
+                });
+                prop_assert_eq!(next, range.end);
+            }
+            prop_assert_eq!(&got[0], &positions(&a));
+            prop_assert_eq!(&got[1], &positions(&b));
+        }
+
+        #[test]
+        fn a_reshaped_layout_visits_the_same_positions((a, _) in two_layouts(), split in 0usize..6) {
+            let numel = a.shape().numel();
+            let dims = if split > 0 && numel.is_multiple_of(split) { vec![split, numel / split] } else { vec![numel] };
+            if let Some(reshaped) = a.reshape(&Shape::try_new(&dims).unwrap()).unwrap() {
+                prop_assert_eq!(positions(&reshaped), positions(&a));
+            }
+        }
+    }
+
+    #[test]
+    fn contiguous_operands_are_one_row() {
+        let a = Layout::contiguous(Shape::from([4, 5, 6]));
+        let mut rows = 0;
+        Walk::new([&a, &a]).rows(0..120, |flat, _| {
+            assert_eq!(flat, 0..120);
+            rows += 1;
+        });
+        assert_eq!(rows, 1);
+    }
+}
