@@ -203,8 +203,8 @@ mod tests {
         assert_eq!(first(kaiming_uniform(Gain::Tanh)), UNIFORM);
     }
 
-    const NORMAL: [f32; 4] = [0.0; 4];
-    const UNIFORM: [f32; 4] = [0.0; 4];
+    const NORMAL: [f32; 4] = [0.340_356_23, 0.600_994_3, -0.267_885_68, -1.820_023_3];
+    const UNIFORM: [f32; 4] = [-1.397_041_6, -1.355_427_7, 0.833_953_8, 0.925_667_46];
 
     #[test]
     fn what_cannot_be_scaled_is_refused() {

@@ -1,1 +1,64 @@
-//! x
+#![forbid(unsafe_code)]
+//! Parameters, layers and optimizers.
+//!
+//! A model is a struct of layers with a `forward` of its own; the macro [`module!`] names its parts, so that
+//! optimizers can reach every parameter. A training step is four lines: forward, backward, reset, update.
+//!
+//! ```
+//! use autograd::{Tape, Var};
+//! use init::{Gain, kaiming_normal};
+//! use nn::{Linear, Sgd};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//! use tensor::Tensor;
+//!
+//! struct Mlp {
+//!     hidden: Linear,
+//!     output: Linear,
+//! }
+//!
+//! nn::module!(Mlp { hidden, output });
+//!
+//! impl Mlp {
+//!     fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+//!         self.output.forward(self.hidden.forward(x).tanh())
+//!     }
+//! }
+//!
+//! let mut rng = ChaCha8Rng::seed_from_u64(42);
+//! let mut model = Mlp {
+//!     hidden: Linear::new(2, 8, &kaiming_normal(Gain::Tanh), &mut rng)?,
+//!     output: Linear::new(8, 2, &kaiming_normal(Gain::Linear), &mut rng)?,
+//! };
+//! let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+//! let xor = Tensor::from([0, 1, 1, 0]);
+//! let sgd = Sgd::new(0.5)?;
+//! let mut tape = Tape::new();
+//! for step in 0..=300 {
+//!     let loss = model.forward(tape.constant(x.clone())).cross_entropy(&xor);
+//!     assert!(step < 300 || loss.item() < 0.05);
+//!     let gradients = loss.backward();
+//!     tape.reset();
+//!     sgd.step(&mut model, &gradients);
+//! }
+//! # Ok::<(), nn::Error>(())
+//! ```
+
+mod embedding;
+mod error;
+mod linear;
+mod module;
+mod param;
+mod sgd;
+
+pub use embedding::Embedding;
+pub use error::Error;
+pub use linear::Linear;
+pub use module::{Layer, Module, Path};
+pub use param::Param;
+pub use sgd::Sgd;
+
+/// What the macro [`module!`] needs in the crate that calls it.
+#[doc(hidden)]
+pub mod private {
+    pub use tensor::Float;
+}

@@ -1,0 +1,125 @@
+//! The linear layer.
+
+use autograd::Var;
+use init::Initializer;
+use rand::Rng;
+use tensor::{Float, Shape, Tensor};
+
+use crate::{Error, Layer, Param, module};
+
+/// A linear layer, y = x W + b, with the weight stored as `[fan_in, fan_out]`.
+///
+/// PyTorch's `nn.Linear` stores its transpose, `[out_features, in_features]`.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use init::{Gain, kaiming_normal};
+/// use nn::Linear;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::Tensor;
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let layer: Linear = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+/// let tape = Tape::new();
+/// let y = layer.forward(tape.constant(Tensor::ones([32, 30])));
+/// assert_eq!(y.shape().dims(), [32, 200]);
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Linear<T: Float = f32> {
+    /// W, `[fan_in, fan_out]`
+    pub weight: Param<T>,
+    /// b, `[fan_out]`, if the layer has one
+    pub bias: Option<Param<T>>,
+}
+
+module!(impl<T> Linear<T> { weight, bias });
+
+impl<T: Float> Linear<T> {
+    /// A layer whose weight is drawn by `weight` and whose bias is 0.
+    ///
+    /// # Errors
+    /// The initializer refuses, for instance a fan of 0.
+    pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
+        let weight = weight.init(&Shape::from([fan_in, fan_out]), rng)?;
+        Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(Tensor::zeros([fan_out]))) })
+    }
+
+    /// The same layer with a bias drawn by `bias`.
+    ///
+    /// # Errors
+    /// The initializer refuses.
+    pub fn with_bias(self, bias: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
+        let fan_out = self.weight.value().size(1);
+        let bias = bias.init(&Shape::from([fan_out]), rng)?;
+        Ok(Linear { bias: Some(Param::new(bias)), ..self })
+    }
+
+    /// The same layer with no bias: y = x W.
+    #[must_use]
+    pub fn without_bias(self) -> Self {
+        Linear { bias: None, ..self }
+    }
+
+    /// x W + b: `[…, fan_in]` gives `[…, fan_out]`.
+    ///
+    /// # Panics
+    /// The last axis of `x` is not fan_in.
+    #[track_caller]
+    pub fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let weight = self.weight.on(x.tape());
+        match &self.bias {
+            Some(bias) => x.linear(weight, bias.on(x.tape())),
+            None => x.matmul(weight),
+        }
+    }
+}
+
+impl<T: Float> Layer<T> for Linear<T> {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        Linear::forward(self, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use init::{Gain, kaiming_normal, normal};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::Module;
+
+    #[test]
+    fn is_a_product_and_a_sum() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let layer: Linear<f64> = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
+        let layer = layer.with_bias(&normal(1.0), &mut rng).unwrap();
+        let x = Tensor::from_fn([2, 3], |i| (i[0] * 3 + i[1]) as f64);
+        let tape = Tape::new();
+        let product = x.matmul(layer.weight.value());
+        let y = layer.forward(tape.constant(x.clone())).value();
+        assert_eq!(y, &product + layer.bias.as_ref().unwrap().value());
+        let layer = layer.without_bias();
+        assert_eq!(layer.forward(tape.constant(x)).value(), product);
+        assert_eq!(layer.parameter_count(), 12);
+    }
+
+    #[test]
+    fn a_refusal_of_the_initializer_comes_through() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let result = Linear::<f32>::new(0, 4, &kaiming_normal(Gain::Linear), &mut rng);
+        assert!(matches!(result, Err(Error::Init(_))));
+    }
+
+    #[test]
+    #[should_panic(expected = "matmul: inner dimensions differ: [2, 5] × [3, 4] (5 ≠ 3)")]
+    fn an_input_of_another_width_is_refused_with_both_shapes() {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let layer: Linear = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
+        layer.forward(Tape::new().constant(Tensor::zeros([2, 5])));
+    }
+}

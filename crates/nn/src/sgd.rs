@@ -1,0 +1,108 @@
+//! Stochastic gradient descent.
+
+use autograd::Gradients;
+use tensor::Float;
+
+use crate::{Error, Module, Path};
+
+/// Plain stochastic gradient descent: w ← w − lr · w̄ (Robbins and Monro, 1951, *A Stochastic Approximation Method*).
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::{Param, Sgd};
+/// use tensor::Tensor;
+///
+/// let mut w = Param::new(Tensor::from([3.0]));
+/// let tape = Tape::new();
+/// let gradients = w.on(&tape).scale(2.0).sum(..).backward();
+/// drop(tape);
+/// Sgd::new(0.5)?.step(&mut w, &gradients);
+/// assert_eq!(w.value(), &Tensor::from([2.0]));
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sgd {
+    lr: f64,
+}
+
+impl Sgd {
+    /// Descent with the learning rate `lr`.
+    ///
+    /// # Errors
+    /// `lr` is negative, infinite or not a number.
+    pub fn new(lr: f64) -> Result<Self, Error> {
+        let mut sgd = Sgd { lr: 0.0 };
+        sgd.set_lr(lr)?;
+        Ok(sgd)
+    }
+
+    /// The learning rate.
+    pub fn lr(&self) -> f64 {
+        self.lr
+    }
+
+    /// Changes the learning rate.
+    ///
+    /// # Errors
+    /// `lr` is negative, infinite or not a number; the old one stays.
+    pub fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
+        if !lr.is_finite() || lr < 0.0 {
+            return Err(Error::LearningRate(lr));
+        }
+        self.lr = lr;
+        Ok(())
+    }
+
+    /// Moves every parameter of `model` that has a gradient; the others, which the result did not depend on, stay.
+    ///
+    /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
+    pub fn step<T: Float>(&self, model: &mut impl Module<T>, gradients: &Gradients<T>) {
+        let lr = T::from_f64(self.lr);
+        model.visit_mut(Path::root(), &mut |_, param| {
+            if let Some(gradient) = gradients.named(param.id()) {
+                param.value_mut().axpy(-lr, gradient);
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::Param;
+
+    #[test]
+    fn parameters_without_a_gradient_stay() {
+        let mut params = vec![Param::new(Tensor::from([1.0])), Param::new(Tensor::from([1.0]))];
+        let tape = Tape::new();
+        let gradients = params[1].on(&tape).scale(3.0).sum(..).backward();
+        Sgd::new(0.1).unwrap().step(&mut params, &gradients);
+        assert_eq!((params[0].value().item(), params[1].value().item()), (1.0, 1.0 - 0.1 * 3.0));
+    }
+
+    #[test]
+    fn a_reset_tape_lets_go_of_the_values_so_that_they_change_in_place() {
+        let mut w = Param::new(Tensor::<f32>::ones([4]));
+        let mut tape = Tape::new();
+        let gradients = w.on(&tape).sum(..).backward();
+        let held = w.value().clone();
+        tape.reset();
+        drop(held);
+        let before = w.value().as_slice().unwrap().as_ptr();
+        Sgd::new(0.1).unwrap().step(&mut w, &gradients);
+        assert_eq!(w.value().as_slice().unwrap().as_ptr(), before);
+    }
+
+    #[test]
+    fn bad_learning_rates_are_refused_and_the_old_one_stays() {
+        let mut sgd = Sgd::new(0.1).unwrap();
+        for lr in [-0.1, f64::NAN, f64::INFINITY] {
+            assert!(sgd.set_lr(lr).is_err());
+            assert_eq!(sgd.lr(), 0.1);
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::error::ErrorKind;
+use clap::{Parser, ValueEnum};
+
+use crate::Failure;
+
+/// Train a small network on names, then print new ones.
+#[derive(Parser)]
+#[command(name = "mlp", allow_negative_numbers = true)]
+pub struct Args {
+    /// A file with one name per line, spelled in a-z [default: a list of first names from many languages]
+    #[arg(long, value_name = "FILE")]
+    pub data: Option<PathBuf>,
+
+    /// How the weights start
+    #[arg(long, value_name = "SCHEME", default_value = "kaiming")]
+    pub init: Scheme,
+
+    /// Steps of training [default: as many as suit the size of the data]
+    #[arg(long, value_name = "N", value_parser = whole)]
+    pub steps: Option<u64>,
+
+    /// Examples per step
+    #[arg(long, value_name = "N", default_value = "32", value_parser = between::<1, 65_536>)]
+    pub batch: usize,
+
+    /// Learning rate of the first half; the second takes a tenth
+    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = rate)]
+    pub lr: f64,
+
+    /// Units of the hidden layer
+    #[arg(long, value_name = "N", default_value = "200", value_parser = between::<1, 65_536>)]
+    pub hidden: usize,
+
+    /// Numbers that stand for one symbol
+    #[arg(long, value_name = "N", default_value = "10", value_parser = between::<1, 1_024>)]
+    pub embedding: usize,
+
+    /// Symbols that the next one is guessed from
+    #[arg(long, value_name = "N", default_value = "3", value_parser = between::<1, 64>)]
+    pub context: usize,
+
+    /// Seed of the random numbers: the same seed gives the same output
+    #[arg(long, value_name = "N", default_value = "42", value_parser = whole)]
+    pub seed: u64,
+
+    /// Threads to use [default: all]; the output does not depend on it
+    #[arg(long, value_name = "N", value_parser = between::<1, 1_024>)]
+    pub threads: Option<usize>,
+
+    /// How many new names to print
+    #[arg(long, value_name = "N", default_value = "20", value_parser = whole)]
+    pub samples: u64,
+
+    /// Print one JSON object per line and nothing else; progress goes to standard error
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How the weights start. Each scheme mends one more thing than the one before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Scheme {
+    /// Everything standard normal: confidently wrong, and saturated
+    Original,
+    /// The output layer starts near zero: W2 × 0.01, b2 = 0
+    SoftmaxFix,
+    /// And the hidden layer small: W1 × 0.2, b1 × 0.01
+    TanhFix,
+    /// And W1 by the rule in place of a magic number: × (5/3)/√fan_in
+    Kaiming,
+}
+
+/// The arguments; `None` where help was asked for and printed.
+pub fn parse() -> Result<Option<Args>, Failure> {
+    match Args::try_parse() {
+        Ok(args) => Ok(Some(args)),
+        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+            error.print()?;
+            Ok(None)
+        }
+        Err(error) => Err(Failure::Input(one_line(&error.to_string()))),
+    }
+}
+
+/// clap's message and hints without the usage below them, on one line.
+fn one_line(message: &str) -> String {
+    let message = message.strip_prefix("error: ").unwrap_or(message);
+    let before_usage = message.split("\n\nUsage:").next().unwrap_or(message);
+    let before_more = before_usage.split("\n\nFor more information").next().unwrap_or(before_usage);
+    let words: Vec<&str> = before_more.split_whitespace().collect();
+    format!("{} (see --help)", words.join(" "))
+}
+
+fn whole(text: &str) -> Result<u64, String> {
+    text.parse().map_err(|_| "give a whole number of at least 0".into())
+}
+
+fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if (LEAST..=MOST).contains(&number) => Ok(number),
+        _ => Err(format!("give a whole number from {LEAST} to {MOST}")),
+    }
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        _ => Err("give a number above 0, such as 0.1".into()),
+    }
+}

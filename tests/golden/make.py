@@ -1,0 +1,87 @@
+"""Writes tests/golden/values.json: inputs, results and gradients of every op, and a short training run, by PyTorch.
+
+    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
+    /tmp/venv/bin/python tests/golden/make.py > tests/golden/values.json
+
+Made with PyTorch 2.15.0.
+"""
+
+import json
+
+import torch
+import torch.nn.functional as F
+
+
+def varied(*shape, step=37):
+    """Numbers in -1.25..1.25 that no two inputs share."""
+    count = torch.Size(shape).numel()
+    return ((torch.arange(count) * step % 101 - 50) / 40).reshape(shape).float().requires_grad_()
+
+
+def tensor(x):
+    return {"shape": list(x.shape), "data": x.detach().flatten().tolist()}
+
+
+def case(op, f, *inputs):
+    y = f(*inputs)
+    seed = varied(*y.shape, step=29).detach()
+    y.backward(seed)
+    return {
+        "op": op,
+        "inputs": [tensor(x) for x in inputs],
+        "seed": tensor(seed),
+        "output": tensor(y),
+        "gradients": [tensor(x.grad) for x in inputs],
+    }
+
+
+def cases():
+    for a, b in [((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1), (1, 3))]:
+        yield case("add", lambda x, y: x + y, varied(*a), varied(*b, step=41))
+        yield case("sub", lambda x, y: x - y, varied(*a), varied(*b, step=41))
+        yield case("mul", lambda x, y: x * y, varied(*a), varied(*b, step=41))
+    yield case("neg", lambda x: -x, varied(2, 3))
+    yield case("scale", lambda x: x * 2.5, varied(2, 3))
+    yield case("tanh", torch.tanh, varied(5, 7))
+    for a, b in [((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 1, 2, 3), (4, 3, 2)), ((3,), (3, 4)), ((3,), (3,))]:
+        yield case("matmul", torch.matmul, varied(*a), varied(*b, step=41))
+    for a in [(2, 3), (5, 2, 3)]:
+        linear = lambda x, w, b: F.linear(x, w.t(), b)
+        yield case("linear", linear, varied(*a), varied(3, 4, step=41), varied(4, step=43))
+    yield case("reshape", lambda x: x.reshape(3, 4), varied(2, 6))
+    yield case("flatten", lambda x: x.flatten(1), varied(2, 3, 2))
+    yield case("sum", lambda x: x.sum(0), varied(2, 3))
+    yield case("mean", lambda x: x.mean((0, 2)), varied(2, 3, 4))
+    yield case("embedding", lambda w: F.embedding(torch.tensor([[1, 3], [1, 0]]), w), varied(4, 2))
+    yield case("cross_entropy", lambda x: F.cross_entropy(x, torch.tensor([2, 0, 3])), varied(3, 4))
+
+
+def training_run():
+    """The lecture's model, smaller: ten steps of plain gradient descent."""
+    shapes = [((27, 10), 37), ((30, 20), 41), ((20,), 43), ((20, 27), 47), ((27,), 53)]
+    start = [varied(*shape, step=step) for shape, step in shapes]
+    params = [p.detach().clone().requires_grad_() for p in start]
+    contexts = (torch.arange(96) * 7 % 27).reshape(32, 3)
+    targets = torch.arange(32) * 11 % 27
+    losses = []
+    for _ in range(10):
+        c, w1, b1, w2, b2 = params
+        h = torch.tanh(F.embedding(contexts, c).view(32, 30) @ w1 + b1)
+        loss = F.cross_entropy(h @ w2 + b2, targets)
+        losses.append(loss.item())
+        for p, gradient in zip(params, torch.autograd.grad(loss, params)):
+            p.data -= 0.1 * gradient
+    return {
+        "contexts": contexts.flatten().tolist(),
+        "targets": targets.tolist(),
+        "start": [tensor(p) for p in start],
+        "losses": losses,
+        "end": [tensor(p) for p in params],
+    }
+
+
+if __name__ == "__main__":
+    # One case a line, so that a change can be read.
+    print('{"cases": [')
+    print(",\n".join(json.dumps(c) for c in cases()))
+    print('],\n"training_run":', json.dumps(training_run()), "}")

@@ -1,0 +1,14 @@
+//! What crosses crates, in one binary.
+
+mod golden;
+mod lecture;
+mod mlp;
+mod threads;
+
+/// Parts of the example that have tests of their own.
+#[allow(dead_code, unreachable_pub, reason = "the example uses them")]
+#[path = "../../examples/mlp"]
+mod example {
+    mod data;
+    mod draw;
+}

@@ -1,0 +1,151 @@
+//! The example's command line, from outside.
+
+use std::path::PathBuf;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+/// The example, which `cargo test` builds beside this test.
+fn binary() -> PathBuf {
+    let own = std::env::current_exe().expect("a test has a path");
+    let folder = own.parent().and_then(|deps| deps.parent()).expect("a test lies in target/PROFILE/deps");
+    let path = folder.join("examples").join(format!("mlp{}", std::env::consts::EXE_SUFFIX));
+    assert!(path.exists(), "{} is missing: run the whole suite, which builds the examples", path.display());
+    path
+}
+
+pub(crate) fn mlp(args: &[&str]) -> Output {
+    Command::new(binary()).args(args).output().expect("the example starts")
+}
+
+/// The lines that it prints with `--json`, without what differs from run to run.
+pub(crate) fn events(args: &[&str]) -> Vec<Value> {
+    let output = mlp(&[args, &["--json"]].concat());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    let parse = |line: &str| {
+        let mut event: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
+        for key in ["seconds", "us_per_step"] {
+            if let Some(time) = event.as_object_mut().unwrap().remove(key) {
+                assert!(time.as_f64().unwrap() >= 0.0);
+            }
+        }
+        event
+    };
+    text.lines().map(parse).collect()
+}
+
+fn temporary(name: &str, contents: &[u8]) -> String {
+    let path = std::env::temp_dir().join(format!("evenkeel-{}-{name}", std::process::id()));
+    std::fs::write(&path, contents).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn events_come_in_order_and_the_same_seed_gives_the_same_output() {
+    let args = ["--steps", "2000", "--samples", "5"];
+    let first = events(&args);
+    let kinds: Vec<&str> = first.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["init", "step", "step", "final", "sample", "sample", "sample", "sample", "sample"]);
+    assert_eq!(first[0]["parameters"], 11_897);
+    assert!((first[0]["loss"].as_f64().unwrap() - 27_f64.ln()).abs() < 0.1);
+    let (early, late) = (first[1]["loss"].as_f64().unwrap(), first[2]["loss"].as_f64().unwrap());
+    assert!(late < early && early < 3.0, "{early} then {late}");
+
+    assert_eq!(first, events(&args));
+    assert_eq!(first, events(&[&args[..], &["--threads", "3"]].concat()));
+    assert_ne!(first, events(&[&args[..], &["--seed", "7"]].concat()));
+}
+
+#[test]
+fn without_steps_there_is_a_start_and_an_end() {
+    let events = events(&["--steps", "0"]);
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["init", "final"]);
+    assert_eq!(events[1]["steps"], 0);
+}
+
+#[test]
+fn the_number_of_steps_suits_the_built_in_list() {
+    let events = events(&["--samples", "0"]);
+    assert_eq!(events.last().unwrap()["steps"], 4000);
+    let loss = events.last().unwrap()["val_loss"].as_f64().unwrap();
+    assert!(loss < 2.55, "{loss}");
+}
+
+#[test]
+fn every_scheme_starts_where_it_should() {
+    let loss = |scheme| events(&["--steps", "0", "--init", scheme])[0]["loss"].as_f64().unwrap();
+    assert!(loss("original") > 15.0);
+    for scheme in ["softmax-fix", "tanh-fix", "kaiming"] {
+        assert!((loss(scheme) - 27_f64.ln()).abs() < 0.1, "{scheme}");
+    }
+}
+
+#[test]
+fn people_get_text() {
+    let output = mlp(&["--steps", "1000", "--samples", "3"]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("loss at step 0") && text.contains("ln 27 = 3.2958"), "{text}");
+    assert!(text.contains("validation loss"), "{text}");
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    assert_eq!(text.lines().rev().take_while(|line| !line.is_empty()).count(), 3, "{text}");
+}
+
+#[test]
+fn lists_as_people_write_them_are_accepted() {
+    let names = "Anna\r\n\r\nBEN\r\ncarla\r\n dora \r\nemil\r\nfay\r\ngus\r\nhana\r\nivo\r\njan\r\n";
+    let path = temporary("windows.txt", names.as_bytes());
+    let events = events(&["--data", &path, "--steps", "0"]);
+    let examples = ["train_examples", "val_examples", "test_examples"].map(|key| events[0][key].as_u64().unwrap());
+    // One for each letter, and one for the end of each name.
+    assert_eq!(examples.iter().sum::<u64>(), 36 + 10);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn bad_input_is_one_line_that_says_what_to_do() {
+    let odd = temporary("odd.txt", "anna\nzoë\n".as_bytes());
+    let empty = temporary("empty.txt", b"");
+    let few = temporary("few.txt", b"anna\nben\n");
+    let binary = temporary("binary.txt", b"anna\n\xff\xfe\n");
+    let folder = std::env::temp_dir().to_str().unwrap().to_owned();
+    let cases: [(&[&str], &[&str]); 15] = [
+        (&["--data", "no/such/file.txt"], &["no/such/file.txt", "--data"]),
+        (&["--data", &folder], &["cannot read"]),
+        (&["--data", &empty], &["has 0 names", "at least 10"]),
+        (&["--data", &few], &["has 2 names", "at least 10"]),
+        (&["--data", &odd], &["line 2", "'ë'", "a-z"]),
+        (&["--data", &binary], &["line 2", "UTF-8"]),
+        (&["--steps", "-1"], &["--steps", "-1", "at least 0"]),
+        (&["--hidden", "0"], &["--hidden", "0", "from 1"]),
+        (&["--hidden", "99999999999999999999"], &["--hidden", "to 65536"]),
+        (&["--batch", "many"], &["--batch", "many", "whole number"]),
+        (&["--lr", "nan"], &["--lr", "above 0"]),
+        (&["--lr", "-0.1"], &["--lr", "-0.1", "above 0"]),
+        (&["--threads", "0"], &["--threads", "from 1"]),
+        (&["--init", "best"], &["best", "original", "softmax-fix", "tanh-fix", "kaiming"]),
+        (&["--layers", "3"], &["--layers", "--help"]),
+    ];
+    for (args, wanted) in cases {
+        let output = mlp(args);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{args:?}: {message}");
+        assert!(output.stdout.is_empty(), "{args:?} printed something");
+        assert_eq!(message.lines().count(), 1, "{args:?}: {message}");
+        for part in wanted {
+            assert!(message.contains(part), "{args:?}: {part} is not in: {message}");
+        }
+    }
+    for path in [odd, empty, few, binary] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[test]
+fn a_rate_that_blows_up_is_said_to() {
+    let output = mlp(&["--lr", "1e38", "--steps", "1000"]);
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{message}");
+    assert!(message.contains("learning rate") && message.contains("too high"), "{message}");
+}
