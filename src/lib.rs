@@ -1,14 +1,38 @@
 #![forbid(unsafe_code)]
-#![doc = include_str!("../README.md")]
+//! Build and train neural networks on the CPU: the family's crates under one name.
+//!
+//! - [`tensor`]: a strided array: views without copies, broadcasting, a parallel matrix product
+//! - [`autograd`]: a tape of reverse-mode ops, and a checker that proves gradients in f64
+//! - [`init`]: weight initializers with stated gains and fans, seeded
+//! - [`nn`]: parameters, layers and optimizers
+//!
+//! Examples on the pages of the crates say `use tensor::…`; from here it is `use evenkeel::tensor::…`, or the
+//! [`prelude`] for what most programs need.
+//!
+//! ```
+//! use evenkeel::prelude::*;
+//!
+//! let mut rng = ChaCha8Rng::seed_from_u64(42);
+//! let layer: Linear = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+//! let tape = Tape::new();
+//! let h = layer.forward(tape.constant(Tensor::ones([32, 30]))).tanh();
+//! assert_eq!(h.shape().dims(), [32, 200]);
+//! # Ok::<(), evenkeel::nn::Error>(())
+//! ```
 
 pub use {autograd, init, nn, tensor};
 
 /// What most programs need: `use evenkeel::prelude::*;`
 pub mod prelude {
-    pub use autograd::{Gradients, Tape, Var};
+    pub use autograd::{Gradients, Tape, Var, check};
     pub use init::{Gain, Initializer, kaiming_normal, kaiming_uniform, normal, zeros};
     pub use nn::{Embedding, Layer, Linear, Module, Param, Sgd, module};
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;
     pub use tensor::{Float, Shape, Tensor, keepdim};
 }
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

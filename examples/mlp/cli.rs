@@ -9,14 +9,14 @@ use crate::Failure;
 
 /// Train a small network on names, then print new ones.
 #[derive(Parser)]
-#[command(name = "mlp", allow_negative_numbers = true)]
+#[command(name = "mlp", version, allow_negative_numbers = true)]
 pub struct Args {
     /// A file with one name per line, spelled in a-z [default: a list of first names from many languages]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
 
     /// How the weights start
-    #[arg(long, value_name = "SCHEME", default_value = "kaiming")]
+    #[arg(long, value_name = "SCHEME", default_value = "kaiming", ignore_case = true)]
     pub init: Scheme,
 
     /// Steps of training [default: as many as suit the size of the data]
@@ -73,11 +73,34 @@ pub enum Scheme {
     Kaiming,
 }
 
-/// The arguments; `None` where help was asked for and printed.
+impl Args {
+    /// Refuses sizes that are fine one by one and together take more memory than most machines have.
+    fn check_memory(&self) -> Result<(), Failure> {
+        const MOST_GIB: usize = 8;
+        let fan_in = self.context * self.embedding;
+        // The hidden weight, its gradient and a packed copy; of each example its input and, forward and backward, the
+        // hidden layer.
+        let numbers = 3 * fan_in * self.hidden + self.batch * (3 * fan_in + 5 * self.hidden);
+        let gib = (numbers * size_of::<f32>()) >> 30;
+        if gib < MOST_GIB {
+            return Ok(());
+        }
+        Err(Failure::Input(format!(
+            "--batch {}, --hidden {}, --context {} and --embedding {} take {gib} GiB together; make them smaller to stay \
+             below {MOST_GIB}",
+            self.batch, self.hidden, self.context, self.embedding
+        )))
+    }
+}
+
+/// The arguments; `None` where help or the version was asked for and printed.
 pub fn parse() -> Result<Option<Args>, Failure> {
     match Args::try_parse() {
-        Ok(args) => Ok(Some(args)),
-        Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+        Ok(args) => {
+            args.check_memory()?;
+            Ok(Some(args))
+        }
+        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.print()?;
             Ok(None)
         }
@@ -90,12 +113,12 @@ fn one_line(message: &str) -> String {
     let message = message.strip_prefix("error: ").unwrap_or(message);
     let before_usage = message.split("\n\nUsage:").next().unwrap_or(message);
     let before_more = before_usage.split("\n\nFor more information").next().unwrap_or(before_usage);
-    let words: Vec<&str> = before_more.split_whitespace().collect();
-    format!("{} (see --help)", words.join(" "))
+    let lines: Vec<&str> = before_more.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
+    format!("{} (see --help)", lines.join("; "))
 }
 
 fn whole(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| "give a whole number of at least 0".into())
+    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
 }
 
 fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {

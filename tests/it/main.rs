@@ -3,6 +3,7 @@
 mod golden;
 mod lecture;
 mod mlp;
+mod panics;
 mod threads;
 
 /// Parts of the example that have tests of their own.

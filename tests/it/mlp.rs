@@ -110,16 +110,17 @@ fn bad_input_is_one_line_that_says_what_to_do() {
     let few = temporary("few.txt", b"anna\nben\n");
     let binary = temporary("binary.txt", b"anna\n\xff\xfe\n");
     let folder = std::env::temp_dir().to_str().unwrap().to_owned();
-    let cases: [(&[&str], &[&str]); 15] = [
+    let cases: [(&[&str], &[&str]); 16] = [
         (&["--data", "no/such/file.txt"], &["no/such/file.txt", "--data"]),
         (&["--data", &folder], &["cannot read"]),
         (&["--data", &empty], &["has 0 names", "at least 10"]),
         (&["--data", &few], &["has 2 names", "at least 10"]),
         (&["--data", &odd], &["line 2", "'ë'", "a-z"]),
         (&["--data", &binary], &["line 2", "UTF-8"]),
-        (&["--steps", "-1"], &["--steps", "-1", "at least 0"]),
+        (&["--steps", "-1"], &["--steps", "-1", "from 0"]),
         (&["--hidden", "0"], &["--hidden", "0", "from 1"]),
         (&["--hidden", "99999999999999999999"], &["--hidden", "to 65536"]),
+        (&["--hidden", "65536", "--batch", "65536"], &["--hidden 65536", "GiB", "smaller"]),
         (&["--batch", "many"], &["--batch", "many", "whole number"]),
         (&["--lr", "nan"], &["--lr", "above 0"]),
         (&["--lr", "-0.1"], &["--lr", "-0.1", "above 0"]),
@@ -144,8 +145,12 @@ fn bad_input_is_one_line_that_says_what_to_do() {
 
 #[test]
 fn a_rate_that_blows_up_is_said_to() {
-    let output = mlp(&["--lr", "1e38", "--steps", "1000"]);
-    let message = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{message}");
-    assert!(message.contains("learning rate") && message.contains("too high"), "{message}");
+    // In the middle of training, and in its last step, which only the evaluation sees.
+    for steps in ["1000", "1"] {
+        let output = mlp(&["--lr", "1e38", "--steps", steps, "--json"]);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{message}");
+        assert!(message.contains("learning rate") && message.contains("too high"), "{message}");
+        assert!(!String::from_utf8(output.stdout).unwrap().contains("null"));
+    }
 }

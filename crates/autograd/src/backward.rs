@@ -95,6 +95,7 @@ impl<T: Float> Var<'_, T> {
 }
 
 /// Walks from the node `last` down to the first, handing each gradient on to the inputs; leaves keep theirs.
+#[track_caller]
 fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>) -> Vec<Option<Tensor<T>>> {
     let mut gradients: Vec<Option<Tensor<T>>> = Vec::new();
     gradients.resize_with(last + 1, || None);
@@ -167,6 +168,16 @@ mod tests {
         let next = tape.leaf(Tensor::scalar(2.0));
         assert_eq!(gradients.get(next), None);
         assert_eq!(gradients.named(id), Some(&Tensor::scalar(5.0)));
+    }
+
+    #[test]
+    #[should_panic(expected = "the value has changed since its first use on this tape; reset the tape")]
+    fn a_forgotten_reset_does_not_train_on_old_values() {
+        let tape = Tape::new();
+        let (id, mut w) = (Id::new(), Tensor::from([3.0]));
+        let gradients = tape.named_leaf(id, &w).scale(2.0).backward();
+        w.axpy(-0.1, gradients.named(id).unwrap());
+        tape.named_leaf(id, &w);
     }
 
     #[test]

@@ -15,7 +15,7 @@
 //! let w = tape.leaf(Tensor::from([[0.5], [0.25]]));
 //! let y = x.matmul(w).tanh().sum(..);
 //! let gradients = y.backward();
-//! let slope = 1.0 - 1.0_f32.tanh().powi(2); // tanh'(1·0.5 + 2·0.25)
+//! let slope = 1.0 - 1.0_f64.tanh().powi(2); // tanh'(1·0.5 + 2·0.25)
 //! assert_eq!(gradients.get(w), Some(&Tensor::from([[slope], [2.0 * slope]])));
 //! ```
 //!

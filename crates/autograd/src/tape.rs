@@ -97,6 +97,9 @@ impl<T: Float> Tape<T> {
     /// The leaf that is named `id`: made of `value` at its first use, the same one ever after. What is shared between
     /// several places of a model so has one gradient.
     ///
+    /// # Panics
+    /// The leaf was made of another value: it has changed since, and the tape must be reset before it is used again.
+    ///
     /// # Example
     /// ```
     /// use autograd::{Id, Tape};
@@ -107,11 +110,17 @@ impl<T: Float> Tape<T> {
     /// let y = (tape.named_leaf(id, &w) * tape.named_leaf(id, &w)).sum(..);
     /// assert_eq!(y.backward().named(id), Some(&Tensor::from([6.0])));
     /// ```
+    #[track_caller]
     pub fn named_leaf(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
-        let known = self.graph.borrow().named.get(&id).copied();
-        if let Some(index) = known {
-            return Var { tape: self, index };
+        let graph = self.graph.borrow();
+        if let Some(&index) = graph.named.get(&id) {
+            let leaf = Var { tape: self, index };
+            let known = &graph.nodes[index as usize].value;
+            let same = known.shares_storage(value) && known.layout() == value.layout();
+            assert!(same, "named_leaf: the value has changed since its first use on this tape; reset the tape before");
+            return leaf;
         }
+        drop(graph);
         let leaf = self.push("leaf", value.clone(), self.wants_gradients, Some(id), None);
         self.graph.borrow_mut().named.insert(id, leaf.index);
         leaf

@@ -35,9 +35,9 @@ impl<T: Float> Embedding<T> {
     /// A table of `symbols` rows of `width` numbers, drawn by `weight`.
     ///
     /// # Errors
-    /// The initializer refuses.
+    /// The initializer refuses, or the table is larger than memory can be.
     pub fn new(symbols: usize, width: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
-        Ok(Embedding { weight: Param::new(weight.init(&Shape::from([symbols, width]), rng)?) })
+        Ok(Embedding { weight: Param::new(weight.init(&Shape::try_new(&[symbols, width])?, rng)?) })
     }
 
     /// The rows of the symbols `indices`: `[…]` gives `[…, width]`.
@@ -47,5 +47,35 @@ impl<T: Float> Embedding<T> {
     #[track_caller]
     pub fn forward<'t>(&self, tape: &'t Tape<T>, indices: &Tensor<i64>) -> Var<'t, T> {
         self.weight.on(tape).embedding(indices)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::Module;
+
+    fn table() -> Embedding<f64> {
+        Embedding::new(5, 2, &init::normal(1.0), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+    }
+
+    #[test]
+    fn a_row_stands_for_a_symbol_and_gets_the_gradients_of_its_places() {
+        let (embedding, tape) = (table(), Tape::new());
+        let rows = embedding.forward(&tape, &Tensor::from([[4, 0], [4, 4]]));
+        assert_eq!(rows.value().select(0, 1).select(0, 0), embedding.weight.value().select(0, 4));
+        let gradients = rows.sum(..).backward();
+        let counts = gradients.named(embedding.weight.id()).unwrap().select(1, 0);
+        assert_eq!(counts, Tensor::from([1.0, 0.0, 0.0, 0.0, 3.0]));
+        assert_eq!(embedding.parameters()[0].0, "weight");
+    }
+
+    #[test]
+    #[should_panic(expected = "embedding: index 5 (entry 1 of the indices) is out of range: 0 ≤ index < 5")]
+    fn a_symbol_that_the_table_lacks_is_refused() {
+        table().forward(&Tape::new(), &Tensor::from([0, 5]));
     }
 }

@@ -7,13 +7,15 @@ use std::fmt;
 /// # Example
 /// ```
 /// let error = nn::Sgd::new(-0.1).unwrap_err();
-/// assert_eq!(error.to_string(), "the learning rate is -0.1, but must be at least 0 and finite");
+/// assert_eq!(error.to_string(), "the learning rate is -0.1, but must be at least 0 and finite in f32");
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A learning rate that is not a number of at least 0.
+    /// A learning rate that is not a number of at least 0, or too large for single precision.
     LearningRate(f64),
+    /// A layer that is larger than memory can be.
+    Size(tensor::Error),
     /// Initial values that cannot be drawn.
     Init(init::Error),
 }
@@ -22,6 +24,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Error::LearningRate(_) => None,
+            Error::Size(error) => Some(error),
             Error::Init(error) => Some(error),
         }
     }
@@ -30,9 +33,16 @@ impl std::error::Error for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::LearningRate(lr) => write!(f, "the learning rate is {lr}, but must be at least 0 and finite"),
+            Error::LearningRate(lr) => write!(f, "the learning rate is {lr}, but must be at least 0 and finite in f32"),
+            Error::Size(error) => error.fmt(f),
             Error::Init(error) => error.fmt(f),
         }
+    }
+}
+
+impl From<tensor::Error> for Error {
+    fn from(error: tensor::Error) -> Self {
+        Error::Size(error)
     }
 }
 

@@ -40,9 +40,9 @@ impl<T: Float> Linear<T> {
     /// A layer whose weight is drawn by `weight` and whose bias is 0.
     ///
     /// # Errors
-    /// The initializer refuses, for instance a fan of 0.
+    /// The initializer refuses, for instance a fan of 0, or the weight is larger than memory can be.
     pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
-        let weight = weight.init(&Shape::from([fan_in, fan_out]), rng)?;
+        let weight = weight.init(&Shape::try_new(&[fan_in, fan_out])?, rng)?;
         Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(Tensor::zeros([fan_out]))) })
     }
 
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "matmul: inner dimensions differ: [2, 5] × [3, 4] (5 ≠ 3)")]
+    #[should_panic(expected = "linear: the input [2, 5] does not fit the weight [3, 4]: its last axis must be 3")]
     fn an_input_of_another_width_is_refused_with_both_shapes() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let layer: Linear = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();

@@ -136,10 +136,36 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
     }
 }
 
-/// Makes a struct a [`Module`] by naming its parts: parameters, layers, options and vectors of them.
+impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
+    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+        for (index, module) in self.iter().enumerate() {
+            module.visit(path.index(index), visit);
+        }
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        for (index, module) in self.iter_mut().enumerate() {
+            module.visit_mut(path.index(index), visit);
+        }
+    }
+}
+
+impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
+    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+        (**self).visit(path, visit);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        (**self).visit_mut(path, visit);
+    }
+}
+
+/// Makes a struct a [`Module`] by naming its parts, which are modules: parameters, layers, and options, vectors, arrays
+/// and boxes of them.
 ///
-/// `module!(Mlp { hidden, output })` for a struct in f32, `module!(impl<T> Mlp<T> { hidden, output })` for one that is
-/// generic in its float.
+/// `module!(Mlp { hidden, output })` is for a struct in f32, `module!(impl<T> Mlp<T> { hidden, output })` for one that
+/// is generic in its float. Every field must be named, or the model does not compile: a forgotten one would stay
+/// untrained. Two dots at the end, `{ hidden, output, .. }`, leave out fields that are not modules.
 ///
 /// # Example
 /// ```
@@ -148,33 +174,40 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
 ///
 /// struct Scale<T: Float> {
 ///     factors: Vec<Param<T>>,
+///     label: String,
 /// }
 ///
-/// nn::module!(impl<T> Scale<T> { factors });
+/// nn::module!(impl<T> Scale<T> { factors, .. });
 ///
-/// let scale = Scale { factors: vec![Param::new(Tensor::<f64>::ones([3]))] };
+/// let factors = vec![Param::new(Tensor::<f64>::ones([3]))];
+/// let scale = Scale { factors, label: "gain".into() };
 /// assert_eq!(scale.parameters()[0].0, "factors.0");
+/// ```
+///
+/// ```compile_fail
+/// # use nn::Param;
+/// struct Two { a: Param, b: Param }
+/// nn::module!(Two { a }); // error: pattern does not mention field `b`
 /// ```
 #[macro_export]
 macro_rules! module {
-    (impl<$T:ident> $Model:ty { $($part:ident),* $(,)? }) => {
+    (impl<$T:ident> $Model:ty { $($parts:tt)* }) => {
         impl<$T: $crate::private::Float> $crate::Module<$T> for $Model {
-            $crate::module!(@visit $T $($part)*);
+            $crate::module!(@visit $T; []; $($parts)*);
         }
     };
-    ($Model:ty { $($part:ident),* $(,)? }) => {
-        impl $crate::Module<f32> for $Model {
-            $crate::module!(@visit f32 $($part)*);
-        }
+    (@visit $T:ident; [$($part:ident)*]; $next:ident $(, $($rest:tt)*)?) => {
+        $crate::module!(@visit $T; [$($part)* $next]; $($($rest)*)?);
     };
-    (@visit $T:ident $($part:ident)*) => {
+    (@visit $T:ident; [$($part:ident)*]; $($others:tt)*) => {
         fn visit<'a>(
             &'a self,
             path: $crate::Path<'_>,
             visit: &mut dyn FnMut($crate::Path<'_>, &'a $crate::Param<$T>),
         ) {
+            let Self { $($part,)* $($others)* } = self;
             let _ = (&path, &visit);
-            $($crate::Module::visit(&self.$part, path.field(stringify!($part)), visit);)*
+            $($crate::Module::visit($part, path.field(stringify!($part)), visit);)*
         }
 
         fn visit_mut(
@@ -182,8 +215,14 @@ macro_rules! module {
             path: $crate::Path<'_>,
             visit: &mut dyn FnMut($crate::Path<'_>, &mut $crate::Param<$T>),
         ) {
+            let Self { $($part,)* $($others)* } = self;
             let _ = (&path, &visit);
-            $($crate::Module::visit_mut(&mut self.$part, path.field(stringify!($part)), visit);)*
+            $($crate::Module::visit_mut($part, path.field(stringify!($part)), visit);)*
+        }
+    };
+    ($Model:ty { $($parts:tt)* }) => {
+        impl $crate::Module<f32> for $Model {
+            $crate::module!(@visit f32; []; $($parts)*);
         }
     };
 }

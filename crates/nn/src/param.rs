@@ -47,6 +47,10 @@ impl<T: Float> Param<T> {
     }
 
     /// The leaf that it is on a tape.
+    ///
+    /// # Panics
+    /// The value has changed since its first use on this tape, which must be reset before.
+    #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
         tape.named_leaf(self.id, &self.value)
     }

@@ -30,7 +30,7 @@ impl Sgd {
     /// Descent with the learning rate `lr`.
     ///
     /// # Errors
-    /// `lr` is negative, infinite or not a number.
+    /// `lr` is negative, not a number, or infinite in single precision.
     pub fn new(lr: f64) -> Result<Self, Error> {
         let mut sgd = Sgd { lr: 0.0 };
         sgd.set_lr(lr)?;
@@ -45,9 +45,9 @@ impl Sgd {
     /// Changes the learning rate.
     ///
     /// # Errors
-    /// `lr` is negative, infinite or not a number; the old one stays.
+    /// `lr` is negative, not a number, or infinite in single precision; the old one stays.
     pub fn set_lr(&mut self, lr: f64) -> Result<(), Error> {
-        if !lr.is_finite() || lr < 0.0 {
+        if lr.is_nan() || !(0.0..=f64::from(f32::MAX)).contains(&lr) {
             return Err(Error::LearningRate(lr));
         }
         self.lr = lr;
@@ -57,13 +57,20 @@ impl Sgd {
     /// Moves every parameter of `model` that has a gradient; the others, which the result did not depend on, stay.
     ///
     /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
+    ///
+    /// # Panics
+    /// No parameter has a gradient: these are the gradients of another model.
+    #[track_caller]
     pub fn step<T: Float>(&self, model: &mut impl Module<T>, gradients: &Gradients<T>) {
         let lr = T::from_f64(self.lr);
+        let mut moved = 0;
         model.visit_mut(Path::root(), &mut |_, param| {
             if let Some(gradient) = gradients.named(param.id()) {
                 param.value_mut().axpy(-lr, gradient);
+                moved += 1;
             }
         });
+        assert!(moved > 0, "step: no parameter of the model has a gradient; were these taken from a clone of it?");
     }
 }
 
@@ -85,6 +92,15 @@ mod tests {
     }
 
     #[test]
+    #[should_panic(expected = "step: no parameter of the model has a gradient")]
+    fn gradients_of_a_clone_are_refused() {
+        let mut w = Param::new(Tensor::<f32>::ones([4]));
+        let tape = Tape::new();
+        let gradients = w.clone().on(&tape).scale(2.0).sum(..).backward();
+        Sgd::new(0.1).unwrap().step(&mut w, &gradients);
+    }
+
+    #[test]
     fn a_reset_tape_lets_go_of_the_values_so_that_they_change_in_place() {
         let mut w = Param::new(Tensor::<f32>::ones([4]));
         let mut tape = Tape::new();
@@ -100,7 +116,7 @@ mod tests {
     #[test]
     fn bad_learning_rates_are_refused_and_the_old_one_stays() {
         let mut sgd = Sgd::new(0.1).unwrap();
-        for lr in [-0.1, f64::NAN, f64::INFINITY] {
+        for lr in [-0.1, f64::NAN, f64::INFINITY, 1e300] {
             assert!(sgd.set_lr(lr).is_err());
             assert_eq!(sgd.lr(), 0.1);
         }

@@ -171,7 +171,15 @@ impl<T: Number> Tensor<T> {
     /// assert_eq!(Tensor::arange(4), Tensor::from([0, 1, 2, 3]));
     /// ```
     pub fn arange(len: usize) -> Self {
-        std::iter::successors(Some(T::ZERO), |&last| Some(last + T::ONE)).take(len).collect()
+        let mut next = T::ZERO;
+        let count = |i: usize| {
+            // Not one further than asked: it may not exist.
+            if i > 0 {
+                next += T::ONE;
+            }
+            next
+        };
+        (0..len).map(count).collect()
     }
 }
 

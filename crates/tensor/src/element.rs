@@ -4,18 +4,13 @@ use std::fmt::{Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use crate::kernel::Gemm;
-
-mod sealed {
-    pub trait Sealed {}
-}
+use crate::buffer::Pooled;
+use crate::kernel::{Vectorized, math};
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
 /// Sealed: its [`Default`] is the zero that fresh buffers are filled with.
-pub trait Element:
-    sealed::Sealed + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static
-{
+pub trait Element: Pooled + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static {
     /// The name that Rust and PyTorch's `dtype` share, such as `"f32"`.
     const DTYPE: &'static str;
 
@@ -47,7 +42,7 @@ pub trait Number:
 }
 
 /// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked.
-pub trait Float: Number + Neg<Output = Self> + Gemm {
+pub trait Float: Number + Neg<Output = Self> + Vectorized {
     /// The nearest value to `x`, which may lose digits.
     fn from_f64(x: f64) -> Self;
     /// The same value as an `f64`, which loses nothing.
@@ -62,13 +57,14 @@ pub trait Float: Number + Neg<Output = Self> + Gemm {
     fn sqrt(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
+    /// x · a + b, rounded once.
+    fn mul_add(self, a: Self, b: Self) -> Self;
     /// Whether it is neither infinite nor NaN.
     fn is_finite(self) -> bool;
 }
 
 macro_rules! element {
     ($($t:ident $as_float:expr;)*) => {$(
-        impl sealed::Sealed for $t {}
         impl Element for $t {
             const DTYPE: &'static str = stringify!($t);
 
@@ -89,8 +85,10 @@ macro_rules! number {
     )*};
 }
 
+/// Stamps the forwarding of `Float`; `$exp` and `$tanh` are what the standard library would not give the same bits
+/// everywhere, or not fast.
 macro_rules! float {
-    ($($t:ident)*) => {$(
+    ($($t:ident $exp:expr, $tanh:expr;)*) => {$(
         impl Float for $t {
             fn from_f64(x: f64) -> Self {
                 x as $t
@@ -98,20 +96,29 @@ macro_rules! float {
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
+            #[inline(always)]
             fn abs(self) -> Self {
                 self.abs()
             }
+            #[inline(always)]
             fn exp(self) -> Self {
-                self.exp()
+                $exp(self)
             }
+            #[inline(always)]
             fn ln(self) -> Self {
                 self.ln()
             }
+            #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
+            #[inline(always)]
             fn tanh(self) -> Self {
-                self.tanh()
+                $tanh(self)
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                self.mul_add(a, b)
             }
             fn is_finite(self) -> bool {
                 self.is_finite()
@@ -122,4 +129,4 @@ macro_rules! float {
 
 element!(f32 |x| Some(x.into()); f64 Some; i32 |_| None; i64 |_| None; u8 |_| None; bool |_| None;);
 number!(f32 0.0 1.0; f64 0.0 1.0; i32 0 1; i64 0 1; u8 0 1;);
-float!(f32 f64);
+float!(f32 math::exp, math::tanh; f64 f64::exp, f64::tanh;);

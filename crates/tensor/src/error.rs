@@ -74,6 +74,8 @@ pub enum Reason {
         axes: Vec<isize>,
         /// The tensor's shape.
         shape: Shape,
+        /// What would be right, in words.
+        rule: &'static str,
     },
     /// A number of elements that does not fit the shape.
     Length {
@@ -110,6 +112,18 @@ pub enum Reason {
         position: usize,
         /// The size of the axis.
         size: usize,
+    },
+    /// An index of one axis that is not below its size.
+    Select {
+        /// The index.
+        index: usize,
+        /// The size of the axis.
+        size: usize,
+    },
+    /// Another number of elements than one.
+    Elements {
+        /// The tensor's shape.
+        got: Shape,
     },
     /// A squeeze of an axis whose size is not 1.
     Squeeze {
@@ -154,11 +168,17 @@ impl fmt::Display for Error {
         match &*self.reason {
             Reason::Broadcast { left, right } => {
                 write!(f, "shapes do not broadcast: {left} and {right}")?;
-                explain_broadcast(f, left, right, "equal sizes, or 1, would fit")
+                match last_misfit(left, right, |l, r| l == r || l == 1 || r == 1) {
+                    Some((axis, l, r)) => write!(f, " (axis -{axis}: {l} and {r}; equal sizes, or 1, would fit)"),
+                    None => Ok(()),
+                }
             }
             Reason::Expand { from, to } => {
                 write!(f, "{from} does not broadcast to {to}")?;
-                explain_broadcast(f, from, to, "only an axis of size 1 can grow")
+                match last_misfit(from, to, |l, r| l == r || l == 1) {
+                    Some((axis, l, r)) => write!(f, " (axis -{axis}: {l} and {r}; only an axis of size 1 can grow)"),
+                    None => write!(f, " (it has more axes)"),
+                }
             }
             Reason::Differ { want, got } => write!(f, "needs the shape {want}, got {got}"),
             Reason::Inner { left, right } => {
@@ -172,8 +192,8 @@ impl fmt::Display for Error {
                 0 => write!(f, "axis {axis} of a scalar, which has none"),
                 rank => write!(f, "axis {axis} is out of range for {shape}: it has {}..={}", -rank, rank - 1),
             },
-            Reason::Axes { axes, shape } => {
-                write!(f, "the axes {axes:?} do not fit {shape}: name each of its {} at most once", shape.rank())
+            Reason::Axes { axes, shape, rule } => {
+                write!(f, "the axes {axes:?} do not fit {shape}: {rule}")
             }
             Reason::Length { len, shape } => {
                 write!(f, "{len} elements do not fill {shape}, which takes {}", shape.numel())
@@ -198,18 +218,18 @@ impl fmt::Display for Error {
             Reason::TooLarge { dims } => {
                 write!(f, "a shape of {dims:?} has more elements than can be addressed")
             }
-            Reason::Threads { why } => write!(f, "no pool of that many threads: {why}"),
+            Reason::Select { index, size } => write!(f, "index {index} is out of range: 0 ≤ index < {size}"),
+            Reason::Elements { got } => write!(f, "needs exactly one element, got {got} of {}", got.numel()),
+            Reason::Threads { why } => write!(f, "{why}; give at least 1, and no more than the system can start"),
         }
     }
 }
 
-/// Names the last axis at which two shapes part.
-fn explain_broadcast(f: &mut fmt::Formatter<'_>, left: &Shape, right: &Shape, rule: &str) -> fmt::Result {
+/// The last axis, counted from the end, at which two shapes do not fit each other.
+fn last_misfit(left: &Shape, right: &Shape, fits: fn(usize, usize) -> bool) -> Option<(usize, usize, usize)> {
     let pairs = left.dims().iter().rev().zip(right.dims().iter().rev());
-    match pairs.enumerate().find(|(_, (l, r))| l != r && **l != 1) {
-        Some((i, (l, r))) => write!(f, " (axis -{}: {l} and {r}; {rule})", i + 1),
-        None => Ok(()),
-    }
+    let mut axes = pairs.enumerate().map(|(i, (&l, &r))| (i + 1, l, r));
+    axes.find(|&(_, l, r)| !fits(l, r))
 }
 
 /// A shape mistake in an operator is a bug in the program: panic where the program made it.

@@ -53,11 +53,11 @@ impl Layout {
 
     /// Whether the elements lie in row-major order without gaps. The strides of axes of size 1 do not matter.
     pub fn is_contiguous(&self) -> bool {
+        if self.shape.dims().contains(&0) {
+            return true;
+        }
         let mut step = 1;
         for (&stride, &size) in self.strides.iter().zip(self.shape.dims()).rev() {
-            if size == 0 {
-                return true;
-            }
             if size != 1 && stride != step {
                 return false;
             }
@@ -98,7 +98,7 @@ impl Layout {
         let all_named = (0..self.shape.rank()).all(|axis| order.contains(&axis));
         if !all_named || order.len() != self.shape.rank() {
             let (axes, shape) = (axes.to_vec(), self.shape.clone());
-            return Err(Error::new("permute", Reason::Axes { axes, shape }));
+            return Err(Error::new("permute", Reason::Axes { axes, shape, rule: "name each axis exactly once" }));
         }
         Ok(self.reorder(&order))
     }
@@ -115,10 +115,21 @@ impl Layout {
     /// # Errors
     /// The axis is out of range, the range leaves it or runs backwards, or the step is zero.
     pub fn slice(&self, axis: isize, start: usize, end: usize, step: usize) -> Result<Self, Error> {
-        let axis = self.shape.axis("slice", axis)?;
+        self.slice_in("slice", axis, start, end, step)
+    }
+
+    pub(crate) fn slice_in(
+        &self,
+        op: &'static str,
+        axis: isize,
+        start: usize,
+        end: usize,
+        step: usize,
+    ) -> Result<Self, Error> {
+        let axis = self.shape.axis(op, axis)?;
         if start > end || end > self.shape.dims()[axis] || step == 0 {
             let shape = self.shape.clone();
-            return Err(Error::new("slice", Reason::Slice { start, end, step, axis, shape }));
+            return Err(Error::new(op, Reason::Slice { start, end, step, axis, shape }));
         }
         let size = (end - start).div_ceil(step);
         let mut sliced = self.with_size(axis, size);
@@ -139,8 +150,7 @@ impl Layout {
         let axis = self.shape.axis("select", axis)?;
         let size = self.shape.dims()[axis];
         if index >= size {
-            let index = i64::try_from(index).unwrap_or(i64::MAX);
-            return Err(Error::new("select", Reason::Index { index, position: 0, size }));
+            return Err(Error::new("select", Reason::Select { index, size }));
         }
         let order: Dims<usize> = (0..self.shape.rank()).filter(|&a| a != axis).collect();
         let mut selected = self.reorder(&order);
@@ -153,15 +163,15 @@ impl Layout {
     /// # Errors
     /// The axis is out of range for the result.
     pub fn unsqueeze(&self, axis: isize) -> Result<Self, Error> {
-        let mut dims = self.shape.dims().to_vec();
-        dims.push(1);
-        let grown = Shape::try_new(&dims)?;
-        let axis = grown.axis("unsqueeze", axis)?;
-        dims.pop();
-        dims.insert(axis, 1);
-        let mut strides = self.strides.to_vec();
-        strides.insert(axis, 1);
-        Ok(Layout { shape: Shape::try_new(&dims)?, strides: strides.into_iter().collect(), offset: self.offset })
+        let with = |axis: usize| -> Result<Shape, Error> {
+            let (before, after) = self.shape.dims().split_at(axis);
+            Shape::checked(before.iter().chain(&[1]).chain(after).copied().collect())
+        };
+        // The axis is one of the result's.
+        let axis = with(self.shape.rank())?.axis("unsqueeze", axis)?;
+        let (before, after) = self.strides.split_at(axis);
+        let strides = before.iter().chain(&[1]).chain(after).copied().collect();
+        Ok(Layout { shape: with(axis)?, strides, offset: self.offset })
     }
 
     /// Without `axis`, whose size must be 1.
@@ -182,7 +192,11 @@ impl Layout {
     /// # Errors
     /// An axis of another size than 1 differs, or `shape` has fewer axes.
     pub fn broadcast_to(&self, shape: &Shape) -> Result<Self, Error> {
-        let error = || Error::new("expand", Reason::Expand { from: self.shape.clone(), to: shape.clone() });
+        self.broadcast_in("expand", shape)
+    }
+
+    pub(crate) fn broadcast_in(&self, op: &'static str, shape: &Shape) -> Result<Self, Error> {
+        let error = || Error::new(op, Reason::Expand { from: self.shape.clone(), to: shape.clone() });
         let new = shape.rank().checked_sub(self.shape.rank()).ok_or_else(error)?;
         let mut strides = Dims::filled(0, new);
         for (axis, (&own, &stride)) in self.shape.dims().iter().zip(&*self.strides).enumerate() {
@@ -236,7 +250,7 @@ impl Layout {
                 continue;
             }
             match joined.last_mut() {
-                Some(last) if last.1 == stride * size as isize => *last = (last.0 * size, stride),
+                Some(last) if last.1 == stride.wrapping_mul(size as isize) => *last = (last.0 * size, stride),
                 _ => joined.push((size, stride)),
             }
         }

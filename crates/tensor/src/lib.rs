@@ -1,3 +1,4 @@
+#![deny(unsafe_code)]
 //! A strided tensor for the CPU.
 //!
 //! [`Tensor<T>`](Tensor) is an array of any rank over shared storage. Reshaping, transposing, permuting, slicing and
@@ -22,6 +23,7 @@ mod dims;
 mod display;
 mod element;
 mod error;
+#[allow(unsafe_code)]
 mod kernel;
 mod layout;
 mod ops;
@@ -31,8 +33,10 @@ mod tensor;
 mod view;
 mod walk;
 
+pub use buffer::{clear_pool, set_pool_limit};
 pub use element::{Element, Float, Number};
 pub use error::{Error, Reason};
+pub use kernel::{Isa, isa};
 pub use layout::Layout;
 pub use ops::{Axes, KeepDim, keepdim};
 pub use par::with_threads;

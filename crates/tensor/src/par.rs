@@ -18,8 +18,8 @@ const TASK: f64 = 25_000.0;
 /// What one element of a simple arithmetic op costs, in nanoseconds: it is bound by memory.
 pub(crate) const STREAM: f64 = 0.25;
 
-/// What a call into the mathematical library costs, such as tanh, in nanoseconds.
-pub(crate) const TRANSCENDENTAL: f64 = 8.0;
+/// What a transcendental function costs in vectors, such as tanh, in nanoseconds.
+pub(crate) const TRANSCENDENTAL: f64 = 0.5;
 
 /// What a multiply-add of a matrix product costs, in nanoseconds.
 pub(crate) const MULTIPLY_ADD: f64 = 0.02;
@@ -44,7 +44,7 @@ pub(crate) const MULTIPLY_ADD: f64 = 0.02;
 pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
     let refused = |why: String| Error::new("with_threads", Reason::Threads { why });
     if threads == 0 {
-        return Err(refused("0 threads do no work; give at least 1".into()));
+        return Err(refused("0 threads do no work".into()));
     }
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?;
     Ok(pool.install(work))
@@ -54,21 +54,31 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
 /// threads where `cost` nanoseconds for each element add up to enough.
 pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl Fn(usize, &mut [T]) + Sync) {
     match task_len(out.len(), unit, cost) {
-        Some(len) => {
+        Some(len) if several_threads() => {
             out.par_chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i * len, chunk));
         }
+        // One thread goes through the same tasks.
+        Some(len) => out.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i * len, chunk)),
         None => work(0, out),
     }
 }
 
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
 pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, usize) + Sync) {
-    match task_len(len, unit, cost) {
-        Some(task) => {
-            (0..len.div_ceil(task)).into_par_iter().for_each(|i| work(i * task, ((i + 1) * task).min(len)));
-        }
-        None => work(0, len),
+    let task = task_len(len, unit, cost).unwrap_or(len.max(1));
+    let work = |i: usize| work(i * task, ((i + 1) * task).min(len));
+    if task < len && several_threads() {
+        (0..len.div_ceil(task)).into_par_iter().for_each(work);
+    } else {
+        (0..len.div_ceil(task)).for_each(work);
     }
+}
+
+/// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, and no more than keep
+/// a large machine busy.
+pub(crate) fn tasks(cost: f64) -> usize {
+    const MOST: f64 = 64.0;
+    if cost < WORTH_SHARING { 1 } else { (cost / (2.0 * TASK)).min(MOST) as usize }
 }
 
 /// How many elements make a task, or `None` where sharing does not pay.
@@ -77,7 +87,11 @@ fn task_len(len: usize, unit: usize, cost: f64) -> Option<usize> {
         return None;
     }
     let task = ((TASK / cost) as usize).max(1).next_multiple_of(unit);
-    (task < len && rayon::current_num_threads() > 1).then_some(task)
+    (task < len).then_some(task)
+}
+
+fn several_threads() -> bool {
+    rayon::current_num_threads() > 1
 }
 
 #[cfg(test)]
@@ -103,6 +117,13 @@ mod tests {
             with_threads(3, || ranges(len, unit, cost, |from, to| seen.lock().unwrap()[from..to].fill(1))).unwrap();
             assert!(seen.into_inner().unwrap().iter().all(|&n| n == 1));
         }
+    }
+
+    #[test]
+    fn tasks_are_cut_by_the_size_of_the_problem_alone() {
+        assert_eq!(task_len(1000, 1, 1.0), None);
+        let cut = |threads| with_threads(threads, || task_len(1_000_000, 16, 1.0)).unwrap();
+        assert_eq!((cut(1), cut(8)), (Some(25_008), Some(25_008)));
     }
 
     #[test]

@@ -199,8 +199,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn item(&self) -> T {
         if self.numel() != 1 {
-            let got = self.shape().clone();
-            Err(Error::new("item", Reason::Differ { want: Shape::scalar(), got })).or_panic()
+            Err(Error::new("item", Reason::Elements { got: self.shape().clone() })).or_panic()
         }
         self.storage[self.layout.offset()]
     }

@@ -2,6 +2,7 @@
 
 use std::ops::{Bound, RangeBounds};
 
+use crate::dims::Dims;
 use crate::element::Element;
 use crate::error::OrPanic;
 use crate::shape::IntoShape;
@@ -40,9 +41,10 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn flatten(&self, start: isize) -> Self {
         let start = self.shape().axis("flatten", start).or_panic();
-        let mut dims = self.dims()[..start].to_vec();
-        dims.push(self.dims()[start..].iter().product());
-        self.reshape(dims)
+        let (kept, joined) = self.dims().split_at(start);
+        let joined: usize = joined.iter().product();
+        let dims: Dims<usize> = kept.iter().copied().chain([joined]).collect();
+        self.reshape(&dims[..])
     }
 
     /// The matrix with rows and columns exchanged; for more axes, the last two. A vector stays as it is.
@@ -103,7 +105,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn slice(&self, axis: isize, range: impl RangeBounds<usize>) -> Self {
-        self.slice_step(axis, range, 1)
+        self.sliced("slice", axis, range, 1)
     }
 
     /// Every `step`-th index in `range` along `axis`.
@@ -119,7 +121,12 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Self {
-        let size = self.dims()[self.shape().axis("slice", axis).or_panic()];
+        self.sliced("slice_step", axis, range, step)
+    }
+
+    #[track_caller]
+    fn sliced(&self, op: &'static str, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Self {
+        let size = self.dims()[self.shape().axis(op, axis).or_panic()];
         let start = match range.start_bound() {
             Bound::Included(&start) => start,
             Bound::Excluded(&before) => before.saturating_add(1),
@@ -130,7 +137,7 @@ impl<T: Element> Tensor<T> {
             Bound::Excluded(&end) => end,
             Bound::Unbounded => size,
         };
-        self.view(self.layout().slice(axis, start, end, step).or_panic())
+        self.view(self.layout().slice_in(op, axis, start, end, step).or_panic())
     }
 
     /// `len` indices from `start` on along `axis`.
@@ -146,7 +153,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn narrow(&self, axis: isize, start: usize, len: usize) -> Self {
-        self.slice(axis, start..start.saturating_add(len))
+        self.sliced("narrow", axis, start..start.saturating_add(len), 1)
     }
 
     /// The elements at `index` of `axis`, which is dropped.

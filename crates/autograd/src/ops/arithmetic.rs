@@ -97,9 +97,7 @@ impl<T: Float> Var<'_, T> {
 
 #[cfg(test)]
 mod tests {
-    use tensor::Tensor;
-
-    use crate::check::testing::{assert_gradients, input};
+    use crate::check::testing::assert_gradients;
 
     /// Pairs of shapes that broadcast, among them empty ones.
     const PAIRS: [(&[usize], &[usize]); 8] = [
@@ -116,41 +114,30 @@ mod tests {
     #[test]
     fn add() {
         for (a, b) in PAIRS {
-            assert_gradients(&[input(a), input(b)], |x| x[0] + x[1]);
+            assert_gradients(&[a, b], |x| x[0] + x[1]);
         }
     }
 
     #[test]
     fn sub() {
         for (a, b) in PAIRS {
-            assert_gradients(&[input(a), input(b)], |x| x[0] - x[1]);
+            assert_gradients(&[a, b], |x| x[0] - x[1]);
         }
     }
 
     #[test]
     fn mul() {
         for (a, b) in PAIRS {
-            assert_gradients(&[input(a), input(b)], |x| x[0] * x[1]);
+            assert_gradients(&[a, b], |x| x[0] * x[1]);
         }
-        assert_gradients(&[input(&[2, 3])], |x| x[0] * x[0]);
+        assert_gradients(&[&[2, 3]], |x| x[0] * x[0]);
     }
 
     #[test]
     fn neg_and_scale() {
         for dims in [&[2, 3][..], &[], &[0]] {
-            assert_gradients(&[input(dims)], |x| -x[0]);
-            assert_gradients(&[input(dims)], |x| x[0] * 2.5);
+            assert_gradients(&[dims], |x| -x[0]);
+            assert_gradients(&[dims], |x| x[0] * 2.5);
         }
-    }
-
-    #[test]
-    fn shapes_that_do_not_broadcast_are_named_at_the_callers_line() {
-        let line = line!() + 3;
-        let panic = crate::ops::testing::panic_of(|| {
-            let tape = crate::Tape::<f32>::new();
-            let _ = tape.leaf(Tensor::zeros([2])) + tape.leaf(Tensor::zeros([3]));
-        });
-        assert!(panic.message.starts_with("add: shapes do not broadcast: [2] and [3]"), "{}", panic.message);
-        assert_eq!((panic.file.as_str(), panic.line), (file!(), line));
     }
 }

@@ -41,7 +41,12 @@ impl<T: Float> Var<'_, T> {
                 let (full, shape, row, column) = (full.clone(), a.shape().clone(), row.shape().clone(), column.clone());
                 move |g| g.reshape(&full).matmul(&column.t()).sum_to(&row).reshape(&shape)
             })
-            .wrt(other, move |g| row.t().matmul(&g.reshape(&full)).sum_to(column.shape()).reshape(b.shape()))
+            .wrt(other, move |g| {
+                let g = g.reshape(&full);
+                // A batch on the left alone is one product of more rows.
+                let share = if column.rank() == 2 { rows(&row).t().matmul(&rows(&g)) } else { row.t().matmul(&g) };
+                share.sum_to(column.shape()).reshape(b.shape())
+            })
             .done()
     }
 
@@ -75,6 +80,13 @@ impl<T: Float> Var<'_, T> {
             w.dims()[1],
             b.shape()
         );
+        assert!(
+            x.rank() > 0 && x.size(-1) == w.dims()[0],
+            "linear: the input {} does not fit the weight {}: its last axis must be {}",
+            x.shape(),
+            w.shape(),
+            w.dims()[0]
+        );
         let y = x.matmul(&w) + &b;
         self.record("linear", y)
             .wrt(self, move |g| g.matmul(&w.t()))
@@ -96,7 +108,7 @@ mod tests {
     use tensor::Tensor;
 
     use crate::Tape;
-    use crate::check::testing::{assert_gradients, input};
+    use crate::check::testing::assert_gradients;
 
     #[test]
     fn matmul() {
@@ -113,14 +125,14 @@ mod tests {
             (&[2, 0], &[0, 4]),
         ];
         for (a, b) in pairs {
-            assert_gradients(&[input(a), input(b)], |x| x[0].matmul(x[1]));
+            assert_gradients(&[a, b], |x| x[0].matmul(x[1]));
         }
     }
 
     #[test]
     fn linear() {
         for x in [&[2, 3][..], &[3], &[5, 2, 3], &[0, 3]] {
-            assert_gradients(&[input(x), input(&[3, 4]), input(&[4])], |x| x[0].linear(x[1], x[2]));
+            assert_gradients(&[x, &[3, 4], &[4]], |x| x[0].linear(x[1], x[2]));
         }
     }
 

@@ -1,13 +1,18 @@
-//! The loops over numbers, on slices: nothing here knows of tensors, shapes or threads.
+//! The loops over numbers, on slices: nothing here knows of tensors and their shapes.
 //!
 //! All of the crate's `unsafe` lives in this folder.
 
 mod elementwise;
+mod isa;
+pub(crate) mod math;
 mod matmul;
+mod simd;
 mod sum;
 
-pub(crate) use elementwise::{Row, map, zip, zip_assign};
+pub(crate) use elementwise::{Row, Tanh, Unary, map, zip, zip_assign};
+#[allow(unreachable_pub, reason = "re-exported at the root")]
+pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
-pub use matmul::Gemm;
+pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
 pub(crate) use sum::{add_rows, sum};

@@ -1,6 +1,6 @@
 //! The operators + − × ÷ between tensors, and between a tensor and a number.
 //!
-//! An owned operand whose storage nobody else sees gives its buffer to the result.
+//! An owned operand whose storage nobody else sees gives its buffer to the result, if it has the result's shape.
 
 use std::ops::{Add, Div, Mul, Neg, Sub};
 
@@ -52,7 +52,10 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: Tensor<T>) -> Tensor<T> {
-                if other.numel() > self.numel() { &self $symbol other } else { self $symbol &other }
+                let mut other = other;
+                // The buffer of the left one, unless only the right one can give its own.
+                let right = other.numel() > self.numel() || (other.shape() == self.shape() && other.unique_range().is_some());
+                if right { &self $symbol other } else { self $symbol &other }
             }
         }
 
@@ -92,8 +95,14 @@ impl<T: Float> Neg for &Tensor<T> {
 impl<T: Float> Neg for Tensor<T> {
     type Output = Tensor<T>;
 
-    fn neg(self) -> Tensor<T> {
-        -&self
+    fn neg(mut self) -> Tensor<T> {
+        if self.unique_range().is_none() {
+            return -&self;
+        }
+        for x in self.as_mut_slice() {
+            *x = -*x;
+        }
+        self
     }
 }
 
@@ -128,6 +137,26 @@ mod tests {
         assert_eq!(&x + 1, Tensor::from([2, 3, 4]));
         assert_eq!(&x * 2 - 1, Tensor::from([1, 3, 5]));
         assert_eq!(-Tensor::from([1.0, -2.0]), Tensor::from([-1.0, 2.0]));
+    }
+
+    #[test]
+    fn an_operand_without_other_owners_gives_its_buffer() {
+        let shared = Tensor::<f32>::ones([2, 100]);
+        let place = |x: &Tensor| x.as_slice().unwrap().as_ptr();
+        let fresh = || {
+            let x = shared.copied();
+            let at = place(&x);
+            (x, at)
+        };
+        let (x, at) = fresh();
+        assert_eq!(place(&(x + &shared)), at);
+        let (x, at) = fresh();
+        assert_eq!(place(&(&shared - x)), at);
+        let (x, at) = fresh();
+        assert_eq!(place(&(shared.clone() * x)), at);
+        let (x, at) = fresh();
+        assert_eq!(place(&-x), at);
+        assert_eq!(shared, Tensor::ones([2, 100]));
     }
 
     #[test]

@@ -32,7 +32,8 @@ impl<T: Float> Tensor<T> {
         let rows = p.as_mut_slice().chunks_exact_mut(width);
         let losses = rows.zip(&picked).map(|(row, &class)| {
             let x = row[class];
-            softmax_row(row) - x
+            let (largest, log_sum) = softmax_row(row);
+            log_sum + (largest - x)
         });
         (losses.collect::<Tensor<T>>().reshape(classes.shape()), p)
     }
@@ -106,6 +107,15 @@ mod tests {
     fn confident_mistakes_stay_finite() {
         let (losses, _) = Tensor::from([[1e4_f32, -1e4]]).cross_entropy(&Tensor::from([1]));
         assert_eq!(losses.item(), 2e4);
+    }
+
+    #[test]
+    fn large_logits_keep_their_digits() {
+        for (logits, want) in [([1000.0_f32, 990.0], 4.539_889_9e-5_f32), ([100_001.0, 100_000.0], 0.313_261_7)] {
+            let (losses, _) = Tensor::from([logits]).cross_entropy(&Tensor::from([0]));
+            // 1 + e⁻¹⁰ has but three digits beyond the 1.
+            assert_relative_eq!(losses.item(), want, max_relative = 2e-3);
+        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Row};
+use crate::kernel::{self, Row, Tanh, Unary};
 use crate::par;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -20,7 +20,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::from([1, 2, 3]).map(|x| x * x), Tensor::from([1, 4, 9]));
     /// ```
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
-        map(self, par::STREAM, f)
+        map(self, par::STREAM, &f)
     }
 
     /// f of each pair of elements; the shapes broadcast.
@@ -50,10 +50,10 @@ impl<T: Float> Tensor<T> {
     /// ```
     /// use tensor::Tensor;
     ///
-    /// assert_eq!(Tensor::from([0.0, 1.0]).tanh(), Tensor::from([0.0, 1.0_f64.tanh()]));
+    /// assert_eq!(Tensor::from([0.0, 1.0_f64]).tanh(), Tensor::from([0.0, 1.0_f64.tanh()]));
     /// ```
     pub fn tanh(&self) -> Self {
-        map(self, par::TRANSCENDENTAL, T::tanh)
+        map(self, par::TRANSCENDENTAL, &Tanh)
     }
 
     /// The pullback of tanh: self · (1 − y²), where y = tanh x and self is the gradient with respect to y.
@@ -97,14 +97,14 @@ impl<T: Float> Tensor<T> {
 }
 
 /// f of each element, which costs `cost` nanoseconds.
-fn map<T: Element, U: Element>(x: &Tensor<T>, cost: f64, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
+fn map<T: Element, U: Element>(x: &Tensor<T>, cost: f64, f: &(impl Unary<T, Output = U> + Sync)) -> Tensor<U> {
     let mut out = Buffer::stale(x.numel());
     let walk = Walk::new([x.layout()]);
     let [stride] = walk.row_strides();
     par::split(&mut out, 1, cost, |start, out| {
         walk.rows(start..start + out.len(), |flat, [at]| {
             let out = &mut out[flat.start - start..flat.end - start];
-            kernel::map(Row::new(x.storage(), at, stride, out.len()), out, &f);
+            kernel::map(Row::new(x.storage(), at, stride, out.len()), out, f);
         });
     });
     Tensor::from_buffer(out, x.shape().clone())

@@ -21,7 +21,26 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Tensor<i64>) -> Self {
-        index_select(self, axis, indices).or_panic()
+        index_select("index_select", self, axis, indices).or_panic()
+    }
+
+    /// The rows of a table `[N, …]` at `indices` of any shape: `[indices…, …]`; PyTorch's `functional.embedding`.
+    ///
+    /// # Panics
+    /// The table is a scalar, or an index is negative or not below N.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let table = Tensor::from([[1, 2], [3, 4], [5, 6]]);
+    /// let rows = table.embedding(&Tensor::from([[2, 0], [0, 0]]));
+    /// assert_eq!(rows, Tensor::from([[[5, 6], [1, 2]], [[1, 2], [1, 2]]]));
+    /// ```
+    #[track_caller]
+    pub fn embedding(&self, indices: &Tensor<i64>) -> Self {
+        let rows = index_select("embedding", self, 0, &indices.reshape(indices.numel())).or_panic();
+        rows.reshape([indices.dims(), &self.dims()[1..]].concat())
     }
 }
 
@@ -49,9 +68,14 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
-    let axis = x.shape().axis("index_select", axis)?;
-    let blocks = Blocks::new("index_select", x.shape(), axis, indices)?;
+fn index_select<T: Element>(
+    op: &'static str,
+    x: &Tensor<T>,
+    axis: isize,
+    indices: &Tensor<i64>,
+) -> Result<Tensor<T>, Error> {
+    let axis = x.shape().axis(op, axis)?;
+    let blocks = Blocks::new(op, x.shape(), axis, indices)?;
     let x = x.contiguous();
     let x = x.as_slice().expect("made contiguous");
     let mut out = Buffer::stale(blocks.picked.numel());

@@ -47,20 +47,22 @@ fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
         return Err(Error::new("matmul", Reason::Inner { left, right }));
     }
     let batch = Shape::try_new(batch_x)?.broadcast_in("matmul", &Shape::try_new(batch_y)?)?;
-    let shape = Shape::try_new(&[batch.dims(), &[m, n]].concat())?;
+    let axes = |m: &[usize], n: &[usize]| Shape::checked(batch.dims().iter().chain(m).chain(n).copied().collect());
+    let full = axes(&[m], &[n])?;
 
-    let mut out = Buffer::stale(shape.numel());
+    let mut out = Buffer::stale(full.numel());
     if !out.is_empty() {
-        products(x, &left, y, &right, &batch, &mut out)?;
+        // A batch on the left alone is one product of more rows, if they lie evenly.
+        let rows = Shape::try_new(&[batch.numel() * m, k])?;
+        let folded = if batch_y.is_empty() { left.reshape(&rows)? } else { None };
+        match folded {
+            Some(left) => products(x, &left, y, &right, &Shape::scalar(), &mut out)?,
+            None => products(x, &left, y, &right, &batch, &mut out)?,
+        }
     }
-    let mut dims = shape.dims().to_vec();
-    if y.rank() == 1 {
-        dims.pop();
-    }
-    if x.rank() == 1 {
-        dims.remove(batch.rank());
-    }
-    Ok(Tensor::from_buffer(out, Shape::try_new(&dims)?))
+    let dropped = |rank: usize| if rank == 1 { 0 } else { 1 };
+    let shape = axes(&[m][..dropped(x.rank())], &[n][..dropped(y.rank())])?;
+    Ok(Tensor::from_buffer(out, shape))
 }
 
 /// One product after the other, along the batch.

@@ -142,7 +142,7 @@ impl<T: Number> Tensor<T> {
             return self;
         }
         // Fails unless the shape broadcasts.
-        Layout::contiguous(shape.clone()).broadcast_to(self.shape()).or_panic();
+        Layout::contiguous(shape.clone()).broadcast_in("sum_to", self.shape()).or_panic();
         let new = self.rank() - shape.rank();
         let grown = |(axis, &size): (usize, &usize)| axis < new || (shape.dims()[axis - new] == 1 && size != 1);
         let reduced: Dims<bool> = self.dims().iter().enumerate().map(grown).collect();
@@ -183,7 +183,7 @@ fn reduced(op: &'static str, shape: &Shape, axes: &impl Axes) -> Result<Dims<boo
         let index = shape.axis(op, axis)?;
         if std::mem::replace(&mut reduced[index], true) {
             let (axes, shape) = (named.to_vec(), shape.clone());
-            return Err(Error::new(op, Reason::Axes { axes, shape }));
+            return Err(Error::new(op, Reason::Axes { axes, shape, rule: "name each axis at most once" }));
         }
     }
     Ok(reduced)
@@ -196,7 +196,7 @@ fn sum<T: Number>(x: &Tensor<T>, reduced: &[bool], keep: bool) -> Tensor<T> {
         // Neighbours that run on evenly in memory are one axis.
         let mut first = last;
         let (dims, strides) = (total.dims(), total.layout().strides());
-        while first > 0 && left[first - 1] && strides[first - 1] == strides[first] * dims[first] as isize {
+        while first > 0 && left[first - 1] && strides[first - 1] == strides[first].wrapping_mul(dims[first] as isize) {
             first -= 1;
         }
         total = sum_run(&total, first, last);
@@ -229,12 +229,14 @@ fn sum_run<T: Number>(x: &Tensor<T>, first: usize, last: usize) -> Tensor<T> {
     let data = x.storage();
     let walk = Walk::new([&kept]);
     let [stride] = walk.row_strides();
+    // Neighbours in the result are neighbours in memory: add whole rows. Settled here, for all tasks alike: the two ways
+    // add in different orders.
+    let whole_rows = stride == 1 && step != 1;
     par::split(&mut out, 1, count as f64 * par::STREAM, |start, out| {
         walk.rows(start..start + out.len(), |flat, [at]| {
             let out = &mut out[flat.start - start..flat.end - start];
             let offset = |i: usize, step: isize| at.wrapping_add_signed(i as isize * step);
-            if stride == 1 && step != 1 && out.len() > 1 {
-                // Neighbours in the result are neighbours in memory: add whole rows.
+            if whole_rows {
                 let len = out.len();
                 kernel::add_rows(out, count, &|i| &data[offset(i, step)..][..len]);
             } else {
@@ -308,8 +310,22 @@ mod tests {
                 assert_relative_eq!(sum, 10_000.0, max_relative = 1e-6);
             }
         }
-        let want = crate::with_threads(1, || x.sum(0)).unwrap();
-        assert_eq!(crate::with_threads(3, || x.sum(0)).unwrap(), want);
+    }
+
+    #[test]
+    fn threads_leave_no_trace() {
+        // Widths that tasks do not divide, long and short columns.
+        for dims in [[200_000, 3], [1000, 401], [200, 2001], [40_000, 11], [3, 200_001]] {
+            let x = Tensor::from_fn(dims, |i| ((i[0] * 7919 + i[1] * 31) % 1013) as f32 / 507.0 - 1.0);
+            for x in [x.clone(), x.t()] {
+                for axis in [0, 1] {
+                    let want = crate::with_threads(1, || x.sum(axis)).unwrap();
+                    for threads in [2, 3, 8] {
+                        assert_eq!(crate::with_threads(threads, || x.sum(axis)).unwrap(), want, "{dims:?} {axis}");
+                    }
+                }
+            }
+        }
     }
 
     #[test]
@@ -336,7 +352,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "mean: the axes [0, -2] do not fit [4, 5]")]
+    #[should_panic(expected = "mean: the axes [0, -2] do not fit [4, 5]: name each axis at most once")]
     fn an_axis_named_twice_is_refused() {
         Tensor::<f32>::zeros([4, 5]).mean([0, -2]);
     }

@@ -2,6 +2,7 @@
 
 use crate::element::Float;
 use crate::error::OrPanic;
+use crate::kernel::{self, Row};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -32,18 +33,19 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-/// Turns a row, which is not empty, into its softmax and returns ln Σ exp of what it was.
-pub(super) fn softmax_row<T: Float>(x: &mut [T]) -> T {
+/// Turns a row x, which is not empty, into its softmax; returns its largest element and ln Σₖ exp(xₖ − largest).
+///
+/// Apart, since their sum would round the second away where the first is large.
+pub(super) fn softmax_row<T: Float>(x: &mut [T]) -> (T, T) {
     let largest = x.iter().copied().fold(x[0], |a, b| if b > a { b } else { a });
-    let mut sum = T::ZERO;
     for x in x.iter_mut() {
         *x = (*x - largest).exp();
-        sum += *x;
     }
+    let sum = kernel::sum(Row::Contiguous(x), x.len());
     for x in x.iter_mut() {
         *x /= sum;
     }
-    largest + sum.ln()
+    (largest, sum.ln())
 }
 
 #[cfg(test)]

@@ -1,0 +1,209 @@
+//! Vectors of floats, for the one loop that the compiler cannot be left to vectorize: the matrix product.
+
+#![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
+
+use crate::element::Float;
+
+/// An instruction set, by its vectors.
+pub trait Simd: 'static {
+    type F32: Vector<f32>;
+    type F64: Vector<f64>;
+    /// Whether the registers suffice for a tile of the larger kind.
+    const MANY_REGISTERS: bool;
+}
+
+/// A vector of `T`. Every function is `#[inline(always)]`, so that it is compiled for the caller's instruction set.
+///
+/// # Safety
+/// All functions are unsafe to call where the processor lacks the vector's instructions. Beyond that, `load` and
+/// `store` need `LANES` elements, and `load_first` and `store_first` need `count` elements behind the pointer; it need
+/// not be aligned.
+pub trait Vector<T>: Copy {
+    const LANES: usize;
+    unsafe fn splat(x: T) -> Self;
+    unsafe fn load(from: *const T) -> Self;
+    unsafe fn store(self, to: *mut T);
+    /// a · b + self, rounded once.
+    unsafe fn add_product(self, a: Self, b: Self) -> Self;
+    unsafe fn add(self, other: Self) -> Self;
+
+    /// The first `count` lanes, fewer than all, the rest zero.
+    #[inline(always)]
+    unsafe fn load_first(from: *const T, count: usize) -> Self
+    where
+        T: Float,
+    {
+        let mut lanes = [T::ZERO; MAX_LANES];
+        for (i, lane) in lanes.iter_mut().enumerate().take(count) {
+            // SAFETY: the caller has `count` elements behind the pointer.
+            *lane = unsafe { *from.add(i) };
+        }
+        // SAFETY: no vector has more lanes than the array.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
+    /// Stores the first `count` lanes, fewer than all.
+    #[inline(always)]
+    unsafe fn store_first(self, to: *mut T, count: usize)
+    where
+        T: Float,
+    {
+        let mut lanes = [T::ZERO; MAX_LANES];
+        // SAFETY: no vector has more lanes than the array.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        for (i, &lane) in lanes.iter().enumerate().take(count) {
+            // SAFETY: the caller has `count` elements behind the pointer.
+            unsafe { *to.add(i) = lane };
+        }
+    }
+}
+
+/// The most lanes of any vector: 16 f32 in 512 bits.
+pub(crate) const MAX_LANES: usize = 16;
+
+/// Any processor: an array, for the compiler to make the best of.
+pub(crate) struct Baseline;
+
+impl Simd for Baseline {
+    type F32 = [f32; 4];
+    type F64 = [f64; 2];
+    const MANY_REGISTERS: bool = false;
+}
+
+impl<T: Float, const N: usize> Vector<T> for [T; N] {
+    const LANES: usize = N;
+
+    #[inline(always)]
+    unsafe fn splat(x: T) -> Self {
+        [x; N]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const T) -> Self {
+        // SAFETY: the caller has LANES elements behind the pointer; an array has no alignment beyond theirs.
+        unsafe { from.cast::<Self>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn store(self, to: *mut T) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<Self>().write(self) }
+    }
+
+    #[inline(always)]
+    unsafe fn add_product(self, a: Self, b: Self) -> Self {
+        std::array::from_fn(|i| a[i].mul_add(b[i], self[i]))
+    }
+
+    #[inline(always)]
+    unsafe fn add(self, other: Self) -> Self {
+        std::array::from_fn(|i| self[i] + other[i])
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86::{Avx2, Avx512};
+
+#[cfg(target_arch = "x86_64")]
+mod x86 {
+    use std::arch::x86_64::*;
+
+    use super::{Simd, Vector};
+
+    /// AVX2 and FMA: 16 registers of 256 bits.
+    pub(crate) struct Avx2;
+
+    impl Simd for Avx2 {
+        type F32 = __m256;
+        type F64 = __m256d;
+        const MANY_REGISTERS: bool = false;
+    }
+
+    /// AVX-512 F: 32 registers of 512 bits.
+    pub(crate) struct Avx512;
+
+    impl Simd for Avx512 {
+        type F32 = __m512;
+        type F64 = __m512d;
+        const MANY_REGISTERS: bool = true;
+    }
+
+    /// Stamps the forwarding to intrinsics.
+    macro_rules! vector {
+        ($V:ident $T:ident $lanes:literal $splat:ident $load:ident $store:ident $fma:ident $add:ident { $($first:tt)* }) => {
+            impl Vector<$T> for $V {
+                const LANES: usize = $lanes;
+
+                #[inline(always)]
+                unsafe fn splat(x: $T) -> Self {
+                    // SAFETY: the caller's processor has the instruction, here and below.
+                    unsafe { $splat(x) }
+                }
+
+                #[inline(always)]
+                unsafe fn load(from: *const $T) -> Self {
+                    // SAFETY: the caller has LANES elements behind the pointer.
+                    unsafe { $load(from) }
+                }
+
+                #[inline(always)]
+                unsafe fn store(self, to: *mut $T) {
+                    // SAFETY: the caller has LANES elements behind the pointer.
+                    unsafe { $store(to, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn add_product(self, a: Self, b: Self) -> Self {
+                    // SAFETY: see `splat`.
+                    unsafe { $fma(a, b, self) }
+                }
+
+                #[inline(always)]
+                unsafe fn add(self, other: Self) -> Self {
+                    // SAFETY: see `splat`.
+                    unsafe { $add(self, other) }
+                }
+
+                $($first)*
+            }
+        };
+    }
+
+    /// Lane masks of which a window of 8 begins with as many set lanes as wanted.
+    static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
+
+    vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps {
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> Self {
+            // SAFETY: count ≤ 8 keeps the window within MASK; lanes that are not set are not read.
+            unsafe { _mm256_maskload_ps(from, _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast())) }
+        }
+    });
+    vector!(__m256d f64 4 _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd {});
+    vector!(__m512 f32 16 _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps {
+        #[inline(always)]
+        unsafe fn load_first(from: *const f32, count: usize) -> Self {
+            // SAFETY: lanes that are not set are not read.
+            unsafe { _mm512_maskz_loadu_ps(((1_u32 << count) - 1) as u16, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, to: *mut f32, count: usize) {
+            // SAFETY: lanes that are not set are not written.
+            unsafe { _mm512_mask_storeu_ps(to, ((1_u32 << count) - 1) as u16, self) }
+        }
+    });
+    vector!(__m512d f64 8 _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd {
+        #[inline(always)]
+        unsafe fn load_first(from: *const f64, count: usize) -> Self {
+            // SAFETY: lanes that are not set are not read.
+            unsafe { _mm512_maskz_loadu_pd(((1_u32 << count) - 1) as u8, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, to: *mut f64, count: usize) {
+            // SAFETY: lanes that are not set are not written.
+            unsafe { _mm512_mask_storeu_pd(to, ((1_u32 << count) - 1) as u8, self) }
+        }
+    });
+}
