@@ -7,6 +7,7 @@ mod isa;
 pub(crate) mod math;
 mod matmul;
 mod simd;
+mod softmax;
 mod sum;
 
 pub(crate) use elementwise::{Row, Tanh, Unary, map, zip, zip_assign};
@@ -15,4 +16,5 @@ pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
+pub(crate) use softmax::softmax;
 pub(crate) use sum::{add_rows, sum};

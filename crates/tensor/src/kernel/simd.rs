@@ -10,7 +10,25 @@ pub trait Simd: 'static {
     type F64: Vector<f64>;
     /// Whether the registers suffice for a tile of the larger kind.
     const MANY_REGISTERS: bool;
+
+    /// out\[i · width + j] = rows\[j]\[i] for i and j below SIDE.
+    ///
+    /// # Safety
+    /// The processor has these instructions; each of `rows` is valid for SIDE reads, and `out` for SIDE writes at each
+    /// multiple of `width`.
+    #[inline(always)]
+    unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
+        for (j, row) in rows.into_iter().enumerate() {
+            for i in 0..SIDE {
+                // SAFETY: the caller's promise.
+                unsafe { *out.add(i * width + j) = *row.add(i) };
+            }
+        }
+    }
 }
+
+/// The side of a square that is transposed in registers.
+pub const SIDE: usize = 8;
 
 /// A vector of `T`. Every function is `#[inline(always)]`, so that it is compiled for the caller's instruction set.
 ///
@@ -108,7 +126,7 @@ pub(crate) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Simd, Vector};
+    use super::{SIDE, Simd, Vector};
 
     /// AVX2 and FMA: 16 registers of 256 bits.
     pub(crate) struct Avx2;
@@ -117,6 +135,12 @@ mod x86 {
         type F32 = __m256;
         type F64 = __m256d;
         const MANY_REGISTERS: bool = false;
+
+        #[inline(always)]
+        unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
+            // SAFETY: the caller's promise.
+            unsafe { transpose(rows, out, width) }
+        }
     }
 
     /// AVX-512 F: 32 registers of 512 bits.
@@ -126,6 +150,41 @@ mod x86 {
         type F32 = __m512;
         type F64 = __m512d;
         const MANY_REGISTERS: bool = true;
+
+        #[inline(always)]
+        unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
+            // SAFETY: the caller's promise; AVX-512 includes AVX2.
+            unsafe { transpose(rows, out, width) }
+        }
+    }
+
+    /// In 24 shuffles: pairs of rows are interleaved by one element, then by two, then by four.
+    ///
+    /// # Safety
+    /// As [`Simd::transpose`], on a processor with AVX2.
+    #[inline(always)]
+    unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut r = [_mm256_setzero_ps(); SIDE];
+            for j in 0..SIDE {
+                r[j] = _mm256_loadu_ps(rows[j]);
+            }
+            for j in (0..SIDE).step_by(2) {
+                (r[j], r[j + 1]) = (_mm256_unpacklo_ps(r[j], r[j + 1]), _mm256_unpackhi_ps(r[j], r[j + 1]));
+            }
+            for j in (0..SIDE).step_by(4) {
+                let [a, b, c, d] = [r[j], r[j + 1], r[j + 2], r[j + 3]];
+                r[j] = _mm256_shuffle_ps::<0x44>(a, c);
+                r[j + 1] = _mm256_shuffle_ps::<0xEE>(a, c);
+                r[j + 2] = _mm256_shuffle_ps::<0x44>(b, d);
+                r[j + 3] = _mm256_shuffle_ps::<0xEE>(b, d);
+            }
+            for i in 0..4 {
+                _mm256_storeu_ps(out.add(i * width), _mm256_permute2f128_ps::<0x20>(r[i], r[i + 4]));
+                _mm256_storeu_ps(out.add((i + 4) * width), _mm256_permute2f128_ps::<0x31>(r[i], r[i + 4]));
+            }
+        }
     }
 
     /// Stamps the forwarding to intrinsics.

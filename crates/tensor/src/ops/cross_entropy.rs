@@ -1,8 +1,8 @@
 //! Cross-entropy fused with softmax, and its pullback.
 
-use super::softmax::softmax_row;
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
+use crate::kernel;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -32,7 +32,7 @@ impl<T: Float> Tensor<T> {
         let rows = p.as_mut_slice().chunks_exact_mut(width);
         let losses = rows.zip(&picked).map(|(row, &class)| {
             let x = row[class];
-            let (largest, log_sum) = softmax_row(row);
+            let (largest, log_sum) = kernel::softmax(row);
             log_sum + (largest - x)
         });
         (losses.collect::<Tensor<T>>().reshape(classes.shape()), p)

@@ -2,7 +2,7 @@
 
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{self, Row};
+use crate::kernel;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -26,26 +26,11 @@ impl<T: Float> Tensor<T> {
         let classes = p.size(-1);
         if p.numel() > 0 {
             for row in p.as_mut_slice().chunks_exact_mut(classes) {
-                softmax_row(row);
+                kernel::softmax(row);
             }
         }
         p.transpose(axis, -1)
     }
-}
-
-/// Turns a row x, which is not empty, into its softmax; returns its largest element and ln Σₖ exp(xₖ − largest).
-///
-/// Apart, since their sum would round the second away where the first is large.
-pub(super) fn softmax_row<T: Float>(x: &mut [T]) -> (T, T) {
-    let largest = x.iter().copied().fold(x[0], |a, b| if b > a { b } else { a });
-    for x in x.iter_mut() {
-        *x = (*x - largest).exp();
-    }
-    let sum = kernel::sum(Row::Contiguous(x), x.len());
-    for x in x.iter_mut() {
-        *x /= sum;
-    }
-    (largest, sum.ln())
 }
 
 #[cfg(test)]
