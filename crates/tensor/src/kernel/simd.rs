@@ -8,8 +8,12 @@ use crate::element::Float;
 pub trait Simd: 'static {
     type F32: Vector<f32>;
     type F64: Vector<f64>;
-    /// Whether the registers suffice for a tile of the larger kind.
-    const MANY_REGISTERS: bool;
+    /// Rows of a tile of the matrix product, and vectors across it, at most 8 and 3: as many accumulators as leave the
+    /// registers room for the operands. More than the 8 to 10 that keep two multiply-add units of a latency of four
+    /// cycles busy.
+    const TILE: [usize; 2];
+    /// Whether loading some lanes costs no more than loading all.
+    const FREE_MASKS: bool;
 
     /// out\[i · width + j] = rows\[j]\[i] for i and j below SIDE.
     ///
@@ -45,7 +49,7 @@ pub trait Vector<T>: Copy {
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
 
-    /// The first `count` lanes, fewer than all, the rest zero.
+    /// The first `count` lanes, the rest zero.
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self
     where
@@ -60,7 +64,7 @@ pub trait Vector<T>: Copy {
         unsafe { Self::load(lanes.as_ptr()) }
     }
 
-    /// Stores the first `count` lanes, fewer than all.
+    /// Stores the first `count` lanes.
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize)
     where
@@ -85,7 +89,9 @@ pub(crate) struct Baseline;
 impl Simd for Baseline {
     type F32 = [f32; 4];
     type F64 = [f64; 2];
-    const MANY_REGISTERS: bool = false;
+    /// Where multiply-adds are computed in software, a tile gains nothing, and would only be slow to compile.
+    const TILE: [usize; 2] = if cfg!(target_arch = "x86_64") { [2, 1] } else { [6, 2] };
+    const FREE_MASKS: bool = false;
 }
 
 impl<T: Float, const N: usize> Vector<T> for [T; N] {
@@ -134,7 +140,8 @@ mod x86 {
     impl Simd for Avx2 {
         type F32 = __m256;
         type F64 = __m256d;
-        const MANY_REGISTERS: bool = false;
+        const TILE: [usize; 2] = [6, 2];
+        const FREE_MASKS: bool = false;
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
@@ -149,7 +156,8 @@ mod x86 {
     impl Simd for Avx512 {
         type F32 = __m512;
         type F64 = __m512d;
-        const MANY_REGISTERS: bool = true;
+        const TILE: [usize; 2] = [8, 3];
+        const FREE_MASKS: bool = true;
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {

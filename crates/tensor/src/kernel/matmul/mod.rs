@@ -12,7 +12,7 @@ mod tile;
 
 use std::ops::Range;
 
-use self::tile::{Tile, columns_of_tile, rows_of_tile, tile};
+use self::tile::{Tile, columns_of_tile, tile};
 use super::isa::{self, Kernel};
 use super::simd::{SIDE, Simd, Vector};
 use crate::buffer::Buffer;
@@ -181,7 +181,7 @@ impl<T: Float> Kernel for Block<'_, T> {
         let Product { a, b, c } = self.product;
         let (rows, n) = (self.rows.len(), b.columns);
         let width = columns_of_tile::<T, S>();
-        let tiles = rows.div_ceil(rows_of_tile::<S>());
+        let tiles = rows.div_ceil(S::TILE[0]);
         // Of even height, so that none is too small to keep the arithmetic units busy.
         let tile_start = |i: usize| rows * i / tiles;
 

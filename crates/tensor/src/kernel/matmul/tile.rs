@@ -3,20 +3,9 @@
 use crate::element::Float;
 use crate::kernel::simd::{Simd, Vector};
 
-/// Rows of C in a tile, at most: as many as leave the registers room for NR and for the operands.
-pub(super) const fn rows_of_tile<S: Simd>() -> usize {
-    if S::MANY_REGISTERS { 8 } else { 6 }
-}
-
-/// Vectors across a tile, at most. With the rows above they make 24 and 12 accumulators: more than the 8 to 10 that
-/// two multiply-add units with a latency of four cycles keep busy.
-pub(super) const fn vectors_of_tile<S: Simd>() -> usize {
-    if S::MANY_REGISTERS { 3 } else { 2 }
-}
-
 /// Columns of C in a tile, at most.
 pub(super) const fn columns_of_tile<T: Float, S: Simd>() -> usize {
-    vectors_of_tile::<S>() * <T::Vector<S> as Vector<T>>::LANES
+    S::TILE[1] * <T::Vector<S> as Vector<T>>::LANES
 }
 
 /// The operands of one tile: where they begin, and how far it is to the next row or the next k.
@@ -51,15 +40,17 @@ pub(super) struct Tile<T> {
 pub(super) unsafe fn tile<T: Float, S: Simd>(t: Tile<T>, rows: usize, columns: usize, padded: bool) {
     let lanes = <T::Vector<S> as Vector<T>>::LANES;
     let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
+    // Loading the whole of a padded vector does no harm; loading a part of it never does, but may take longer.
+    let whole = padded || last == lanes;
     // SAFETY: the caller's promise is that of the functions below.
     unsafe {
-        match (vectors, padded || last == lanes) {
-            (1, true) => of_vectors::<T, S, 1, true>(t, rows, last),
-            (1, false) => of_vectors::<T, S, 1, false>(t, rows, last),
-            (2, true) => of_vectors::<T, S, 2, true>(t, rows, last),
-            (2, false) => of_vectors::<T, S, 2, false>(t, rows, last),
-            (3, true) if S::MANY_REGISTERS => of_vectors::<T, S, 3, true>(t, rows, last),
-            (3, false) if S::MANY_REGISTERS => of_vectors::<T, S, 3, false>(t, rows, last),
+        match (vectors, whole) {
+            (1, true) if !S::FREE_MASKS => of_vectors::<T, S, 1, true>(t, rows, last),
+            (1, _) => of_vectors::<T, S, 1, false>(t, rows, last),
+            (2, true) if S::TILE[1] >= 2 && !S::FREE_MASKS => of_vectors::<T, S, 2, true>(t, rows, last),
+            (2, _) if S::TILE[1] >= 2 => of_vectors::<T, S, 2, false>(t, rows, last),
+            (3, true) if S::TILE[1] >= 3 && !S::FREE_MASKS => of_vectors::<T, S, 3, true>(t, rows, last),
+            (3, _) if S::TILE[1] >= 3 => of_vectors::<T, S, 3, false>(t, rows, last),
             _ => unreachable!("a tile of {columns} columns"),
         }
     }
@@ -74,12 +65,12 @@ unsafe fn of_vectors<T: Float, S: Simd, const NV: usize, const FULL: bool>(t: Ti
         match rows {
             1 => of_size::<T, S, 1, NV, FULL>(t, last),
             2 => of_size::<T, S, 2, NV, FULL>(t, last),
-            3 => of_size::<T, S, 3, NV, FULL>(t, last),
-            4 => of_size::<T, S, 4, NV, FULL>(t, last),
-            5 => of_size::<T, S, 5, NV, FULL>(t, last),
-            6 => of_size::<T, S, 6, NV, FULL>(t, last),
-            7 if S::MANY_REGISTERS => of_size::<T, S, 7, NV, FULL>(t, last),
-            8 if S::MANY_REGISTERS => of_size::<T, S, 8, NV, FULL>(t, last),
+            3 if S::TILE[0] >= 3 => of_size::<T, S, 3, NV, FULL>(t, last),
+            4 if S::TILE[0] >= 4 => of_size::<T, S, 4, NV, FULL>(t, last),
+            5 if S::TILE[0] >= 5 => of_size::<T, S, 5, NV, FULL>(t, last),
+            6 if S::TILE[0] >= 6 => of_size::<T, S, 6, NV, FULL>(t, last),
+            7 if S::TILE[0] >= 7 => of_size::<T, S, 7, NV, FULL>(t, last),
+            8 if S::TILE[0] >= 8 => of_size::<T, S, 8, NV, FULL>(t, last),
             _ => unreachable!("a tile of {rows} rows"),
         }
     }
