@@ -14,6 +14,7 @@ fn random(shape: [usize; 2]) -> Tensor {
 
 fn tanh(c: &mut Criterion) {
     let mut group = c.benchmark_group("tanh");
+    group.sample_size(20);
     for (name, shape) in SHAPES {
         let x = random(shape);
         group.throughput(Throughput::Elements(x.numel() as u64));
@@ -24,6 +25,7 @@ fn tanh(c: &mut Criterion) {
 
 fn tanh_backward(c: &mut Criterion) {
     let mut group = c.benchmark_group("tanh_backward");
+    group.sample_size(20);
     for (name, shape) in SHAPES {
         let y = random(shape).tanh();
         group.throughput(Throughput::Elements(y.numel() as u64));
