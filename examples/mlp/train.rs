@@ -51,17 +51,16 @@ pub fn run(args: &Args, names: Vec<String>) -> Result<(), Failure> {
     let examples = split.train.len() + split.validation.len() + split.test.len();
     let steps = args.steps.unwrap_or_else(|| suitable_steps(examples, args.batch));
 
-    let bar = progress_bar(steps);
-    let trained = train(args, &mut model, sgd, &split, steps, &bar)?;
-    bar.set_message("evaluating");
+    let trained = train(args, &mut model, sgd, &split, steps)?;
+    trained.bar.set_message("evaluating");
     let (train_loss, val_loss) = (evaluate(&model, &split.train), evaluate(&model, &split.validation));
-    bar.finish_and_clear();
+    trained.bar.finish_and_clear();
     check(train_loss + val_loss, steps, args.lr)?;
     let seconds = trained.took.as_secs_f64();
     let us_per_step = seconds * 1e6 / steps.max(1) as f64;
     tell(&Event::Final { steps, train_loss, val_loss, seconds, us_per_step }, args.json)?;
     if train_loss > trained.first_loss.max(1.5 * (SYMBOLS as f64).ln()) {
-        eprintln!("warning: training made the loss worse: the learning rate {} is too high, try --lr 0.1", args.lr);
+        eprintln!("warning: training made the loss worse: the learning rate {:?} is too high, try --lr 0.1", args.lr);
     }
     if steps > 0 {
         sample(args, &model, known)?;
@@ -104,17 +103,12 @@ struct Trained {
     /// Before the first step.
     first_loss: f64,
     took: Duration,
+    /// Still shown.
+    bar: ProgressBar,
 }
 
 /// Trains by plain gradient descent.
-fn train(
-    args: &Args,
-    model: &mut Mlp,
-    mut sgd: Sgd,
-    split: &Split,
-    steps: u64,
-    bar: &ProgressBar,
-) -> Result<Trained, Failure> {
+fn train(args: &Args, model: &mut Mlp, mut sgd: Sgd, split: &Split, steps: u64) -> Result<Trained, Failure> {
     let mut rng = stream(args.seed, Stream::Batches);
     let mut tape = Tape::new();
 
@@ -134,7 +128,7 @@ fn train(
         args.json,
     )?;
 
-    bar.reset();
+    let bar = progress_bar(steps);
     let mut loss_sum = 0.0;
     let start = Instant::now();
     for step in 1..=steps {
@@ -156,11 +150,11 @@ fn train(
             check(loss, step, args.lr)?;
             bar.set_message(format!("loss {loss:.4}"));
             if step % REPORT == 0 {
-                tell(&Event::Step { step, loss }, args.json)?;
+                bar.suspend(|| tell(&Event::Step { step, loss }, args.json))?;
             }
         }
     }
-    Ok(Trained { first_loss, took: start.elapsed() })
+    Ok(Trained { first_loss, took: start.elapsed(), bar })
 }
 
 /// An error where the loss has left the numbers.
@@ -168,7 +162,7 @@ fn check(loss: f64, step: u64, lr: f64) -> Result<(), Failure> {
     if loss.is_finite() {
         return Ok(());
     }
-    let why = format!("the loss is {loss} by step {step}: the learning rate {lr} is too high, try --lr 0.1");
+    let why = format!("the loss is {loss} by step {step}: the learning rate {lr:?} is too high, try --lr 0.1");
     Err(Failure::Diverged(why))
 }
 
