@@ -64,9 +64,16 @@ impl<I> DerefMut for Dims<I> {
 
 impl<I: Copy + Default> FromIterator<I> for Dims<I> {
     fn from_iter<A: IntoIterator<Item = I>>(entries: A) -> Self {
-        let mut dims = Dims::new();
-        for entry in entries {
-            dims.push(entry);
+        let mut entries = entries.into_iter();
+        let (mut rank, mut axes) = (0, [I::default(); INLINE]);
+        // All of them, but for a few tensors in the world.
+        for (axis, entry) in axes.iter_mut().zip(&mut entries) {
+            *axis = entry;
+            rank += 1;
+        }
+        let mut dims = Dims(Repr::Inline { rank, axes });
+        if usize::from(rank) == INLINE {
+            entries.for_each(|entry| dims.push(entry));
         }
         dims
     }

@@ -87,6 +87,9 @@ impl Shape {
     }
 
     pub(crate) fn broadcast_in(&self, op: &'static str, other: &Shape) -> Result<Shape, Error> {
+        if self == other {
+            return Ok(self.clone());
+        }
         let rank = self.rank().max(other.rank());
         let size = |shape: &Shape, axis: usize| match (axis + shape.rank()).checked_sub(rank) {
             Some(own) => shape.0[own],

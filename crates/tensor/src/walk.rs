@@ -28,6 +28,10 @@ impl<const N: usize> Walk<N> {
             strides: std::array::from_fn(|_| Dims::new()),
             starts: layouts.map(Layout::offset),
         };
+        if layouts.iter().all(|l| l.is_contiguous()) {
+            walk.push(layouts[0].shape().numel(), [1; N]);
+            return walk;
+        }
         for (axis, &size) in layouts[0].shape().dims().iter().enumerate() {
             if size != 1 {
                 walk.push(size, layouts.map(|l| l.strides()[axis]));
