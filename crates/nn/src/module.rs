@@ -122,7 +122,7 @@ impl<T: Float, M: Module<T>> Module<T> for Option<M> {
     }
 }
 
-impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
+impl<T: Float, M: Module<T>> Module<T> for [M] {
     fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
         for (index, module) in self.iter().enumerate() {
             module.visit(path.index(index), visit);
@@ -136,17 +136,23 @@ impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
     }
 }
 
-impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
+impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
     fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
-        for (index, module) in self.iter().enumerate() {
-            module.visit(path.index(index), visit);
-        }
+        self.as_slice().visit(path, visit);
     }
 
     fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        for (index, module) in self.iter_mut().enumerate() {
-            module.visit_mut(path.index(index), visit);
-        }
+        self.as_mut_slice().visit_mut(path, visit);
+    }
+}
+
+impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
+    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+        self.as_slice().visit(path, visit);
+    }
+
+    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+        self.as_mut_slice().visit_mut(path, visit);
     }
 }
 

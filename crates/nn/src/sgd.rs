@@ -61,7 +61,7 @@ impl Sgd {
     /// # Panics
     /// No parameter has a gradient: these are the gradients of another model.
     #[track_caller]
-    pub fn step<T: Float>(&self, model: &mut impl Module<T>, gradients: &Gradients<T>) {
+    pub fn step<T: Float>(&self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         let lr = T::from_f64(self.lr);
         let mut moved = 0;
         model.visit_mut(Path::root(), &mut |_, param| {

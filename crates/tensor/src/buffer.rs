@@ -5,13 +5,12 @@
 //! again for the next one of about its size. What it then holds is *stale*: numbers of its former life, initialized,
 //! and overwritten by whoever asked for it. So nothing needs to be zeroed, and nothing is unsafe.
 
+use std::any::type_name;
 use std::cell::RefCell;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread::LocalKey;
-
-use crate::element::Element;
 
 /// What each thread keeps at most, for each element type, in bytes.
 static LIMIT: AtomicUsize = AtomicUsize::new(256 << 20);
@@ -36,7 +35,7 @@ pub fn set_pool_limit(bytes: usize) {
 
 /// Drops the freed buffers that this thread keeps for reuse.
 pub fn clear_pool() {
-    fn clear<T: Element>() {
+    fn clear<T: Pooled>() {
         let _ = T::pool().try_with(|pool| *pool.borrow_mut() = Pool::default());
     }
     clear::<f32>();
@@ -92,13 +91,13 @@ fn class(len: usize) -> (usize, usize) {
 }
 
 /// A run of elements of fixed length; reads as a slice.
-pub(crate) struct Buffer<T: Element> {
+pub(crate) struct Buffer<T: Pooled> {
     /// As long as its class where it comes from the pool, else exactly `len`.
     data: Vec<T>,
     len: usize,
 }
 
-impl<T: Element> Buffer<T> {
+impl<T: Pooled> Buffer<T> {
     /// Zeros.
     pub(crate) fn zeroed(len: usize) -> Self {
         Buffer { data: fresh(len), len }
@@ -116,13 +115,13 @@ impl<T: Element> Buffer<T> {
 }
 
 /// Zeros from the system.
-fn fresh<T: Element>(len: usize) -> Vec<T> {
+fn fresh<T: Pooled>(len: usize) -> Vec<T> {
     let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
-    assert!(bytes.is_some(), "a tensor of {len} elements of {} is larger than memory can be", T::DTYPE);
+    assert!(bytes.is_some(), "a tensor of {len} elements of {} is larger than memory can be", type_name::<T>());
     vec![T::default(); len]
 }
 
-impl<T: Element> Drop for Buffer<T> {
+impl<T: Pooled> Drop for Buffer<T> {
     fn drop(&mut self) {
         if self.data.len() * size_of::<T>() < LEAST {
             return;
@@ -138,7 +137,7 @@ impl<T: Element> Drop for Buffer<T> {
 }
 
 /// An element type with a pool on each thread.
-pub trait Pooled: Sized + 'static {
+pub trait Pooled: Copy + Default + 'static {
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
 }
@@ -159,14 +158,14 @@ macro_rules! pooled {
 
 pooled!(f32 f64 i32 i64 u8 bool);
 
-impl<T: Element> From<Vec<T>> for Buffer<T> {
+impl<T: Pooled> From<Vec<T>> for Buffer<T> {
     fn from(data: Vec<T>) -> Self {
         let len = data.len();
         Buffer { data, len }
     }
 }
 
-impl<T: Element> Deref for Buffer<T> {
+impl<T: Pooled> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
@@ -174,7 +173,7 @@ impl<T: Element> Deref for Buffer<T> {
     }
 }
 
-impl<T: Element> DerefMut for Buffer<T> {
+impl<T: Pooled> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.data[..self.len]
     }

@@ -321,6 +321,33 @@ mod tests {
         }
     }
 
+    /// AVX-512 in arrays: the largest tiles, on any processor.
+    struct Wide;
+
+    impl Simd for Wide {
+        type F32 = [f32; 16];
+        type F64 = [f64; 8];
+        const TILE: [usize; 2] = [8, 3];
+        const FREE_MASKS: bool = true;
+    }
+
+    #[test]
+    fn the_largest_tiles_are_right_where_no_processor_has_them() {
+        let data: Vec<f32> = (0..200_000).map(|i| ((i * 7919) % 1013) as f32 / 507.0 - 1.0).collect();
+        for (m, k, n) in
+            [(1, 3, 1), (7, 5, 15), (8, 5, 16), (9, 2, 17), (15, 3, 33), (17, 4, 48), (20, 3, 49), (61, 520, 131)]
+        {
+            for storage in [0, 1, 2, 4] {
+                let (a, b) = (stored(&data, [m, k], storage), stored(&data, [k, n], storage % 3));
+                let mut c = vec![f32::NAN; m * n];
+                let product = Product { a, b, c: Shared(c.as_mut_ptr()) };
+                // SAFETY: arrays need no instructions.
+                unsafe { Block { product: &product, rows: 0..m, columns: 0..n }.run::<Wide>() }
+                assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage}");
+            }
+        }
+    }
+
     #[test]
     fn threads_leave_no_trace() {
         for (m, k, n) in [(300, 257, 200), (1, 3000, 700), (700, 3000, 1), (64, 4096, 64)] {
