@@ -28,9 +28,12 @@ const CHUNK: usize = 4_096;
 /// Where an endless name is cut.
 const LONGEST_NAME: usize = 50;
 
-/// Independent streams of one seed, so that a change of the initialization leaves the data as it is.
+/// The split is the same for every `--seed`, so that runs are compared on the same names: which names are set aside
+/// moves the validation loss by ±0.01 on the lecture's data, more than the weights do.
+const SPLIT_SEED: u64 = 0;
+
+/// Independent streams of one seed, so that a change of the initialization leaves the batches as they are.
 enum Stream {
-    Split,
     Init,
     Batches,
     Samples,
@@ -44,7 +47,7 @@ fn stream(seed: u64, stream: Stream) -> ChaCha8Rng {
 
 pub fn run(args: &Args, names: Vec<String>) -> Result<(), Failure> {
     let known: HashSet<String> = names.iter().cloned().collect();
-    let split = Split::new(names, args.context, &mut stream(args.seed, Stream::Split));
+    let split = Split::new(names, args.context, &mut ChaCha8Rng::seed_from_u64(SPLIT_SEED));
     let input = |error: evenkeel::nn::Error| Failure::Input(error.to_string());
     let mut model = Mlp::new(args, &mut stream(args.seed, Stream::Init)).map_err(input)?;
     let sgd = Sgd::new(args.lr).map_err(input)?;
@@ -90,7 +93,7 @@ fn sample(args: &Args, model: &Mlp, mut known: HashSet<String>) -> Result<(), Fa
 /// How long to train, in thousands of steps: the lecture's steps for its number of examples, fewer for less data.
 ///
 /// Less data is also gone through less often, in proportion to its root, or the model learns it by heart: on the list
-/// that comes with the example (13,460 examples to train on) the validation loss is lowest after 4,000 to 6,000 steps of up to
+/// that comes with the example (13,446 examples to train on) the validation loss is lowest after 4,000 to 6,000 steps of up to
 /// 15,000, and the rule gives 4,000. More data needs no more steps than the lecture's.
 fn suitable_steps(examples: usize, batch: usize) -> u64 {
     let share = examples as f64 / LECTURE_EXAMPLES;
