@@ -117,9 +117,10 @@ const BLOCK_ROWS: usize = 384;
 /// Columns of B that are copied together, at most.
 const GROUP: usize = 64;
 
-/// B is read in place where a chunk of it is no larger than this many bytes, which the L1 and L2 caches hold however it
-/// lies: copying it won at 128 KiB and above, and lost 12 % and more at 32 KiB and below.
-const IN_PLACE: usize = 64 << 10;
+/// B is read in place where a chunk of it takes no more than this many bytes, and so stays in the L1 cache however it
+/// lies. Copying lost 12 % and more at 24 KiB and below, and won above: 60 against 85 GFLOP/s at 64 KiB with rows of
+/// 512 bytes, few of which the cache can hold at once.
+const IN_PLACE: usize = 32 << 10;
 
 /// A copy of B pays only if it serves more rows than this.
 const FEW_ROWS: usize = 24;
