@@ -6,7 +6,7 @@ use super::simd::Simd;
 use crate::buffer::Buffer;
 use crate::element::Number;
 
-/// Elements that are summed straight; longer runs are halved (pairwise summation).
+/// Elements that are summed straight; the sums of blocks are added in pairs (pairwise summation).
 const BLOCK: usize = 256;
 
 /// Rows that are added straight: fewer, since each has a single partial sum.

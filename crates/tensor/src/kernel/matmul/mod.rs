@@ -138,7 +138,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) 
     let product = Product { a, b, c: Shared(c.as_mut_ptr()) };
     let (block_rows, block_columns) = block_size(m, k, n);
     let (down, across) = (m.div_ceil(block_rows), n.div_ceil(block_columns));
-    let cost = (block_rows * block_columns * k) as f64 * par::MULTIPLY_ADD;
+    let cost = (block_rows * block_columns) as f64 * k as f64 * par::MULTIPLY_ADD;
     par::ranges(down * across, 1, cost, |from, to| {
         for block in from..to {
             let (i, j) = (block / across * block_rows, block % across * block_columns);
@@ -156,7 +156,7 @@ fn block_size(m: usize, k: usize, n: usize) -> (usize, usize) {
     const ROWS: usize = 24;
     const COLUMNS: usize = 16;
     let down = m.div_ceil(BLOCK_ROWS);
-    let tasks = par::tasks((m * n * k) as f64 * par::MULTIPLY_ADD);
+    let tasks = par::tasks((m * n) as f64 * k as f64 * par::MULTIPLY_ADD);
     let across = tasks.div_ceil(down);
     (m.div_ceil(down).next_multiple_of(ROWS), n.div_ceil(across).next_multiple_of(COLUMNS))
 }
