@@ -81,8 +81,8 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, us
 /// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, and no more than keep
 /// a large machine busy.
 pub(crate) fn tasks(cost: f64) -> usize {
-    const MOST: f64 = 64.0;
-    if cost < WORTH_SHARING { 1 } else { (cost / (2.0 * TASK)).min(MOST) as usize }
+    let threads = rayon::current_num_threads();
+    if threads == 1 || cost < WORTH_SHARING { 1 } else { ((cost / (2.0 * TASK)) as usize).min(4 * threads) }
 }
 
 /// How many elements make a task, or `None` where sharing does not pay.

@@ -8,10 +8,10 @@ use crate::element::Float;
 pub trait Simd: 'static {
     type F32: Vector<f32>;
     type F64: Vector<f64>;
-    /// Rows of a tile of the matrix product, and vectors across it, at most 8 and 3: as many accumulators as leave the
-    /// registers room for the operands. More than the 8 to 10 that keep two multiply-add units of a latency of four
-    /// cycles busy.
-    const TILE: [usize; 2];
+    /// The tiles of the matrix product: the most rows of one that is 1, 2, … vectors across, at most 4 and 12. As many
+    /// accumulators as leave the registers room for the operands; more than the 8 that keep two multiply-add units
+    /// of a latency of four cycles busy.
+    const TILES: &'static [usize];
     /// Whether loading some lanes costs no more than loading all.
     const FREE_MASKS: bool;
 
@@ -90,7 +90,7 @@ impl Simd for Baseline {
     type F32 = [f32; 4];
     type F64 = [f64; 2];
     /// Where multiply-adds are computed in software, a tile gains nothing, and would only be slow to compile.
-    const TILE: [usize; 2] = if cfg!(target_arch = "x86_64") { [2, 1] } else { [6, 2] };
+    const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[2] } else { &[8, 6] };
     const FREE_MASKS: bool = false;
 }
 
@@ -140,7 +140,7 @@ mod x86 {
     impl Simd for Avx2 {
         type F32 = __m256;
         type F64 = __m256d;
-        const TILE: [usize; 2] = [6, 2];
+        const TILES: &'static [usize] = &[8, 6, 4];
         const FREE_MASKS: bool = false;
 
         #[inline(always)]
@@ -156,7 +156,7 @@ mod x86 {
     impl Simd for Avx512 {
         type F32 = __m512;
         type F64 = __m512d;
-        const TILE: [usize; 2] = [8, 3];
+        const TILES: &'static [usize] = &[12, 8, 8, 6];
         const FREE_MASKS: bool = true;
 
         #[inline(always)]

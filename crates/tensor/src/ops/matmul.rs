@@ -33,6 +33,14 @@ impl<T: Float> Tensor<T> {
 }
 
 fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
+    if let ([m, k], [l, n]) = (x.dims(), y.dims())
+        && k == l
+    {
+        let shape = Shape::from([*m, *n]);
+        let mut out = Buffer::stale(shape.numel());
+        kernel::matmul(matrix(x), matrix(y), &mut out, false);
+        return Ok(Tensor::from_buffer(out, shape));
+    }
     if let Some(scalar) = [x, y].into_iter().find(|operand| operand.rank() == 0) {
         let got = scalar.shape().clone();
         return Err(Error::new("matmul", Reason::Rank { want: "at least one axis on either side", got }));
@@ -91,10 +99,15 @@ fn products<T: Float>(
             let step = |at: usize, stride: isize| at.wrapping_add_signed(i as isize * stride);
             let x = Matrix::new(x.storage(), step(x_at, x_stride), [m, k], x_strides);
             let y = Matrix::new(y.storage(), step(y_at, y_stride), [k, n], y_strides);
-            kernel::matmul(x, y, out);
+            kernel::matmul(x, y, out, false);
         }
     });
     Ok(())
+}
+
+fn matrix<T: Float>(x: &Tensor<T>) -> Matrix<'_, T> {
+    let (dims, strides) = (x.dims(), x.layout().strides());
+    Matrix::new(x.storage(), x.layout().offset(), [dims[0], dims[1]], [strides[0], strides[1]])
 }
 
 /// The batch, and the matrix.

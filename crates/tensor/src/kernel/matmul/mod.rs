@@ -2,7 +2,8 @@
 //!
 //! C is cut into blocks, which are the tasks of `par`; a block goes through k in chunks, through its columns in panels
 //! and through its rows in tiles. A tile of C stays in registers while it runs through a chunk of k (`tile`). A is read
-//! in place, whatever its strides; B too where its rows are contiguous and few, else panels of it are copied (`pack`).
+//! in place, whatever its strides; B too where its rows are contiguous and few. Else panels of it are copied: by the
+//! first tile of each as it goes, or beforehand where rows are not contiguous (`pack`).
 //!
 //! Each element of C is, in each chunk, one chain of fused multiply-adds in the order of k, and chunks are added in
 //! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set.
@@ -10,9 +11,10 @@
 mod pack;
 mod tile;
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
-use self::tile::{Tile, columns_of_tile, tile};
+use self::tile::{Panel, Tile, TileSizes, TileSizesOf};
 use super::isa::{self, Kernel};
 use super::simd::{SIDE, Simd, Vector};
 use crate::buffer::Buffer;
@@ -28,6 +30,9 @@ pub trait Vectorized: Copy {
     /// Computes a block. Not generic, so that it is compiled once, in this crate.
     #[doc(hidden)]
     fn block(block: Block<'_, Self>);
+
+    #[doc(hidden)]
+    fn tile_sizes() -> TileSizes;
 
     /// out\[p · width + j] = columns\[j]\[p]
     ///
@@ -45,6 +50,10 @@ impl Vectorized for f32 {
 
     fn block(block: Block<'_, Self>) {
         isa::dispatch(block);
+    }
+
+    fn tile_sizes() -> TileSizes {
+        isa::dispatch(TileSizesOf(PhantomData::<Self>))
     }
 
     #[inline(always)]
@@ -65,6 +74,10 @@ impl Vectorized for f64 {
 
     fn block(block: Block<'_, Self>) {
         isa::dispatch(block);
+    }
+
+    fn tile_sizes() -> TileSizes {
+        isa::dispatch(TileSizesOf(PhantomData::<Self>))
     }
 }
 
@@ -105,73 +118,83 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-// Measured on one core of an AMD EPYC (Zen 3, AVX2), f32, squares of 512 and 1024 and 768 × 1000 × 1000: chunks of 256,
-// 384 and 512, blocks of 192, 384 and 1024 rows, groups of 64, 128 and 256 columns; these are among the best throughout.
-
 /// How much of k a tile runs through at once. It decides how sums are rounded: results change with it.
 const CHUNK: usize = 512;
 
-/// Rows of a block, at most: a copied panel of B serves them all.
-const BLOCK_ROWS: usize = 384;
-
-/// Columns of B that are copied together, at most.
-const GROUP: usize = 64;
+/// Rows of a block, at most: a copied panel of B serves them all, while a chunk of them stays in the L2 cache.
+const BLOCK_ROWS: usize = 256;
 
 /// B is read in place where a chunk of it takes no more than this many bytes, and so stays in the L1 cache however it
-/// lies. Copying lost 12 % and more at 24 KiB and below, and won above: 60 against 85 GFLOP/s at 64 KiB with rows of
-/// 512 bytes, few of which the cache can hold at once.
+/// lies.
 const IN_PLACE: usize = 32 << 10;
 
-/// A copy of B pays only if it serves more rows than this.
+/// A copy of B pays only if it serves more rows than this; at least the rows of any tile.
 const FEW_ROWS: usize = 24;
 
-/// C = A · B in row-major order.
+/// C = A · B in row-major order, or C = C + A · B where `add`.
 ///
 /// # Panics
 /// The sizes do not fit.
-pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T]) {
+pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "the sizes of a product must fit");
     if k == 0 || c.is_empty() {
-        return c.fill(T::ZERO);
+        if !add {
+            c.fill(T::ZERO);
+        }
+        return;
     }
-    let product = Product { a, b, c: Shared(c.as_mut_ptr()) };
-    let (block_rows, block_columns) = block_size(m, k, n);
-    let (down, across) = (m.div_ceil(block_rows), n.div_ceil(block_columns));
-    let cost = (block_rows * block_columns) as f64 * k as f64 * par::MULTIPLY_ADD;
-    par::ranges(down * across, 1, cost, |from, to| {
+    let TileSizes { lanes, rows } = T::tile_sizes();
+    let height = rows[rows.len() - 1];
+    let panels = Parts { len: n, unit: lanes, parts: n.div_ceil(lanes * rows.len()) };
+    // Columns are parted first: B is then copied once.
+    let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
+    let (tasks, least) = (par::tasks(cost), m.div_ceil(BLOCK_ROWS));
+    let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
+    let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
+    let down = Parts { len: m, unit: height, parts: down };
+
+    let product = Product { a, b, c: Shared(c.as_mut_ptr()), panels, add };
+    let blocks = down.parts * across.parts;
+    par::ranges(blocks, 1, cost / blocks as f64, |from, to| {
         for block in from..to {
-            let (i, j) = (block / across * block_rows, block % across * block_columns);
-            let rows = i..(i + block_rows).min(m);
-            let columns = j..(j + block_columns).min(n);
-            T::block(Block { product: &product, rows, columns });
+            let rows = down.range(block / across.parts);
+            let panels = across.range(block % across.parts);
+            T::block(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
         }
     });
 }
 
-/// How many rows and columns a block of C has, by the shape alone: no more rows than suit the cache, and as many blocks
-/// as there is work for.
-fn block_size(m: usize, k: usize, n: usize) -> (usize, usize) {
-    /// Rows of a block come in whole tiles of every instruction set, columns in whole cache lines.
-    const ROWS: usize = 24;
-    const COLUMNS: usize = 16;
-    let down = m.div_ceil(BLOCK_ROWS);
-    let tasks = par::tasks((m * n) as f64 * k as f64 * par::MULTIPLY_ADD);
-    let across = tasks.div_ceil(down);
-    (m.div_ceil(down).next_multiple_of(ROWS), n.div_ceil(across).next_multiple_of(COLUMNS))
+/// A length in even parts, each of whole units; the last may reach beyond the length to fill its last unit.
+#[derive(Clone, Copy)]
+struct Parts {
+    len: usize,
+    unit: usize,
+    parts: usize,
+}
+
+impl Parts {
+    #[inline(always)]
+    fn range(&self, part: usize) -> Range<usize> {
+        let start = |part: usize| self.len.div_ceil(self.unit) * part / self.parts * self.unit;
+        start(part)..start(part + 1)
+    }
 }
 
 struct Product<'a, T> {
     a: Matrix<'a, T>,
     b: Matrix<'a, T>,
     c: Shared<T>,
+    /// The columns of B: each panel as many as a tile takes.
+    panels: Parts,
+    add: bool,
 }
 
 /// A block of C: the work of one task.
 pub struct Block<'a, T> {
     product: &'a Product<'a, T>,
     rows: Range<usize>,
-    columns: Range<usize>,
+    panels: Range<usize>,
 }
 
 impl<T: Float> Kernel for Block<'_, T> {
@@ -179,44 +202,56 @@ impl<T: Float> Kernel for Block<'_, T> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let Product { a, b, c } = self.product;
-        let (rows, n) = (self.rows.len(), b.columns);
-        let width = columns_of_tile::<T, S>();
-        let tiles = rows.div_ceil(S::TILE[0]);
-        // Of even height, so that none is too small to keep the arithmetic units busy.
-        let tile_start = |i: usize| rows * i / tiles;
-
-        let chunk = a.columns.min(CHUNK);
-        let large = chunk * n * size_of::<T>() > IN_PLACE && rows > FEW_ROWS;
-        let pack = b.strides[1] != 1 || large;
-        let group = (GROUP / width * width).max(width).min(self.columns.len().next_multiple_of(width));
-        let mut packed = Buffer::stale(if pack { group * chunk } else { 0 });
-
-        for start in (0..a.columns).step_by(CHUNK) {
-            let k = start..(start + CHUNK).min(a.columns);
-            for column in self.columns.clone().step_by(width) {
-                let columns = width.min(self.columns.end - column);
-                let (b_at, b_k) = if pack {
-                    let place = (column - self.columns.start) % group;
-                    if place == 0 {
-                        let end = self.columns.end.min(column + group);
-                        // SAFETY: the caller has the instructions.
-                        unsafe { pack::pack::<T, S>(*b, k.clone(), column..end, width, &mut packed) }
-                    }
-                    (packed[place * k.len()..].as_ptr(), width as isize)
-                } else {
-                    (b.pointer(k.start, column), b.strides[0])
-                };
-                for i in 0..tiles {
-                    let (from, to) = (tile_start(i), tile_start(i + 1));
-                    let a_at = a.pointer(self.rows.start + from, k.start);
-                    let c = c.pointer().wrapping_add((self.rows.start + from) * n + column);
-                    let [a_row, a_k] = a.strides;
-                    let t = Tile { k: k.len(), a: a_at, a_row, a_k, b: b_at, b_k, c, c_row: n, add: start > 0 };
+        let Product { a, b, c, panels, add } = *self.product;
+        let (k, n) = (a.columns, b.columns);
+        let lanes = <T::Vector<S> as Vector<T>>::LANES;
+        let large = k.min(CHUNK) * n * size_of::<T>() > IN_PLACE && self.rows.len() > FEW_ROWS;
+        let way = match b.strides[1] {
+            1 if large => Panel::Copy,
+            1 => Panel::InPlace,
+            _ => Panel::Copied,
+        };
+        let room = if way == Panel::InPlace { 0 } else { S::TILES.len() * lanes * k.min(CHUNK) };
+        let mut copy = Buffer::stale(room);
+        for start in (0..k).step_by(CHUNK) {
+            let end = k.min(start + CHUNK);
+            for panel in self.panels.clone() {
+                let columns = panels.range(panel);
+                let mut way = way;
+                if way == Panel::Copied {
+                    // SAFETY: the caller has the instructions.
+                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), &mut copy) }
+                }
+                let most = S::TILES[columns.len() / lanes - 1];
+                let mut row = self.rows.start;
+                while row < self.rows.end {
+                    // Of even heights, so that no tile is too small to keep the arithmetic units busy; but the one that
+                    // copies is full.
+                    let left = self.rows.end - row;
+                    let rows = if way == Panel::Copy { most } else { left.div_ceil(left.div_ceil(most)) };
+                    let (b, b_k) = match way {
+                        Panel::Copied => (copy.as_ptr(), columns.len() as isize),
+                        _ => (b.pointer(start, columns.start), b.strides[0]),
+                    };
+                    let tile = Tile {
+                        k: end - start,
+                        a: a.pointer(row, start),
+                        a_strides: a.strides,
+                        b,
+                        b_k,
+                        copy: copy.as_mut_ptr(),
+                        c: c.pointer().wrapping_add(row * n + columns.start),
+                        c_row: n,
+                        add: add || start > 0,
+                    };
                     // SAFETY: the caller has the instructions. The tile is within A, B and C: `Matrix::new` has checked
-                    // A and B, packed panels have the size that the tile reads, `matmul` has checked the length of C.
-                    // C is borrowed mutably there, and its blocks, one for each task, are apart.
-                    unsafe { tile::<T, S>(t, to - from, columns, pack) }
+                    // A and B, the copy has room for the widest panel, `matmul` has checked the length of C. C is
+                    // borrowed mutably there, and its blocks, one for each task, are apart.
+                    unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, way) }
+                    row += rows;
+                    if way == Panel::Copy {
+                        way = Panel::Copied;
+                    }
                 }
             }
         }
@@ -287,7 +322,7 @@ mod tests {
         let data: Vec<T> = (0..2 * (m.max(n) + 2) * (k + 2) + 3).map(number).collect();
         let (a, b) = (stored(&data, [m, k], storage[0]), stored(&data, [k, n], storage[1]));
         let mut c = vec![T::from_f64(f64::NAN); m * n];
-        matmul(a, b, &mut c);
+        matmul(a, b, &mut c, false);
         assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage:?}");
     }
 
@@ -328,7 +363,7 @@ mod tests {
     impl Simd for Wide {
         type F32 = [f32; 16];
         type F64 = [f64; 8];
-        const TILE: [usize; 2] = [8, 3];
+        const TILES: &'static [usize] = &[12, 8, 8, 6];
         const FREE_MASKS: bool = true;
     }
 
@@ -341,9 +376,10 @@ mod tests {
             for storage in [0, 1, 2, 4] {
                 let (a, b) = (stored(&data, [m, k], storage), stored(&data, [k, n], storage % 3));
                 let mut c = vec![f32::NAN; m * n];
-                let product = Product { a, b, c: Shared(c.as_mut_ptr()) };
+                let panels = Parts { len: n, unit: 16, parts: n.div_ceil(64) };
+                let product = Product { a, b, c: Shared(c.as_mut_ptr()), panels, add: false };
                 // SAFETY: arrays need no instructions.
-                unsafe { Block { product: &product, rows: 0..m, columns: 0..n }.run::<Wide>() }
+                unsafe { Block { product: &product, rows: 0..m, panels: 0..panels.parts }.run::<Wide>() }
                 assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage}");
             }
         }
@@ -358,7 +394,7 @@ mod tests {
             let want = chains(a, b);
             for threads in [1, 2, 3, 8] {
                 let mut c = vec![f32::NAN; m * n];
-                par::with_threads(threads, || matmul(a, b, &mut c)).unwrap();
+                par::with_threads(threads, || matmul(a, b, &mut c, false)).unwrap();
                 assert!(c == want, "{m} × {k} × {n} on {threads} threads");
             }
         }
