@@ -75,6 +75,12 @@ fn tensors_panic_at_the_callers_line() {
         ("axpy: [4]", || matrix().axpy(1.0, &Tensor::zeros([4]))),
         ("tanh_backward: needs the shape [2, 3], got [4]", || omit(matrix().tanh_backward(&Tensor::zeros([4])))),
         ("matmul: inner dimensions differ: [2, 3] × [2, 3] (3 ≠ 2)", || omit(matrix().matmul(&matrix()))),
+        ("matmul_into: needs the shape [2, 2], got [2, 3]", || {
+            matrix().matmul_into(&matrix().t(), &mut matrix(), evenkeel::tensor::Accum::Add);
+        }),
+        ("dot: needs vectors on both sides", || omit(matrix().dot(&matrix()))),
+        ("dot: needs the shape [4], got [5]", || omit(Tensor::<f32>::zeros([4]).dot(&Tensor::zeros([5])))),
+        ("outer: needs vectors on both sides", || omit(matrix().outer(&matrix()))),
         ("sum: axis 2", || omit(matrix().sum(2))),
         ("mean: axis 2", || omit(matrix().mean(2))),
         ("sum_to: [4] does not broadcast to [2, 3]", || omit(matrix().sum_to(&Shape::from([4])))),

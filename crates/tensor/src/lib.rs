@@ -38,7 +38,7 @@ pub use element::{Element, Float, Number};
 pub use error::{Error, Reason};
 pub use kernel::{Isa, isa};
 pub use layout::Layout;
-pub use ops::{Axes, KeepDim, keepdim};
+pub use ops::{Accum, Axes, KeepDim, keepdim};
 pub use par::with_threads;
 pub use shape::{IntoShape, Shape};
 pub use tensor::Tensor;

@@ -5,6 +5,7 @@ use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Matrix};
 use crate::layout::Layout;
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -30,84 +31,182 @@ impl<T: Float> Tensor<T> {
     pub fn matmul(&self, other: &Self) -> Self {
         matmul(self, other).or_panic()
     }
+
+    /// The matrix product into `out`: out = x · w, or with [`Accum::Add`], out = out + x · w. Shapes as in
+    /// [`matmul`](Self::matmul).
+    ///
+    /// Changes the buffer of `out` in place if it is the only owner.
+    ///
+    /// # Panics
+    /// As [`matmul`](Self::matmul), or `out` has another shape than the product.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::{Accum, Tensor};
+    ///
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// let mut out = Tensor::eye(2);
+    /// x.matmul_into(&x, &mut out, Accum::Add);
+    /// assert_eq!(out, Tensor::from([[8.0, 10.0], [15.0, 23.0]]));
+    /// ```
+    #[track_caller]
+    pub fn matmul_into(&self, other: &Self, out: &mut Self, accum: Accum) {
+        matmul_into(self, other, out, accum).or_panic();
+    }
+
+    /// The dot product of two vectors of one length, Σᵢ xᵢ yᵢ: a scalar.
+    ///
+    /// # Panics
+    /// An operand is not a vector, or their lengths differ.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.0, 2.0]).dot(&Tensor::from([3.0, 4.0])).item(), 11.0);
+    /// ```
+    #[track_caller]
+    pub fn dot(&self, other: &Self) -> Self {
+        vectors("dot", [self, other]).or_panic();
+        other.expect_shape("dot", self.shape()).or_panic();
+        matmul(self, other).or_panic()
+    }
+
+    /// The products of each element of a vector with each of another, yᵢⱼ = xᵢ wⱼ: `[m]` and `[n]` give `[m, n]`.
+    ///
+    /// # Panics
+    /// An operand is not a vector.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let y = Tensor::from([1.0, 2.0]).outer(&Tensor::from([3.0, 4.0]));
+    /// assert_eq!(y, Tensor::from([[3.0, 4.0], [6.0, 8.0]]));
+    /// ```
+    #[track_caller]
+    pub fn outer(&self, other: &Self) -> Self {
+        vectors("outer", [self, other]).or_panic();
+        self.unsqueeze(1) * other
+    }
+}
+
+/// What a product does to its output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Accum {
+    /// Takes the place of what was there.
+    Replace,
+    /// Is added to what was there.
+    Add,
+}
+
+fn vectors<T: Float>(op: &'static str, operands: [&Tensor<T>; 2]) -> Result<(), Error> {
+    match operands.into_iter().find(|operand| operand.rank() != 1) {
+        Some(other) => Err(Error::new(op, Reason::Rank { want: "vectors on both sides", got: other.shape().clone() })),
+        None => Ok(()),
+    }
 }
 
 fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
-    if let ([m, k], [l, n]) = (x.dims(), y.dims())
-        && k == l
-    {
-        let shape = Shape::from([*m, *n]);
-        let mut out = Buffer::stale(shape.numel());
-        kernel::matmul(matrix(x), matrix(y), &mut out, false);
-        return Ok(Tensor::from_buffer(out, shape));
-    }
-    if let Some(scalar) = [x, y].into_iter().find(|operand| operand.rank() == 0) {
-        let got = scalar.shape().clone();
-        return Err(Error::new("matmul", Reason::Rank { want: "at least one axis on either side", got }));
-    }
-    // A vector gets the axis that it lacks.
-    let left = if x.rank() == 1 { x.layout().unsqueeze(0)? } else { x.layout().clone() };
-    let right = if y.rank() == 1 { y.layout().unsqueeze(1)? } else { y.layout().clone() };
-    let (batch_x, [m, k]) = split(left.shape());
-    let (batch_y, [l, n]) = split(right.shape());
-    if k != l {
-        let (left, right) = (x.shape().clone(), y.shape().clone());
-        return Err(Error::new("matmul", Reason::Inner { left, right }));
-    }
-    let batch = Shape::try_new(batch_x)?.broadcast_in("matmul", &Shape::try_new(batch_y)?)?;
-    let axes = |m: &[usize], n: &[usize]| Shape::checked(batch.dims().iter().chain(m).chain(n).copied().collect());
-    let full = axes(&[m], &[n])?;
+    let plan = Plan::new("matmul", x, y)?;
+    let mut out = Buffer::stale(plan.shape.numel());
+    plan.run(x, y, &mut out, false)?;
+    Ok(Tensor::from_buffer(out, plan.shape))
+}
 
-    let mut out = Buffer::stale(full.numel());
-    if !out.is_empty() {
+fn matmul_into<T: Float>(x: &Tensor<T>, y: &Tensor<T>, out: &mut Tensor<T>, accum: Accum) -> Result<(), Error> {
+    let plan = Plan::new("matmul_into", x, y)?;
+    out.expect_shape("matmul_into", &plan.shape)?;
+    if accum == Accum::Replace && out.unique_range().is_none() {
+        // Nothing in it is worth a copy.
+        *out = Tensor::from_buffer(Buffer::stale(out.numel()), plan.shape.clone());
+    }
+    plan.run(x, y, out.as_mut_slice(), accum == Accum::Add)
+}
+
+/// The operands of a product as batches of matrices, and the shape of the result.
+struct Plan {
+    left: Layout,
+    right: Layout,
+    batch: Shape,
+    shape: Shape,
+}
+
+impl Plan {
+    fn new<T: Float>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<Self, Error> {
+        // The most common kind needs no thought.
+        if let ([m, k], [l, n]) = (x.dims(), y.dims())
+            && k == l
+        {
+            let (left, right) = (x.layout().clone(), y.layout().clone());
+            return Ok(Plan { left, right, batch: Shape::scalar(), shape: Shape::from([*m, *n]) });
+        }
+        if let Some(scalar) = [x, y].into_iter().find(|operand| operand.rank() == 0) {
+            let got = scalar.shape().clone();
+            return Err(Error::new(op, Reason::Rank { want: "at least one axis on either side", got }));
+        }
+        // A vector gets the axis that it lacks.
+        let left = if x.rank() == 1 { x.layout().unsqueeze(0)? } else { x.layout().clone() };
+        let right = if y.rank() == 1 { y.layout().unsqueeze(1)? } else { y.layout().clone() };
+        let (batch_x, [m, k]) = split(left.shape());
+        let (batch_y, [l, n]) = split(right.shape());
+        if k != l {
+            let (left, right) = (x.shape().clone(), y.shape().clone());
+            return Err(Error::new(op, Reason::Inner { left, right }));
+        }
+        let batch = Shape::try_new(batch_x)?.broadcast_in(op, &Shape::try_new(batch_y)?)?;
+        let axes = |m: &[usize], n: &[usize]| Shape::checked(batch.dims().iter().chain(m).chain(n).copied().collect());
+        let dropped = |rank: usize| if rank == 1 { 0 } else { 1 };
+        let shape = axes(&[m][..dropped(x.rank())], &[n][..dropped(y.rank())])?;
         // A batch on the left alone is one product of more rows, if they lie evenly.
-        let rows = Shape::try_new(&[batch.numel() * m, k])?;
-        let folded = if batch_y.is_empty() { left.reshape(&rows)? } else { None };
-        match folded {
-            Some(left) => products(x, &left, y, &right, &Shape::scalar(), &mut out)?,
-            None => products(x, &left, y, &right, &batch, &mut out)?,
+        if batch_y.is_empty() && shape.numel() > 0 {
+            let rows = Shape::try_new(&[batch.numel() * m, k])?;
+            if let Some(left) = left.reshape(&rows)? {
+                return Ok(Plan { left, right, batch: Shape::scalar(), shape });
+            }
         }
+        Ok(Plan { left, right, batch, shape })
     }
-    let dropped = |rank: usize| if rank == 1 { 0 } else { 1 };
-    let shape = axes(&[m][..dropped(x.rank())], &[n][..dropped(y.rank())])?;
-    Ok(Tensor::from_buffer(out, shape))
-}
 
-/// One product after the other, along the batch.
-fn products<T: Float>(
-    x: &Tensor<T>,
-    left: &Layout,
-    y: &Tensor<T>,
-    right: &Layout,
-    batch: &Shape,
-    out: &mut [T],
-) -> Result<(), Error> {
-    let ([m, k], [_, n]) = (split(left.shape()).1, split(right.shape()).1);
-    let batches = |layout: &Layout| {
-        let outer: Vec<usize> = (0..layout.shape().rank() - 2).collect();
-        layout.reorder(&outer).broadcast_to(batch)
-    };
-    let walk = Walk::new([&batches(left)?, &batches(right)?]);
-    let [x_stride, y_stride] = walk.row_strides();
-    let last_two = |layout: &Layout| {
-        let strides = layout.strides();
-        [strides[strides.len() - 2], strides[strides.len() - 1]]
-    };
-    let (x_strides, y_strides) = (last_two(left), last_two(right));
-    walk.rows(0..batch.numel(), |flat, [x_at, y_at]| {
-        for (i, out) in out[flat.start * m * n..flat.end * m * n].chunks_exact_mut(m * n).enumerate() {
-            let step = |at: usize, stride: isize| at.wrapping_add_signed(i as isize * stride);
-            let x = Matrix::new(x.storage(), step(x_at, x_stride), [m, k], x_strides);
-            let y = Matrix::new(y.storage(), step(y_at, y_stride), [k, n], y_strides);
-            kernel::matmul(x, y, out, false);
+    /// One product after the other, along the batch.
+    fn run<T: Float>(&self, x: &Tensor<T>, y: &Tensor<T>, out: &mut [T], add: bool) -> Result<(), Error> {
+        let Plan { left, right, batch, .. } = self;
+        let ([m, k], [_, n]) = (split(left.shape()).1, split(right.shape()).1);
+        if batch.rank() == 0 {
+            let x = Matrix::new(x.storage(), left.offset(), [m, k], last_two(left));
+            let y = Matrix::new(y.storage(), right.offset(), [k, n], last_two(right));
+            kernel::matmul(x, y, out, add);
+            return Ok(());
         }
-    });
-    Ok(())
+        if out.is_empty() {
+            return Ok(());
+        }
+        let batches = |layout: &Layout| {
+            let outer: Vec<usize> = (0..layout.shape().rank() - 2).collect();
+            layout.reorder(&outer).broadcast_to(batch)
+        };
+        let walk = Walk::new([&batches(left)?, &batches(right)?]);
+        let [x_stride, y_stride] = walk.row_strides();
+        let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
+        let size = m * n;
+        par::split(out, size, cost / size as f64, |start, out| {
+            walk.rows(start / size..(start + out.len()) / size, |flat, [x_at, y_at]| {
+                let out = &mut out[flat.start * size - start..flat.end * size - start];
+                for (i, out) in out.chunks_exact_mut(size).enumerate() {
+                    let step = |at: usize, stride: isize| at.wrapping_add_signed(i as isize * stride);
+                    let x = Matrix::new(x.storage(), step(x_at, x_stride), [m, k], last_two(left));
+                    let y = Matrix::new(y.storage(), step(y_at, y_stride), [k, n], last_two(right));
+                    kernel::matmul(x, y, out, add);
+                }
+            });
+        });
+        Ok(())
+    }
 }
 
-fn matrix<T: Float>(x: &Tensor<T>) -> Matrix<'_, T> {
-    let (dims, strides) = (x.dims(), x.layout().strides());
-    Matrix::new(x.storage(), x.layout().offset(), [dims[0], dims[1]], [strides[0], strides[1]])
+fn last_two(layout: &Layout) -> [isize; 2] {
+    let strides = layout.strides();
+    [strides[strides.len() - 2], strides[strides.len() - 1]]
 }
 
 /// The batch, and the matrix.
@@ -191,6 +290,47 @@ mod tests {
         assert_eq!(x.matmul(&v).dims(), [3, 1, 4]);
         assert_eq!(v.matmul(&v).item(), 55.0);
         assert_eq!(Tensor::<f64>::zeros([2, 0]).matmul(&Tensor::zeros([0, 3])), Tensor::zeros([2, 3]));
+    }
+
+    #[test]
+    fn products_go_into_an_output_or_are_added_to_it() {
+        let (x, y) = (matrix(5, 4, 1), matrix(4, 3, 2));
+        for (x, y) in [(x.clone(), y.clone()), (x.expand([2, 5, 4]), y.unsqueeze(0))] {
+            let product = x.matmul(&y);
+            let mut out = Tensor::full(product.shape(), 2.0);
+            let shared = out.clone();
+            x.matmul_into(&y, &mut out, Accum::Replace);
+            assert_eq!(out, product);
+            let place = out.as_slice().unwrap().as_ptr();
+            x.matmul_into(&y, &mut out, Accum::Add);
+            assert_eq!(out, &product + &product);
+            assert_eq!(out.as_slice().unwrap().as_ptr(), place);
+            assert_eq!(shared, Tensor::full(product.shape(), 2.0));
+        }
+        let mut none = Tensor::zeros([0, 3]);
+        Tensor::<f64>::zeros([0, 4]).matmul_into(&y, &mut none, Accum::Add);
+        let mut kept = Tensor::<f64>::ones([2, 3]);
+        Tensor::zeros([2, 0]).matmul_into(&Tensor::zeros([0, 3]), &mut kept, Accum::Add);
+        assert_eq!(kept, Tensor::ones([2, 3]));
+    }
+
+    #[test]
+    fn batches_are_shared_among_threads_without_a_trace() {
+        let x = Tensor::from_fn([40, 1, 30, 20], |i| (i[0] * 3 + i[2] + i[3] % 7) as f32 / 9.0);
+        let y = Tensor::from_fn([2, 20, 30], |i| (i[0] + i[1] * 5 + i[2]) as f32 / 90.0);
+        let want = crate::with_threads(1, || x.matmul(&y)).unwrap();
+        assert_eq!(crate::with_threads(3, || x.matmul(&y)).unwrap(), want);
+        assert_eq!(want.select(0, 7).select(0, 1), x.select(0, 7).select(0, 0).matmul(&y.select(0, 1)));
+    }
+
+    #[test]
+    fn dot_and_outer_take_vectors_of_any_stride() {
+        let x = Tensor::from_fn([200, 3], |i| (i[0] * 3 + i[1]) as f64 / 100.0).select(1, 1);
+        let y = Tensor::from_fn([200], |i| 1.0 - i[0] as f64 / 50.0);
+        let want: f64 = x.iter().zip(y.iter()).map(|(x, y)| x * y).sum();
+        assert_abs_diff_eq!(x.dot(&y).item(), want, epsilon = 1e-10);
+        assert_eq!(x.outer(&y).get(&[3, 5]), Some(x.get(&[3]).unwrap() * y.get(&[5]).unwrap()));
+        assert_eq!(Tensor::<f64>::zeros([0]).dot(&Tensor::zeros([0])).item(), 0.0);
     }
 
     #[test]

@@ -8,4 +8,5 @@ mod matmul;
 mod reduce;
 mod softmax;
 
+pub use matmul::Accum;
 pub use reduce::{Axes, KeepDim, keepdim};

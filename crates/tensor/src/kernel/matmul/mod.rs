@@ -6,15 +6,18 @@
 //! first tile of each as it goes, or beforehand where rows are not contiguous (`pack`).
 //!
 //! Each element of C is, in each chunk, one chain of fused multiply-adds in the order of k, and chunks are added in
-//! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set.
+//! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set. One row or one
+//! column has another order, where that is the way it lies in memory (`vector`).
 
 mod pack;
 mod tile;
+mod vector;
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
 use self::tile::{Panel, Tile, TileSizes, TileSizesOf};
+use self::vector::Dots;
 use super::isa::{self, Kernel};
 use super::simd::{SIDE, Simd, Vector};
 use crate::buffer::Buffer;
@@ -27,9 +30,13 @@ pub trait Vectorized: Copy {
     #[doc(hidden)]
     type Vector<S: Simd>: Vector<Self>;
 
-    /// Computes a block. Not generic, so that it is compiled once, in this crate.
+    // The loops. Not generic, so that they are compiled once, in this crate.
+
     #[doc(hidden)]
     fn block(block: Block<'_, Self>);
+
+    #[doc(hidden)]
+    fn dots(dots: Dots<'_, Self>);
 
     #[doc(hidden)]
     fn tile_sizes() -> TileSizes;
@@ -50,6 +57,10 @@ impl Vectorized for f32 {
 
     fn block(block: Block<'_, Self>) {
         isa::dispatch(block);
+    }
+
+    fn dots(dots: Dots<'_, Self>) {
+        isa::dispatch(dots);
     }
 
     fn tile_sizes() -> TileSizes {
@@ -74,6 +85,10 @@ impl Vectorized for f64 {
 
     fn block(block: Block<'_, Self>) {
         isa::dispatch(block);
+    }
+
+    fn dots(dots: Dots<'_, Self>) {
+        isa::dispatch(dots);
     }
 
     fn tile_sizes() -> TileSizes {
@@ -105,6 +120,11 @@ impl<'a, T> Matrix<'a, T> {
             assert!(least >= 0 && most < data.len() as i128, "a matrix must lie within its data");
         }
         Matrix { data, at, rows, columns, strides }
+    }
+
+    fn t(self) -> Self {
+        let ([row, column], Matrix { data, at, rows, columns, .. }) = (self.strides, self);
+        Matrix { data, at, rows: columns, columns: rows, strides: [column, row] }
     }
 
     /// Where in the data the element (i, j) lies.
@@ -143,6 +163,17 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
             c.fill(T::ZERO);
         }
         return;
+    }
+    // A vector on the other side of contiguous rows of length k.
+    if n == 1 && a.strides[1] == 1 {
+        return vector::rows_by_vector(a, b, c, add);
+    }
+    if m == 1 && b.strides[0] == 1 {
+        return vector::rows_by_vector(b.t(), a.t(), c, add);
+    }
+    // One column is one row the other way round: tiles are wide.
+    if n == 1 && m > 1 {
+        return matmul(b.t(), a.t(), c, add);
     }
     let TileSizes { lanes, rows } = T::tile_sizes();
     let height = rows[rows.len() - 1];
@@ -317,13 +348,43 @@ mod tests {
         Matrix::new(data, at as usize, size, strides)
     }
 
+    /// Whether the product is one of dot products of contiguous rows, whose order differs from that of `chains`.
+    fn is_dots<T>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> bool {
+        b.columns == 1 && a.strides[1] == 1 || a.rows == 1 && b.strides[0] == 1
+    }
+
+    /// The oracle for those: 64 partial sums, added by halves.
+    fn dots<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+        let dot = |i: usize, j: usize| {
+            let mut sums = vec![T::ZERO; 64];
+            for p in 0..a.columns {
+                sums[p % 64] = a.data[a.position(i, p)].mul_add(b.data[b.position(p, j)], sums[p % 64]);
+            }
+            while sums.len() > 1 {
+                let upper = sums.split_off(sums.len() / 2);
+                sums.iter_mut().zip(upper).for_each(|(sum, other)| *sum += other);
+            }
+            sums[0]
+        };
+        (0..a.rows * b.columns).map(|at| dot(at / b.columns, at % b.columns)).collect()
+    }
+
+    fn want<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+        if is_dots(a, b) { dots(a, b) } else { chains(a, b) }
+    }
+
     fn assert_chains<T: Float>(m: usize, k: usize, n: usize, storage: [usize; 2]) {
         let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
         let data: Vec<T> = (0..2 * (m.max(n) + 2) * (k + 2) + 3).map(number).collect();
         let (a, b) = (stored(&data, [m, k], storage[0]), stored(&data, [k, n], storage[1]));
+        let want = want(a, b);
         let mut c = vec![T::from_f64(f64::NAN); m * n];
         matmul(a, b, &mut c, false);
-        assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage:?}");
+        assert!(c == want, "{m} × {k} × {n}, stored {storage:?}");
+        // Added to what is there: to a zero, nothing changes but the sign of a zero.
+        c.fill(T::ZERO);
+        matmul(a, b, &mut c, true);
+        assert!(c == want, "{m} × {k} × {n}, stored {storage:?}, added to zeros");
     }
 
     /// Sizes at and around every edge: of vectors, of tiles, of panels, of blocks, of chunks.
@@ -349,6 +410,8 @@ mod tests {
             (193, 520, 130),
             (385, 12, 17),
             (40, 12, 600),
+            (1, 200, 3),
+            (3, 64, 1),
         ] {
             for storage in 0..25 {
                 assert_chains::<f32>(m, k, n, [storage / 5, storage % 5]);
@@ -391,7 +454,7 @@ mod tests {
             let number = |i: usize| ((i * 7919) % 1013) as f32 / 507.0 - 1.0;
             let data: Vec<f32> = (0..m.max(n) * k).map(number).collect();
             let (a, b) = (stored(&data, [m, k], 0), stored(&data, [k, n], 1));
-            let want = chains(a, b);
+            let want = want(a, b);
             for threads in [1, 2, 3, 8] {
                 let mut c = vec![f32::NAN; m * n];
                 par::with_threads(threads, || matmul(a, b, &mut c, false)).unwrap();

@@ -1,0 +1,71 @@
+//! The product of a matrix and a vector, where rows of the matrix are contiguous: a dot product each.
+
+use super::Matrix;
+use crate::buffer::Buffer;
+use crate::element::Float;
+use crate::kernel::isa::Kernel;
+use crate::kernel::simd::Simd;
+use crate::par;
+
+/// Partial sums of a dot product: four vectors of AVX-512, as many as keep its multiply-add unit busy.
+const LANES: usize = 64;
+
+/// C = A · x, or C + A · x where `add`; rows of A are contiguous.
+///
+/// The order of additions in a dot product depends on its length alone.
+pub(super) fn rows_by_vector<T: Float>(a: Matrix<'_, T>, x: Matrix<'_, T>, c: &mut [T], add: bool) {
+    let k = a.columns;
+    // The vector may have any stride.
+    let mut copy = Buffer::stale(if x.strides[0] == 1 { 0 } else { k });
+    for (p, out) in copy.iter_mut().enumerate() {
+        *out = x.data[x.position(p, 0)];
+    }
+    let x = if copy.is_empty() { &x.data[x.at..][..k] } else { &copy[..] };
+    par::split(c, 1, k as f64 * par::STREAM, |start, c| T::dots(Dots { a, x, start, c, add }));
+}
+
+/// The dot products of some rows of A with x.
+pub struct Dots<'a, T> {
+    a: Matrix<'a, T>,
+    x: &'a [T],
+    /// The first row.
+    start: usize,
+    c: &'a mut [T],
+    add: bool,
+}
+
+impl<T: Float> Kernel for Dots<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        for (i, c) in self.c.iter_mut().enumerate() {
+            let row = &self.a.data[self.a.position(self.start + i, 0)..][..self.x.len()];
+            let dot = dot(row, self.x);
+            *c = if self.add { *c + dot } else { dot };
+        }
+    }
+}
+
+#[inline(always)]
+fn dot<T: Float>(x: &[T], y: &[T]) -> T {
+    let mut lanes = [T::ZERO; LANES];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+    for (x, y) in x.iter().zip(y) {
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane = x.mul_add(y, *lane);
+        }
+    }
+    for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
+        *lane = x.mul_add(y, *lane);
+    }
+    // Halves of the lanes, again and again.
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}
