@@ -61,34 +61,76 @@ pub(crate) fn exp(x: f32) -> f32 {
     exp2_fraction(f) * exp2_integer(half) * exp2_integer(n - half)
 }
 
-/// tanh x = x + x³ R(x²) below 0.625, and 1 − 2 / (e²ˣ + 1) above. At most 2 ulp off; odd and monotone; ±1 where tanh
-/// rounds to it; −0 gives −0.
+/// tanh x = E / D with E = (e²ˣ − 1) / 2 and D = E + 1, as y − y · y / D with y = E near 0 and y = 1 above. At most
+/// 2 ulp off; odd and monotone; ±1 where tanh rounds to it; −0 gives −0.
 #[inline(always)]
 pub(crate) fn tanh(x: f32) -> f32 {
-    const SMALL: f32 = 0.625;
-    const R: [f32; 5] = [
-        -0.333_332_806_825_637_8,
-        0.133_314_058_184_623_72,
-        -0.053_736_515_343_189_24,
-        0.020_628_167_316_317_56,
-        -0.005_692_296_661_436_558,
-    ];
+    /// Rounds like `ROUND`, and leaves n + 127 in the lowest bits: the exponent of 2ⁿ.
+    const ROUND_TO_EXPONENT: f32 = ROUND + 127.0;
+    /// Where y = E gives way to y = 1. Above a half, E² / D would not be monotone; far below, 1 / D is not accurate.
+    const SMALL: f32 = 0.5;
     const TWO_LOG2_E: f32 = 2.0 * std::f32::consts::LOG2_E;
+    /// The f32 nearest to it is 400 times nearer than it need be: one step reduces x.
+    const HALF_LN_2: f32 = std::f32::consts::LN_2 / 2.0;
+    /// (e²ˢ − 1) / 2 = s + s² Q(s)
+    const Q: [f32; 5] = [
+        0.999_999_940_395_355_224_61,
+        0.666_661_858_558_654_785_16,
+        0.333_339_542_150_497_436_52,
+        0.133_860_051_631_927_490_23,
+        0.044_383_864_849_805_831_909,
+    ];
     let size = x.abs();
-    let square = size * size;
-    let small = (size * square).mul_add(horner(square, R), size);
-
     // From 9.02 on the result is 1. Written so that a NaN passes.
-    let capped = if size > 10.0 { 10.0 } else { size };
-    let rounded = capped.mul_add(TWO_LOG2_E, ROUND);
-    let f = capped.mul_add(TWO_LOG2_E, -(rounded - ROUND));
-    // Adding n to the exponent multiplies by 2ⁿ.
-    let exp = f32::from_bits(exp2_fraction(f).to_bits().wrapping_add(rounded.to_bits() << 23));
-    let large = 1.0 - 2.0 / (exp + 1.0);
+    let size = if size > 10.0 { 10.0 } else { size };
+    let rounded = size.mul_add(TWO_LOG2_E, ROUND_TO_EXPONENT);
+    let s = (rounded - ROUND_TO_EXPONENT).mul_add(-HALF_LN_2, size);
+    let fraction = (s * s).mul_add(horner(s, Q), s);
+    let power = f32::from_bits(rounded.to_bits() << 23);
+    let half = f32::from_bits((rounded.to_bits() << 23).wrapping_sub(1 << 23));
+    let e = fraction.mul_add(power, half - 0.5);
+    let d = fraction.mul_add(power, half + 0.5);
+    let y = if e < SMALL { e } else { 1.0 };
+    (y / d).mul_add(-y, y).copysign(x)
+}
 
-    // A NaN is not above anything, and `small` hands it on.
-    let result = if size >= SMALL { large } else { small };
-    result.copysign(x)
+/// ln x = n ln 2 + ln(1 + f), where 1 + f is between √½ and √2. At most 2 ulp off.
+#[inline(always)]
+pub(crate) fn ln(x: f32) -> f32 {
+    /// ln(1 + f) = f − f²/2 + f³ R(f)
+    const R: [f32; 9] = [
+        0.333_333_134_651_184_082_03,
+        -0.250_000_089_406_967_163_09,
+        0.200_020_730_495_452_880_86,
+        -0.166_679_963_469_505_310_06,
+        0.142_203_271_389_007_568_36,
+        -0.124_060_340_225_696_563_72,
+        0.118_835_724_890_232_086_18,
+        -0.116_714_246_571_063_995_36,
+        0.067_509_017_884_731_292_725,
+    ];
+    /// ln 2 in two parts, the first so short that its products with n are exact.
+    const LN_2_HIGH: f32 = 0.693_359_375;
+    const LN_2_LOW: f32 = (std::f64::consts::LN_2 - LN_2_HIGH as f64) as f32;
+    const ROOT_HALF: u32 = std::f32::consts::FRAC_1_SQRT_2.to_bits();
+    // Numbers below the normal ones, times 2²³.
+    let tiny = x < f32::MIN_POSITIVE;
+    let (normal, shift) = if tiny { (x * 8_388_608.0, 23.0) } else { (x, 0.0) };
+    let n = normal.to_bits().wrapping_sub(ROOT_HALF) as i32 >> 23;
+    let f = f32::from_bits(normal.to_bits().wrapping_sub((n as u32) << 23)) - 1.0;
+    let n = n as f32 - shift;
+    let square = f * f;
+    let low = n.mul_add(LN_2_LOW, (square * f) * horner(f, R));
+    let result = n.mul_add(LN_2_HIGH, square.mul_add(-0.5, low) + f);
+    let result = if x == f32::INFINITY { x } else { result };
+    let result = if x == 0.0 { f32::NEG_INFINITY } else { result };
+    if x < 0.0 || x.is_nan() { f32::NAN } else { result }
+}
+
+/// 1 / (1 + e⁻ˣ). At most 3 ulp off above −88, below which it is 0 instead of a number that is not normal.
+#[inline(always)]
+pub(crate) fn sigmoid(x: f32) -> f32 {
+    1.0 / (1.0 + exp(-x))
 }
 
 #[cfg(test)]
@@ -128,6 +170,33 @@ mod tests {
     fn exp_is_off_by_at_most_2_ulp() {
         let error = largest_error(step(), exp, f64::exp);
         assert!(error <= 2.0, "{error} ulp");
+    }
+
+    #[test]
+    fn ln_is_off_by_at_most_2_ulp() {
+        let error = largest_error(step(), ln, f64::ln);
+        assert!(error <= 2.0, "{error} ulp");
+    }
+
+    #[test]
+    fn ln_at_the_ends_of_its_range() {
+        assert_eq!(
+            [ln(1.0), ln(0.0), ln(-0.0), ln(f32::INFINITY)],
+            [0.0, f32::NEG_INFINITY, f32::NEG_INFINITY, f32::INFINITY]
+        );
+        assert!(ln(-1.0).is_nan() && ln(f32::NAN).is_nan() && ln(f32::NEG_INFINITY).is_nan());
+        assert_eq!(ln(f32::from_bits(1)), f64::from(f32::from_bits(1)).ln() as f32);
+    }
+
+    #[test]
+    fn sigmoid_is_off_by_at_most_3_ulp() {
+        let error = largest_error(
+            step(),
+            |x| if x < -87.0 { 0.0 } else { sigmoid(x) },
+            |x| if x < -87.0 { 0.0 } else { 1.0 / (1.0 + (-x).exp()) },
+        );
+        assert!(error <= 3.0, "{error} ulp");
+        assert_eq!([sigmoid(f32::INFINITY), sigmoid(f32::NEG_INFINITY), sigmoid(0.0)], [1.0, 0.0, 0.5]);
     }
 
     #[test]
