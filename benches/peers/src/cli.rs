@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Parser;
+use clap::builder::RangedI64ValueParser;
 
 /// Measure Evenkeel beside other libraries, in turns within one run. All figures are medians over the rounds.
 #[derive(Parser)]
@@ -17,12 +18,12 @@ pub struct Args {
     pub only: String,
 
     /// How often each contender has its turn
-    #[arg(long, value_name = "N", default_value = "15", value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, value_name = "N", default_value = "15", value_parser = at_least_one())]
     pub rounds: u16,
 
     /// Numbers of threads, each measured in a process of its own
-    #[arg(long, value_name = "N,N", default_value = "1,2", value_delimiter = ',', value_parser = threads)]
-    pub threads: Vec<usize>,
+    #[arg(long, value_name = "N,N", default_value = "1,2", value_delimiter = ',', value_parser = at_least_one())]
+    pub threads: Vec<u16>,
 
     /// What torch_ops.py printed, to be joined in as a peer; it was not measured in turns with the others
     #[arg(long, value_name = "FILE.jsonl")]
@@ -30,12 +31,9 @@ pub struct Args {
 
     /// Measure here, at this number of threads: the environment has been set for it
     #[arg(long, value_name = "N", hide = true)]
-    pub child: Option<usize>,
+    pub child: Option<u16>,
 }
 
-fn threads(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(threads @ 1..=1024) => Ok(threads),
-        _ => Err("give whole numbers from 1 to 1024".into()),
-    }
+fn at_least_one() -> RangedI64ValueParser<u16> {
+    clap::value_parser!(u16).range(1..)
 }

@@ -1,12 +1,16 @@
 //! The same random numbers in every library's own type, and back.
 
 use burn::tensor::{Device, TensorData};
-use candle_core::Device::Cpu;
+use candle_core::{Device::Cpu, Result};
 use ndarray::{Array, Array2, Dimension};
-use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
 use rand_distr::StandardNormal;
 use tensor::Tensor;
+
+use crate::bench::{Bound, Contender, Row};
+
+pub type Candle = candle_core::Tensor;
+pub type Burn = burn::Tensor<2>;
 
 /// Standard normal numbers.
 pub fn normals(len: usize, seed: u64) -> Vec<f32> {
@@ -23,29 +27,48 @@ pub fn classes(len: usize, classes: i64) -> Vec<i64> {
 pub struct Everywhere {
     pub evenkeel: Tensor,
     pub ndarray: Array2<f32>,
-    pub candle: candle_core::Tensor,
-    pub burn: burn::Tensor<2>,
+    pub candle: Candle,
+    pub burn: Burn,
 }
 
 impl Everywhere {
-    /// Standard normal numbers.
-    pub fn normals([rows, columns]: [usize; 2], seed: u64) -> Self {
-        Everywhere::of([rows, columns], normals(rows * columns, seed))
+    pub fn normals(dims: [usize; 2], seed: u64) -> Self {
+        Everywhere::of(dims, normals(dims[0] * dims[1], seed))
     }
 
-    pub fn of([rows, columns]: [usize; 2], data: Vec<f32>) -> Self {
+    pub fn of(dims: [usize; 2], data: Vec<f32>) -> Self {
         Everywhere {
-            candle: candle_core::Tensor::from_slice(&data, (rows, columns), &Cpu).unwrap(),
-            burn: burn::Tensor::from_data(TensorData::new(data.clone(), [rows, columns]), &Device::flex()),
-            ndarray: Array2::from_shape_vec((rows, columns), data.clone()).unwrap(),
-            evenkeel: Tensor::from_vec(data, [rows, columns]),
+            candle: Candle::from_slice(&data, &dims, &Cpu).unwrap(),
+            burn: Burn::from_data(TensorData::new(data.clone(), dims), &Device::flex()),
+            ndarray: Array2::from_shape_vec(dims, data.clone()).unwrap(),
+            evenkeel: Tensor::from_vec(data, dims),
         }
     }
 }
 
-/// A result, to be compared.
+/// A row for an op of one matrix that everyone has; ndarray is told the number of threads, as its methods differ.
+pub fn unary<N: Values, B: Values>(
+    work: String,
+    dims: [usize; 2],
+    bound: Bound,
+    evenkeel: impl Fn(&Tensor) -> Tensor + Copy + 'static,
+    ndarray: impl Fn(&Array2<f32>, usize) -> N + Copy + 'static,
+    candle: impl Fn(&Candle) -> Result<Candle> + Copy + 'static,
+    burn: impl Fn(Burn) -> B + Copy + 'static,
+) -> Row {
+    Row::new(work, bound, move |threads| {
+        let x = Everywhere::normals(dims, 1);
+        vec![
+            Contender::new("evenkeel", move || evenkeel(&x.evenkeel)),
+            Contender::new("ndarray", move || ndarray(&x.ndarray, threads)),
+            Contender::new("candle", move || candle(&x.candle)),
+            Contender::new("burn", move || burn(x.burn.clone())),
+        ]
+    })
+}
+
+/// A result, to be compared: its numbers in row-major order.
 pub trait Values {
-    /// In row-major order.
     fn values(&self) -> Vec<f32>;
 }
 
@@ -67,10 +90,9 @@ impl<D: Dimension> Values for Array<f32, D> {
     }
 }
 
-impl Values for candle_core::Result<candle_core::Tensor> {
+impl Values for Result<Candle> {
     fn values(&self) -> Vec<f32> {
-        let tensor = self.as_ref().expect("shapes are ours and fit");
-        tensor.flatten_all().and_then(|x| x.to_vec1()).unwrap()
+        self.as_ref().unwrap().flatten_all().unwrap().to_vec1().unwrap()
     }
 }
 

@@ -1,10 +1,11 @@
-//! One function of each element.
+//! One function of each element, into a fresh result unless the library changes its input in place.
 
+use burn::tensor::activation;
 use ndarray::{Array2, Zip};
 use tensor::Tensor;
 
 use crate::bench::{Bound, Contender, Row};
-use crate::data::Everywhere;
+use crate::data::{Everywhere, unary};
 use crate::peak::Stream;
 
 /// A hidden layer of the lecture's model, in cache, beyond the cache of one core, beyond all caches.
@@ -12,28 +13,40 @@ const SIZES: [(&str, [usize; 2]); 4] =
     [("6400", [32, 200]), ("65536", [256, 256]), ("1Mi", [1024, 1024]), ("16Mi", [4096, 4096])];
 
 pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
-    for (size, dims) in SIZES {
-        rows.push(map("tanh", size, dims, Tensor::tanh, f32::tanh, |x| x.tanh(), |x| x.tanh()));
-    }
-    for (size, dims) in &SIZES[1..] {
-        rows.push(tanh_backward(size, *dims));
-    }
-    let (size, dims) = SIZES[2];
-    rows.push(map("exp", size, dims, |x| x.map(f32::exp), f32::exp, |x| x.exp(), |x| x.exp()));
-    rows.push(map(
-        "sigmoid",
-        size,
-        dims,
-        |x| x.map(sigmoid),
-        sigmoid,
-        candle_nn::ops::sigmoid,
-        burn::tensor::activation::sigmoid,
-    ));
+    let copy = |dims: [usize; 2]| Bound::Elements(Stream::Copy, dims[0] * dims[1]);
+    let tanh = |(size, dims)| {
+        unary(format!("tanh {size}"), dims, copy(dims), Tensor::tanh, map(f32::tanh), |x| x.tanh(), |x| x.tanh())
+    };
+    let (_, dims) = SIZES[2];
+    let bound = copy(dims);
     let relu = |x: f32| x.max(0.0);
-    rows.push(map("relu", size, dims, move |x| x.map(relu), relu, |x| x.relu(), burn::tensor::activation::relu));
-    rows.push(bias_add(dims));
-    rows.push(transposed_copy(dims));
+    let transposed = |x: &Array2<f32>, _| x.t().as_standard_layout().into_owned();
+    let mut rows: Vec<Row> = SIZES.map(tanh).into();
+    rows.extend(SIZES[1..].iter().map(|&(size, dims)| tanh_backward(size, dims)));
+    rows.extend([
+        unary("exp 1Mi".into(), dims, bound, |x| x.map(f32::exp), map(f32::exp), |x| x.exp(), |x| x.exp()),
+        unary(
+            "sigmoid 1Mi".into(),
+            dims,
+            bound,
+            |x| x.map(sigmoid),
+            map(sigmoid),
+            candle_nn::ops::sigmoid,
+            activation::sigmoid,
+        ),
+        unary("relu 1Mi".into(), dims, bound, move |x| x.map(relu), map(relu), |x| x.relu(), activation::relu),
+        bias_add(dims, bound),
+        // burn's transpose is a view; only another shape makes it copy.
+        unary(
+            "transposed copy 1024x1024".into(),
+            dims,
+            bound,
+            |x| x.t().contiguous(),
+            transposed,
+            |x| x.t()?.contiguous(),
+            move |x| x.transpose().reshape([dims[0] * dims[1]]),
+        ),
+    ]);
     rows
 }
 
@@ -41,29 +54,9 @@ fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + (-x).exp())
 }
 
-/// A function that every library has under its name, into a fresh result.
-fn map(
-    name: &str,
-    size: &str,
-    dims: [usize; 2],
-    evenkeel: impl Fn(&Tensor) -> Tensor + Copy + 'static,
-    ndarray: impl Fn(f32) -> f32 + Copy + Send + Sync + 'static,
-    candle: impl Fn(&candle_core::Tensor) -> candle_core::Result<candle_core::Tensor> + Copy + 'static,
-    burn: impl Fn(burn::Tensor<2>) -> burn::Tensor<2> + Copy + 'static,
-) -> Row {
-    let bound = Bound::Elements(Stream::Copy, dims[0] * dims[1]);
-    Row::new(format!("{name} {size}"), bound, move |threads| {
-        let x = Everywhere::normals(dims, 1);
-        vec![
-            Contender::new("evenkeel", move || evenkeel(&x.evenkeel)),
-            Contender::new("ndarray", move || match threads {
-                1 => x.ndarray.mapv(ndarray),
-                _ => Zip::from(&x.ndarray).par_map_collect(|&x| ndarray(x)),
-            }),
-            Contender::new("candle", move || candle(&x.candle)),
-            Contender::new("burn", move || burn(x.burn.clone())),
-        ]
-    })
+/// ndarray's way to apply a function.
+fn map(f: impl Fn(f32) -> f32 + Copy + Sync + Send) -> impl Fn(&Array2<f32>, usize) -> Array2<f32> + Copy {
+    move |x, threads| if threads == 1 { x.mapv(f) } else { Zip::from(x).par_map_collect(|&x| f(x)) }
 }
 
 /// x̄ = ȳ (1 − y²), as each library's own backward pass does it.
@@ -73,15 +66,14 @@ fn tanh_backward(size: &str, dims: [usize; 2]) -> Row {
         let x = Everywhere::normals(dims, 1);
         let y = Everywhere::of(dims, x.evenkeel.tanh().to_vec());
         let g = Everywhere::normals(dims, 2);
-        // A gradient that nobody else owns is changed in place; each call gets its own, as changing the same one over
-        // and over would end in denormal numbers.
-        let ours = move || g.evenkeel.map(|g| g);
-        let theirs = move || g.ndarray.clone();
+        // A gradient that nobody else owns is changed in place. Each call gets its own: changing the same one over and
+        // over would end in denormal numbers.
+        let (ours, ndarrays) = (move || g.evenkeel.map(|g| g), move || g.ndarray.clone());
         let slope = |g: &mut f32, &y: &f32| *g *= 1.0 - y * y;
         vec![
             Contender::consuming("evenkeel", ours, move |g| g.tanh_backward(&y.evenkeel)),
             // It has no backward pass: what one would write by hand.
-            Contender::consuming("ndarray", theirs, move |mut g: Array2<f32>| {
+            Contender::consuming("ndarray", ndarrays, move |mut g| {
                 let pairs = Zip::from(&mut g).and(&y.ndarray);
                 if threads == 1 {
                     pairs.for_each(slope)
@@ -90,22 +82,17 @@ fn tanh_backward(size: &str, dims: [usize; 2]) -> Row {
                 }
                 g
             }),
-            Contender::new("candle", move || {
-                let sum = y.candle.zeros_like()?;
-                sum.sub(&(&g.candle * (y.candle.sqr()? - 1.0)?)?)
-            }),
+            Contender::new("candle", move || y.candle.zeros_like()?.sub(&(&g.candle * (y.candle.sqr()? - 1.0)?)?)),
             // It keeps x, not y.
             Contender::new("burn", move || {
-                let slope = x.burn.clone().tanh().powi_scalar(2).neg().add_scalar(1.0);
-                g.burn.clone().mul(slope)
+                g.burn.clone().mul(x.burn.clone().tanh().powi_scalar(2).neg().add_scalar(1.0))
             }),
         ]
     })
 }
 
-fn bias_add(dims: [usize; 2]) -> Row {
-    let bound = Bound::Elements(Stream::Copy, dims[0] * dims[1]);
-    Row::new(format!("bias add {}x{}", dims[0], dims[1]), bound, move |threads| {
+fn bias_add(dims: [usize; 2], bound: Bound) -> Row {
+    Row::new("bias add 1024x1024".into(), bound, move |threads| {
         let (x, b) = (Everywhere::normals(dims, 1), Everywhere::normals([1, dims[1]], 2));
         vec![
             Contender::new("evenkeel", move || &x.evenkeel + &b.evenkeel),
@@ -115,20 +102,6 @@ fn bias_add(dims: [usize; 2]) -> Row {
             }),
             Contender::new("candle", move || x.candle.broadcast_add(&b.candle)),
             Contender::new("burn", move || x.burn.clone() + b.burn.clone()),
-        ]
-    })
-}
-
-fn transposed_copy([rows, columns]: [usize; 2]) -> Row {
-    let bound = Bound::Elements(Stream::Copy, rows * columns);
-    Row::new(format!("transposed copy {rows}x{columns}"), bound, move |_| {
-        let x = Everywhere::normals([rows, columns], 1);
-        vec![
-            Contender::new("evenkeel", move || x.evenkeel.t().contiguous()),
-            Contender::new("ndarray", move || x.ndarray.t().as_standard_layout().into_owned()),
-            Contender::new("candle", move || x.candle.t()?.contiguous()),
-            // Transposing is a view; only another shape makes it copy.
-            Contender::new("burn", move || x.burn.clone().transpose().reshape([rows * columns])),
         ]
     })
 }

@@ -47,44 +47,38 @@ fn contenders([m, k, n]: [usize; 3], threads: usize) -> Vec<Contender> {
             faer_matmul(MatMut::from_row_major_slice_mut(y, m, n), Accum::Replace, x, w, 1.0, par);
         }),
         Contender::overwriting("gemm", m * n, move |y| {
-            let (x, w) = (for_gemm.0.as_ptr(), for_gemm.1.as_ptr());
-            let (k_stride, n_stride) = (k as isize, n as isize);
-            // SAFETY: the slices hold m·n, m·k and k·n numbers, with these strides in row-major order.
-            unsafe {
-                let (y, no) = (y.as_mut_ptr(), false);
-                gemm::gemm(
-                    m,
-                    n,
-                    k,
-                    y,
-                    1,
-                    n_stride,
-                    no,
-                    x,
-                    1,
-                    k_stride,
-                    w,
-                    1,
-                    n_stride,
-                    0.0,
-                    1.0,
-                    no,
-                    no,
-                    no,
-                    parallelism,
-                );
-            }
+            by_gemm([m, k, n], &for_gemm.0, &for_gemm.1, y, parallelism);
         }),
         Contender::overwriting("matrixmultiply", m * n, move |y| {
-            let (x, w) = (for_matrixmultiply.0.as_ptr(), for_matrixmultiply.1.as_ptr());
-            let (k_stride, n_stride) = (k as isize, n as isize);
-            // SAFETY: as above.
-            unsafe {
-                matrixmultiply::sgemm(m, k, n, 1.0, x, k_stride, 1, w, n_stride, 1, 0.0, y.as_mut_ptr(), n_stride, 1);
-            }
+            by_matrixmultiply([m, k, n], &for_matrixmultiply.0, &for_matrixmultiply.1, y);
         }),
         Contender::new("ndarray", move || x.ndarray.dot(&w.ndarray)),
         Contender::new("candle", move || x.candle.matmul(&w.candle)),
         Contender::new("burn", move || x.burn.clone().matmul(w.burn.clone())),
     ]
+}
+
+#[rustfmt::skip]
+fn by_gemm([m, k, n]: [usize; 3], x: &[f32], w: &[f32], y: &mut [f32], parallelism: Parallelism) {
+    assert_eq!([x.len(), w.len(), y.len()], [m * k, k * n, m * n]);
+    let (k_stride, n_stride) = (k as isize, n as isize);
+    // SAFETY: the slices have these lengths, and so these strides in row-major order.
+    unsafe {
+        gemm::gemm(
+            m, n, k, y.as_mut_ptr(), 1, n_stride, false, x.as_ptr(), 1, k_stride, w.as_ptr(), 1, n_stride,
+            0.0, 1.0, false, false, false, parallelism,
+        );
+    }
+}
+
+#[rustfmt::skip]
+fn by_matrixmultiply([m, k, n]: [usize; 3], x: &[f32], w: &[f32], y: &mut [f32]) {
+    assert_eq!([x.len(), w.len(), y.len()], [m * k, k * n, m * n]);
+    let (k_stride, n_stride) = (k as isize, n as isize);
+    // SAFETY: as above.
+    unsafe {
+        matrixmultiply::sgemm(
+            m, k, n, 1.0, x.as_ptr(), k_stride, 1, w.as_ptr(), n_stride, 1, 0.0, y.as_mut_ptr(), n_stride, 1,
+        );
+    }
 }

@@ -4,67 +4,28 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
-/// One line of JSON.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Line {
-    Machine(Machine),
-    Figures(Figures),
-}
-
-/// What the processor and the memory can do at a number of threads.
-#[derive(Serialize, Deserialize)]
-pub struct Machine {
-    pub machine: String,
-    pub threads: usize,
-    #[serde(serialize_with = "rounded")]
-    pub fma_gflops: f64,
-    #[serde(serialize_with = "rounded")]
-    pub read_gbs: f64,
-    #[serde(serialize_with = "rounded")]
-    pub copy_gbs: f64,
-    #[serde(serialize_with = "rounded")]
-    pub triad_gbs: f64,
-}
-
-/// One row at a number of threads.
-#[derive(Serialize, Deserialize)]
+/// One row at a number of threads, and one line of JSON.
+#[derive(Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Figures {
     pub work: String,
     pub threads: usize,
+    /// Of the times: "us".
     pub unit: String,
-    /// Ours is missing where peers were measured on their own.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "rounded_if_any")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub evenkeel: Option<f64>,
-    #[serde(serialize_with = "rounded_values")]
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub peers: BTreeMap<String, f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub best_peer: Option<String>,
     /// The best peer's time in ours: above 1, we are faster.
-    #[serde(default, skip_serializing_if = "Option::is_none", serialize_with = "rounded_if_any")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
+    /// Ours, and as a share of what the machine can do: `gflops` and `peak_share`, or `gbs` and `bandwidth_share`.
     #[serde(flatten)]
-    pub speed: Option<Speed>,
-}
-
-/// Ours, and as a share of what the machine can do: FLOP against the peak, bytes against a stream of as many elements.
-#[derive(Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Speed {
-    Arithmetic {
-        #[serde(serialize_with = "rounded")]
-        gflops: f64,
-        #[serde(serialize_with = "rounded")]
-        peak_share: f64,
-    },
-    Memory {
-        #[serde(serialize_with = "rounded")]
-        gbs: f64,
-        #[serde(serialize_with = "rounded")]
-        bandwidth_share: f64,
-    },
+    pub speed: BTreeMap<String, f64>,
 }
 
 impl Figures {
@@ -72,11 +33,15 @@ impl Figures {
     pub fn join(&mut self, others: &[Figures]) {
         let same =
             |other: &&Figures| (&other.work, other.threads, &other.unit) == (&self.work, self.threads, &self.unit);
-        let joined = others.iter().filter(same).flat_map(|other| other.peers.clone());
-        self.peers.extend(joined.collect::<Vec<_>>());
+        let joined: Vec<_> = others.iter().filter(same).flat_map(|other| other.peers.clone()).collect();
+        self.peers.extend(joined);
         let best = self.peers.iter().min_by(|(_, x), (_, y)| x.total_cmp(y));
-        self.ratio = best.zip(self.evenkeel).map(|((_, theirs), ours)| theirs / ours);
+        self.ratio = best.zip(self.evenkeel).map(|((_, theirs), ours)| four_digits(theirs / ours));
         self.best_peer = best.map(|(name, _)| name.clone());
+    }
+
+    fn speed(&self, name: &str) -> Option<f64> {
+        self.speed.get(name).copied()
     }
 }
 
@@ -88,26 +53,17 @@ pub fn read(path: &Path) -> Result<Vec<Figures>, String> {
 }
 
 /// Everything at one number of threads, in Markdown.
-pub fn print_tables(lines: &[Line]) {
-    let mut rows = Vec::new();
-    for line in lines {
-        match line {
-            Line::Machine(machine) => print_machine(machine),
-            Line::Figures(figures) => rows.push(figures),
-        }
+pub fn print_tables(threads: usize, rows: &[Figures]) {
+    println!("\n### {threads} thread{}\n", if threads == 1 { "" } else { "s" });
+    let (ours, peaks): (Vec<&Figures>, Vec<_>) = rows.iter().partition(|row| row.evenkeel.is_some());
+    for peak in peaks {
+        let (gflops, gbs) = (peak.speed("gflops"), peak.speed("gbs"));
+        let unit = if gflops.is_some() { "GFLOP/s" } else { "GB/s" };
+        println!("- {}: {} {unit}", peak.work, gflops.or(gbs).map_or(String::new(), digits));
     }
-    let (products, others): (Vec<&Figures>, Vec<_>) =
-        rows.into_iter().partition(|row| matches!(row.speed, Some(Speed::Arithmetic { .. })));
+    let (products, others): (Vec<_>, Vec<_>) = ours.into_iter().partition(|row| row.speed("gflops").is_some());
     print_table("matmul, GFLOP/s", "of peak", &products);
     print_table("µs", "of memory", &others);
-}
-
-fn print_machine(machine: &Machine) {
-    let Machine { machine: name, threads, .. } = machine;
-    let [fma, read, copy, triad] =
-        [machine.fma_gflops, machine.read_gbs, machine.copy_gbs, machine.triad_gbs].map(digits);
-    println!("\n### {name}, {threads} thread{}\n", if *threads == 1 { "" } else { "s" });
-    println!("FMA peak {fma} GFLOP/s; beyond all caches: read {read}, copy {copy}, triad {triad} GB/s.");
 }
 
 fn print_table(unit: &str, share: &str, rows: &[&Figures]) {
@@ -134,16 +90,12 @@ fn print_table(unit: &str, share: &str, rows: &[&Figures]) {
 
 /// Products are shown by their speed, everything else by its time.
 fn cells(row: &Figures, peers: &BTreeSet<&str>) -> Vec<String> {
-    let (work, share) = match row.speed {
-        Some(Speed::Arithmetic { gflops, peak_share }) => (row.evenkeel.map(|time| gflops * time), Some(peak_share)),
-        Some(Speed::Memory { bandwidth_share, .. }) => (None, Some(bandwidth_share)),
-        None => (None, None),
-    };
+    let work = row.speed("gflops").zip(row.evenkeel).map(|(gflops, time)| gflops * time);
     let shown = |time: f64| digits(work.map_or(time, |work| work / time));
-    let name = row.work.strip_prefix("matmul ").unwrap_or(&row.work).to_owned();
-    let times = [row.evenkeel].into_iter().chain(peers.iter().map(|&peer| row.peers.get(peer).copied()));
-    let mut cells: Vec<String> =
-        [name].into_iter().chain(times.map(|time| time.map_or(String::new(), shown))).collect();
+    let share = row.speed("peak_share").or(row.speed("bandwidth_share"));
+    let mut cells = vec![row.work.strip_prefix("matmul ").unwrap_or(&row.work).to_owned()];
+    cells.push(row.evenkeel.map_or(String::new(), shown));
+    cells.extend(peers.iter().map(|&peer| row.peers.get(peer).copied().map_or(String::new(), shown)));
     cells.push(row.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
     cells.push(share.map_or(String::new(), |share| format!("{:.0} %", share * 100.0)));
     cells
@@ -155,20 +107,7 @@ fn digits(x: f64) -> String {
     format!("{x:.decimals$}")
 }
 
-/// Four digits.
-fn rounded<S: Serializer>(x: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.serialize_f64(four_digits(*x))
-}
-
-fn rounded_if_any<S: Serializer>(x: &Option<f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    x.map(four_digits).serialize(serializer)
-}
-
-fn rounded_values<S: Serializer>(map: &BTreeMap<String, f64>, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_map(map.iter().map(|(name, &x)| (name, four_digits(x))))
-}
-
-fn four_digits(x: f64) -> f64 {
+pub fn four_digits(x: f64) -> f64 {
     format!("{x:.3e}").parse().unwrap_or(x)
 }
 
@@ -177,19 +116,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_of_another_program_joins_its_peer_into_the_same_row_only() {
-        let parse = |text: &str| serde_json::from_str::<Figures>(text).unwrap();
-        let torch = r#"{"work": "exp 1Mi", "threads": 1, "unit": "us", "peers": {"torch": 100.0}}"#;
-        let other = r#"{"work": "exp 1Mi", "threads": 2, "unit": "us", "peers": {"torch": 50.0}}"#;
-        let mut row = parse(r#"{"work":"exp 1Mi","threads":1,"unit":"us","evenkeel":200.0,"peers":{"burn":300.0}}"#);
-        row.join(&[]);
-        assert_eq!((row.best_peer.as_deref(), row.ratio), (Some("burn"), Some(1.5)));
-        row.join(&[parse(other), parse(torch)]);
-        assert_eq!((row.best_peer.as_deref(), row.ratio), (Some("torch"), Some(0.5)));
+    fn a_peer_of_another_program_joins_the_same_row_only() {
+        let row = |threads, evenkeel, peer: &str, time| Figures {
+            work: "exp 1Mi".into(),
+            threads,
+            evenkeel,
+            peers: [(peer.into(), time)].into(),
+            ..Figures::default()
+        };
+        let mut ours = row(1, Some(200.0), "burn", 300.0);
+        ours.join(&[row(2, None, "torch", 50.0)]);
+        assert_eq!((ours.best_peer.as_deref(), ours.ratio), (Some("burn"), Some(1.5)));
+        ours.join(&[row(2, None, "torch", 50.0), row(1, None, "torch", 100.0)]);
+        assert_eq!((ours.best_peer.as_deref(), ours.ratio), (Some("torch"), Some(0.5)));
     }
 
     #[test]
-    fn numbers_keep_three_digits() {
+    fn numbers_keep_the_digits_that_mean_something() {
         assert_eq!([0.123, 1.234, 12.34, 123.4, 12345.6].map(digits), ["0.12", "1.23", "12.3", "123", "12346"]);
         assert_eq!([123_456.0, 0.012_345_6].map(four_digits), [123_500.0, 0.012_35]);
     }
