@@ -1,0 +1,103 @@
+//! The same random numbers in every library's own type, and back.
+
+use burn::tensor::{Device, TensorData};
+use candle_core::{Device::Cpu, Result};
+use ndarray::{Array, Array2, Dimension};
+use rand::{RngExt, SeedableRng, rngs::StdRng};
+use rand_distr::StandardNormal;
+use tensor::Tensor;
+
+use crate::bench::{Bound, Contender, Row};
+
+pub type Candle = candle_core::Tensor;
+pub type Burn = burn::Tensor<2>;
+
+/// Standard normal numbers.
+pub fn normals(len: usize, seed: u64) -> Vec<f32> {
+    StdRng::seed_from_u64(seed).sample_iter(StandardNormal).take(len).collect()
+}
+
+/// A class for each of `len` examples.
+pub fn classes(len: usize, classes: i64) -> Vec<i64> {
+    let mut rng = StdRng::seed_from_u64(3);
+    (0..len).map(|_| rng.random_range(0..classes)).collect()
+}
+
+/// One matrix, in each library.
+pub struct Everywhere {
+    pub evenkeel: Tensor,
+    pub ndarray: Array2<f32>,
+    pub candle: Candle,
+    pub burn: Burn,
+}
+
+impl Everywhere {
+    pub fn normals(dims: [usize; 2], seed: u64) -> Self {
+        Everywhere::of(dims, normals(dims[0] * dims[1], seed))
+    }
+
+    pub fn of(dims: [usize; 2], data: Vec<f32>) -> Self {
+        Everywhere {
+            candle: Candle::from_slice(&data, &dims, &Cpu).unwrap(),
+            burn: Burn::from_data(TensorData::new(data.clone(), dims), &Device::flex()),
+            ndarray: Array2::from_shape_vec(dims, data.clone()).unwrap(),
+            evenkeel: Tensor::from_vec(data, dims),
+        }
+    }
+}
+
+/// A row for an op of one matrix that everyone has; ndarray is told the number of threads, as its methods differ.
+pub fn unary<N: Values, B: Values>(
+    work: String,
+    dims: [usize; 2],
+    bound: Bound,
+    evenkeel: impl Fn(&Tensor) -> Tensor + Copy + 'static,
+    ndarray: impl Fn(&Array2<f32>, usize) -> N + Copy + 'static,
+    candle: impl Fn(&Candle) -> Result<Candle> + Copy + 'static,
+    burn: impl Fn(Burn) -> B + Copy + 'static,
+) -> Row {
+    Row::new(work, bound, move |threads| {
+        let x = Everywhere::normals(dims, 1);
+        vec![
+            Contender::new("evenkeel", move || evenkeel(&x.evenkeel)),
+            Contender::new("ndarray", move || ndarray(&x.ndarray, threads)),
+            Contender::new("candle", move || candle(&x.candle)),
+            Contender::new("burn", move || burn(x.burn.clone())),
+        ]
+    })
+}
+
+/// A result, to be compared: its numbers in row-major order.
+pub trait Values {
+    fn values(&self) -> Vec<f32>;
+}
+
+impl Values for f32 {
+    fn values(&self) -> Vec<f32> {
+        vec![*self]
+    }
+}
+
+impl Values for Tensor {
+    fn values(&self) -> Vec<f32> {
+        self.to_vec()
+    }
+}
+
+impl<D: Dimension> Values for Array<f32, D> {
+    fn values(&self) -> Vec<f32> {
+        self.iter().copied().collect()
+    }
+}
+
+impl Values for Result<Candle> {
+    fn values(&self) -> Vec<f32> {
+        self.as_ref().unwrap().flatten_all().unwrap().to_vec1().unwrap()
+    }
+}
+
+impl<const D: usize> Values for burn::Tensor<D> {
+    fn values(&self) -> Vec<f32> {
+        self.try_to_vec_as().unwrap()
+    }
+}

@@ -1,0 +1,131 @@
+"""The rows of this benchmark as PyTorch does them, in the same JSON lines.
+
+    python -m venv /tmp/torch && /tmp/torch/bin/pip install torch numpy
+    /tmp/torch/bin/python torch_ops.py > torch.jsonl
+    cargo run --release -- --torch torch.jsonl
+
+On Linux, PyTorch is a download of several gigabytes. The two programs are to run one after the other.
+"""
+
+import argparse
+import json
+import statistics
+import time
+
+import torch
+import torch.nn.functional as F
+
+TURN = 2e-3  # seconds: a turn lasts at least this long, or one call
+
+MATMULS = [
+    (32, 30, 200),
+    (32, 200, 27),
+    (64, 64, 64),
+    (128, 128, 128),
+    (256, 256, 256),
+    (512, 512, 512),
+    (1024, 1024, 1024),
+    (2048, 2048, 2048),
+    (128, 784, 512),
+    (4096, 64, 64),
+    (64, 4096, 64),
+]
+SIZES = {"6400": (32, 200), "65536": (256, 256), "1Mi": (1024, 1024), "16Mi": (4096, 4096)}
+
+
+def matmul(m, k, n):
+    x, w = torch.randn(m, k), torch.randn(k, n)
+    return lambda: x @ w
+
+
+def unary(f, *shape):
+    x = torch.randn(*shape)
+    return lambda: f(x)
+
+
+def tanh_backward(*shape):
+    """What autograd calls: a fresh result each time."""
+    g, y = torch.randn(*shape), torch.randn(*shape).tanh()
+    return lambda: torch.ops.aten.tanh_backward(g, y)
+
+
+def bias_add(rows, columns):
+    x, b = torch.randn(rows, columns), torch.randn(columns)
+    return lambda: x + b
+
+
+def cross_entropy(batch, classes):
+    """Forward and backward, to the gradient of the logits."""
+    x = torch.randn(batch, classes, requires_grad=True)
+    targets = torch.randint(classes, (batch,))
+
+    def step():
+        x.grad = None
+        F.cross_entropy(x, targets).backward()
+        return x.grad
+
+    return step
+
+
+def rows():
+    """Names, which are those of the Rust program, and what makes the work; made only when its turn comes."""
+    for m, k, n in MATMULS:
+        yield f"matmul {m}x{k}x{n}", lambda m=m, k=k, n=n: matmul(m, k, n)
+    for size, shape in SIZES.items():
+        yield f"tanh {size}", lambda shape=shape: unary(torch.tanh, *shape)
+    for size, shape in list(SIZES.items())[1:]:
+        yield f"tanh backward {size}", lambda shape=shape: tanh_backward(*shape)
+    square = SIZES["1Mi"]
+    yield "exp 1Mi", lambda: unary(torch.exp, *square)
+    yield "sigmoid 1Mi", lambda: unary(torch.sigmoid, *square)
+    yield "relu 1Mi", lambda: unary(torch.relu, *square)
+    yield "bias add 1024x1024", lambda: bias_add(*square)
+    yield "transposed copy 1024x1024", lambda: unary(lambda x: x.t().contiguous(), *square)
+    yield "sum axis 0 1024x1024", lambda: unary(lambda x: x.sum(0), *square)
+    yield "sum axis 1 1024x1024", lambda: unary(lambda x: x.sum(1), *square)
+    yield "sum of all 1024x1024", lambda: unary(torch.sum, *square)
+    yield "std 1Mi", lambda: unary(torch.std, *square)
+    yield "softmax 1024x1024", lambda: unary(lambda x: x.softmax(-1), *square)
+    yield "cross-entropy 32x27", lambda: cross_entropy(32, 27)
+    yield "cross-entropy 512x1000", lambda: cross_entropy(512, 1000)
+
+
+def seconds(work, calls):
+    start = time.perf_counter()
+    for _ in range(calls):
+        work()
+    return time.perf_counter() - start
+
+
+def measure(work, rounds):
+    """The median time of a call, in seconds."""
+    calls = 1
+    while seconds(work, calls) < TURN:
+        calls *= 2
+
+    def turn():
+        seconds(work, 1)
+        return seconds(work, calls) / calls
+
+    return statistics.median(turn() for _ in range(rounds))
+
+
+def main():
+    parser = argparse.ArgumentParser(description="The rows of this benchmark as PyTorch does them.")
+    parser.add_argument("--json", action="store_true", help="print one JSON object per row; there is no other way")
+    parser.add_argument("--only", default="", metavar="SUBSTRING", help="measure only rows whose name contains this")
+    parser.add_argument("--rounds", type=int, default=15, metavar="N")
+    parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads, one after the other")
+    args = parser.parse_args()
+    torch.manual_seed(1)
+    for threads in map(int, args.threads.split(",")):
+        torch.set_num_threads(threads)
+        for name, make in rows():
+            if args.only in name:
+                microseconds = float(f"{measure(make(), args.rounds) * 1e6:.3e}")
+                line = {"work": name, "threads": threads, "unit": "us", "peers": {"torch": microseconds}}
+                print(json.dumps(line), flush=True)
+
+
+if __name__ == "__main__":
+    main()
