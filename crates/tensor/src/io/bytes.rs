@@ -9,8 +9,8 @@ use crate::element::Element;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-/// Bytes in a run. Reading 64 MiB of f32 from the page cache took 19 ms in runs of 64 KiB to 1 MiB alike, on an AMD
-/// EPYC (Zen 3); from 4 MiB on it was slower.
+/// Bytes in a run. Below 64 KiB the system calls begin to show: reading 64 MiB of f32 from the page cache took 42 ms in
+/// runs of 16 KiB, 28 ms of 64 KiB and 22 ms of 256 KiB, on two shared cores of an AMD EPYC.
 const RUN: usize = 256 << 10;
 
 /// The element types that files can hold and tensors too.
@@ -29,7 +29,7 @@ trait Stored: Element {
     fn from_le(bytes: &[u8]) -> Self;
     fn to_le(self, bytes: &mut [u8]);
 
-    /// The first byte that belongs to no value of this type.
+    /// A byte that belongs to no value of this type.
     fn invalid(_bytes: &[u8]) -> Option<u8> {
         None
     }
@@ -63,7 +63,9 @@ impl Stored for bool {
     }
 
     fn invalid(bytes: &[u8]) -> Option<u8> {
-        bytes.iter().copied().find(|&byte| byte > 1)
+        // Without a way out of the loop, which is faster.
+        let largest = bytes.iter().fold(0, |largest, &byte| largest.max(byte));
+        (largest > 1).then_some(largest)
     }
 }
 
