@@ -6,6 +6,8 @@
 //! - [`init`]: weight initializers with stated gains and fans, seeded
 //! - [`nn`]: parameters, layers and optimizers
 //!
+//! The features `npy`, `safetensors`, `ndarray` and `approx` are those of [`tensor`]; none is on by default.
+//!
 //! Examples on the pages of the crates say `use tensor::…`; from here it is `use evenkeel::tensor::…`, or the
 //! [`prelude`] for what most programs need.
 //!

@@ -112,6 +112,14 @@ impl<T: Pooled> Buffer<T> {
         let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
         Buffer { data: kept.unwrap_or_else(|| fresh(full)), len }
     }
+
+    /// The elements, and the memory with them.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn into_vec(mut self) -> Vec<T> {
+        let mut data = std::mem::take(&mut self.data);
+        data.truncate(self.len);
+        data
+    }
 }
 
 /// Zeros from the system.

@@ -16,16 +16,29 @@
 //!
 //! A shape mistake is a bug in the program and panics at the caller's line with the op and both shapes. Shapes and
 //! data from outside go through [`Tensor::try_from_vec`] and [`Tensor::try_reshape`], which return an [`Error`].
+//!
+//! # Features
+//! None is on by default, and each brings the crate that it is named after or needs.
+//! - `npy`: NumPy's `.npy` and `.npz` files, in the module `npy`.
+//! - `safetensors`: `.safetensors` files, in the module `safetensors`.
+//! - `ndarray`: conversions from and into the arrays of `ndarray`.
+//! - `approx`: `assert_relative_eq!` and its like on tensors.
 
+#[cfg(feature = "approx")]
+mod approx;
 mod buffer;
 mod create;
 mod dims;
 mod display;
 mod element;
 mod error;
+#[cfg(any(feature = "npy", feature = "safetensors"))]
+pub mod io;
 #[allow(unsafe_code)]
 mod kernel;
 mod layout;
+#[cfg(feature = "ndarray")]
+mod ndarray;
 mod ops;
 mod par;
 mod shape;
@@ -36,6 +49,10 @@ mod walk;
 pub use buffer::{clear_pool, set_pool_limit};
 pub use element::{Element, Float, Number};
 pub use error::{Error, Reason};
+#[cfg(feature = "npy")]
+pub use io::npy;
+#[cfg(feature = "safetensors")]
+pub use io::safetensors;
 pub use kernel::{Isa, isa};
 pub use layout::Layout;
 pub use ops::{Accum, Axes, KeepDim, keepdim};

@@ -153,6 +153,18 @@ impl<T: Element> Tensor<T> {
         Tensor::from_buffer(buffer, self.shape().clone())
     }
 
+    /// The elements in row-major order; in its own buffer if it is the only owner and they begin there.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn into_vec(mut self) -> Vec<T> {
+        if self.unique_range().is_none_or(|range| range.start > 0) {
+            self = self.copied();
+        }
+        let len = self.numel();
+        let mut data = Arc::into_inner(self.storage).expect("the only owner").into_vec();
+        data.truncate(len);
+        data
+    }
+
     /// The elements in row-major order.
     pub fn to_vec(&self) -> Vec<T> {
         self.iter().collect()

@@ -1,0 +1,132 @@
+//! What can be wrong with a file, in words.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+/// A file that could not be read or written: its path, the name of the tensor in it, and the reason.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "npy")] {
+/// use tensor::npy;
+///
+/// let error = npy::read::<f32>("no such file.npy").unwrap_err();
+/// assert!(error.to_string().starts_with("no such file.npy: "));
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Error {
+    path: Option<PathBuf>,
+    name: Option<String>,
+    reason: Reason,
+}
+
+/// What exactly is wrong; see [`Error::reason`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The system said so, or the reader or writer at hand; checksums of an archive are among these.
+    Io(std::io::Error),
+    /// Another element type than the one asked for.
+    Dtype {
+        /// The type asked for.
+        want: &'static str,
+        /// The type that is there.
+        got: &'static str,
+    },
+    /// An element type that no tensor here has, as the format calls it.
+    Unsupported(String),
+    /// Fewer elements than the header claims.
+    Truncated {
+        /// The element type that the header claims.
+        dtype: &'static str,
+        /// How many elements the header claims.
+        elements: usize,
+        /// How many bytes those take.
+        bytes: u128,
+        /// How many bytes are there.
+        holds: u64,
+    },
+    /// Not a file of its format, for the reason given.
+    Malformed(String),
+    /// A tensor that the format cannot hold under its name, for the reason given.
+    Refused(String),
+}
+
+impl Error {
+    /// The file, where there is one: not when a reader or writer was passed in.
+    pub fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
+    /// The name of the tensor within the file, where it has one and the error is about it.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// What exactly is wrong.
+    pub fn reason(&self) -> &Reason {
+        &self.reason
+    }
+
+    pub(super) fn at(self, path: &Path) -> Self {
+        Error { path: Some(path.to_owned()), ..self }
+    }
+
+    pub(super) fn named(self, name: &str) -> Self {
+        Error { name: Some(name.to_owned()), ..self }
+    }
+
+    pub(super) fn malformed(why: impl fmt::Display) -> Self {
+        Reason::Malformed(why.to_string()).into()
+    }
+
+    pub(super) fn refused(why: impl fmt::Display) -> Self {
+        Reason::Refused(why.to_string()).into()
+    }
+}
+
+impl From<Reason> for Error {
+    fn from(reason: Reason) -> Self {
+        Error { path: None, name: None, reason }
+    }
+}
+
+impl From<std::io::Error> for Error {
+    fn from(error: std::io::Error) -> Self {
+        Reason::Io(error).into()
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(path) = &self.path {
+            write!(f, "{}: ", path.display())?;
+        }
+        if let Some(name) = &self.name {
+            // Names come from files: nothing in them shall reach a terminal as it is.
+            write!(f, "{}: ", name.escape_debug())?;
+        }
+        match &self.reason {
+            Reason::Io(error) => write!(f, "{error}"),
+            Reason::Dtype { want, got } => write!(f, "holds {got}, not {want}"),
+            Reason::Unsupported(dtype) => {
+                write!(f, "holds {dtype}, which is none of f32, f64, i32, i64, u8 and bool")
+            }
+            Reason::Truncated { dtype, elements, bytes, holds } => write!(
+                f,
+                "the header claims {elements} elements of {dtype}, which take {bytes} bytes; {holds} bytes are there"
+            ),
+            Reason::Malformed(why) | Reason::Refused(why) => f.write_str(why),
+        }
+    }
+}

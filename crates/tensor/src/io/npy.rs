@@ -1,0 +1,335 @@
+//! NumPy's files: `.npy` for one array, `.npz` for several with names. Feature `npy`.
+//!
+//! ```
+//! use tensor::{Tensor, npy};
+//!
+//! let x = Tensor::from([[1.0_f32, 2.0], [3.0, 4.0]]);
+//! # let folder = std::env::temp_dir().join(format!("evenkeel-npy-{}", std::process::id()));
+//! # std::fs::create_dir_all(&folder).unwrap();
+//! # let (weights, both) = (folder.join("weights.npy"), folder.join("both.npz"));
+//! npy::write(&weights, &x)?;
+//! assert_eq!(npy::read::<f32>(&weights)?, x);
+//!
+//! npy::write_npz(&both, [("x", &x), ("x.T", &x.t())])?;
+//! let arrays = npy::read_npz(&both)?;
+//! assert_eq!(arrays["x.T"].get(), Some(&x.t()));
+//! # std::fs::remove_dir_all(&folder).unwrap();
+//! # Ok::<(), tensor::io::Error>(())
+//! ```
+//!
+//! NumPy's `float32`, `float64`, `int32`, `int64`, `uint8` and `bool` are read, of either endianness and in either
+//! order: an array in Fortran's order becomes a transposed view. Of the format's versions, 1 to 3 are read and 1 is
+//! written. Arrays of Python objects, which would run code when loaded, are an error as all other types are.
+
+use std::io::{Read, Write};
+use std::path::Path;
+
+use super::any::AnyTensor;
+use super::bytes::{Dtype, Source, dtype, write_elements};
+use super::error::{Error, Reason};
+use super::file::{open, replace};
+use crate::dims::Dims;
+use crate::element::Element;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+pub use super::npz::{read_npz, read_npz_from, write_npz, write_npz_to};
+
+const MAGIC: &[u8] = b"\x93NUMPY";
+/// No array of plain numbers needs more; the format allows 4 GiB.
+const LONGEST_HEADER: usize = 1 << 16;
+/// The elements begin at a multiple of this, for those who map files into memory.
+const ALIGNMENT: usize = 64;
+/// NumPy's own limit, since its version 2.
+const MOST_AXES: usize = 64;
+
+/// The array in a `.npy` file.
+///
+/// # Errors
+/// The file cannot be read, is broken, goes on after the array, or has elements of another type.
+///
+/// # Example
+/// See the [module](self).
+pub fn read<T: Element>(path: impl AsRef<Path>) -> Result<Tensor<T>, Error> {
+    let path = path.as_ref();
+    read_any(path)?.try_into().map_err(|error: Error| error.at(path))
+}
+
+/// The array in a `.npy` file, whatever the type of its elements.
+///
+/// # Errors
+/// The file cannot be read, is broken, goes on after the array, or has elements of a type that no tensor has.
+///
+/// # Example
+/// ```no_run
+/// use tensor::{io::AnyTensor, npy};
+///
+/// match npy::read_any("labels.npy")? {
+///     AnyTensor::I64(labels) => println!("{labels}"),
+///     other => println!("labels should be i64, not {}", other.dtype()),
+/// }
+/// # Ok::<(), tensor::io::Error>(())
+/// ```
+pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor, Error> {
+    let path = path.as_ref();
+    open(path).and_then(whole).map_err(|error| error.at(path))
+}
+
+/// The array that begins where the reader stands; what follows it is left to be read.
+///
+/// # Errors
+/// As for [`read_any`], but for what follows.
+///
+/// # Example
+/// ```
+/// use tensor::{Tensor, npy};
+///
+/// let (x, y) = (Tensor::<i64>::arange(3), Tensor::from([true, false]));
+/// let mut file = Vec::new();
+/// npy::write_to(&mut file, &x)?;
+/// npy::write_to(&mut file, &y)?;
+/// let mut file = &file[..];
+/// assert_eq!(npy::read_from(&mut file)?, x.into());
+/// assert_eq!(npy::read_from(&mut file)?, y.into());
+/// # Ok::<(), tensor::io::Error>(())
+/// ```
+pub fn read_from(reader: impl Read) -> Result<AnyTensor, Error> {
+    array(&mut Source::new(reader, None))
+}
+
+/// Makes a `.npy` file of a tensor.
+///
+/// # Errors
+/// The file cannot be written, or the tensor has more axes than NumPy takes, which is 64.
+///
+/// # Example
+/// See the [module](self).
+pub fn write(path: impl AsRef<Path>, x: impl Into<AnyTensor>) -> Result<(), Error> {
+    let path = path.as_ref();
+    replace(path, |out| write_to(out, x)).map_err(|error| error.at(path))
+}
+
+/// Writes what a `.npy` file of a tensor consists of.
+///
+/// # Errors
+/// As for [`write()`].
+///
+/// # Example
+/// See [`read_from`].
+pub fn write_to(mut writer: impl Write, x: impl Into<AnyTensor>) -> Result<(), Error> {
+    let x = x.into();
+    writer.write_all(&header(&x)?)?;
+    write_elements(&mut writer, &x)
+}
+
+/// An array with which the source ends.
+pub(super) fn whole(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
+    let x = array(&mut source)?;
+    source.finish()?;
+    Ok(x)
+}
+
+fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
+    let start = source.bytes(MAGIC.len() + 2, "the start of a .npy file")?;
+    let (magic, version) = start.split_at(MAGIC.len());
+    if magic != MAGIC {
+        return Err(Error::malformed("not a .npy file: it does not begin with \\x93NUMPY"));
+    }
+    let len = match version {
+        [1, 0] => source.bytes(2, "the length of the header")?,
+        [2 | 3, 0] => source.bytes(4, "the length of the header")?,
+        _ => return Err(Error::malformed(format_args!("version {}.{} of .npy is not known", version[0], version[1]))),
+    };
+    let len = len.iter().rev().fold(0, |len, &byte| len << 8 | usize::from(byte));
+    if len > LONGEST_HEADER {
+        return Err(Error::malformed(format_args!("a header of {len} bytes; none needs more than {LONGEST_HEADER}")));
+    }
+    let text = source.bytes(len, "the header")?;
+    let text = str::from_utf8(&text).map_err(|_| Error::malformed("the header is not text"))?;
+    let Header { dtype, big_endian, fortran, mut dims } = Header::parse(text)?;
+    if fortran {
+        dims.reverse();
+    }
+    let shape = Shape::try_new(&dims).map_err(Error::malformed)?;
+    let x = source.tensor(dtype, shape, big_endian)?;
+    Ok(if fortran { reversed(&x) } else { x })
+}
+
+/// The same elements with the axes in the reverse order.
+fn reversed(x: &AnyTensor) -> AnyTensor {
+    fn reversed<T: Element>(x: &Tensor<T>) -> Tensor<T> {
+        let order: Dims<usize> = (0..x.rank()).rev().collect();
+        x.view(x.layout().reorder(&order))
+    }
+    super::any::with_tensor!(x, x => reversed(x).into())
+}
+
+/// Magic, version, length and text, so long that the elements after it are aligned.
+fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
+    let dims = x.shape().dims();
+    if dims.len() > MOST_AXES {
+        return Err(Error::refused(format_args!("{} axes; NumPy takes at most {MOST_AXES}", dims.len())));
+    }
+    let descr = match dtype(x) {
+        Dtype::F32 => "<f4",
+        Dtype::F64 => "<f8",
+        Dtype::I32 => "<i4",
+        Dtype::I64 => "<i8",
+        Dtype::U8 => "|u1",
+        Dtype::Bool => "|b1",
+    };
+    // A tuple of one ends in a comma.
+    let shape = match dims {
+        [dim] => format!("{dim},"),
+        dims => dims.iter().map(usize::to_string).collect::<Vec<_>>().join(", "),
+    };
+    let text = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
+    let before = MAGIC.len() + 4;
+    let len = (before + text.len() + 1).next_multiple_of(ALIGNMENT) - before;
+    let short = u16::try_from(len).expect("64 numbers of 20 digits are far from 64 KiB");
+    let mut header = [MAGIC, &[1, 0], &short.to_le_bytes(), text.as_bytes()].concat();
+    header.resize(before + len - 1, b' ');
+    header.push(b'\n');
+    Ok(header)
+}
+
+/// What a header says.
+#[derive(Debug, PartialEq)]
+struct Header {
+    dtype: Dtype,
+    big_endian: bool,
+    fortran: bool,
+    dims: Vec<usize>,
+}
+
+impl Header {
+    /// Reads `{'descr': '<f4', 'fortran_order': False, 'shape': (2, 3), }`: a literal of Python with these three keys.
+    fn parse(text: &str) -> Result<Self, Error> {
+        let mut text = Literal(text);
+        let (mut descr, mut fortran, mut dims) = (None, None, None);
+        text.expect('{')?;
+        while !text.eat('}') {
+            let key = text.string("a key in quotes")?;
+            text.expect(':')?;
+            let twice = match key {
+                "descr" if text.next() == Some('[') => {
+                    return Err(Reason::Unsupported("records of several fields".into()).into());
+                }
+                "descr" => descr.replace(text.string("a type in quotes")?).is_some(),
+                "fortran_order" => fortran.replace(text.truth()?).is_some(),
+                "shape" => dims.replace(text.tuple()?).is_some(),
+                _ => {
+                    return Err(Error::malformed(format_args!(
+                        "the header has a key {key:?}, which is none of .npy's"
+                    )));
+                }
+            };
+            if twice {
+                return Err(Error::malformed(format_args!("the header has the key {key:?} twice")));
+            }
+            if !text.eat(',') {
+                text.expect('}')?;
+                break;
+            }
+        }
+        if let Some(rest) = text.next() {
+            return Err(Error::malformed(format_args!("the header goes on with {rest:?} where it should end")));
+        }
+        let missing = |key| Error::malformed(format_args!("the header has no key {key:?}"));
+        let (dtype, big_endian) = parse_descr(descr.ok_or_else(|| missing("descr"))?)?;
+        let fortran = fortran.ok_or_else(|| missing("fortran_order"))?;
+        Ok(Header { dtype, big_endian, fortran, dims: dims.ok_or_else(|| missing("shape"))? })
+    }
+}
+
+/// `<f4` and the like: the byte order, the kind, and the size in bytes.
+fn parse_descr(descr: &str) -> Result<(Dtype, bool), Error> {
+    let unsupported = || Reason::Unsupported(format!("{descr:?}"));
+    let (order, kind) = descr.split_at_checked(1).ok_or_else(unsupported)?;
+    let dtype = match kind {
+        "f4" => Dtype::F32,
+        "f8" => Dtype::F64,
+        "i4" => Dtype::I32,
+        "i8" => Dtype::I64,
+        "u1" => Dtype::U8,
+        "b1" => Dtype::Bool,
+        _ => return Err(unsupported().into()),
+    };
+    match (order, dtype) {
+        ("<", _) => Ok((dtype, false)),
+        (">", _) => Ok((dtype, true)),
+        // A single byte has no order.
+        ("|", Dtype::U8 | Dtype::Bool) => Ok((dtype, false)),
+        _ => Err(unsupported().into()),
+    }
+}
+
+/// What is left of the text of a literal.
+struct Literal<'a>(&'a str);
+
+impl<'a> Literal<'a> {
+    /// The next character that is not white space.
+    fn next(&mut self) -> Option<char> {
+        self.0 = self.0.trim_ascii_start();
+        self.0.chars().next()
+    }
+
+    fn eat(&mut self, token: char) -> bool {
+        let eaten = self.next() == Some(token);
+        if eaten {
+            self.0 = &self.0[token.len_utf8()..];
+        }
+        eaten
+    }
+
+    fn expect(&mut self, token: char) -> Result<(), Error> {
+        if self.eat(token) { Ok(()) } else { Err(self.misfit(format_args!("{token:?}"))) }
+    }
+
+    fn string(&mut self, what: &str) -> Result<&'a str, Error> {
+        let quote = self.next().filter(|quote| ['\'', '"'].contains(quote)).ok_or_else(|| self.misfit(what))?;
+        let (string, rest) = self.0[1..].split_once(quote).ok_or_else(|| self.misfit(what))?;
+        // None of the strings that may stand here needs an escape.
+        if string.contains('\\') {
+            return Err(self.misfit(what));
+        }
+        self.0 = rest;
+        Ok(string)
+    }
+
+    fn truth(&mut self) -> Result<bool, Error> {
+        self.next();
+        for (word, truth) in [("True", true), ("False", false)] {
+            if let Some(rest) = self.0.strip_prefix(word) {
+                self.0 = rest;
+                return Ok(truth);
+            }
+        }
+        Err(self.misfit("True or False"))
+    }
+
+    /// Sizes in parentheses.
+    fn tuple(&mut self) -> Result<Vec<usize>, Error> {
+        let mut sizes = Vec::new();
+        self.expect('(')?;
+        while !self.eat(')') {
+            self.next();
+            let digits = self.0.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.0.len());
+            let (number, rest) = self.0.split_at(digits);
+            sizes.push(number.parse().map_err(|_| self.misfit("a size"))?);
+            // What Python 2 wrote behind a long integer.
+            self.0 = rest.strip_prefix('L').unwrap_or(rest);
+            if !self.eat(',') {
+                self.expect(')')?;
+                break;
+            }
+        }
+        Ok(sizes)
+    }
+
+    #[cold]
+    fn misfit(&self, want: impl std::fmt::Display) -> Error {
+        let got: String = self.0.chars().take(24).collect();
+        Error::malformed(format_args!("the header has {got:?} in place of {want}"))
+    }
+}

@@ -1,0 +1,212 @@
+//! Several arrays in a zip archive: `.npz`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::path::Path;
+
+use flate2::read::DeflateDecoder;
+use rawzip::path::{EntryPath, ZipFilePath};
+use rawzip::{
+    CompressionMethod, MAX_CENTRAL_DIRECTORY_RECORD_SIZE, ReaderAt, ZipArchive, ZipArchiveEntryWayfinder,
+    ZipArchiveWriter, ZipFileHeaderRecord,
+};
+
+use super::any::AnyTensor;
+use super::bytes::Source;
+use super::error::Error;
+use super::file::replace;
+use super::npy::{whole, write_to};
+
+/// The arrays in a `.npz` file, by name; stored or deflated, as `savez` and `savez_compressed` write them.
+///
+/// # Errors
+/// The file cannot be read, is broken, has two arrays of one name, or something in it is not an array of a type that
+/// tensors have.
+///
+/// # Example
+/// See the [module](super::npy).
+pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, AnyTensor>, Error> {
+    let path = path.as_ref();
+    let read = |file| arrays(ZipArchive::from_file(file, &mut directory_buffer()).map_err(Error::from)?);
+    File::open(path).map_err(Error::from).and_then(read).map_err(|error| error.at(path))
+}
+
+/// The arrays in what would be a `.npz` file.
+///
+/// # Errors
+/// As for [`read_npz`].
+///
+/// # Example
+/// ```
+/// use tensor::{Tensor, npy};
+///
+/// let mut file = Vec::new();
+/// npy::write_npz_to(&mut file, [("labels", Tensor::from([3_i64, 1]))])?;
+/// let arrays = npy::read_npz_from(std::io::Cursor::new(file))?;
+/// assert_eq!(arrays["labels"].dtype(), "i64");
+/// # Ok::<(), tensor::io::Error>(())
+/// ```
+pub fn read_npz_from(reader: impl Read + Seek) -> Result<BTreeMap<String, AnyTensor>, Error> {
+    arrays(ZipArchive::from_seekable(reader, &mut directory_buffer())?)
+}
+
+/// Makes a `.npz` file of named tensors, in the order given and not compressed, as NumPy's `savez` does.
+///
+/// What [`read_npz`] returns can be passed as it is.
+///
+/// # Errors
+/// The file cannot be written; two tensors have the same name; a name has a NUL or more than 65,531 bytes; a name
+/// beyond ASCII has a backslash, a drive, or parts between slashes that are empty, `.` or `..`; a tensor has more axes
+/// than NumPy takes.
+///
+/// # Example
+/// See the [module](super::npy).
+pub fn write_npz<N: AsRef<str>, X: Into<AnyTensor>>(
+    path: impl AsRef<Path>,
+    arrays: impl IntoIterator<Item = (N, X)>,
+) -> Result<(), Error> {
+    let path = path.as_ref();
+    replace(path, |out| write_npz_to(out, arrays)).map_err(|error| error.at(path))
+}
+
+/// Writes what a `.npz` file of named tensors consists of.
+///
+/// # Errors
+/// As for [`write_npz`].
+///
+/// # Example
+/// See [`read_npz_from`].
+pub fn write_npz_to<N: AsRef<str>, X: Into<AnyTensor>>(
+    writer: impl Write,
+    arrays: impl IntoIterator<Item = (N, X)>,
+) -> Result<(), Error> {
+    let mut archive = ZipArchiveWriter::new(writer);
+    let mut names = BTreeSet::new();
+    for (name, x) in arrays {
+        let name = name.as_ref();
+        if !names.insert(name.to_owned()) {
+            return Err(Error::refused("a second tensor of this name").named(name));
+        }
+        write_entry(&mut archive, name, x.into()).map_err(|error| error.named(name))?;
+    }
+    archive.finish()?;
+    Ok(())
+}
+
+fn write_entry(archive: &mut ZipArchiveWriter<impl Write>, name: &str, x: AnyTensor) -> Result<(), Error> {
+    let file = format!("{name}.npy");
+    if name.contains('\0') {
+        return Err(Error::refused("a NUL, at which NumPy would cut the name"));
+    }
+    // Only names that are changed by nothing are marked as UTF-8 by the writer; ASCII needs no mark.
+    let entry = if name.is_ascii() {
+        EntryPath::verbatim(file.as_bytes())
+    } else if ZipFilePath::from_str(&file).as_str() == file {
+        EntryPath::conformant(&file[..])
+    } else {
+        return Err(Error::refused("a name beyond ASCII that is not a plain path within an archive"));
+    };
+    let (mut entry, config) = archive.new_file(entry).start()?;
+    let mut out = config.wrap(&mut entry);
+    write_to(&mut out, x)?;
+    let (_, sums) = out.finish()?;
+    entry.finish(sums)?;
+    Ok(())
+}
+
+/// Room for any entry of the directory.
+fn directory_buffer() -> Vec<u8> {
+    vec![0; MAX_CENTRAL_DIRECTORY_RECORD_SIZE]
+}
+
+/// An entry of the directory.
+struct Entry {
+    /// Without `.npy`.
+    name: String,
+    deflated: bool,
+    place: ZipArchiveEntryWayfinder,
+}
+
+fn arrays<R: ReaderAt>(archive: ZipArchive<R>) -> Result<BTreeMap<String, AnyTensor>, Error> {
+    let entries = directory(&archive)?;
+    refuse_overlaps(&archive, &entries)?;
+    let mut arrays = BTreeMap::new();
+    for entry in entries {
+        let x = array(&archive, &entry).map_err(|error| error.named(&entry.name))?;
+        if arrays.insert(entry.name.clone(), x).is_some() {
+            return Err(Error::malformed("two arrays have this name").named(&entry.name));
+        }
+    }
+    Ok(arrays)
+}
+
+fn directory<R: ReaderAt>(archive: &ZipArchive<R>) -> Result<Vec<Entry>, Error> {
+    let mut buffer = directory_buffer();
+    let (mut records, mut entries) = (archive.entries(&mut buffer), Vec::new());
+    while let Some(record) = records.next_entry()? {
+        let path = String::from_utf8_lossy(record.file_path().as_bytes()).into_owned();
+        entries.push(entry(&record).map_err(|error| error.named(&path))?);
+    }
+    if entries.len() as u64 != archive.entries_hint() {
+        let claimed = archive.entries_hint();
+        let why = format!("the archive claims {claimed} entries; its directory has {}", entries.len());
+        return Err(Error::malformed(why));
+    }
+    Ok(entries)
+}
+
+fn entry(record: &ZipFileHeaderRecord<'_>) -> Result<Entry, Error> {
+    let path = str::from_utf8(record.file_path().as_bytes()).map_err(|_| Error::malformed("the name is not UTF-8"))?;
+    let name = path.strip_suffix(".npy").ok_or_else(|| Error::malformed("is not a .npy file"))?;
+    if name.contains('\0') {
+        return Err(Error::malformed("the name has a NUL"));
+    }
+    if record.flags().is_encrypted() {
+        return Err(Error::malformed("is encrypted"));
+    }
+    let deflated = match record.compression_method() {
+        CompressionMethod::STORE => false,
+        CompressionMethod::DEFLATE => true,
+        other => return Err(Error::malformed(format_args!("is compressed by {other}, not by deflate"))),
+    };
+    Ok(Entry { name: name.to_owned(), deflated, place: record.wayfinder() })
+}
+
+/// An archive whose entries share bytes could hold many times what its size allows.
+fn refuse_overlaps<R: ReaderAt>(archive: &ZipArchive<R>, entries: &[Entry]) -> Result<(), Error> {
+    let mut ranges = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let found = archive.get_entry(entry.place).map_err(|error| Error::from(error).named(&entry.name))?;
+        let (start, end) = found.compressed_data_range();
+        if end > archive.directory_offset() {
+            return Err(Error::malformed("claims more bytes than the archive has").named(&entry.name));
+        }
+        ranges.push((start, end, &entry.name));
+    }
+    ranges.sort_unstable();
+    match ranges.windows(2).find(|pair| pair[0].1 > pair[1].0) {
+        Some(pair) => Err(Error::malformed("shares bytes with another entry").named(pair[1].2)),
+        None => Ok(()),
+    }
+}
+
+fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry) -> Result<AnyTensor, Error> {
+    let found = archive.get_entry(entry.place)?;
+    let (start, end) = found.compressed_data_range();
+    // Both count the bytes and sum them as they come, and compare at the end.
+    if entry.deflated {
+        whole(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None))
+    } else {
+        whole(Source::new(found.verifying_reader(found.reader()), Some(end - start)))
+    }
+}
+
+impl From<rawzip::Error> for Error {
+    fn from(error: rawzip::Error) -> Self {
+        match error.into_kind() {
+            rawzip::ErrorKind::IO(error) => error.into(),
+            kind => Error::malformed(format_args!("not a sound zip archive: {kind}")),
+        }
+    }
+}

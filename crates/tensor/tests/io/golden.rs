@@ -1,0 +1,131 @@
+//! Files that Python made, and ours against theirs.
+
+use std::fs;
+
+use tensor::io::{AnyTensor, Reason};
+use tensor::{Tensor, npy, safetensors};
+
+use crate::{DTYPES, golden, numbers};
+
+#[track_caller]
+fn holds(file: &str, want: &AnyTensor) {
+    assert_eq!(&npy::read_any(golden(file)).unwrap(), want, "{file}");
+    assert_eq!(&npy::read_from(fs::File::open(golden(file)).unwrap()).unwrap(), want, "{file}");
+}
+
+#[test]
+fn arrays_of_every_type_order_and_endianness_are_read() {
+    for dtype in DTYPES {
+        holds(&format!("c-{dtype}.npy"), &numbers(dtype, &[2, 3]));
+        holds(&format!("fortran-{dtype}.npy"), &numbers(dtype, &[2, 3]));
+    }
+    for dtype in &DTYPES[..4] {
+        holds(&format!("big-{dtype}.npy"), &numbers(dtype, &[2, 3]));
+    }
+    holds("big-fortran-float64.npy", &numbers("float64", &[2, 3, 2]));
+    holds("rank-3-fortran.npy", &numbers("int64", &[2, 3, 2]));
+}
+
+#[test]
+fn arrays_of_every_rank_and_version_are_read() {
+    holds("rank-0.npy", &numbers("float32", &[]));
+    holds("rank-1.npy", &numbers("int64", &[3]));
+    holds("empty.npy", &numbers("float32", &[0, 3]));
+    holds("empty-fortran.npy", &numbers("float32", &[3, 0, 2]));
+    holds("version-2.npy", &numbers("int32", &[2, 2]));
+    holds("version-3.npy", &numbers("int32", &[2, 2]));
+}
+
+#[test]
+fn fortran_order_is_a_transposed_view() {
+    let x = npy::read::<f32>(golden("fortran-float32.npy")).unwrap();
+    assert_eq!((x.layout().strides(), x.t().is_contiguous()), (&[1, 2][..], true));
+}
+
+#[test]
+fn floats_come_with_all_their_bits() {
+    let x = npy::read::<f32>(golden("special.npy")).unwrap();
+    let bits: Vec<u32> = x.iter().map(f32::to_bits).collect();
+    assert_eq!(bits, [0x7fc0_0000, 0x7f80_0000, 0xff80_0000, 0x8000_0000, 1, 0x7f7f_ffff]);
+}
+
+#[test]
+fn archives_are_read_stored_and_deflated() {
+    for (file, extra) in [("stored.npz", "ünï/κ"), ("deflated.npz", "zeros")] {
+        let mut arrays = npy::read_npz(golden(file)).unwrap();
+        match arrays.remove(extra).unwrap() {
+            AnyTensor::I64(x) => assert_eq!(x, Tensor::from([-2, -1])),
+            zeros => assert_eq!(zeros, Tensor::<f32>::zeros([100, 100]).into()),
+        }
+        for dtype in DTYPES {
+            assert_eq!(arrays.remove(dtype).unwrap(), numbers(dtype, &[2, 3]), "{file}");
+        }
+        assert_eq!(arrays.remove("t").unwrap().get(), Some(&numbers("float32", &[2, 3]).get::<f32>().unwrap().t()));
+        assert_eq!(arrays.remove("scalar").unwrap(), numbers("float64", &[]));
+        assert_eq!(arrays.remove("none").unwrap(), numbers("float32", &[0, 3]));
+        assert!(arrays.is_empty(), "{arrays:?}");
+    }
+    assert!(npy::read_npz(golden("no-arrays.npz")).unwrap().is_empty());
+}
+
+#[test]
+fn names_are_only_names_whatever_path_they_look_like() {
+    let arrays = npy::read_npz(golden("paths.npz")).unwrap();
+    assert!(arrays.keys().eq(["", "../../up", "/root", "c:\\windows"]), "{:?}", arrays.keys());
+}
+
+#[test]
+fn safetensors_are_read_with_their_metadata() {
+    let contents = safetensors::read(golden("all.safetensors")).unwrap();
+    assert_eq!(contents.metadata, [("from".to_owned(), "NumPy".to_owned())].into());
+    assert_eq!(contents.tensors.len(), DTYPES.len() + 3);
+    for dtype in DTYPES {
+        assert_eq!(contents.tensors[dtype], numbers(dtype, &[2, 3]));
+    }
+    assert_eq!(contents.tensors["t"].get(), Some(&numbers("float32", &[2, 3]).get::<f32>().unwrap().t()));
+    assert_eq!(contents.tensors["scalar"], numbers("float64", &[]));
+    assert_eq!(contents.tensors["none"], numbers("float32", &[0, 3]));
+    assert_eq!(safetensors::read(golden("no-tensors.safetensors")).unwrap(), safetensors::Contents::default());
+}
+
+#[test]
+fn our_bytes_are_those_of_python() {
+    let mut files: Vec<String> = DTYPES.iter().map(|dtype| format!("c-{dtype}.npy")).collect();
+    files.extend(["rank-0.npy", "rank-1.npy", "empty.npy", "special.npy"].map(str::to_owned));
+    for file in files {
+        let mut bytes = Vec::new();
+        npy::write_to(&mut bytes, npy::read_any(golden(&file)).unwrap()).unwrap();
+        assert!(bytes == fs::read(golden(&file)).unwrap(), "{file}");
+    }
+    for file in ["all.safetensors", "no-tensors.safetensors"] {
+        let contents = safetensors::read(golden(file)).unwrap();
+        let mut bytes = Vec::new();
+        safetensors::write_to(&mut bytes, &contents.tensors, &contents.metadata).unwrap();
+        assert!(bytes == fs::read(golden(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn another_type_than_asked_for_is_an_error_that_names_both() {
+    let path = golden("c-float64.npy");
+    let error = npy::read::<f32>(&path).unwrap_err();
+    assert_eq!(error.to_string(), format!("{}: holds f64, not f32", path.display()));
+    assert!(matches!(error.reason(), Reason::Dtype { want: "f32", got: "f64" }));
+}
+
+#[test]
+fn types_that_no_tensor_has_are_named() {
+    for (file, dtype) in [
+        ("half.npy", "\"<f2\""),
+        ("text.npy", "\"<U2\""),
+        ("objects.npy", "\"|O\""),
+        ("records.npy", "records of several fields"),
+        ("half.safetensors", "F16"),
+    ] {
+        let path = golden(file);
+        let error = crate::read(&path).unwrap_err();
+        assert!(matches!(error.reason(), Reason::Unsupported(_)), "{error}");
+        assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
+        assert!(error.to_string().contains(&format!("holds {dtype}, which is none of f32, f64")), "{error}");
+    }
+}
