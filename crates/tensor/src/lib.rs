@@ -18,24 +18,30 @@
 //! data from outside go through [`Tensor::try_from_vec`] and [`Tensor::try_reshape`], which return an [`Error`].
 
 mod buffer;
+mod convert;
 mod create;
 mod dims;
 mod display;
 mod element;
 mod error;
+mod iter;
 #[allow(unsafe_code)]
 mod kernel;
 mod layout;
 mod ops;
 mod par;
 mod shape;
+mod split;
 mod tensor;
+#[cfg(test)]
+mod testing;
 mod view;
 mod walk;
 
 pub use buffer::{clear_pool, set_pool_limit};
 pub use element::{Element, Float, Number};
 pub use error::{Error, Reason};
+pub use iter::{AxisIter, Iter};
 pub use kernel::{Isa, isa};
 pub use layout::Layout;
 pub use ops::{Axes, KeepDim, keepdim};

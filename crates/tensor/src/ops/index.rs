@@ -1,10 +1,14 @@
 //! Rows by number: picking them, and adding to them.
 
 use crate::buffer::Buffer;
+use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
+use crate::kernel;
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::walk::Walk;
 
 impl<T: Element> Tensor<T> {
     /// The slices along `axis` that `indices`, a vector, names, in its order.
@@ -21,7 +25,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Tensor<i64>) -> Self {
-        index_select("index_select", self, axis, indices).or_panic()
+        index_select(self, axis, indices).or_panic()
     }
 
     /// The rows of a table `[N, …]` at `indices` of any shape: `[indices…, …]`; PyTorch's `functional.embedding`.
@@ -39,8 +43,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn embedding(&self, indices: &Tensor<i64>) -> Self {
-        let rows = index_select("embedding", self, 0, &indices.reshape(indices.numel())).or_panic();
-        rows.reshape([indices.dims(), &self.dims()[1..]].concat())
+        embedding(self, indices).or_panic()
     }
 }
 
@@ -68,21 +71,68 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-fn index_select<T: Element>(
-    op: &'static str,
-    x: &Tensor<T>,
-    axis: isize,
-    indices: &Tensor<i64>,
-) -> Result<Tensor<T>, Error> {
-    let axis = x.shape().axis(op, axis)?;
-    let blocks = Blocks::new(op, x.shape(), axis, indices)?;
-    let x = x.contiguous();
-    let x = x.as_slice().expect("made contiguous");
-    let mut out = Buffer::stale(blocks.picked.numel());
-    for (to, from) in blocks.pairs() {
-        out[to..][..blocks.len].copy_from_slice(&x[from..][..blocks.len]);
+fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+    let axis = x.shape().axis("index_select", axis)?;
+    let (before, after) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
+    vector("index_select", indices)?;
+    let shape = Shape::checked(before.iter().chain(indices.dims()).chain(after).copied().collect())?;
+    Ok(Tensor::from_buffer(pick("index_select", x, axis, indices)?, shape))
+}
+
+fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+    let Some((_, row)) = table.dims().split_first() else {
+        return Err(Error::new("embedding", Reason::Rank { want: "at least one axis", got: table.shape().clone() }));
+    };
+    let shape = Shape::checked(indices.dims().iter().chain(row).copied().collect())?;
+    Ok(Tensor::from_buffer(pick("embedding", table, 0, indices)?, shape))
+}
+
+/// The slices along `axis` at all `indices`, whatever their shape, in row-major order.
+fn pick<T: Element>(op: &'static str, x: &Tensor<T>, axis: usize, indices: &Tensor<i64>) -> Result<Buffer<T>, Error> {
+    let indices = checked(op, indices, x.dims()[axis])?;
+    let indices = indices.as_slice().expect("made contiguous");
+    let order: Dims<usize> = (0..x.rank()).collect();
+    let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
+    let (count, len) = (outer.shape().numel(), inner.shape().numel());
+    let (data, stride) = (x.storage(), x.layout().strides()[axis]);
+    let mut out = Buffer::stale(count * indices.len() * len);
+    if out.is_empty() {
+        return Ok(out);
     }
-    Ok(Tensor::from_buffer(out, blocks.picked))
+    let (outer, rows) = (Walk::new([&outer]), Walk::new([&inner]));
+    let [outer_stride] = outer.row_strides();
+    let together = inner.is_contiguous();
+    // A task has whole rounds through the indices; if there is but one round, whole blocks.
+    let round = indices.len() * len;
+    let unit = if count == 1 { len } else { round };
+    par::split(&mut out, unit, par::STREAM, |start, out| {
+        let indices = if count == 1 { &indices[start / len..] } else { indices };
+        let first = start / round;
+        outer.rows(first..first + out.len().div_ceil(round), |flat, [at]| {
+            let end = out.len().min((flat.end - first) * round);
+            let out = &mut out[(flat.start - first) * round..end];
+            for (i, out) in out.chunks_mut(round).enumerate() {
+                let at = at.wrapping_add_signed(i as isize * outer_stride);
+                let from = indices.iter().map(|&index| at.wrapping_add_signed(index as isize * stride));
+                if together {
+                    kernel::copy_blocks(data, len, from, out);
+                    continue;
+                }
+                for (out, from) in out.chunks_exact_mut(len).zip(from) {
+                    // The walk begins at the layout's offset.
+                    let data = (data, from.wrapping_sub(x.layout().offset()));
+                    copy_block(&rows, data, out);
+                }
+            }
+        });
+    });
+    Ok(out)
+}
+
+/// Writes the elements of a walk that is moved on by some places.
+fn copy_block<T: Copy>(walk: &Walk<1>, (data, by): (&[T], usize), out: &mut [T]) {
+    let [stride] = walk.row_strides();
+    walk.rows(0..out.len(), |flat, [at]| kernel::copy_row(data, at.wrapping_add(by), stride, &mut out[flat]));
 }
 
 fn index_add<T: Number>(
@@ -92,60 +142,75 @@ fn index_add<T: Number>(
     source: &Tensor<T>,
 ) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis("index_add", axis)?;
-    let blocks = Blocks::new("index_add", x.shape(), axis, indices)?;
-    source.expect_shape("index_add", &blocks.picked)?;
+    vector("index_add", indices)?;
+    let size = x.dims()[axis];
+    let picked = x.dims().iter().enumerate().map(|(a, &size)| if a == axis { indices.numel() } else { size });
+    source.expect_shape("index_add", &Shape::checked(picked.collect())?)?;
+    let indices = checked("index_add", indices, size)?;
+    let indices = indices.as_slice().expect("made contiguous");
+    if source.numel() == 0 {
+        return Ok(x);
+    }
     let source = source.contiguous();
     let source = source.as_slice().expect("made contiguous");
-    let x_data = x.as_mut_slice();
-    for (from, to) in blocks.pairs() {
-        for (x, &y) in x_data[to..][..blocks.len].iter_mut().zip(&source[from..][..blocks.len]) {
-            *x += y;
-        }
+    let len: usize = x.dims()[axis + 1..].iter().product();
+    let outer: usize = x.dims()[..axis].iter().product();
+    let round = indices.len() * len;
+    // What each element of the output costs: there may be far more that is added.
+    let cost = par::STREAM * indices.len() as f64 / size as f64;
+    if outer > 1 {
+        par::split(x.as_mut_slice(), size * len, cost, |start, x| {
+            let first = start / (size * len);
+            for (o, x) in x.chunks_exact_mut(size * len).enumerate() {
+                let source = &source[(first + o) * round..][..round];
+                let pairs = indices.iter().enumerate().map(|(i, &index)| (index as usize * len, i * len));
+                kernel::add_blocks(x, source, len, pairs);
+            }
+        });
+        return Ok(x);
     }
+    // Each task looks through all indices for its own rows, so there are only so many.
+    let tasks = if len < SHORT { 1 } else { MOST_TASKS };
+    let unit = size.div_ceil(tasks) * len;
+    par::split(x.as_mut_slice(), unit, cost, |start, x| {
+        let (first, rows) = (start / len, x.len() / len);
+        let pairs = indices.iter().enumerate().filter_map(|(i, &index)| {
+            let row = (index as usize).wrapping_sub(first);
+            (row < rows).then_some((row * len, i * len))
+        });
+        kernel::add_blocks(x, source, len, pairs);
+    });
     Ok(x)
 }
 
-/// A contiguous tensor as `[outer, size, len]`, where `size` is the indexed axis.
-struct Blocks {
-    outer: usize,
-    size: usize,
-    /// Elements that belong to one index and lie together.
-    len: usize,
-    /// Each below `size`.
-    indices: Vec<usize>,
-    /// The tensor's shape with the number of indices along the axis.
-    picked: Shape,
+/// Among how many tasks the rows of a table are shared at most when it is added to, and the length below which they are
+/// not: a choice. To look at an index takes about as long as to add two or three elements.
+const MOST_TASKS: usize = 8;
+const SHORT: usize = 32;
+
+/// An error unless the indices are a vector.
+fn vector(op: &'static str, indices: &Tensor<i64>) -> Result<(), Error> {
+    if indices.rank() == 1 {
+        return Ok(());
+    }
+    Err(Error::new(op, Reason::Rank { want: "indices in a vector", got: indices.shape().clone() }))
 }
 
-impl Blocks {
-    fn new(op: &'static str, shape: &Shape, axis: usize, indices: &Tensor<i64>) -> Result<Self, Error> {
-        if indices.rank() != 1 {
-            let got = indices.shape().clone();
-            return Err(Error::new(op, Reason::Rank { want: "indices in a vector", got }));
-        }
-        let size = shape.dims()[axis];
-        let check = |(position, index): (usize, i64)| match usize::try_from(index) {
-            Ok(index) if index < size => Ok(index),
-            _ => Err(Error::new(op, Reason::Index { index, position, size })),
-        };
-        let indices = indices.iter().enumerate().map(check).collect::<Result<Vec<_>, _>>()?;
-        let mut dims = shape.dims().to_vec();
-        dims[axis] = indices.len();
-        Ok(Blocks {
-            outer: shape.dims()[..axis].iter().product(),
-            size,
-            len: shape.dims()[axis + 1..].iter().product(),
-            indices,
-            picked: Shape::try_new(&dims)?,
-        })
-    }
+/// The indices in row-major order, if each is below `size` and none is negative.
+pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<Tensor<i64>, Error> {
+    check(op, indices, size)?;
+    Ok(indices.contiguous())
+}
 
-    /// For each picked block, where it begins among the picked ones and where in the tensor.
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
-        let outer =
-            (0..self.outer).flat_map(move |outer| self.indices.iter().map(move |index| outer * self.size + index));
-        outer.enumerate().map(|(picked, own)| (picked * self.len, own * self.len))
+/// An error unless each index is below `size` and none is negative.
+pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
+    // A negative one is larger than any size. Without an early end the loop is vectorized.
+    if indices.iter().fold(true, |fits, index| fits & ((index as u64) < size as u64)) {
+        return Ok(());
     }
+    let wrong = indices.iter().enumerate().find(|&(_, index)| index as u64 >= size as u64);
+    let (position, index) = wrong.expect("one is out of range");
+    Err(Error::new(op, Reason::Index { index, position, size }))
 }
 
 #[cfg(test)]
