@@ -273,13 +273,17 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         let right = "a finite one that is not 0 and has the sign of end − start would";
         Error::new("arange_step", Reason::Argument { why: format!("{why}: {right}") })
     };
+    let counted = |count: usize| match Shape::try_new(&[count]) {
+        Ok(shape) => Ok(shape.numel()),
+        Err(error) => Err(error.of("arange_step")),
+    };
     if let (Some(first), Some(end), Some(by)) = (start.as_float(), end.as_float(), step.as_float()) {
         let count = ((end - first) / by).ceil();
         // Neither is NaN.
         if !(count >= 0.0 && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {
             return Err(refused());
         }
-        let count = Shape::try_new(&[count as usize])?.numel();
+        let count = counted(count as usize)?;
         return Ok((0..count).map(|i| T::of_f64(first + by * i as f64)).collect());
     }
     let (first, end, by): (i64, i64, i64) = (start.convert(), end.convert(), step.convert());
@@ -289,7 +293,7 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         return Err(refused());
     }
     let count = distance.unsigned_abs().div_ceil(u128::from(by.unsigned_abs()));
-    let count = Shape::try_new(&[usize::try_from(count).unwrap_or(usize::MAX)])?.numel();
+    let count = counted(usize::try_from(count).unwrap_or(usize::MAX))?;
     // The last is below the end; one step further may be no i64.
     Ok((0..count).map(|i| T::of_i64(first.wrapping_add((i as i64).wrapping_mul(by)))).collect())
 }

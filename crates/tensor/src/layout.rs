@@ -170,10 +170,10 @@ impl Layout {
             return Err(Error::new("unfold", Reason::Argument { why: format!("{why}: {right}") }));
         }
         let windows = (len - size) / step + 1;
-        let mut unfolded = self.with_size(axis, windows)?;
+        let mut unfolded = self.with_size(axis, windows).map_err(|error| error.of("unfold"))?;
         // One window needs no stride; a step near usize::MAX could not multiply one.
         unfolded.strides[axis] = if windows > 1 { self.strides[axis] * step as isize } else { 1 };
-        unfolded.push(size, self.strides[axis])?;
+        unfolded.push(size, self.strides[axis]).map_err(|error| error.of("unfold"))?;
         Ok(unfolded)
     }
 

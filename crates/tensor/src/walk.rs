@@ -87,35 +87,36 @@ impl<const N: usize> Walk<N> {
     }
 
     /// How many elements lie from the cursor to the end of its row, and where; the cursor goes on to the next row.
+    #[inline]
     pub(crate) fn next_run(&self, cursor: &mut Cursor<N>) -> (usize, [usize; N]) {
         let Cursor { index, at } = cursor;
         let start = *at;
-        let Some(last) = self.sizes.len().checked_sub(1) else {
+        let (Some((last, outer)), Some((&inner, sizes))) = (index.split_last_mut(), self.sizes.split_last()) else {
             // Rank 0 once the axes of size 1 are gone: one element.
             return (1, start);
         };
-        let len = self.sizes[last] - index[last];
-        // Back to the beginning of the row, then count up like an odometer.
-        self.step(at, last, -(index[last] as isize));
-        index[last] = 0;
-        for axis in (0..last).rev() {
-            index[axis] += 1;
-            self.step(at, axis, 1);
-            if index[axis] < self.sizes[axis] {
+        let step = |at: &mut [usize; N], axis: usize, by: isize| {
+            for (at, strides) in at.iter_mut().zip(&self.strides) {
+                *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
+            }
+        };
+        let len = inner - *last;
+        if *last > 0 {
+            // Back to the beginning of the row.
+            step(at, sizes.len(), -(*last as isize));
+            *last = 0;
+        }
+        // Count up like an odometer.
+        for (axis, (entry, &size)) in outer.iter_mut().zip(sizes).enumerate().rev() {
+            *entry += 1;
+            step(at, axis, 1);
+            if *entry < size {
                 break;
             }
-            self.step(at, axis, -(self.sizes[axis] as isize));
-            index[axis] = 0;
+            step(at, axis, -(size as isize));
+            *entry = 0;
         }
         (len, start)
-    }
-
-    /// Moves `by` indices along `axis`.
-    #[inline(always)]
-    fn step(&self, at: &mut [usize; N], axis: usize, by: isize) {
-        for (at, strides) in at.iter_mut().zip(&self.strides) {
-            *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
-        }
     }
 
     /// The index, one entry per joined axis, of a row-major position.

@@ -1,5 +1,6 @@
 //! Blocks of neighbours, picked by where they begin and added where they belong.
 
+use super::copy::copy_ends;
 use super::isa::{self, Kernel};
 use super::simd::Simd;
 use crate::element::Number;
@@ -7,11 +8,14 @@ use crate::element::Number;
 /// Fills `out` with blocks of `len` elements: the next begins where `from` says.
 #[inline]
 pub(crate) fn copy_blocks<T: Copy>(x: &[T], len: usize, from: impl Iterator<Item = usize>, out: &mut [T]) {
-    // A block of N to 2 N elements is its first N and its last N, which may overlap: two moves of known length, where a
-    // call to copy any length would take longer than the copy.
+    // The length is settled once for all blocks.
     match len {
         0 => {}
-        1 => copy_short::<T, 1>(x, len, from, out),
+        1 => {
+            for (out, from) in out.iter_mut().zip(from) {
+                *out = x[from];
+            }
+        }
         2..=4 => copy_short::<T, 2>(x, len, from, out),
         5..=8 => copy_short::<T, 4>(x, len, from, out),
         9..=16 => copy_short::<T, 8>(x, len, from, out),
@@ -27,9 +31,7 @@ pub(crate) fn copy_blocks<T: Copy>(x: &[T], len: usize, from: impl Iterator<Item
 #[inline]
 fn copy_short<T: Copy, const N: usize>(x: &[T], len: usize, from: impl Iterator<Item = usize>, out: &mut [T]) {
     for (out, from) in out.chunks_exact_mut(len).zip(from) {
-        let x = &x[from..][..len];
-        out[..N].copy_from_slice(&x[..N]);
-        out[len - N..].copy_from_slice(&x[len - N..]);
+        copy_ends::<T, N>(&x[from..][..len], out);
     }
 }
 

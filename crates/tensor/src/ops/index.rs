@@ -75,7 +75,8 @@ fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -
     let axis = x.shape().axis("index_select", axis)?;
     let (before, after) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
     vector("index_select", indices)?;
-    let shape = Shape::checked(before.iter().chain(indices.dims()).chain(after).copied().collect())?;
+    let shape = Shape::checked(before.iter().chain(indices.dims()).chain(after).copied().collect())
+        .map_err(|error| error.of("index_select"))?;
     Ok(Tensor::from_buffer(pick("index_select", x, axis, indices)?, shape))
 }
 
@@ -83,7 +84,8 @@ fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Ten
     let Some((_, row)) = table.dims().split_first() else {
         return Err(Error::new("embedding", Reason::Rank { want: "at least one axis", got: table.shape().clone() }));
     };
-    let shape = Shape::checked(indices.dims().iter().chain(row).copied().collect())?;
+    let shape =
+        Shape::checked(indices.dims().iter().chain(row).copied().collect()).map_err(|error| error.of("embedding"))?;
     Ok(Tensor::from_buffer(pick("embedding", table, 0, indices)?, shape))
 }
 
@@ -169,24 +171,40 @@ fn index_add<T: Number>(
         });
         return Ok(x);
     }
-    // Each task looks through all indices for its own rows, so there are only so many.
-    let tasks = if len < SHORT { 1 } else { MOST_TASKS };
-    let unit = size.div_ceil(tasks) * len;
-    par::split(x.as_mut_slice(), unit, cost, |start, x| {
+    if len < SHORT || par::tasks(par::STREAM * source.len() as f64) == 1 {
+        let pairs = indices.iter().enumerate().map(|(i, &index)| (index as usize * len, i * len));
+        kernel::add_blocks(x.as_mut_slice(), source, len, pairs);
+        return Ok(x);
+    }
+    let (starts, order) = by_row(indices, size);
+    par::split(x.as_mut_slice(), len, cost, |start, x| {
         let (first, rows) = (start / len, x.len() / len);
-        let pairs = indices.iter().enumerate().filter_map(|(i, &index)| {
-            let row = (index as usize).wrapping_sub(first);
-            (row < rows).then_some((row * len, i * len))
-        });
-        kernel::add_blocks(x, source, len, pairs);
+        let own = &order[starts[first]..starts[first + rows]];
+        kernel::add_blocks(x, source, len, own.iter().map(|&i| ((indices[i] as usize - first) * len, i * len)));
     });
     Ok(x)
 }
 
-/// Among how many tasks the rows of a table are shared at most when it is added to, and the length below which they are
-/// not: a choice. To look at an index takes about as long as to add two or three elements.
-const MOST_TASKS: usize = 8;
-const SHORT: usize = 32;
+/// Below this length it costs more to put the indices in order than to add on one thread: a choice.
+const SHORT: usize = 8;
+
+/// The positions of the indices of each row, row after row, in their order; and where each row's begin.
+fn by_row(indices: &[i64], rows: usize) -> (Vec<usize>, Vec<usize>) {
+    let mut starts = vec![0; rows + 1];
+    for &index in indices {
+        starts[index as usize + 1] += 1;
+    }
+    for row in 0..rows {
+        starts[row + 1] += starts[row];
+    }
+    let (mut next, mut order) = (starts.clone(), vec![0; indices.len()]);
+    for (i, &index) in indices.iter().enumerate() {
+        let next = &mut next[index as usize];
+        order[*next] = i;
+        *next += 1;
+    }
+    (starts, order)
+}
 
 /// An error unless the indices are a vector.
 fn vector(op: &'static str, indices: &Tensor<i64>) -> Result<(), Error> {
@@ -215,7 +233,10 @@ pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Res
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::any_view;
 
     #[test]
     fn any_axis_and_any_strides_can_be_indexed() {
@@ -231,6 +252,58 @@ mod tests {
                 assert_eq!(added.select(axis, 1), x.select(axis, 1) * 2);
                 assert_eq!(added.select(axis, 2), x.select(axis, 2));
             }
+        }
+    }
+
+    #[test]
+    fn large_tables_are_shared_among_threads_without_a_trace() {
+        let table = Tensor::from_fn([3000, 70], |i| ((i[0] * 31 + i[1]) % 1013) as f32 / 7.0);
+        let indices = Tensor::from_fn([10_001], |i| (i[0] * i[0] % 2999) as i64);
+        let source = Tensor::from_fn([10_001, 70], |i| ((i[0] * 7919 + i[1] * 31) % 1013) as f32 / 507.0);
+        // The oracle: row after row.
+        let mut want = vec![0.0; 3000 * 70];
+        for (row, index) in source.axis_iter(0).zip(&indices) {
+            for (sum, x) in want[index as usize * 70..].iter_mut().zip(&row) {
+                *sum += x;
+            }
+        }
+        for threads in [1, 2, 3] {
+            let (rows, sums, columns) = crate::with_threads(threads, || {
+                let zeros = || Tensor::zeros([3000, 70]);
+                let columns = zeros().t().contiguous().index_add(1, &indices, &source.t());
+                (table.embedding(&indices), zeros().index_add(0, &indices, &source), columns)
+            })
+            .unwrap();
+            assert!(rows.axis_iter(0).zip(&indices).all(|(row, index)| row == table.select(0, index as usize)));
+            assert!(sums.as_slice() == Some(&want[..]), "{threads}");
+            assert!(columns.t() == sums, "{threads}");
+            assert!(rows == table.t().index_select(1, &indices).t(), "{threads}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_any_length_and_stride_are_picked(x in any_view(1..4), counts in any_view(1..2)) {
+            for axis in (0..x.rank()).filter(|&axis| x.dims()[axis] > 0) {
+                let indices = counts.map(|i| i * 7 % x.dims()[axis] as i64);
+                let got = x.index_select(axis as isize, &indices);
+                let want = Tensor::from_fn(got.shape(), |index| {
+                    let mut own = index.to_vec();
+                    own[axis] = indices.get(&index[axis..=axis]).unwrap() as usize;
+                    x.get(&own).unwrap()
+                });
+                prop_assert_eq!(got, want);
+            }
+        }
+
+        #[test]
+        fn blocks_of_every_length_are_copied_and_added(len in 0usize..70, rows in 1usize..5) {
+            let x = Tensor::<i64>::arange(rows * len).reshape([rows, len]);
+            let indices = Tensor::from_fn([7], |i| (i[0] * 5 % rows) as i64);
+            let got = x.index_select(0, &indices);
+            prop_assert!(got.axis_iter(0).zip(&indices).all(|(row, index)| row == x.select(0, index as usize)));
+            let added = x.clone().index_add(0, &Tensor::from([0, 0]), &Tensor::ones([2, len]));
+            prop_assert_eq!(added.select(0, 0), x.select(0, 0) + 2);
         }
     }
 

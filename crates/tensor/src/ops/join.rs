@@ -1,4 +1,4 @@
-//! Tensors joined to larger ones, and repeated.
+//! Tensors joined to larger ones.
 
 use std::borrow::Borrow;
 
@@ -53,110 +53,6 @@ impl<T: Element> Tensor<T> {
         let tensors: Vec<&Self> = tensors.iter().map(Borrow::borrow).collect();
         stack(&tensors, axis).or_panic()
     }
-
-    /// The tensor `repeats[axis]` times along each axis; additional repeats come first, as new axes. A copy, where
-    /// [`expand`](Self::expand) makes a view.
-    ///
-    /// # Panics
-    /// There are fewer repeats than axes, or the shape has more elements than can be addressed.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([1, 2]).repeat(&[2, 2]), Tensor::from([[1, 2, 1, 2], [1, 2, 1, 2]]));
-    /// ```
-    #[track_caller]
-    pub fn repeat(&self, repeats: &[usize]) -> Self {
-        repeat(self, repeats).or_panic()
-    }
-
-    /// As [`repeat`](Self::repeat), where missing repeats are for the first axes, and are 1.
-    ///
-    /// # Panics
-    /// The shape has more elements than can be addressed.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([[1], [2]]).tile(&[3]), Tensor::from([[1, 1, 1], [2, 2, 2]]));
-    /// ```
-    #[track_caller]
-    pub fn tile(&self, repeats: &[usize]) -> Self {
-        let missing = vec![1; self.rank().saturating_sub(repeats.len())];
-        repeat(self, &[&missing, repeats].concat()).or_panic()
-    }
-
-    /// Each slice along `axis` `repeats` times in a row.
-    ///
-    /// # Panics
-    /// The axis is out of range, or the shape has more elements than can be addressed.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([1, 2]).repeat_interleave(2, 0), Tensor::from([1, 1, 2, 2]));
-    /// ```
-    #[track_caller]
-    pub fn repeat_interleave(&self, repeats: usize, axis: isize) -> Self {
-        let axis = self.shape().axis("repeat_interleave", axis).or_panic();
-        let (before, after) = self.dims().split_at(axis + 1);
-        let wide = self.unsqueeze(axis as isize + 1).expand([before, &[repeats], after].concat());
-        let mut dims = self.dims().to_vec();
-        dims[axis] *= repeats;
-        wide.copied().reshape(dims)
-    }
-
-    /// The elements moved on by `shift` along `axis`, backwards if it is negative; those that leave the end come in at
-    /// the beginning.
-    ///
-    /// # Panics
-    /// The axis is out of range.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([1, 2, 3, 4]).roll(1, 0), Tensor::from([4, 1, 2, 3]));
-    /// ```
-    #[track_caller]
-    pub fn roll(&self, shift: isize, axis: isize) -> Self {
-        let axis = self.shape().axis("roll", axis).or_panic();
-        let size = self.dims()[axis];
-        if size == 0 {
-            return self.clone();
-        }
-        // No more elements than an isize counts.
-        let first = size - shift.rem_euclid(size as isize) as usize;
-        let (head, tail) = (self.slice(axis as isize, first..), self.slice(axis as isize, ..first));
-        cat("roll", &[&head, &tail], axis as isize).or_panic()
-    }
-}
-
-fn repeat<T: Element>(x: &Tensor<T>, repeats: &[usize]) -> Result<Tensor<T>, Error> {
-    let Some(new) = repeats.len().checked_sub(x.rank()) else {
-        let why = format!("{repeats:?} does not repeat {}: one number for each axis, at least, would", x.shape());
-        return Err(Error::new("repeat", Reason::Argument { why }));
-    };
-    // Each axis of size d that is repeated r times is two: [r, d].
-    let (mut once, mut wide) = (repeats[..new].iter().map(|_| 1).collect::<Vec<_>>(), repeats[..new].to_vec());
-    for (&size, &repeats) in x.dims().iter().zip(&repeats[new..]) {
-        once.extend([1, size]);
-        wide.extend([repeats, size]);
-    }
-    let mut wide_x = x.layout().clone();
-    for axis in (0..x.rank()).rev() {
-        wide_x = wide_x.unsqueeze(axis as isize)?;
-    }
-    let wide = x.view(wide_x.broadcast_to(&Shape::try_new(&wide)?)?);
-    let dims: Vec<usize> = wide.dims()[..new]
-        .iter()
-        .copied()
-        .chain(x.dims().iter().zip(&repeats[new..]).map(|(size, repeats)| size * repeats))
-        .collect();
-    wide.copied().try_reshape(dims)
 }
 
 fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
@@ -167,10 +63,10 @@ fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, E
         slices.push(x.view(x.layout().unsqueeze(axis).map_err(|error| error.of("stack"))?));
     }
     let axis = slices[0].shape().axis("stack", axis)?;
-    join(&slices.iter().collect::<Vec<_>>(), axis)
+    join("stack", &slices.iter().collect::<Vec<_>>(), axis)
 }
 
-fn cat<T: Element>(op: &'static str, tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
+pub(super) fn cat<T: Element>(op: &'static str, tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
     let Some(&first) = tensors.first() else { return Err(none(op)) };
     let parts: Vec<&Tensor<T>> = tensors.iter().copied().filter(|x| x.dims() != [0]).collect();
     let Some(&model) = parts.first() else {
@@ -185,7 +81,7 @@ fn cat<T: Element>(op: &'static str, tensors: &[&Tensor<T>], axis: isize) -> Res
             return Err(Error::new(op, Reason::Argument { why: format!("{why}: the same other sizes would") }));
         }
     }
-    join(&parts, axis)
+    join(op, &parts, axis)
 }
 
 fn none(op: &'static str) -> Error {
@@ -193,11 +89,11 @@ fn none(op: &'static str) -> Error {
 }
 
 /// The parts, which fit each other, one after the other along `axis`.
-fn join<T: Element>(parts: &[&Tensor<T>], axis: usize) -> Result<Tensor<T>, Error> {
+fn join<T: Element>(op: &'static str, parts: &[&Tensor<T>], axis: usize) -> Result<Tensor<T>, Error> {
     let mut dims = parts[0].dims().to_vec();
     let sizes = || parts.iter().map(|x| x.dims()[axis]);
     dims[axis] = sizes().fold(0, usize::saturating_add);
-    let shape = Shape::try_new(&dims)?;
+    let shape = Shape::try_new(&dims).map_err(|error| error.of(op))?;
     let mut out = Buffer::stale(shape.numel());
     let (outer, inner): (usize, usize) = (dims[..axis].iter().product(), dims[axis + 1..].iter().product());
     // The output is `outer` rows, each a run of every part.
@@ -330,43 +226,6 @@ mod tests {
                 let stacked = Tensor::stack(&tensors, axis);
                 prop_assert!(stacked.axis_iter(axis).eq(tensors.iter().cloned()));
                 prop_assert_eq!(Tensor::stack(&tensors, axis - x.rank() as isize - 1), stacked);
-            }
-        }
-
-        #[test]
-        fn repeats_agree_with_their_definition(x in any_view(0..4), repeats in prop::collection::vec(0usize..4, 3..5)) {
-            let new = repeats.len() - x.rank();
-            let got = x.repeat(&repeats);
-            let want: Vec<usize> =
-                (0..repeats.len()).map(|a| if a < new { repeats[a] } else { repeats[a] * x.dims()[a - new] }).collect();
-            prop_assert_eq!(got.dims(), &want[..]);
-            let want = Tensor::from_fn(got.shape(), |index| {
-                let own: Vec<usize> = index[new..].iter().zip(x.dims()).map(|(i, size)| i % size).collect();
-                x.get(&own).unwrap()
-            });
-            prop_assert_eq!(got, want);
-            if x.rank() > 0 {
-                prop_assert_eq!(x.tile(&repeats[..1]), x.repeat(&[&vec![1; x.rank() - 1], &repeats[..1]].concat()));
-            }
-        }
-
-        #[test]
-        fn slices_are_interleaved_and_rolled(x in any_view(1..4), repeats in 0usize..4, shift in -9isize..9) {
-            for axis in 0..x.rank() {
-                let got = x.repeat_interleave(repeats, axis as isize);
-                prop_assert_eq!(got.dims()[axis], repeats * x.dims()[axis]);
-                let want = Tensor::from_fn(got.shape(), |index| {
-                    let mut own = index.to_vec();
-                    own[axis] /= repeats;
-                    x.get(&own).unwrap()
-                });
-                prop_assert_eq!(got, want);
-                let rolled = Tensor::from_fn(x.shape(), |index| {
-                    let mut own = index.to_vec();
-                    own[axis] = (index[axis] as isize - shift).rem_euclid(x.dims()[axis] as isize) as usize;
-                    x.get(&own).unwrap()
-                });
-                prop_assert_eq!(x.roll(shift, axis as isize), rolled);
             }
         }
     }

@@ -57,33 +57,40 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x.nonzero(), Tensor::from([[0, 1], [1, 0]]));
     /// ```
     pub fn nonzero(&self) -> Tensor<i64> {
-        let zero = T::default();
-        let count = self.iter().fold(0, |count, x| count + usize::from(x != zero));
-        let rank = self.rank();
-        let mut out = Buffer::stale(count * rank);
-        let Some((&len, outer)) = self.dims().split_last() else {
-            return Tensor::from_buffer(out, Shape::from([count, 0]));
-        };
-        let mut index = vec![0; rank];
-        let (mut elements, mut rows) = (self.iter(), out.chunks_exact_mut(rank));
-        // Along the last axis, then the others like an odometer.
-        for _ in 0..outer.iter().product() {
-            for (i, x) in elements.by_ref().take(len).enumerate() {
-                if x != zero {
-                    index[rank - 1] = i as i64;
-                    rows.next().expect("as many rows as were counted").copy_from_slice(&index);
-                }
-            }
-            for (entry, &size) in index.iter_mut().zip(outer).rev() {
-                *entry += 1;
-                if *entry < size as i64 {
-                    break;
-                }
-                *entry = 0;
+        nonzero(self)
+    }
+}
+
+fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<i64> {
+    let zero = T::default();
+    let count = x.iter().fold(0, |count, x| count + usize::from(x != zero));
+    let rank = x.rank();
+    let mut out = Buffer::stale(count * rank);
+    let Some((&len, outer)) = x.dims().split_last() else {
+        return Tensor::from_buffer(out, Shape::from([count, 0]));
+    };
+    if count == 0 {
+        return Tensor::from_buffer(out, Shape::from([0, rank]));
+    }
+    let mut index = vec![0; rank];
+    let (mut elements, mut rows) = (x.iter(), out.chunks_exact_mut(rank));
+    // Along the last axis, then the others like an odometer.
+    for _ in 0..outer.iter().product() {
+        for (i, x) in elements.by_ref().take(len).enumerate() {
+            if x != zero {
+                index[rank - 1] = i as i64;
+                rows.next().expect("as many rows as were counted").copy_from_slice(&index);
             }
         }
-        Tensor::from_buffer(out, Shape::from([count, rank]))
+        for (entry, &size) in index.iter_mut().zip(outer).rev() {
+            *entry += 1;
+            if *entry < size as i64 {
+                break;
+            }
+            *entry = 0;
+        }
     }
+    Tensor::from_buffer(out, Shape::from([count, rank]))
 }
 
 fn masked_select<T: Element>(x: &Tensor<T>, mask: &Tensor<bool>) -> Result<Tensor<T>, Error> {

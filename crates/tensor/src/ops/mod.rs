@@ -11,6 +11,7 @@ mod join;
 mod mask;
 mod matmul;
 mod reduce;
+mod repeat;
 mod scatter;
 mod softmax;
 mod sort;

@@ -79,7 +79,8 @@ impl<T: Number> Tensor<T> {
 }
 
 fn one_hot<T: Number>(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<T>, Error> {
-    let shape = Shape::checked(indices.dims().iter().copied().chain([classes]).collect())?;
+    let shape = Shape::checked(indices.dims().iter().copied().chain([classes]).collect())
+        .map_err(|error| error.of("one_hot"))?;
     let indices = checked("one_hot", indices, classes)?;
     let indices = indices.as_slice().expect("made contiguous");
     let mut out = Buffer::stale(shape.numel());

@@ -142,7 +142,7 @@ mod tests {
 
     /// The oracle: a stable sort of the indices by comparing elements.
     fn naive<T: Element>(row: &[T], descending: bool) -> Vec<i64> {
-        let is_nan = |x: T| x != x;
+        let is_nan = |x: T| x.partial_cmp(&x).is_none();
         let compare = |x: T, y: T| x.partial_cmp(&y).unwrap_or_else(|| is_nan(x).cmp(&is_nan(y)));
         let mut order: Vec<i64> = (0..row.len() as i64).collect();
         order.sort_by(|&i, &j| match compare(row[i as usize], row[j as usize]) {
