@@ -14,21 +14,34 @@ pub struct Iter<'a, T>(Repr<'a, T>);
 
 enum Repr<'a, T> {
     Contiguous(slice::Iter<'a, T>),
-    // Boxed: so the loop over a contiguous tensor is that over a slice.
-    Strided(Box<Strided<'a, T>>),
+    Strided(Strided<'a, T>),
 }
 
 struct Strided<'a, T> {
     data: &'a [T],
-    walk: Walk<1>,
-    /// The row after this one.
-    next: Cursor<1>,
     at: usize,
     stride: isize,
     /// Elements left in this row.
     row: usize,
     /// Elements left in all, this row's included.
     left: usize,
+    // Boxed: what is needed for each element stays in registers.
+    rows: Box<Rows>,
+}
+
+/// The rows after the one at hand.
+struct Rows {
+    walk: Walk<1>,
+    next: Cursor<1>,
+}
+
+impl Rows {
+    /// How many elements the next row has, and where.
+    #[cold]
+    #[inline(never)]
+    fn next(&mut self) -> (usize, [usize; 1]) {
+        self.walk.next_run(&mut self.next)
+    }
 }
 
 impl<T: Copy> Iterator for Iter<'_, T> {
@@ -65,18 +78,13 @@ impl<T: Copy> ExactSizeIterator for Iter<'_, T> {}
 impl<T: Copy> FusedIterator for Iter<'_, T> {}
 
 impl<T: Copy> Strided<'_, T> {
-    fn next_row(&mut self) {
-        let (len, [at]) = self.walk.next_run(&mut self.next);
-        (self.row, self.at) = (len, at);
-    }
-
-    #[inline]
+    #[inline(always)]
     fn next(&mut self) -> Option<T> {
         if self.row == 0 {
             if self.left == 0 {
                 return None;
             }
-            self.next_row();
+            (self.row, [self.at]) = self.rows.next();
         }
         let x = self.data[self.at];
         self.at = self.at.wrapping_add_signed(self.stride);
@@ -88,15 +96,14 @@ impl<T: Copy> Strided<'_, T> {
     fn fold<A>(mut self, first: A, mut f: impl FnMut(A, T) -> A) -> A {
         let mut total = first;
         loop {
-            for _ in 0..self.row {
-                total = f(total, self.data[self.at]);
-                self.at = self.at.wrapping_add_signed(self.stride);
+            for i in 0..self.row as isize {
+                total = f(total, self.data[self.at.wrapping_add_signed(i * self.stride)]);
             }
             self.left -= self.row;
             if self.left == 0 {
                 return total;
             }
-            self.next_row();
+            (self.row, [self.at]) = self.rows.next();
         }
     }
 }
@@ -117,8 +124,8 @@ impl<T: Element> Tensor<T> {
         }
         let walk = Walk::new([self.layout()]);
         let ([stride], next) = (walk.row_strides(), walk.cursor(0));
-        let (data, left) = (self.storage(), self.numel());
-        Iter(Repr::Strided(Box::new(Strided { data, walk, next, at: 0, stride, row: 0, left })))
+        let (data, left, rows) = (self.storage(), self.numel(), Box::new(Rows { walk, next }));
+        Iter(Repr::Strided(Strided { data, at: 0, stride, row: 0, left, rows }))
     }
 
     /// The slices along `axis`, one by one, as views without that axis.

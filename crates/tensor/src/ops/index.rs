@@ -146,10 +146,11 @@ fn index_add<T: Number>(
     let axis = x.shape().axis("index_add", axis)?;
     vector("index_add", indices)?;
     let size = x.dims()[axis];
-    let picked = x.dims().iter().enumerate().map(|(a, &size)| if a == axis { indices.numel() } else { size });
-    source.expect_shape("index_add", &Shape::checked(picked.collect())?)?;
     let indices = checked("index_add", indices, size)?;
     let indices = indices.as_slice().expect("made contiguous");
+    let picked = x.dims().iter().enumerate().map(|(a, &size)| if a == axis { indices.len() } else { size });
+    let picked = Shape::checked(picked.collect()).map_err(|error| error.of("index_add"))?;
+    source.expect_shape("index_add", &picked)?;
     if source.numel() == 0 {
         return Ok(x);
     }
