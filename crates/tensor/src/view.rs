@@ -423,6 +423,28 @@ mod tests {
     }
 
     #[test]
+    fn ops_read_flipped_and_overlapping_views_as_they_read_copies() {
+        let x = Tensor::from_fn([33, 33], |i| ((i[0] * 31 + i[1] * 7) % 17) as f64 / 8.0 - 1.0);
+        let windows = x.reshape(33 * 33).unfold(0, 33, 5).slice(0, ..33);
+        for y in [x.flip(&[0]), x.flip(&[1]), x.flip(&[0, 1]), x.t().flip(&[0]), windows] {
+            let copy = y.copied();
+            assert!(!y.is_contiguous());
+            assert!(y.matmul(&x).allclose(&copy.matmul(&x), 1e-12, 1e-12));
+            assert!(x.matmul(&y).allclose(&x.matmul(&copy), 1e-12, 1e-12));
+            assert!(y.sum(0).allclose(&copy.sum(0), 1e-12, 1e-12));
+            assert!(y.sum(1).allclose(&copy.sum(1), 1e-12, 1e-12));
+            assert_eq!(y.tanh(), copy.tanh());
+            assert_eq!(&y + &x, &copy + &x);
+            assert_eq!(y.softmax(0), copy.softmax(0));
+            assert_eq!(y.to_string(), copy.to_string());
+            let (mut own, mut other) = (y.clone(), copy);
+            own.axpy(2.0, &x);
+            other.axpy(2.0, &x);
+            assert_eq!(own, other);
+        }
+    }
+
+    #[test]
     fn windows_and_diagonals_of_the_farthest_kind() {
         let x = Tensor::<i64>::arange(6).reshape([2, 3]);
         assert_eq!(x.unfold(1, 3, usize::MAX).dims(), [2, 1, 3]);
