@@ -90,6 +90,41 @@ fn tensors_panic_at_the_callers_line() {
         ("index_select: index 7 (entry 0", || omit(matrix().index_select(0, &indices()))),
         ("index_add: index 7", || omit(matrix().index_add(0, &indices(), &matrix()))),
         ("embedding: index 7", || omit(matrix().embedding(&indices()))),
+        ("arange_step: no step of -1 leads from 0 to 3: a finite one", || omit(Tensor::arange_step(0, 3, -1))),
+        ("axis_iter: axis 2", || omit(matrix().axis_iter(2).count())),
+        ("split: parts of size 0 do not make up axis 1 of [2, 3]", || omit(matrix().split(1, 0))),
+        ("split_sizes: the sizes [1, 1] do not make up axis 1 of [2, 3]: a sum of 3 would", || {
+            omit(matrix().split_sizes(1, &[1, 1]))
+        }),
+        ("chunk: 0 parts", || omit(matrix().chunk(1, 0))),
+        ("unbind: axis 2", || omit(matrix().unbind(2))),
+        ("movedim: axis 2", || omit(matrix().movedim(0, 2))),
+        ("flip: the axes [0, -2] do not fit [2, 3]: name each axis at most once", || omit(matrix().flip(&[0, -2]))),
+        ("diagonal: the axes [0, -2] do not fit [2, 3]: name two", || omit(matrix().diagonal(0, 0, -2))),
+        ("unfold: windows of 4, one every 1, do not fit axis 1 of [2, 3]: a size of at most 3", || {
+            omit(matrix().unfold(1, 4, 1))
+        }),
+        ("cat: no tensors: at least one is needed", || omit(Tensor::<f32>::cat(&[] as &[Tensor], 0))),
+        ("cat: [2, 3] and [3, 2] do not fit along axis 0", || omit(Tensor::cat(&[matrix(), matrix().t()], 0))),
+        ("stack: needs the shape [2, 3], got [3, 2]", || omit(Tensor::stack(&[matrix(), matrix().t()], 0))),
+        ("stack: axis 3 is out of range for [2, 3, 1]", || omit(Tensor::stack(&[matrix()], 3))),
+        ("repeat: [2] does not repeat [2, 3]", || omit(matrix().repeat(&[2]))),
+        ("tile: a shape of", || omit(matrix().tile(&[usize::MAX]))),
+        ("repeat_interleave: a shape of", || omit(matrix().repeat_interleave(usize::MAX, 0))),
+        ("roll: axis 2", || omit(matrix().roll(1, 2))),
+        ("gather: indices [1] do not fit [2, 3] along axis 0", || omit(matrix().gather(0, &indices()))),
+        ("take: index 7 (entry 0", || omit(matrix().take(&indices()))),
+        ("scatter: indices [1] do not fit [2, 3]", || omit(matrix().scatter(0, &indices(), &matrix()))),
+        ("scatter_add: index 7", || omit(matrix().scatter_add(0, &indices().unsqueeze(0), &matrix()))),
+        ("one_hot: index 7", || omit(Tensor::<f32>::one_hot(&indices(), 7))),
+        ("masked_fill: shapes", || omit(matrix().masked_fill(&Tensor::full([4], true), 0.0))),
+        ("masked_select: shapes", || omit(matrix().masked_select(&Tensor::full([4], true)))),
+        ("sort: axis 2", || omit(matrix().sort(2, false))),
+        ("argsort: axis 2", || omit(matrix().argsort(2, false))),
+        ("topk: 4 elements along axis 1 of [2, 3], which has 3", || omit(matrix().topk(4, 1, true))),
+        ("tril: needs at least two axes", || omit(indices().tril(0))),
+        ("triu: needs at least two axes", || omit(indices().triu(0))),
+        ("allclose: shapes", || omit(matrix().allclose(&Tensor::zeros([4]), 0.0, 0.0))),
     ];
     for (start, mistake) in mistakes {
         let (message, file) = panic_of(*mistake);

@@ -1,7 +1,7 @@
 //! Making tensors. Random fills live in the `init` crate.
 
 use crate::buffer::Buffer;
-use crate::element::{Element, Number};
+use crate::element::{Element, Float, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::shape::{IntoShape, Shape};
 use crate::tensor::Tensor;
@@ -24,6 +24,19 @@ impl<T: Element> Tensor<T> {
         let mut buffer = Buffer::stale(shape.numel());
         buffer.fill(value);
         Tensor::from_buffer(buffer, shape)
+    }
+
+    /// Every element `value`, in the shape of `x`.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(Tensor::full_like(&x, 7), Tensor::from([[7, 7], [7, 7]]));
+    /// ```
+    pub fn full_like(x: &Self, value: T) -> Self {
+        Tensor::full(x.shape(), value)
     }
 
     /// A tensor of rank 0.
@@ -145,6 +158,30 @@ impl<T: Number> Tensor<T> {
         Tensor::full(shape, T::ONE)
     }
 
+    /// Every element 0, in the shape of `x`.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::zeros_like(&Tensor::from([1, 2])), Tensor::from([0, 0]));
+    /// ```
+    pub fn zeros_like(x: &Self) -> Self {
+        Tensor::zeros(x.shape())
+    }
+
+    /// Every element 1, in the shape of `x`.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::ones_like(&Tensor::from([7, 8])), Tensor::from([1, 1]));
+    /// ```
+    pub fn ones_like(x: &Self) -> Self {
+        Tensor::ones(x.shape())
+    }
+
     /// The identity matrix of `n` rows.
     ///
     /// # Panics
@@ -181,6 +218,84 @@ impl<T: Number> Tensor<T> {
         };
         (0..len).map(count).collect()
     }
+
+    /// The vector start, start + step, start + 2 step, … up to but without `end`; PyTorch's `arange(start, end, step)`.
+    /// There are ⌈(end − start) / step⌉ elements, and none where `end` is `start`.
+    ///
+    /// The number of floats, and each of them, is computed in f64 and rounded: no error adds up, but where the step is
+    /// not exact, such as 0.1, an element close to `end` may appear. [`linspace`](Self::linspace) has no such doubt.
+    ///
+    /// # Panics
+    /// The step is 0 or leads away from `end`, or a number is infinite or NaN.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::arange_step(2, 9, 3), Tensor::from([2, 5, 8]));
+    /// assert_eq!(Tensor::arange_step(1.0, 0.0, -0.25), Tensor::from([1.0, 0.75, 0.5, 0.25]));
+    /// ```
+    #[track_caller]
+    pub fn arange_step(start: T, end: T, step: T) -> Self {
+        arange_step(start, end, step).or_panic()
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The vector of `steps` numbers at equal distances from `start` to `end`, both of them included: one step is
+    /// `start`.
+    ///
+    /// Computed in f64 and rounded, the first half from `start` upwards and the second from `end` downwards, as in
+    /// PyTorch: the ends are exact and the distances symmetric.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::linspace(-1.0, 1.0, 5), Tensor::from([-1.0, -0.5, 0.0, 0.5, 1.0]));
+    /// ```
+    pub fn linspace(start: T, end: T, steps: usize) -> Self {
+        let (first, last) = (start.to_f64(), end.to_f64());
+        let distance = (last - first) / steps.saturating_sub(1).max(1) as f64;
+        let number = |i: usize| match i {
+            0 => start,
+            i if i < steps / 2 => T::from_f64(first + distance * i as f64),
+            i if i + 1 < steps => T::from_f64(last - distance * (steps - 1 - i) as f64),
+            _ => end,
+        };
+        (0..steps).map(number).collect()
+    }
+}
+
+fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error> {
+    let refused = || {
+        let why = format!("no step of {step} leads from {start} to {end}");
+        let right = "a finite one that is not 0 and has the sign of end − start would";
+        Error::new("arange_step", Reason::Argument { why: format!("{why}: {right}") })
+    };
+    let counted = |count: usize| match Shape::try_new(&[count]) {
+        Ok(shape) => Ok(shape.numel()),
+        Err(error) => Err(error.of("arange_step")),
+    };
+    if let (Some(first), Some(end), Some(by)) = (start.as_float(), end.as_float(), step.as_float()) {
+        let count = ((end - first) / by).ceil();
+        // Neither is NaN.
+        if !(count >= 0.0 && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {
+            return Err(refused());
+        }
+        let count = counted(count as usize)?;
+        return Ok((0..count).map(|i| T::of_f64(first + by * i as f64)).collect());
+    }
+    let (first, end, by): (i64, i64, i64) = (start.convert(), end.convert(), step.convert());
+    // The distance between two i64 may be none.
+    let distance = i128::from(end) - i128::from(first);
+    if by == 0 || distance.signum() * i128::from(by).signum() < 0 {
+        return Err(refused());
+    }
+    let count = distance.unsigned_abs().div_ceil(u128::from(by.unsigned_abs()));
+    let count = counted(usize::try_from(count).unwrap_or(usize::MAX))?;
+    // The last is below the end; one step further may be no i64.
+    Ok((0..count).map(|i| T::of_i64(first.wrapping_add((i as i64).wrapping_mul(by)))).collect())
 }
 
 impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
@@ -210,5 +325,52 @@ impl<T: Element> FromIterator<T> for Tensor<T> {
         let data: Vec<T> = elements.into_iter().collect();
         let shape = Shape::from([data.len()]);
         Tensor::from_buffer(Buffer::from(data), shape)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_lead_up_and_down_and_stop_before_the_end() {
+        assert_eq!(Tensor::arange_step(5, -6, -4), Tensor::from([5, 1, -3]));
+        assert_eq!(Tensor::arange_step(5, -7, -4), Tensor::from([5, 1, -3]));
+        assert_eq!(Tensor::arange_step(3_u8, 3, 1).dims(), [0]);
+        assert_eq!(Tensor::arange_step(0_u8, 255, 100), Tensor::from([0, 100, 200]));
+        assert_eq!(Tensor::arange_step(i64::MIN, i64::MAX, i64::MAX), Tensor::from([i64::MIN, -1, i64::MAX - 1]));
+        // torch.arange(0, 1, 0.1) has 10 elements, and this is each of them
+        let tenths = Tensor::arange_step(0.0, 1.0, 0.1_f64);
+        assert_eq!(tenths.to_vec(), (0..10).map(|i| 0.1 * f64::from(i)).collect::<Vec<_>>());
+        assert_eq!(Tensor::arange_step(0.0, 1.0, 0.1_f32).numel(), 10);
+        assert_eq!(Tensor::arange_step(1.0, 1.3, 0.1_f64).numel(), 4); // 1.3000000000000003 < 1.3 + 0.1
+    }
+
+    #[test]
+    fn a_step_that_leads_nowhere_is_refused() {
+        for (start, end, step) in [(0.0, 1.0, 0.0), (0.0, 0.0, 0.0), (0.0, 1.0, -1.0), (0.0, f64::INFINITY, 1.0)] {
+            assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
+        }
+        for (start, end, step) in [(f64::NAN, 1.0, 1.0), (0.0, f64::NAN, 1.0), (0.0, 1.0, f64::NAN), (0.0, 1.0, 1e-300)]
+        {
+            assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
+        }
+        for (start, end, step) in [(0, 1, 0), (0, 1, -1), (1, 0, 1), (0, 0, 0)] {
+            assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
+        }
+    }
+
+    #[test]
+    fn the_ends_are_exact_and_the_distances_symmetric() {
+        assert_eq!(Tensor::linspace(3.0_f32, 9.0, 0).dims(), [0]);
+        assert_eq!(Tensor::linspace(3.0_f32, 9.0, 1), Tensor::from([3.0]));
+        assert_eq!(Tensor::linspace(3.0_f32, 9.0, 2), Tensor::from([3.0, 9.0]));
+        assert_eq!(Tensor::linspace(9.0_f32, 3.0, 4), Tensor::from([9.0, 7.0, 5.0, 3.0]));
+        for steps in 2..40 {
+            let x = Tensor::linspace(-0.1_f32, 0.1, steps);
+            assert_eq!((x.to_vec()[0], x.to_vec()[steps - 1]), (-0.1, 0.1));
+            assert_eq!(x.flip(&[0]), -&x);
+            assert!(x.as_slice().unwrap().is_sorted());
+        }
     }
 }

@@ -5,12 +5,15 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::buffer::Pooled;
+use crate::convert::Convert;
 use crate::kernel::{Vectorized, math};
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
 /// Sealed: its [`Default`] is the zero that fresh buffers are filled with.
-pub trait Element: Pooled + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static {
+pub trait Element:
+    Pooled + Convert + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static
+{
     /// The name that Rust and PyTorch's `dtype` share, such as `"f32"`.
     const DTYPE: &'static str;
 

@@ -137,6 +137,11 @@ pub enum Reason {
         /// The dimensions asked for.
         dims: Vec<usize>,
     },
+    /// An argument that the op does not take.
+    Argument {
+        /// What is wrong and what would be right, in words.
+        why: String,
+    },
     /// A number of threads that cannot be had.
     Threads {
         /// What the system said.
@@ -147,6 +152,11 @@ pub enum Reason {
 impl Error {
     pub(crate) fn new(op: &'static str, reason: Reason) -> Self {
         Error { op, reason: Box::new(reason) }
+    }
+
+    /// The same of another op, which called this one.
+    pub(crate) fn of(self, op: &'static str) -> Self {
+        Error { op, ..self }
     }
 
     /// The op that was called, such as `"matmul"`.
@@ -220,6 +230,7 @@ impl fmt::Display for Error {
             }
             Reason::Select { index, size } => write!(f, "index {index} is out of range: 0 ≤ index < {size}"),
             Reason::Elements { got } => write!(f, "needs exactly one element, got {got} of {}", got.numel()),
+            Reason::Argument { why } => f.write_str(why),
             Reason::Threads { why } => write!(f, "{why}; give at least 1, and no more than the system can start"),
         }
     }

@@ -110,6 +110,80 @@ impl Layout {
         Layout { shape, strides: order.iter().map(|&axis| self.strides[axis]).collect(), offset: self.offset }
     }
 
+    /// From the last index to the first along each of `axes`.
+    ///
+    /// # Errors
+    /// An axis is out of range or named twice.
+    pub fn flip(&self, axes: &[isize]) -> Result<Self, Error> {
+        let mut flipped = self.clone();
+        let mut named = Dims::filled(false, self.shape.rank());
+        for &axis in axes {
+            let axis = self.shape.axis("flip", axis)?;
+            if std::mem::replace(&mut named[axis], true) {
+                let (axes, shape) = (axes.to_vec(), self.shape.clone());
+                return Err(Error::new("flip", Reason::Axes { axes, shape, rule: "name each axis at most once" }));
+            }
+            // Without elements, the first one is also the last.
+            let last = self.shape.dims()[axis].saturating_sub(1) as isize;
+            flipped.offset = flipped.offset.wrapping_add_signed(last * self.strides[axis]);
+            flipped.strides[axis] = self.strides[axis].wrapping_neg();
+        }
+        Ok(flipped)
+    }
+
+    /// The elements whose index along `b` is that along `a` plus `offset`; the two axes give way to one, the last.
+    ///
+    /// # Errors
+    /// An axis is out of range, or both are one.
+    pub fn diagonal(&self, offset: isize, a: isize, b: isize) -> Result<Self, Error> {
+        let (first, second) = (self.shape.axis("diagonal", a)?, self.shape.axis("diagonal", b)?);
+        if first == second {
+            let (axes, shape) = (vec![a, b], self.shape.clone());
+            return Err(Error::new("diagonal", Reason::Axes { axes, shape, rule: "name two of its axes" }));
+        }
+        let (rows, columns) = (self.shape.dims()[first], self.shape.dims()[second]);
+        // Where the diagonal begins.
+        let (row, column) = if offset < 0 { (offset.unsigned_abs(), 0) } else { (0, offset.unsigned_abs()) };
+        let size = rows.saturating_sub(row).min(columns.saturating_sub(column));
+        let order: Dims<usize> = (0..self.shape.rank()).filter(|axis| ![first, second].contains(axis)).collect();
+        let mut diagonal = self.reorder(&order);
+        if size > 0 {
+            let start = row as isize * self.strides[first] + column as isize * self.strides[second];
+            diagonal.offset = self.offset.wrapping_add_signed(start);
+        }
+        let stride = self.strides[first].wrapping_add(self.strides[second]);
+        diagonal.push(size, stride)?;
+        Ok(diagonal)
+    }
+
+    /// Windows of `size` indices along `axis`, one every `step`: the axis counts windows, and a new one, the last, the
+    /// indices within a window.
+    ///
+    /// # Errors
+    /// The axis is out of range or shorter than a window, or the step is zero.
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Result<Self, Error> {
+        let axis = self.shape.axis("unfold", axis)?;
+        let len = self.shape.dims()[axis];
+        if size > len || step == 0 {
+            let why = format!("windows of {size}, one every {step}, do not fit axis {axis} of {}", self.shape);
+            let right = format!("a size of at most {len} and a step of at least 1 would");
+            return Err(Error::new("unfold", Reason::Argument { why: format!("{why}: {right}") }));
+        }
+        let windows = (len - size) / step + 1;
+        let mut unfolded = self.with_size(axis, windows).map_err(|error| error.of("unfold"))?;
+        // One window needs no stride; a step near usize::MAX could not multiply one.
+        unfolded.strides[axis] = if windows > 1 { self.strides[axis] * step as isize } else { 1 };
+        unfolded.push(size, self.strides[axis]).map_err(|error| error.of("unfold"))?;
+        Ok(unfolded)
+    }
+
+    /// Adds a last axis.
+    fn push(&mut self, size: usize, stride: isize) -> Result<(), Error> {
+        self.shape = Shape::checked(self.shape.dims().iter().copied().chain([size]).collect())?;
+        self.strides.push(stride);
+        Ok(())
+    }
+
     /// Every `step`-th index of `start..end` along `axis`.
     ///
     /// # Errors
@@ -132,7 +206,7 @@ impl Layout {
             return Err(Error::new(op, Reason::Slice { start, end, step, axis, shape }));
         }
         let size = (end - start).div_ceil(step);
-        let mut sliced = self.with_size(axis, size);
+        let mut sliced = self.with_size(axis, size)?;
         // An empty slice may start at the end, where no element lies.
         if size > 0 {
             sliced.offset = self.offset.wrapping_add_signed(start as isize * self.strides[axis]);
@@ -230,7 +304,7 @@ impl Layout {
         let mut strides = Dims::filled(1, shape.rank());
         let mut new = shape.rank();
         let joined = self.joined();
-        for &(size, stride) in joined.iter().rev() {
+        for (&size, &stride) in joined.shape.dims().iter().zip(&*joined.strides).rev() {
             let mut cut = 1;
             while cut < size {
                 let Some(axis) = new.checked_sub(1) else { return Ok(None) };
@@ -245,25 +319,35 @@ impl Layout {
         Ok(Some(reshaped(strides)))
     }
 
-    /// The axes as (size, stride), without those of size 1 and with neighbours joined where one continues the other.
-    fn joined(&self) -> Dims<(usize, isize)> {
-        let mut joined: Dims<(usize, isize)> = Dims::new();
+    /// The same elements in the same order, without axes of size 1 and with neighbours joined where one continues the
+    /// other; at least one axis.
+    pub(crate) fn joined(&self) -> Self {
+        let (mut dims, mut strides): (Dims<usize>, Dims<isize>) = (Dims::new(), Dims::new());
         for (&size, &stride) in self.shape.dims().iter().zip(&*self.strides) {
             if size == 1 {
                 continue;
             }
-            match joined.last_mut() {
-                Some(last) if last.1 == stride.wrapping_mul(size as isize) => *last = (last.0 * size, stride),
-                _ => joined.push((size, stride)),
+            match (dims.last_mut(), strides.last_mut()) {
+                (Some(outer), Some(last)) if *last == stride.wrapping_mul(size as isize) => {
+                    (*outer, *last) = (*outer * size, stride);
+                }
+                _ => {
+                    dims.push(size);
+                    strides.push(stride);
+                }
             }
         }
-        joined
+        if dims.is_empty() {
+            dims.push(1);
+            strides.push(1);
+        }
+        let shape = Shape::checked(dims).expect("joining axes keeps the number of elements");
+        Layout { shape, strides, offset: self.offset }
     }
 
-    fn with_size(&self, axis: usize, size: usize) -> Self {
+    fn with_size(&self, axis: usize, size: usize) -> Result<Self, Error> {
         let mut dims: Dims<usize> = self.shape.dims().iter().copied().collect();
         dims[axis] = size;
-        let shape = Shape::checked(dims).expect("a slice is no larger than its axis");
-        Layout { shape, ..self.clone() }
+        Ok(Layout { shape: Shape::checked(dims)?, ..self.clone() })
     }
 }

@@ -27,6 +27,7 @@
 #[cfg(feature = "approx")]
 mod approx;
 mod buffer;
+mod convert;
 mod create;
 mod dims;
 mod display;
@@ -34,6 +35,7 @@ mod element;
 mod error;
 #[cfg(any(feature = "npy", feature = "safetensors"))]
 pub mod io;
+mod iter;
 #[allow(unsafe_code)]
 mod kernel;
 mod layout;
@@ -42,7 +44,10 @@ mod ndarray;
 mod ops;
 mod par;
 mod shape;
+mod split;
 mod tensor;
+#[cfg(test)]
+mod testing;
 mod view;
 mod walk;
 
@@ -53,6 +58,7 @@ pub use error::{Error, Reason};
 pub use io::npy;
 #[cfg(feature = "safetensors")]
 pub use io::safetensors;
+pub use iter::{AxisIter, Iter};
 pub use kernel::{Isa, isa};
 pub use layout::Layout;
 pub use ops::{Accum, Axes, KeepDim, keepdim};

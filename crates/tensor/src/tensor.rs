@@ -9,7 +9,6 @@ use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
 use crate::layout::Layout;
 use crate::shape::{IntoShape, Shape};
-use crate::walk::Walk;
 
 /// A strided array of any rank: shared storage and a [`Layout`].
 ///
@@ -71,6 +70,11 @@ impl<T: Element> Tensor<T> {
     /// The number of elements.
     pub fn numel(&self) -> usize {
         self.shape().numel()
+    }
+
+    /// Whether there are no elements.
+    pub fn is_empty(&self) -> bool {
+        self.numel() == 0
     }
 
     /// The size along `axis`, where −1 is the last.
@@ -135,24 +139,6 @@ impl<T: Element> Tensor<T> {
         Some(start..start + self.numel())
     }
 
-    /// The elements in row-major order in storage of their own.
-    pub(crate) fn copied(&self) -> Self {
-        let mut buffer = Buffer::stale(self.numel());
-        let walk = Walk::new([&self.layout]);
-        let [stride] = walk.row_strides();
-        walk.rows(0..self.numel(), |flat, [at]| {
-            let out = &mut buffer[flat];
-            if stride == 1 {
-                out.copy_from_slice(&self.storage[at..][..out.len()]);
-            } else {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = self.storage[at.wrapping_add_signed(i as isize * stride)];
-                }
-            }
-        });
-        Tensor::from_buffer(buffer, self.shape().clone())
-    }
-
     /// The elements in row-major order; in its own buffer if it is the only owner and they begin there.
     #[cfg(feature = "ndarray")]
     pub(crate) fn into_vec(mut self) -> Vec<T> {
@@ -166,22 +152,22 @@ impl<T: Element> Tensor<T> {
     }
 
     /// The elements in row-major order.
-    pub fn to_vec(&self) -> Vec<T> {
-        self.iter().collect()
-    }
-
-    /// The elements in row-major order, one by one.
     ///
     /// # Example
     /// ```
     /// use tensor::Tensor;
     ///
-    /// let x = Tensor::from([[1, 2], [3, 4]]);
-    /// assert!(x.t().iter().eq([1, 3, 2, 4]));
+    /// assert_eq!(Tensor::from([[1, 2], [3, 4]]).t().to_vec(), [1, 3, 2, 4]);
     /// ```
-    pub fn iter(&self) -> impl Iterator<Item = T> {
-        let contiguous = self.contiguous();
-        (0..self.numel()).map(move |i| contiguous.storage[contiguous.layout.offset() + i])
+    pub fn to_vec(&self) -> Vec<T> {
+        self.as_slice().map_or_else(
+            || {
+                let mut elements = vec![T::default(); self.numel()];
+                self.copy_into(&mut elements);
+                elements
+            },
+            <[T]>::to_vec,
+        )
     }
 
     /// The element at `index`, or `None` where it lies outside the shape.
@@ -200,7 +186,7 @@ impl<T: Element> Tensor<T> {
     /// The only element of a tensor of one.
     ///
     /// # Panics
-    /// There are more elements, or none.
+    /// There are more elements, or none; [`try_item`](Self::try_item) returns that instead.
     ///
     /// # Example
     /// ```
@@ -210,10 +196,18 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn item(&self) -> T {
+        self.try_item().or_panic()
+    }
+
+    /// The only element of a tensor of one.
+    ///
+    /// # Errors
+    /// There are more elements, or none.
+    pub fn try_item(&self) -> Result<T, Error> {
         if self.numel() != 1 {
-            Err(Error::new("item", Reason::Elements { got: self.shape().clone() })).or_panic()
+            return Err(Error::new("item", Reason::Elements { got: self.shape().clone() }));
         }
-        self.storage[self.layout.offset()]
+        Ok(self.storage[self.layout.offset()])
     }
 
     /// Whether two tensors share their storage.
@@ -271,7 +265,11 @@ impl<T: Element> Default for Tensor<T> {
 impl<T: Element> PartialEq for Tensor<T> {
     /// The same shape and equal elements; a NaN equals nothing.
     fn eq(&self, other: &Self) -> bool {
-        self.shape() == other.shape() && self.iter().eq(other.iter())
+        let equal = || match (self.as_slice(), other.as_slice()) {
+            (Some(own), Some(other)) => own == other,
+            _ => self.iter().eq(other.iter()),
+        };
+        self.shape() == other.shape() && equal()
     }
 }
 

@@ -204,6 +204,98 @@ impl<T: Element> Tensor<T> {
         self.view(self.layout().squeeze(axis).or_panic())
     }
 
+    /// Without all axes of size 1.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::<f32>::zeros([1, 5, 1]).squeeze_all().dims(), [5]);
+    /// ```
+    pub fn squeeze_all(&self) -> Self {
+        let order: Dims<usize> = (0..self.rank()).filter(|&axis| self.dims()[axis] != 1).collect();
+        self.view(self.layout().reorder(&order))
+    }
+
+    /// The axis `from` moved to the place `to`; the others keep their order.
+    ///
+    /// # Panics
+    /// An axis is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::<f32>::zeros([2, 3, 4]).movedim(0, -1).dims(), [3, 4, 2]);
+    /// ```
+    #[track_caller]
+    pub fn movedim(&self, from: isize, to: isize) -> Self {
+        let from = self.shape().axis("movedim", from).or_panic();
+        let to = self.shape().axis("movedim", to).or_panic();
+        let mut order: Dims<usize> = (0..self.rank()).collect();
+        if from < to {
+            order[from..=to].rotate_left(1)
+        } else {
+            order[to..=from].rotate_right(1)
+        }
+        self.view(self.layout().reorder(&order))
+    }
+
+    /// From the last index to the first along each of `axes`. A view, where PyTorch copies.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[1, 2], [3, 4]]);
+    /// assert_eq!(x.flip(&[0]), Tensor::from([[3, 4], [1, 2]]));
+    /// assert_eq!(x.flip(&[0, 1]), Tensor::from([[4, 3], [2, 1]]));
+    /// ```
+    #[track_caller]
+    pub fn flip(&self, axes: &[isize]) -> Self {
+        self.view(self.layout().flip(axes).or_panic())
+    }
+
+    /// The elements whose index along `b` is that along `a` plus `offset`; the two axes give way to one, the last. Where
+    /// the offset leaves the matrix there are none.
+    ///
+    /// # Panics
+    /// An axis is out of range, or both are one.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
+    /// assert_eq!(x.diagonal(0, 0, 1), Tensor::from([1, 5]));
+    /// assert_eq!(x.diagonal(1, 0, 1), Tensor::from([2, 6]));
+    /// ```
+    #[track_caller]
+    pub fn diagonal(&self, offset: isize, a: isize, b: isize) -> Self {
+        self.view(self.layout().diagonal(offset, a, b).or_panic())
+    }
+
+    /// Windows of `size` indices along `axis`, one every `step`: the axis counts windows, and a new one, the last, the
+    /// indices within a window. They may overlap: nothing is copied. What does not fill a last window is left out.
+    ///
+    /// # Panics
+    /// The axis is out of range or shorter than a window, or the step is 0.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let windows = Tensor::<i64>::arange(4).unfold(0, 3, 1);
+    /// assert_eq!(windows, Tensor::from([[0, 1, 2], [1, 2, 3]]));
+    /// ```
+    #[track_caller]
+    pub fn unfold(&self, axis: isize, size: usize, step: usize) -> Self {
+        self.view(self.layout().unfold(axis, size, step).or_panic())
+    }
+
     /// The elements repeated to `shape`: axes of size 1 grow, new axes come first. Nothing is copied.
     ///
     /// # Panics
@@ -233,5 +325,135 @@ impl<T: Element> Tensor<T> {
     /// ```
     pub fn contiguous(&self) -> Self {
         if self.is_contiguous() { self.clone() } else { self.copied() }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::any_view;
+
+    /// The tensor of `dims` whose element at an index is that of `x` at what `from` makes of it.
+    fn naive(x: &Tensor<i64>, dims: &[usize], from: impl Fn(&mut Vec<usize>)) -> Tensor<i64> {
+        Tensor::from_fn(dims, |index| {
+            let mut index = index.to_vec();
+            from(&mut index);
+            x.get(&index).unwrap()
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn flip_turns_its_axes_only(x in any_view(0..4), turned in any::<[bool; 4]>()) {
+            let axes: Vec<isize> = (0..x.rank()).filter(|&axis| turned[axis]).map(|axis| axis as isize).collect();
+            let want = naive(&x, x.dims(), |index| {
+                for axis in (0..x.rank()).filter(|&axis| turned[axis]) {
+                    index[axis] = x.dims()[axis] - 1 - index[axis];
+                }
+            });
+            let got = x.flip(&axes);
+            prop_assert!(got.shares_storage(&x));
+            prop_assert_eq!(got, want);
+        }
+
+        #[test]
+        fn the_diagonal_comes_last(x in any_view(2..5), offset in -5isize..6) {
+            let rank = x.rank();
+            for a in 0..rank {
+                for b in (0..rank).filter(|&b| b != a) {
+                    let (rows, columns) = (x.dims()[a] as isize, x.dims()[b] as isize);
+                    let size = (0..rows).filter(|i| (0..columns).contains(&(i + offset))).count();
+                    let others: Vec<usize> = (0..rank).filter(|axis| ![a, b].contains(axis)).collect();
+                    let dims: Vec<usize> = others.iter().map(|&axis| x.dims()[axis]).chain([size]).collect();
+                    let want = naive(&x, &dims, |index| {
+                        let own = index.clone();
+                        let i = own[rank - 2] + (-offset).max(0) as usize;
+                        *index = vec![0; rank];
+                        others.iter().zip(own).for_each(|(&axis, i)| index[axis] = i);
+                        index[a] = i;
+                        index[b] = i.wrapping_add_signed(offset);
+                    });
+                    let got = x.diagonal(offset, a as isize, b as isize - rank as isize);
+                    prop_assert!(got.shares_storage(&x));
+                    prop_assert_eq!(got, want);
+                }
+            }
+        }
+
+        #[test]
+        fn windows_are_slices_at_every_step(x in any_view(1..4), size in 0usize..5, step in 1usize..4) {
+            for axis in 0..x.rank() {
+                let len = x.dims()[axis];
+                if size > len {
+                    continue;
+                }
+                let windows = (0..=len - size).step_by(step).count();
+                let mut dims = x.dims().to_vec();
+                dims[axis] = windows;
+                dims.push(size);
+                let want = naive(&x, &dims, |index| {
+                    let within = index.pop().unwrap();
+                    index[axis] = index[axis] * step + within;
+                });
+                let got = x.unfold(axis as isize, size, step);
+                prop_assert!(got.shares_storage(&x));
+                prop_assert_eq!(got, want);
+            }
+        }
+
+        #[test]
+        fn an_axis_moves_and_the_others_keep_their_order(x in any_view(1..5)) {
+            for from in 0..x.rank() {
+                for to in 0..x.rank() {
+                    let mut order: Vec<isize> = (0..x.rank() as isize).filter(|&axis| axis != from as isize).collect();
+                    order.insert(to, from as isize);
+                    prop_assert_eq!(x.movedim(from as isize, to as isize), x.permute(&order));
+                }
+            }
+        }
+
+        #[test]
+        fn squeezed_tensors_have_the_same_elements(x in any_view(0..5)) {
+            let got = x.squeeze_all();
+            prop_assert!(!got.dims().contains(&1) && got.shares_storage(&x));
+            prop_assert_eq!(got.to_vec(), x.to_vec());
+        }
+    }
+
+    #[test]
+    fn ops_read_flipped_and_overlapping_views_as_they_read_copies() {
+        let x = Tensor::from_fn([33, 33], |i| ((i[0] * 31 + i[1] * 7) % 17) as f64 / 8.0 - 1.0);
+        let windows = x.reshape(33 * 33).unfold(0, 33, 5).slice(0, ..33);
+        for y in [x.flip(&[0]), x.flip(&[1]), x.flip(&[0, 1]), x.t().flip(&[0]), windows] {
+            let copy = y.copied();
+            assert!(!y.is_contiguous());
+            assert!(y.matmul(&x).allclose(&copy.matmul(&x), 1e-12, 1e-12));
+            assert!(x.matmul(&y).allclose(&x.matmul(&copy), 1e-12, 1e-12));
+            assert!(y.sum(0).allclose(&copy.sum(0), 1e-12, 1e-12));
+            assert!(y.sum(1).allclose(&copy.sum(1), 1e-12, 1e-12));
+            assert_eq!(y.tanh(), copy.tanh());
+            assert_eq!(&y + &x, &copy + &x);
+            assert_eq!(y.softmax(0), copy.softmax(0));
+            assert_eq!(y.to_string(), copy.to_string());
+            let (mut own, mut other) = (y.clone(), copy);
+            own.axpy(2.0, &x);
+            other.axpy(2.0, &x);
+            assert_eq!(own, other);
+        }
+    }
+
+    #[test]
+    fn windows_and_diagonals_of_the_farthest_kind() {
+        let x = Tensor::<i64>::arange(6).reshape([2, 3]);
+        assert_eq!(x.unfold(1, 3, usize::MAX).dims(), [2, 1, 3]);
+        assert_eq!(x.diagonal(isize::MIN, 0, 1).dims(), [0]);
+        assert_eq!(x.diagonal(isize::MAX, 0, 1).dims(), [0]);
+        // A view that shows an element twice is never written to.
+        let mut windows = x.reshape(6).unfold(0, 2, 1);
+        drop(x);
+        windows.as_mut_slice()[1] = 9;
+        assert_eq!(windows, Tensor::from([[0, 9], [1, 2], [2, 3], [3, 4], [4, 5]]));
     }
 }

@@ -66,30 +66,57 @@ impl<const N: usize> Walk<N> {
     /// Calls `row(flat, at)` for each run of the row-major positions `range`: `flat` are the positions,
     /// `at[operand]` is where in its storage the operand's first element lies.
     pub(crate) fn rows(&self, range: Range<usize>, mut row: impl FnMut(Range<usize>, [usize; N])) {
-        let Some(&inner) = self.sizes.last() else {
-            // Rank 0 once the axes of size 1 are gone: one element.
-            if !range.is_empty() {
-                row(range, self.starts);
-            }
-            return;
-        };
-        let mut index = self.index(range.start);
+        let mut cursor = self.cursor(range.start);
         let mut flat = range.start;
         while flat < range.end {
-            let last = index.len() - 1;
-            let len = (inner - index[last]).min(range.end - flat);
-            row(flat..flat + len, self.at(&index));
-            flat += len;
-            // Count up like an odometer.
-            index[last] = 0;
-            for axis in (0..last).rev() {
-                index[axis] += 1;
-                if index[axis] < self.sizes[axis] {
-                    break;
-                }
-                index[axis] = 0;
-            }
+            let (len, at) = self.next_run(&mut cursor);
+            let end = range.end.min(flat + len);
+            row(flat..end, at);
+            flat = end;
         }
+    }
+
+    /// The place of a row-major position.
+    pub(crate) fn cursor(&self, flat: usize) -> Cursor<N> {
+        let index = self.index(flat);
+        let at = std::array::from_fn(|operand| {
+            let steps: isize = index.iter().zip(&*self.strides[operand]).map(|(&i, &s)| i as isize * s).sum();
+            self.starts[operand].wrapping_add_signed(steps)
+        });
+        Cursor { index, at }
+    }
+
+    /// How many elements lie from the cursor to the end of its row, and where; the cursor goes on to the next row.
+    #[inline]
+    pub(crate) fn next_run(&self, cursor: &mut Cursor<N>) -> (usize, [usize; N]) {
+        let Cursor { index, at } = cursor;
+        let start = *at;
+        let (Some((last, outer)), Some((&inner, sizes))) = (index.split_last_mut(), self.sizes.split_last()) else {
+            // Rank 0 once the axes of size 1 are gone: one element.
+            return (1, start);
+        };
+        let step = |at: &mut [usize; N], axis: usize, by: isize| {
+            for (at, strides) in at.iter_mut().zip(&self.strides) {
+                *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
+            }
+        };
+        let len = inner - *last;
+        if *last > 0 {
+            // Back to the beginning of the row.
+            step(at, sizes.len(), -(*last as isize));
+            *last = 0;
+        }
+        // Count up like an odometer.
+        for (axis, (entry, &size)) in outer.iter_mut().zip(sizes).enumerate().rev() {
+            *entry += 1;
+            step(at, axis, 1);
+            if *entry < size {
+                break;
+            }
+            step(at, axis, -(size as isize));
+            *entry = 0;
+        }
+        (len, start)
     }
 
     /// The index, one entry per joined axis, of a row-major position.
@@ -101,13 +128,14 @@ impl<const N: usize> Walk<N> {
         }
         index
     }
+}
 
-    fn at(&self, index: &[usize]) -> [usize; N] {
-        std::array::from_fn(|operand| {
-            let steps: isize = index.iter().zip(&*self.strides[operand]).map(|(&i, &s)| i as isize * s).sum();
-            self.starts[operand].wrapping_add_signed(steps)
-        })
-    }
+/// A place in a [`Walk`], from which it goes on row by row.
+pub(crate) struct Cursor<const N: usize> {
+    /// One entry per joined axis.
+    index: Dims<usize>,
+    /// Where in its storage each operand's element lies.
+    at: [usize; N],
 }
 
 #[cfg(test)]
@@ -115,33 +143,14 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::Shape;
+    use crate::testing::{dims, view};
+    use crate::{Shape, Tensor};
 
-    /// Layouts of one shape, made by transposing, slicing and broadcasting; up to rank 5.
+    /// Layouts of one shape.
     fn two_layouts() -> impl Strategy<Value = (Layout, Layout)> {
-        let axis = (0usize..4, 0usize..3, any::<bool>());
-        (prop::collection::vec(axis, 0..5), any::<u64>()).prop_map(|(axes, order)| {
-            let layout = |salt: u64| {
-                // Build on a larger contiguous base, cut each axis to its size, then shuffle axes consistently.
-                let base: Vec<usize> = axes
-                    .iter()
-                    .map(|&(size, extra, broadcast)| if broadcast && salt == 1 { 1 } else { size + extra })
-                    .collect();
-                let mut layout = Layout::contiguous(Shape::try_new(&base).unwrap());
-                for (axis, &(size, extra, broadcast)) in axes.iter().enumerate() {
-                    if !(broadcast && salt == 1) {
-                        layout = layout.slice(axis as isize, extra / 2, extra / 2 + size, 1).unwrap();
-                    }
-                }
-                let dims: Vec<usize> = axes.iter().map(|a| a.0).collect();
-                let mut layout = layout.broadcast_to(&Shape::try_new(&dims).unwrap()).unwrap();
-                if axes.len() > 1 {
-                    let (a, b) = (order % axes.len() as u64, (order >> 8) % axes.len() as u64);
-                    layout = layout.transpose(a as isize, b as isize).unwrap();
-                }
-                layout
-            };
-            (layout(0), layout(1))
+        dims(0..5).prop_flat_map(|dims| {
+            let layout = |x: Tensor<i64>| x.layout().clone();
+            (view(dims.clone()).prop_map(layout), view(dims).prop_map(layout))
         })
     }
 

@@ -2,7 +2,10 @@
 //!
 //! All of the crate's `unsafe` lives in this folder.
 
+mod blocks;
+mod copy;
 mod elementwise;
+mod gather;
 mod isa;
 pub(crate) mod math;
 mod matmul;
@@ -10,7 +13,10 @@ mod simd;
 mod softmax;
 mod sum;
 
+pub(crate) use blocks::{add_blocks, copy_blocks};
+pub(crate) use copy::{BLOCK, Plane, copy_between, copy_row};
 pub(crate) use elementwise::{Row, Tanh, Unary, map, zip, zip_assign};
+pub(crate) use gather::{Line, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]

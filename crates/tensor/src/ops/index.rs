@@ -1,10 +1,14 @@
 //! Rows by number: picking them, and adding to them.
 
 use crate::buffer::Buffer;
+use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
+use crate::kernel;
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
+use crate::walk::Walk;
 
 impl<T: Element> Tensor<T> {
     /// The slices along `axis` that `indices`, a vector, names, in its order.
@@ -21,7 +25,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Tensor<i64>) -> Self {
-        index_select("index_select", self, axis, indices).or_panic()
+        index_select(self, axis, indices).or_panic()
     }
 
     /// The rows of a table `[N, …]` at `indices` of any shape: `[indices…, …]`; PyTorch's `functional.embedding`.
@@ -39,8 +43,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn embedding(&self, indices: &Tensor<i64>) -> Self {
-        let rows = index_select("embedding", self, 0, &indices.reshape(indices.numel())).or_panic();
-        rows.reshape([indices.dims(), &self.dims()[1..]].concat())
+        embedding(self, indices).or_panic()
     }
 }
 
@@ -68,21 +71,70 @@ impl<T: Number> Tensor<T> {
     }
 }
 
-fn index_select<T: Element>(
-    op: &'static str,
-    x: &Tensor<T>,
-    axis: isize,
-    indices: &Tensor<i64>,
-) -> Result<Tensor<T>, Error> {
-    let axis = x.shape().axis(op, axis)?;
-    let blocks = Blocks::new(op, x.shape(), axis, indices)?;
-    let x = x.contiguous();
-    let x = x.as_slice().expect("made contiguous");
-    let mut out = Buffer::stale(blocks.picked.numel());
-    for (to, from) in blocks.pairs() {
-        out[to..][..blocks.len].copy_from_slice(&x[from..][..blocks.len]);
+fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+    let axis = x.shape().axis("index_select", axis)?;
+    let (before, after) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
+    vector("index_select", indices)?;
+    let shape = Shape::checked(before.iter().chain(indices.dims()).chain(after).copied().collect())
+        .map_err(|error| error.of("index_select"))?;
+    Ok(Tensor::from_buffer(pick("index_select", x, axis, indices)?, shape))
+}
+
+fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+    let Some((_, row)) = table.dims().split_first() else {
+        return Err(Error::new("embedding", Reason::Rank { want: "at least one axis", got: table.shape().clone() }));
+    };
+    let shape =
+        Shape::checked(indices.dims().iter().chain(row).copied().collect()).map_err(|error| error.of("embedding"))?;
+    Ok(Tensor::from_buffer(pick("embedding", table, 0, indices)?, shape))
+}
+
+/// The slices along `axis` at all `indices`, whatever their shape, in row-major order.
+fn pick<T: Element>(op: &'static str, x: &Tensor<T>, axis: usize, indices: &Tensor<i64>) -> Result<Buffer<T>, Error> {
+    let indices = checked(op, indices, x.dims()[axis])?;
+    let indices = indices.as_slice().expect("made contiguous");
+    let order: Dims<usize> = (0..x.rank()).collect();
+    let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
+    let (count, len) = (outer.shape().numel(), inner.shape().numel());
+    let (data, stride) = (x.storage(), x.layout().strides()[axis]);
+    let mut out = Buffer::stale(count * indices.len() * len);
+    if out.is_empty() {
+        return Ok(out);
     }
-    Ok(Tensor::from_buffer(out, blocks.picked))
+    let (outer, rows) = (Walk::new([&outer]), Walk::new([&inner]));
+    let [outer_stride] = outer.row_strides();
+    let together = inner.is_contiguous();
+    // A task has whole rounds through the indices; if there is but one round, whole blocks.
+    let round = indices.len() * len;
+    let unit = if count == 1 { len } else { round };
+    par::split(&mut out, unit, par::STREAM, |start, out| {
+        let indices = if count == 1 { &indices[start / len..] } else { indices };
+        let first = start / round;
+        outer.rows(first..first + out.len().div_ceil(round), |flat, [at]| {
+            let end = out.len().min((flat.end - first) * round);
+            let out = &mut out[(flat.start - first) * round..end];
+            for (i, out) in out.chunks_mut(round).enumerate() {
+                let at = at.wrapping_add_signed(i as isize * outer_stride);
+                let from = indices.iter().map(|&index| at.wrapping_add_signed(index as isize * stride));
+                if together {
+                    kernel::copy_blocks(data, len, from, out);
+                    continue;
+                }
+                for (out, from) in out.chunks_exact_mut(len).zip(from) {
+                    // The walk begins at the layout's offset.
+                    let data = (data, from.wrapping_sub(x.layout().offset()));
+                    copy_block(&rows, data, out);
+                }
+            }
+        });
+    });
+    Ok(out)
+}
+
+/// Writes the elements of a walk that is moved on by some places.
+fn copy_block<T: Copy>(walk: &Walk<1>, (data, by): (&[T], usize), out: &mut [T]) {
+    let [stride] = walk.row_strides();
+    walk.rows(0..out.len(), |flat, [at]| kernel::copy_row(data, at.wrapping_add(by), stride, &mut out[flat]));
 }
 
 fn index_add<T: Number>(
@@ -92,65 +144,100 @@ fn index_add<T: Number>(
     source: &Tensor<T>,
 ) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis("index_add", axis)?;
-    let blocks = Blocks::new("index_add", x.shape(), axis, indices)?;
-    source.expect_shape("index_add", &blocks.picked)?;
+    vector("index_add", indices)?;
+    let size = x.dims()[axis];
+    let indices = checked("index_add", indices, size)?;
+    let indices = indices.as_slice().expect("made contiguous");
+    let picked = x.dims().iter().enumerate().map(|(a, &size)| if a == axis { indices.len() } else { size });
+    let picked = Shape::checked(picked.collect()).map_err(|error| error.of("index_add"))?;
+    source.expect_shape("index_add", &picked)?;
+    if source.numel() == 0 {
+        return Ok(x);
+    }
     let source = source.contiguous();
     let source = source.as_slice().expect("made contiguous");
-    let x_data = x.as_mut_slice();
-    for (from, to) in blocks.pairs() {
-        for (x, &y) in x_data[to..][..blocks.len].iter_mut().zip(&source[from..][..blocks.len]) {
-            *x += y;
-        }
+    let len: usize = x.dims()[axis + 1..].iter().product();
+    let outer: usize = x.dims()[..axis].iter().product();
+    let round = indices.len() * len;
+    // What each element of the output costs: there may be far more that is added.
+    let cost = par::STREAM * indices.len() as f64 / size as f64;
+    if outer > 1 {
+        par::split(x.as_mut_slice(), size * len, cost, |start, x| {
+            let first = start / (size * len);
+            for (o, x) in x.chunks_exact_mut(size * len).enumerate() {
+                let source = &source[(first + o) * round..][..round];
+                let pairs = indices.iter().enumerate().map(|(i, &index)| (index as usize * len, i * len));
+                kernel::add_blocks(x, source, len, pairs);
+            }
+        });
+        return Ok(x);
     }
+    if len < SHORT || par::tasks(par::STREAM * source.len() as f64) == 1 {
+        let pairs = indices.iter().enumerate().map(|(i, &index)| (index as usize * len, i * len));
+        kernel::add_blocks(x.as_mut_slice(), source, len, pairs);
+        return Ok(x);
+    }
+    let (starts, order) = by_row(indices, size);
+    par::split(x.as_mut_slice(), len, cost, |start, x| {
+        let (first, rows) = (start / len, x.len() / len);
+        let own = &order[starts[first]..starts[first + rows]];
+        kernel::add_blocks(x, source, len, own.iter().map(|&i| ((indices[i] as usize - first) * len, i * len)));
+    });
     Ok(x)
 }
 
-/// A contiguous tensor as `[outer, size, len]`, where `size` is the indexed axis.
-struct Blocks {
-    outer: usize,
-    size: usize,
-    /// Elements that belong to one index and lie together.
-    len: usize,
-    /// Each below `size`.
-    indices: Vec<usize>,
-    /// The tensor's shape with the number of indices along the axis.
-    picked: Shape,
+/// Below this length it costs more to put the indices in order than to add on one thread: a choice.
+const SHORT: usize = 8;
+
+/// The positions of the indices of each row, row after row, in their order; and where each row's begin.
+fn by_row(indices: &[i64], rows: usize) -> (Vec<usize>, Vec<usize>) {
+    let mut starts = vec![0; rows + 1];
+    for &index in indices {
+        starts[index as usize + 1] += 1;
+    }
+    for row in 0..rows {
+        starts[row + 1] += starts[row];
+    }
+    let (mut next, mut order) = (starts.clone(), vec![0; indices.len()]);
+    for (i, &index) in indices.iter().enumerate() {
+        let next = &mut next[index as usize];
+        order[*next] = i;
+        *next += 1;
+    }
+    (starts, order)
 }
 
-impl Blocks {
-    fn new(op: &'static str, shape: &Shape, axis: usize, indices: &Tensor<i64>) -> Result<Self, Error> {
-        if indices.rank() != 1 {
-            let got = indices.shape().clone();
-            return Err(Error::new(op, Reason::Rank { want: "indices in a vector", got }));
-        }
-        let size = shape.dims()[axis];
-        let check = |(position, index): (usize, i64)| match usize::try_from(index) {
-            Ok(index) if index < size => Ok(index),
-            _ => Err(Error::new(op, Reason::Index { index, position, size })),
-        };
-        let indices = indices.iter().enumerate().map(check).collect::<Result<Vec<_>, _>>()?;
-        let mut dims = shape.dims().to_vec();
-        dims[axis] = indices.len();
-        Ok(Blocks {
-            outer: shape.dims()[..axis].iter().product(),
-            size,
-            len: shape.dims()[axis + 1..].iter().product(),
-            indices,
-            picked: Shape::try_new(&dims)?,
-        })
+/// An error unless the indices are a vector.
+fn vector(op: &'static str, indices: &Tensor<i64>) -> Result<(), Error> {
+    if indices.rank() == 1 {
+        return Ok(());
     }
+    Err(Error::new(op, Reason::Rank { want: "indices in a vector", got: indices.shape().clone() }))
+}
 
-    /// For each picked block, where it begins among the picked ones and where in the tensor.
-    fn pairs(&self) -> impl Iterator<Item = (usize, usize)> {
-        let outer =
-            (0..self.outer).flat_map(move |outer| self.indices.iter().map(move |index| outer * self.size + index));
-        outer.enumerate().map(|(picked, own)| (picked * self.len, own * self.len))
+/// The indices in row-major order, if each is below `size` and none is negative.
+pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<Tensor<i64>, Error> {
+    check(op, indices, size)?;
+    Ok(indices.contiguous())
+}
+
+/// An error unless each index is below `size` and none is negative.
+pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
+    // A negative one is larger than any size. Without an early end the loop is vectorized.
+    if indices.iter().fold(true, |fits, index| fits & ((index as u64) < size as u64)) {
+        return Ok(());
     }
+    let wrong = indices.iter().enumerate().find(|&(_, index)| index as u64 >= size as u64);
+    let (position, index) = wrong.expect("one is out of range");
+    Err(Error::new(op, Reason::Index { index, position, size }))
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::any_view;
 
     #[test]
     fn any_axis_and_any_strides_can_be_indexed() {
@@ -166,6 +253,58 @@ mod tests {
                 assert_eq!(added.select(axis, 1), x.select(axis, 1) * 2);
                 assert_eq!(added.select(axis, 2), x.select(axis, 2));
             }
+        }
+    }
+
+    #[test]
+    fn large_tables_are_shared_among_threads_without_a_trace() {
+        let table = Tensor::from_fn([3000, 70], |i| ((i[0] * 31 + i[1]) % 1013) as f32 / 7.0);
+        let indices = Tensor::from_fn([10_001], |i| (i[0] * i[0] % 2999) as i64);
+        let source = Tensor::from_fn([10_001, 70], |i| ((i[0] * 7919 + i[1] * 31) % 1013) as f32 / 507.0);
+        // The oracle: row after row.
+        let mut want = vec![0.0; 3000 * 70];
+        for (row, index) in source.axis_iter(0).zip(&indices) {
+            for (sum, x) in want[index as usize * 70..].iter_mut().zip(&row) {
+                *sum += x;
+            }
+        }
+        for threads in [1, 2, 3] {
+            let (rows, sums, columns) = crate::with_threads(threads, || {
+                let zeros = || Tensor::zeros([3000, 70]);
+                let columns = zeros().t().contiguous().index_add(1, &indices, &source.t());
+                (table.embedding(&indices), zeros().index_add(0, &indices, &source), columns)
+            })
+            .unwrap();
+            assert!(rows.axis_iter(0).zip(&indices).all(|(row, index)| row == table.select(0, index as usize)));
+            assert!(sums.as_slice() == Some(&want[..]), "{threads}");
+            assert!(columns.t() == sums, "{threads}");
+            assert!(rows == table.t().index_select(1, &indices).t(), "{threads}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn rows_of_any_length_and_stride_are_picked(x in any_view(1..4), counts in any_view(1..2)) {
+            for axis in (0..x.rank()).filter(|&axis| x.dims()[axis] > 0) {
+                let indices = counts.map(|i| i * 7 % x.dims()[axis] as i64);
+                let got = x.index_select(axis as isize, &indices);
+                let want = Tensor::from_fn(got.shape(), |index| {
+                    let mut own = index.to_vec();
+                    own[axis] = indices.get(&index[axis..=axis]).unwrap() as usize;
+                    x.get(&own).unwrap()
+                });
+                prop_assert_eq!(got, want);
+            }
+        }
+
+        #[test]
+        fn blocks_of_every_length_are_copied_and_added(len in 0usize..70, rows in 1usize..5) {
+            let x = Tensor::<i64>::arange(rows * len).reshape([rows, len]);
+            let indices = Tensor::from_fn([7], |i| (i[0] * 5 % rows) as i64);
+            let got = x.index_select(0, &indices);
+            prop_assert!(got.axis_iter(0).zip(&indices).all(|(row, index)| row == x.select(0, index as usize)));
+            let added = x.clone().index_add(0, &Tensor::from([0, 0]), &Tensor::ones([2, len]));
+            prop_assert_eq!(added.select(0, 0), x.select(0, 0) + 2);
         }
     }
 

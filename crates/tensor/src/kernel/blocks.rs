@@ -1,0 +1,64 @@
+//! Blocks of neighbours, picked by where they begin and added where they belong.
+
+use super::copy::copy_ends;
+use super::isa::{self, Kernel};
+use super::simd::Simd;
+use crate::element::Number;
+
+/// Fills `out` with blocks of `len` elements: the next begins where `from` says.
+#[inline]
+pub(crate) fn copy_blocks<T: Copy>(x: &[T], len: usize, from: impl Iterator<Item = usize>, out: &mut [T]) {
+    // The length is settled once for all blocks.
+    match len {
+        0 => {}
+        1 => {
+            for (out, from) in out.iter_mut().zip(from) {
+                *out = x[from];
+            }
+        }
+        2..=4 => copy_short::<T, 2>(x, len, from, out),
+        5..=8 => copy_short::<T, 4>(x, len, from, out),
+        9..=16 => copy_short::<T, 8>(x, len, from, out),
+        17..=32 => copy_short::<T, 16>(x, len, from, out),
+        _ => {
+            for (out, from) in out.chunks_exact_mut(len).zip(from) {
+                out.copy_from_slice(&x[from..][..len]);
+            }
+        }
+    }
+}
+
+#[inline]
+fn copy_short<T: Copy, const N: usize>(x: &[T], len: usize, from: impl Iterator<Item = usize>, out: &mut [T]) {
+    for (out, from) in out.chunks_exact_mut(len).zip(from) {
+        copy_ends::<T, N>(&x[from..][..len], out);
+    }
+}
+
+/// For each pair (to, from) in turn, adds the block of `len` elements of `y` that begins at `from` to that of `x` which
+/// begins at `to`.
+#[inline]
+pub(crate) fn add_blocks<T: Number>(x: &mut [T], y: &[T], len: usize, pairs: impl Iterator<Item = (usize, usize)>) {
+    isa::dispatch(AddBlocks { x, y, len, pairs });
+}
+
+struct AddBlocks<'a, T, P> {
+    x: &'a mut [T],
+    y: &'a [T],
+    len: usize,
+    pairs: P,
+}
+
+impl<T: Number, P: Iterator<Item = (usize, usize)>> Kernel for AddBlocks<'_, T, P> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let AddBlocks { x, y, len, pairs } = self;
+        for (to, from) in pairs {
+            for (x, &y) in x[to..][..len].iter_mut().zip(&y[from..][..len]) {
+                *x += y;
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Rows whose elements an index tensor places.
+
+use super::{Row, copy_row};
+
+/// Where the elements of a row lie along an axis: element i at index j of the axis is `data[at + i · step + j · stride]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Line {
+    pub(crate) at: usize,
+    pub(crate) step: isize,
+    pub(crate) stride: isize,
+}
+
+impl Line {
+    #[inline(always)]
+    fn position(self, i: usize, index: i64) -> usize {
+        self.at.wrapping_add_signed(i as isize * self.step + index as isize * self.stride)
+    }
+}
+
+/// out\[i] = the element i of the line at index\[i]
+#[inline]
+pub(crate) fn gather_row<T: Copy>(data: &[T], line: Line, index: Row<'_, i64>, out: &mut [T]) {
+    match index {
+        Row::Contiguous(index) => {
+            for (i, (out, &index)) in out.iter_mut().zip(index).enumerate() {
+                *out = data[line.position(i, index)];
+            }
+        }
+        Row::Splat(index) => copy_row(data, line.position(0, index), line.step, out),
+        index => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = data[line.position(i, index.get(i))];
+            }
+        }
+    }
+}
+
+/// x = f(x, source\[i]) in turn for i below `len`, where x is the element i of the line at index\[i].
+#[inline]
+pub(crate) fn scatter_row<T: Copy>(
+    data: &mut [T],
+    line: Line,
+    index: Row<'_, i64>,
+    source: Row<'_, T>,
+    len: usize,
+    f: &impl Fn(T, T) -> T,
+) {
+    match (index, source) {
+        (Row::Contiguous(index), Row::Contiguous(source)) => {
+            for (i, (&index, &y)) in index.iter().zip(source).enumerate() {
+                let x = &mut data[line.position(i, index)];
+                *x = f(*x, y);
+            }
+        }
+        (Row::Splat(index), source) if line.step == 1 => {
+            super::zip_assign(&mut data[line.position(0, index)..][..len], source, f);
+        }
+        (index, source) => {
+            for i in 0..len {
+                let x = &mut data[line.position(i, index.get(i))];
+                *x = f(*x, source.get(i));
+            }
+        }
+    }
+}

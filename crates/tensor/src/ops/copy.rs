@@ -1,0 +1,156 @@
+//! Copying the elements of any layout into row-major order.
+
+use crate::buffer::Buffer;
+use crate::dims::Dims;
+use crate::element::Element;
+use crate::kernel::{self, Plane};
+use crate::layout::Layout;
+use crate::par;
+use crate::tensor::Tensor;
+use crate::walk::Walk;
+
+impl<T: Element> Tensor<T> {
+    /// The elements in row-major order in storage of their own.
+    pub(crate) fn copied(&self) -> Self {
+        let mut out = Buffer::stale(self.numel());
+        self.copy_into(&mut out);
+        Tensor::from_buffer(out, self.shape().clone())
+    }
+
+    /// Writes all elements in row-major order.
+    pub(crate) fn copy_into(&self, out: &mut [T]) {
+        let data = self.storage();
+        if let Some(planes) = Planes::new(self.layout()) {
+            // Whole blocks of planes: so none is cut between tasks.
+            let unit = kernel::BLOCK * planes.pitch;
+            par::split(out, unit, par::STREAM, |start, out| planes.copy(data, start, out));
+            return;
+        }
+        let walk = Walk::new([self.layout()]);
+        par::split(out, 1, par::STREAM, |start, out| copy_run(&walk, data, start, out));
+    }
+}
+
+/// Writes the elements from the row-major position `start` on that fit `out`.
+pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &mut [T]) {
+    let [stride] = walk.row_strides();
+    walk.rows(start..start + out.len(), |flat, [at]| {
+        kernel::copy_row(data, at, stride, &mut out[flat.start - start..flat.end - start]);
+    });
+}
+
+/// A layout with another axis than the last along which neighbours in memory lie: planes over these two axes. They are
+/// transposed block by block, so that each cache line is read and written once.
+struct Planes {
+    /// The other axes, row-major.
+    others: Walk<1>,
+    rows: usize,
+    columns: usize,
+    /// From one column to the next in memory; from one row to the next it is 1.
+    stride: isize,
+    /// How many planes lie between neighbours in a row of the output.
+    between: usize,
+    /// From one row to the next in the output.
+    pitch: usize,
+}
+
+impl Planes {
+    fn new(layout: &Layout) -> Option<Self> {
+        /// Below this, all of it stays in the nearest cache, whatever the order: a choice.
+        const LEAST: usize = 1024;
+        if layout.shape().numel() < LEAST || layout.is_contiguous() {
+            return None;
+        }
+        let layout = layout.joined();
+        let (dims, strides) = (layout.shape().dims(), layout.strides());
+        let last = layout.shape().rank() - 1;
+        if matches!(strides[last], 0 | 1) {
+            return None;
+        }
+        let row = strides.iter().position(|&stride| stride == 1)?;
+        let others: Dims<usize> = (0..last).filter(|&axis| axis != row).collect();
+        let between = dims[row + 1..last].iter().product();
+        Some(Planes {
+            others: Walk::new([&layout.reorder(&others)]),
+            rows: dims[row],
+            columns: dims[last],
+            stride: strides[last],
+            between,
+            pitch: between * dims[last],
+        })
+    }
+
+    /// Writes the elements from the row-major position `start`, a multiple of the pitch, on that fit `out`.
+    fn copy<T: Copy>(&self, data: &[T], start: usize, out: &mut [T]) {
+        let (mut row, end) = (start / self.pitch, (start + out.len()) / self.pitch);
+        let mut out = out;
+        while row < end {
+            let (outer, first) = (row / self.rows, row % self.rows);
+            let rows = (self.rows - first).min(end - row);
+            let (now, rest) = std::mem::take(&mut out).split_at_mut(rows * self.pitch);
+            let planes = outer * self.between..(outer + 1) * self.between;
+            let [stride] = self.others.row_strides();
+            self.others.rows(planes.clone(), |flat, [at]| {
+                for (i, plane) in flat.enumerate() {
+                    let at = at.wrapping_add_signed(i as isize * stride) + first;
+                    let now = &mut now[(plane - planes.start) * self.columns..];
+                    let plane = Plane { data, at, stride: self.stride, rows, columns: self.columns };
+                    plane.copy_rows(now, self.pitch);
+                }
+            });
+            (out, row) = (rest, row + rows);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::testing::any_view;
+
+    /// The oracle: one element after the other.
+    fn naive(x: &Tensor<i64>) -> Vec<i64> {
+        let mut elements = Vec::new();
+        Tensor::from_fn(x.shape(), |index| {
+            elements.push(x.get(index).unwrap());
+            false
+        });
+        elements
+    }
+
+    proptest! {
+        #[test]
+        fn a_copy_of_any_view_has_its_elements_in_order(x in any_view(0..5)) {
+            let copy = x.copied();
+            prop_assert!(copy.is_contiguous() && !copy.shares_storage(&x));
+            prop_assert_eq!(copy.as_slice().unwrap(), naive(&x));
+        }
+    }
+
+    #[test]
+    fn planes_are_transposed_around_the_edges_of_blocks_at_any_number_of_threads() {
+        let sizes = [1, 2, 15, 16, 17, 33, 70];
+        let mut planes = 0;
+        for a in sizes {
+            for b in sizes {
+                for c in [1, 3, 17, 90] {
+                    let x = Tensor::<i64>::arange(a * b * c).reshape([a, b, c]);
+                    for order in [[0, 2, 1], [2, 0, 1], [2, 1, 0], [1, 0, 2]] {
+                        let x = x.permute(&order);
+                        for x in [x.slice(1, ..x.size(1).min(40)), x.flip(&[0]), x.flip(&[2])] {
+                            planes += usize::from(Planes::new(x.layout()).is_some());
+                            assert!(x.copied().iter().eq(x.iter()), "{:?}", x.layout());
+                        }
+                    }
+                }
+            }
+        }
+        assert!(planes > 300, "{planes}");
+        let x = Tensor::<i64>::arange(3 * 700 * 501).reshape([3, 700, 501]).permute(&[2, 0, 1]);
+        for threads in [1, 2, 3] {
+            assert!(crate::with_threads(threads, || x.copied()).unwrap().iter().eq(x.iter()));
+        }
+    }
+}
