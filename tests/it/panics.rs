@@ -37,6 +37,10 @@ fn matrix() -> Tensor {
     Tensor::zeros([2, 3])
 }
 
+fn mask() -> Tensor<bool> {
+    Tensor::full([2, 3], true)
+}
+
 fn indices() -> Tensor<i64> {
     Tensor::from([7])
 }
@@ -72,6 +76,35 @@ fn tensors_panic_at_the_callers_line() {
         ("sub: shapes", || omit(&matrix() - &Tensor::zeros([4]))),
         ("mul: shapes", || omit(matrix() * &Tensor::zeros([4]))),
         ("div: shapes", || omit(&matrix() / Tensor::zeros([4]))),
+        ("eq: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().eq(&Tensor::zeros([4])))),
+        ("ne: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().ne(&Tensor::zeros([4])))),
+        ("lt: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().lt(&Tensor::zeros([4])))),
+        ("le: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().le(&Tensor::zeros([4])))),
+        ("gt: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().gt(&Tensor::zeros([4])))),
+        ("ge: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().ge(&Tensor::zeros([4])))),
+        ("maximum: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().maximum(&Tensor::zeros([4])))),
+        ("minimum: shapes do not broadcast: [2, 3] and [4]", || omit(matrix().minimum(&Tensor::zeros([4])))),
+        ("logical_and: shapes", || omit(mask().logical_and(&Tensor::from([true; 4])))),
+        ("logical_or: shapes", || omit(mask().logical_or(&Tensor::from([true; 4])))),
+        ("logical_xor: shapes", || omit(mask().logical_xor(&Tensor::from([true; 4])))),
+        ("where_cond: shapes", || omit(mask().where_cond(&Tensor::<f32>::zeros([4]), 0.0))),
+        ("add_assign: [4] does not broadcast to [2, 3]", || {
+            let mut x = matrix();
+            x += &Tensor::zeros([4]);
+        }),
+        ("sub_assign: [4] does not broadcast to [2, 3]", || {
+            let mut x = matrix();
+            x -= &Tensor::zeros([4]);
+        }),
+        ("mul_assign: [4] does not broadcast to [2, 3]", || {
+            let mut x = matrix();
+            x *= &Tensor::zeros([4]);
+        }),
+        ("div_assign: [4] does not broadcast to [2, 3]", || {
+            let mut x = matrix();
+            x /= &Tensor::zeros([4]);
+        }),
+        ("zip_assign: [4]", || matrix().zip_assign(&Tensor::<f32>::zeros([4]), |x, _| x)),
         ("axpy: [4]", || matrix().axpy(1.0, &Tensor::zeros([4]))),
         ("tanh_backward: needs the shape [2, 3], got [4]", || omit(matrix().tanh_backward(&Tensor::zeros([4])))),
         ("matmul: inner dimensions differ: [2, 3] × [2, 3] (3 ≠ 2)", || omit(matrix().matmul(&matrix()))),

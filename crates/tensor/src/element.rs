@@ -44,22 +44,42 @@ pub trait Number:
     const ONE: Self;
 }
 
+/// An element with a sign: `f32`, `f64`, `i32` and `i64`.
+pub trait Signed: Number + Neg<Output = Self> {
+    /// |x|; the least integer has none, and follows Rust's rules of overflow.
+    fn abs(self) -> Self;
+}
+
 /// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked.
-pub trait Float: Number + Neg<Output = Self> + Vectorized {
+///
+/// Functions have the same bits on every machine: none of them is the system's.
+pub trait Float: Signed + Vectorized {
     /// The nearest value to `x`, which may lose digits.
     fn from_f64(x: f64) -> Self;
     /// The same value as an `f64`, which loses nothing.
     fn to_f64(self) -> f64;
-    /// |x|
-    fn abs(self) -> Self;
     /// eˣ
     fn exp(self) -> Self;
+    /// eˣ − 1, accurate near 0.
+    fn exp_m1(self) -> Self;
     /// The natural logarithm.
     fn ln(self) -> Self;
+    /// ln(1 + x), accurate near 0.
+    fn ln_1p(self) -> Self;
     /// √x
     fn sqrt(self) -> Self;
+    /// xʸ
+    fn powf(self, y: Self) -> Self;
+    /// sin x, x in radians.
+    fn sin(self) -> Self;
+    /// cos x, x in radians.
+    fn cos(self) -> Self;
     /// tanh x
     fn tanh(self) -> Self;
+    /// 1 / (1 + e⁻ˣ)
+    fn sigmoid(self) -> Self;
+    /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
+    fn erf(self) -> Self;
     /// x · a + b, rounded once.
     fn mul_add(self, a: Self, b: Self) -> Self;
     /// Whether it is neither infinite nor NaN.
@@ -88,10 +108,20 @@ macro_rules! number {
     )*};
 }
 
-/// Stamps the forwarding of `Float`; `$exp` and `$tanh` are what the standard library would not give the same bits
-/// everywhere, or not fast.
+macro_rules! signed {
+    ($($t:ident)*) => {$(
+        impl Signed for $t {
+            #[inline(always)]
+            fn abs(self) -> Self {
+                self.abs()
+            }
+        }
+    )*};
+}
+
+/// Stamps the forwarding of `Float`: `$method: $function` for those of one argument.
 macro_rules! float {
-    ($($t:ident $exp:expr, $tanh:expr;)*) => {$(
+    ($t:ident $powf:path, $($method:ident: $function:expr;)*) => {
         impl Float for $t {
             fn from_f64(x: f64) -> Self {
                 x as $t
@@ -99,37 +129,39 @@ macro_rules! float {
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }
-            #[inline(always)]
-            fn abs(self) -> Self {
-                self.abs()
-            }
-            #[inline(always)]
-            fn exp(self) -> Self {
-                $exp(self)
-            }
-            #[inline(always)]
-            fn ln(self) -> Self {
-                self.ln()
+            fn powf(self, y: Self) -> Self {
+                $powf(self, y)
             }
             #[inline(always)]
             fn sqrt(self) -> Self {
                 self.sqrt()
             }
             #[inline(always)]
-            fn tanh(self) -> Self {
-                $tanh(self)
-            }
-            #[inline(always)]
             fn mul_add(self, a: Self, b: Self) -> Self {
                 self.mul_add(a, b)
             }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }
+            $(
+                #[inline(always)]
+                fn $method(self) -> Self {
+                    $function(self)
+                }
+            )*
         }
-    )*};
+    };
 }
 
 element!(f32 |x| Some(x.into()); f64 Some; i32 |_| None; i64 |_| None; u8 |_| None; bool |_| None;);
 number!(f32 0.0 1.0; f64 0.0 1.0; i32 0 1; i64 0 1; u8 0 1;);
-float!(f32 math::exp, math::tanh; f64 f64::exp, f64::tanh;);
+signed!(f32 f64 i32 i64);
+float!(f32 libm::powf,
+    exp: math::exp; ln: math::ln; tanh: math::tanh; sigmoid: math::sigmoid;
+    exp_m1: libm::expm1f; ln_1p: libm::log1pf; sin: libm::sinf; cos: libm::cosf; erf: libm::erff;
+);
+float!(f64 libm::pow,
+    exp: libm::exp; ln: libm::log; tanh: libm::tanh; sigmoid: |x: f64| 1.0 / (1.0 + libm::exp(-x));
+    exp_m1: libm::expm1; ln_1p: libm::log1p; sin: libm::sin; cos: libm::cos; erf: libm::erf;
+);

@@ -52,7 +52,7 @@ mod view;
 mod walk;
 
 pub use buffer::{clear_pool, set_pool_limit};
-pub use element::{Element, Float, Number};
+pub use element::{Element, Float, Number, Signed};
 pub use error::{Error, Reason};
 #[cfg(feature = "npy")]
 pub use io::npy;
@@ -61,7 +61,7 @@ pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
 pub use kernel::{Isa, isa};
 pub use layout::Layout;
-pub use ops::{Accum, Axes, KeepDim, keepdim};
+pub use ops::{Accum, Axes, KeepDim, Operand, keepdim};
 pub use par::with_threads;
 pub use shape::{IntoShape, Shape};
 pub use tensor::Tensor;

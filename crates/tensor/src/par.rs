@@ -32,6 +32,9 @@ pub(crate) const SORT: f64 = 1.5;
 /// What a transcendental function costs in vectors, in nanoseconds: tanh took 0.7.
 pub(crate) const TRANSCENDENTAL: f64 = 0.5;
 
+/// What a function of the library costs, which is not vectorized, in nanoseconds: erf took 5 to 20.
+pub(crate) const LIBRARY: f64 = 8.0;
+
 /// What a multiply-add of a matrix product costs, in nanoseconds: 100 GFLOP/s, where 65 to 93 were measured.
 pub(crate) const MULTIPLY_ADD: f64 = 0.02;
 

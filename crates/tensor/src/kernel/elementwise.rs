@@ -3,7 +3,6 @@
 
 use super::isa::{self, Kernel};
 use super::simd::Simd;
-use crate::element::Float;
 
 /// One row of an operand: `len` elements of `data` from `at` on, `stride` apart.
 #[derive(Clone, Copy)]
@@ -24,6 +23,18 @@ impl<'a, T: Copy> Row<'a, T> {
             1 => Row::Contiguous(&data[at..][..len]),
             0 => Row::Splat(data[at]),
             _ => Row::Strided { data, at, stride },
+        }
+    }
+
+    /// `len` of its elements, from `start` on.
+    #[inline]
+    pub(crate) fn part(&self, start: usize, len: usize) -> Self {
+        match *self {
+            Row::Contiguous(row) => Row::Contiguous(&row[start..][..len]),
+            Row::Splat(x) => Row::Splat(x),
+            Row::Strided { data, at, stride } => {
+                Row::Strided { data, at: at.wrapping_add_signed(start as isize * stride), stride }
+            }
         }
     }
 
@@ -51,18 +62,6 @@ impl<T, U, F: Fn(T) -> U> Unary<T> for F {
     #[inline(always)]
     fn apply(&self, x: T) -> U {
         self(x)
-    }
-}
-
-/// Hyperbolic tangent.
-pub(crate) struct Tanh;
-
-impl<T: Float> Unary<T> for Tanh {
-    type Output = T;
-
-    #[inline(always)]
-    fn apply(&self, x: T) -> T {
-        x.tanh()
     }
 }
 
@@ -94,6 +93,28 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
                     *out = self.f.apply(x.get(i));
                 }
             }
+        }
+    }
+}
+
+/// x\[i] = f(x\[i])
+#[inline]
+pub(crate) fn map_assign<T: Copy, F: Unary<T, Output = T>>(x: &mut [T], f: &F) {
+    isa::dispatch(MapAssign { x, f });
+}
+
+struct MapAssign<'a, T, F> {
+    x: &'a mut [T],
+    f: &'a F,
+}
+
+impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        for x in self.x {
+            *x = self.f.apply(*x);
         }
     }
 }
@@ -169,6 +190,53 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
             y => {
                 for (i, x) in x.iter_mut().enumerate() {
                     *x = f(*x, y.get(i));
+                }
+            }
+        }
+    }
+}
+
+/// out\[i] = f(x\[i], y\[i], z\[i])
+#[inline]
+pub(crate) fn zip3<T: Copy, U: Copy, V: Copy, W>(
+    rows: (Row<'_, T>, Row<'_, U>, Row<'_, V>),
+    out: &mut [W],
+    f: &impl Fn(T, U, V) -> W,
+) {
+    isa::dispatch(Zip3 { rows, out, f });
+}
+
+struct Zip3<'a, T, U, V, W, F> {
+    rows: (Row<'a, T>, Row<'a, U>, Row<'a, V>),
+    out: &'a mut [W],
+    f: &'a F,
+}
+
+impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U, V, W, F> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let Zip3 { rows: (x, y, z), out, f } = self;
+        match (x, y, z) {
+            (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
+                for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
+                    *out = f(x, y, z);
+                }
+            }
+            (Row::Contiguous(x), Row::Contiguous(y), Row::Splat(z)) => {
+                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                    *out = f(x, y, z);
+                }
+            }
+            (Row::Contiguous(x), Row::Splat(y), Row::Contiguous(z)) => {
+                for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
+                    *out = f(x, y, z);
+                }
+            }
+            (x, y, z) => {
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = f(x.get(i), y.get(i), z.get(i));
                 }
             }
         }

@@ -1,17 +1,18 @@
-//! The operators + − × ÷ between tensors, and between a tensor and a number.
+//! The operators + − × ÷ between tensors, and between a tensor and a number on either side.
 //!
 //! An owned operand whose storage nobody else sees gives its buffer to the result, if it has the result's shape.
 
-use std::ops::{Add, Div, Mul, Neg, Sub};
+use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use super::elementwise::{zip, zip_owned};
-use crate::element::{Float, Number};
+use super::elementwise::{map, map_assign, zip, zip_assign, zip_owned};
+use crate::element::{Number, Signed};
 use crate::error::OrPanic;
+use crate::par;
 use crate::tensor::Tensor;
 
 /// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`.
 macro_rules! operator {
-    ($Trait:ident $method:ident $name:literal $symbol:tt) => {
+    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt) => {
         impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
 
@@ -76,32 +77,68 @@ macro_rules! operator {
                 self $symbol &Tensor::scalar(number)
             }
         }
+
+        operator!(@left $Trait $method $symbol f32 f64 i32 i64 u8);
+
+        impl<T: Number> $Assign<&Tensor<T>> for Tensor<T> {
+            /// In place if this tensor is the only owner of its storage.
+            ///
+            /// # Panics
+            /// The other shape does not broadcast to this one.
+            #[track_caller]
+            fn $assign(&mut self, other: &Tensor<T>) {
+                zip_assign(concat!($name, "_assign"), self, other, |x, y| x $symbol y).or_panic();
+            }
+        }
+
+        impl<T: Number> $Assign<T> for Tensor<T> {
+            /// In place if this tensor is the only owner of its storage.
+            fn $assign(&mut self, number: T) {
+                map_assign(self, par::STREAM, &|x| x $symbol number);
+            }
+        }
     };
+    (@left $Trait:ident $method:ident $symbol:tt $($t:ident)*) => {$(
+        impl $Trait<&Tensor<$t>> for $t {
+            type Output = Tensor<$t>;
+
+            /// A number with each element.
+            fn $method(self, tensor: &Tensor<$t>) -> Tensor<$t> {
+                &Tensor::scalar(self) $symbol tensor
+            }
+        }
+
+        impl $Trait<Tensor<$t>> for $t {
+            type Output = Tensor<$t>;
+
+            fn $method(self, tensor: Tensor<$t>) -> Tensor<$t> {
+                &Tensor::scalar(self) $symbol tensor
+            }
+        }
+    )*};
 }
 
-operator!(Add add "add" +);
-operator!(Sub sub "sub" -);
-operator!(Mul mul "mul" *);
-operator!(Div div "div" /);
+operator!(Add add AddAssign add_assign "add" +);
+operator!(Sub sub SubAssign sub_assign "sub" -);
+operator!(Mul mul MulAssign mul_assign "mul" *);
+operator!(Div div DivAssign div_assign "div" /);
 
-impl<T: Float> Neg for &Tensor<T> {
+impl<T: Signed> Neg for &Tensor<T> {
     type Output = Tensor<T>;
 
     fn neg(self) -> Tensor<T> {
-        self.map(|x| -x)
+        map(self, par::STREAM, &|x: T| -x)
     }
 }
 
-impl<T: Float> Neg for Tensor<T> {
+impl<T: Signed> Neg for Tensor<T> {
     type Output = Tensor<T>;
 
     fn neg(mut self) -> Tensor<T> {
         if self.unique_range().is_none() {
             return -&self;
         }
-        for x in self.as_mut_slice() {
-            *x = -*x;
-        }
+        map_assign(&mut self, par::STREAM, &|x: T| -x);
         self
     }
 }
@@ -137,6 +174,26 @@ mod tests {
         assert_eq!(&x + 1, Tensor::from([2, 3, 4]));
         assert_eq!(&x * 2 - 1, Tensor::from([1, 3, 5]));
         assert_eq!(-Tensor::from([1.0, -2.0]), Tensor::from([-1.0, 2.0]));
+        assert_eq!(-&Tensor::from([1, -2]), Tensor::from([-1, 2]));
+        assert_eq!(
+            (10 - &x, 6 / x.copied(), 2 + x),
+            (Tensor::from([9, 8, 7]), Tensor::from([6, 3, 2]), Tensor::from([3, 4, 5]))
+        );
+    }
+
+    #[test]
+    fn assignments_change_a_tensor_in_place_and_no_other() {
+        let mut x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+        let (place, row) = (x.as_slice().unwrap().as_ptr(), Tensor::from([2.0, 4.0]));
+        x += &row;
+        x *= 2.0;
+        x -= &Tensor::scalar(1.0);
+        x /= &row;
+        assert_eq!(x, Tensor::from([[2.5, 2.75], [4.5, 3.75]]));
+        assert_eq!(x.as_slice().unwrap().as_ptr(), place);
+        let shared = x.clone();
+        x -= 0.5;
+        assert_eq!((x.get(&[0, 0]), shared.get(&[0, 0])), (Some(2.0), Some(2.5)));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! Copying the elements of any layout into row-major order.
 
+use std::borrow::Cow;
+
 use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::Element;
@@ -15,6 +17,11 @@ impl<T: Element> Tensor<T> {
         let mut out = Buffer::stale(self.numel());
         self.copy_into(&mut out);
         Tensor::from_buffer(out, self.shape().clone())
+    }
+
+    /// This tensor, or a copy in row-major order where reading it so would fetch a cache line for each element.
+    pub(super) fn readable(&self) -> Cow<'_, Self> {
+        if Planes::new(self.layout()).is_some() { Cow::Owned(self.copied()) } else { Cow::Borrowed(self) }
     }
 
     /// Writes all elements in row-major order.
@@ -59,6 +66,10 @@ impl Planes {
         /// Below this, all of it stays in the nearest cache, whatever the order: a choice.
         const LEAST: usize = 1024;
         if layout.shape().numel() < LEAST || layout.is_contiguous() {
+            return None;
+        }
+        let &[.., last] = layout.strides() else { return None };
+        if matches!(last, 0 | 1) {
             return None;
         }
         let layout = layout.joined();

@@ -3,8 +3,9 @@
 use crate::buffer::Buffer;
 use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Row, Tanh, Unary};
+use crate::kernel::{self, Row, Unary};
 use crate::par;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
@@ -41,42 +42,45 @@ impl<T: Element> Tensor<T> {
     pub fn zip<U: Element, V: Element>(&self, other: &Tensor<U>, f: impl Fn(T, U) -> V + Sync) -> Tensor<V> {
         zip("zip", self, other, f).or_panic()
     }
+
+    /// Each element becomes f of it, in place if this tensor is the only owner of its storage.
+    ///
+    /// Potentially parallel: `f` may be called in any order.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let mut x = Tensor::from([1, 2, 3]);
+    /// x.map_assign(|x| x * x);
+    /// assert_eq!(x, Tensor::from([1, 4, 9]));
+    /// ```
+    pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
+        map_assign(self, par::STREAM, &f);
+    }
+
+    /// Each element becomes f of it and the one of `other`, in place if this tensor is the only owner of its storage.
+    ///
+    /// Potentially parallel: `f` may be called in any order.
+    ///
+    /// # Panics
+    /// The shape of `other` does not broadcast to this one.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let mut average = Tensor::from([1.0, 2.0]);
+    /// average.zip_assign(&Tensor::from([3.0, 0.0]), |average, x| 0.5 * average + 0.5 * x);
+    /// assert_eq!(average, Tensor::from([2.0, 1.0]));
+    /// ```
+    #[track_caller]
+    pub fn zip_assign<U: Element>(&mut self, other: &Tensor<U>, f: impl Fn(T, U) -> T + Sync) {
+        zip_assign("zip_assign", self, other, f).or_panic();
+    }
 }
 
 impl<T: Float> Tensor<T> {
-    /// Hyperbolic tangent of each element.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([0.0, 1.0_f64]).tanh(), Tensor::from([0.0, 1.0_f64.tanh()]));
-    /// ```
-    pub fn tanh(&self) -> Self {
-        map(self, par::TRANSCENDENTAL, &Tanh)
-    }
-
-    /// The pullback of tanh: self · (1 − y²), where y = tanh x and self is the gradient with respect to y.
-    ///
-    /// Changes its own buffer if it is the only owner.
-    ///
-    /// # Panics
-    /// The shapes differ.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let y = Tensor::from([0.0, 0.5, 1.0]);
-    /// let gradient = Tensor::from([2.0, 2.0, 2.0]);
-    /// assert_eq!(gradient.tanh_backward(&y), Tensor::from([2.0, 1.5, 0.0]));
-    /// ```
-    #[track_caller]
-    pub fn tanh_backward(self, y: &Self) -> Self {
-        y.expect_shape("tanh_backward", self.shape()).or_panic();
-        zip_owned("tanh_backward", self, y, |g, y| g * (T::ONE - y * y)).or_panic()
-    }
-
     /// self = self + alpha · x, in place if this tensor is the only owner of its storage.
     ///
     /// # Panics
@@ -97,17 +101,42 @@ impl<T: Float> Tensor<T> {
 }
 
 /// f of each element, which costs `cost` nanoseconds.
-fn map<T: Element, U: Element>(x: &Tensor<T>, cost: f64, f: &(impl Unary<T, Output = U> + Sync)) -> Tensor<U> {
+pub(super) fn map<T: Element, U: Element>(
+    x: &Tensor<T>,
+    cost: f64,
+    f: &(impl Unary<T, Output = U> + Sync),
+) -> Tensor<U> {
+    let x = x.readable();
     let mut out = Buffer::stale(x.numel());
-    let walk = Walk::new([x.layout()]);
-    let [stride] = walk.row_strides();
-    par::split(&mut out, 1, cost, |start, out| {
-        walk.rows(start..start + out.len(), |flat, [at]| {
-            let out = &mut out[flat.start - start..flat.end - start];
-            kernel::map(Row::new(x.storage(), at, stride, out.len()), out, f);
+    if let Some(x) = x.as_slice() {
+        par::split(&mut out, 1, cost, |start, out| {
+            kernel::map(Row::Contiguous(&x[start..][..out.len()]), out, f);
         });
-    });
+    } else {
+        let walk = Walk::new([x.layout()]);
+        let [stride] = walk.row_strides();
+        par::split(&mut out, 1, cost, |start, out| {
+            walk.rows(start..start + out.len(), |flat, [at]| {
+                let out = &mut out[flat.start - start..flat.end - start];
+                kernel::map(Row::new(x.storage(), at, stride, out.len()), out, f);
+            });
+        });
+    }
     Tensor::from_buffer(out, x.shape().clone())
+}
+
+/// x = f(x) for each element.
+pub(super) fn map_assign<T: Element>(x: &mut Tensor<T>, cost: f64, f: &(impl Unary<T, Output = T> + Sync)) {
+    par::split(x.as_mut_slice(), 1, cost, |_, x| kernel::map_assign(x, f));
+}
+
+/// An operand as one row of the elements of `shape`, if it is contiguous and has that shape, or is a single number.
+fn flat<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Row<'a, T>> {
+    match x.as_slice()? {
+        &[number] if x.rank() <= shape.rank() => Some(Row::Splat(number)),
+        elements if x.shape() == shape => Some(Row::Contiguous(elements)),
+        _ => None,
+    }
 }
 
 /// f of each pair, into a fresh tensor of the shape that both broadcast to.
@@ -117,7 +146,16 @@ pub(super) fn zip<T: Element, U: Element, V: Element>(
     y: &Tensor<U>,
     f: impl Fn(T, U) -> V + Sync,
 ) -> Result<Tensor<V>, Error> {
+    let larger = if x.rank() < y.rank() || x.numel() < y.numel() { y.shape() } else { x.shape() };
+    if let (Some(x), Some(y)) = (flat(x, larger), flat(y, larger)) {
+        let mut out = Buffer::stale(larger.numel());
+        par::split(&mut out, 1, par::STREAM, |start, out| {
+            kernel::zip(x.part(start, out.len()), y.part(start, out.len()), out, &f);
+        });
+        return Ok(Tensor::from_buffer(out, larger.clone()));
+    }
     let shape = x.shape().broadcast_in(op, y.shape())?;
+    let (x, y) = (x.readable(), y.readable());
     let (wide_x, wide_y) = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?);
     let walk = Walk::new([&wide_x, &wide_y]);
     let [x_stride, y_stride] = walk.row_strides();
@@ -133,6 +171,30 @@ pub(super) fn zip<T: Element, U: Element, V: Element>(
     Ok(Tensor::from_buffer(out, shape))
 }
 
+/// f of each triple, into a fresh tensor of the shape that all broadcast to.
+pub(super) fn zip3<T: Element, U: Element, V: Element, W: Element>(
+    op: &'static str,
+    (x, y, z): (&Tensor<T>, &Tensor<U>, &Tensor<V>),
+    f: impl Fn(T, U, V) -> W + Sync,
+) -> Result<Tensor<W>, Error> {
+    let shape = x.shape().broadcast_in(op, y.shape())?.broadcast_in(op, z.shape())?;
+    let (x, y, z) = (x.readable(), y.readable(), z.readable());
+    let wide = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?, z.layout().broadcast_to(&shape)?);
+    let walk = Walk::new([&wide.0, &wide.1, &wide.2]);
+    let strides = walk.row_strides();
+    let mut out = Buffer::stale(shape.numel());
+    par::split(&mut out, 1, par::STREAM, |start, out| {
+        walk.rows(start..start + out.len(), |flat, at| {
+            let out = &mut out[flat.start - start..flat.end - start];
+            let x = Row::new(x.storage(), at[0], strides[0], out.len());
+            let y = Row::new(y.storage(), at[1], strides[1], out.len());
+            let z = Row::new(z.storage(), at[2], strides[2], out.len());
+            kernel::zip3((x, y, z), out, &f);
+        });
+    });
+    Ok(Tensor::from_buffer(out, shape))
+}
+
 /// f of each pair, in the buffer of `x` if nobody else owns it and the result has its shape.
 pub(super) fn zip_owned<T: Element, U: Element>(
     op: &'static str,
@@ -140,7 +202,7 @@ pub(super) fn zip_owned<T: Element, U: Element>(
     y: &Tensor<U>,
     f: impl Fn(T, U) -> T + Sync,
 ) -> Result<Tensor<T>, Error> {
-    let fits = y.rank() <= x.rank() && y.layout().broadcast_to(x.shape()).is_ok();
+    let fits = y.rank() <= x.rank() && (y.shape() == x.shape() || y.layout().broadcast_to(x.shape()).is_ok());
     if fits && x.unique_range().is_some() {
         zip_assign(op, &mut x, y, f)?;
         return Ok(x);
@@ -155,6 +217,11 @@ pub(super) fn zip_assign<T: Element, U: Element>(
     y: &Tensor<U>,
     f: impl Fn(T, U) -> T + Sync,
 ) -> Result<(), Error> {
+    if let Some(y) = flat(y, x.shape()) {
+        par::split(x.as_mut_slice(), 1, par::STREAM, |start, x| kernel::zip_assign(x, y.part(start, x.len()), &f));
+        return Ok(());
+    }
+    let y = y.readable();
     let wide = y.layout().broadcast_to(x.shape()).map_err(|_| {
         let (from, to) = (y.shape().clone(), x.shape().clone());
         Error::new(op, Reason::Expand { from, to })
@@ -190,9 +257,13 @@ mod tests {
     }
 
     #[test]
-    fn tanh_reads_any_strides() {
+    fn functions_read_any_strides() {
         for x in views() {
-            assert_eq!(x.tanh().to_vec(), x.iter().map(f64::tanh).collect::<Vec<_>>(), "{:?}", x.layout());
+            let want: Vec<f64> = x.iter().map(|x| x * x).collect();
+            assert_eq!(x.map(|x| x * x).to_vec(), want, "{:?}", x.layout());
+            let mut own = x.clone();
+            own.map_assign(|x| x * x);
+            assert_eq!(own.to_vec(), want);
         }
     }
 

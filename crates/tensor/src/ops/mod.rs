@@ -1,7 +1,9 @@
 //! What tensors can compute: shapes and strides are settled here, the loops are in `kernel`.
 
+mod activation;
 mod arithmetic;
 mod close;
+mod compare;
 mod copy;
 mod cross_entropy;
 mod elementwise;
@@ -16,6 +18,8 @@ mod scatter;
 mod softmax;
 mod sort;
 mod triangle;
+mod unary;
 
+pub use compare::Operand;
 pub use matmul::Accum;
 pub use reduce::{Axes, KeepDim, keepdim};
