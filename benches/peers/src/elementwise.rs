@@ -24,17 +24,17 @@ pub fn rows() -> Vec<Row> {
     let mut rows: Vec<Row> = SIZES.map(tanh).into();
     rows.extend(SIZES[1..].iter().map(|&(size, dims)| tanh_backward(size, dims)));
     rows.extend([
-        unary("exp 1Mi".into(), dims, bound, |x| x.map(f32::exp), map(f32::exp), |x| x.exp(), |x| x.exp()),
+        unary("exp 1Mi".into(), dims, bound, Tensor::exp, map(f32::exp), |x| x.exp(), |x| x.exp()),
         unary(
             "sigmoid 1Mi".into(),
             dims,
             bound,
-            |x| x.map(sigmoid),
+            Tensor::sigmoid,
             map(sigmoid),
             candle_nn::ops::sigmoid,
             activation::sigmoid,
         ),
-        unary("relu 1Mi".into(), dims, bound, move |x| x.map(relu), map(relu), |x| x.relu(), activation::relu),
+        unary("relu 1Mi".into(), dims, bound, Tensor::relu, map(relu), |x| x.relu(), activation::relu),
         bias_add(dims, bound),
         // burn's transpose is a view; only another shape makes it copy.
         unary(
