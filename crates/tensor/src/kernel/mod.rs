@@ -6,6 +6,7 @@ mod elementwise;
 mod isa;
 pub(crate) mod math;
 mod matmul;
+mod reduce;
 mod simd;
 mod softmax;
 mod sum;
@@ -16,5 +17,8 @@ pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
+pub(crate) use reduce::{
+    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, Unfinished, WIDE, larger, reduce_columns, reduce_rows,
+    smaller,
+};
 pub(crate) use softmax::softmax;
-pub(crate) use sum::{add_rows, sum};
