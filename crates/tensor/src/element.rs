@@ -90,9 +90,11 @@ macro_rules! number {
 macro_rules! float {
     ($($t:ident $exp:expr, $tanh:expr;)*) => {$(
         impl Float for $t {
+            #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

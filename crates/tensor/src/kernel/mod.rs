@@ -18,7 +18,7 @@ pub use isa::{Isa, isa};
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
 pub(crate) use reduce::{
-    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, Unfinished, WIDE, larger, reduce_columns, reduce_rows,
+    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, reduce_columns, reduce_rows,
     smaller,
 };
 pub(crate) use softmax::softmax;

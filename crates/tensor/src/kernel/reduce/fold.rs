@@ -41,9 +41,9 @@ where
         }
         // As many lanes as fill four of the widest vectors, the latency of an addition.
         match size_of::<P>() > 4 {
-            true if x.len() >= 32 => self.lanes::<32, T, P>(x),
-            false if x.len() >= 64 => self.lanes::<64, T, P>(x),
-            _ => self.lanes::<16, T, P>(x),
+            _ if x.len() < 128 => self.lanes::<16, T, P>(x),
+            true => self.lanes::<32, T, P>(x),
+            false => self.lanes::<64, T, P>(x),
         }
     }
 

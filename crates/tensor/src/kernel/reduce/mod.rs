@@ -3,14 +3,14 @@
 //! A [`Reduction`] says what a block of elements comes to and how the parts of two blocks are joined; how elements lie in
 //! memory is settled here, once. Blocks are joined by halves (pairwise summation), so that the rounding error of a sum
 //! grows with the logarithm of its length. Blocks, and the lanes within one, depend on the length alone: the bits are the
-//! same on every instruction set.
+//! same on every instruction set. Only blocks are compiled for each of these: they are where the time goes.
 
 mod extreme;
 mod fold;
 mod log_sum_exp;
 mod moments;
 
-pub(crate) use extreme::{larger, smaller};
+pub(crate) use extreme::{arg, larger, smaller};
 pub(crate) use fold::Fold;
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};
@@ -18,7 +18,7 @@ pub(crate) use moments::{Moment, Moments};
 use super::isa::{self, Kernel};
 use super::simd::Simd;
 
-/// Elements of a row that are reduced straight, in lanes.
+/// Neighbours that are reduced straight, in lanes.
 const BLOCK: usize = 2048;
 
 /// Rows that are reduced straight, column by column: fewer, since each column has a single partial result.
@@ -30,8 +30,8 @@ const COLUMNS: usize = 1024;
 /// Columns from which on a row of them is wide enough for vectors.
 pub(crate) const WIDE: usize = 64;
 
-/// What becomes of many elements. Every function is `#[inline(always)]`, so that it is compiled for the instruction set of
-/// the loop that calls it.
+/// What becomes of many elements. `block`, `columns` and what they call are `#[inline(always)]`: only so are they compiled
+/// for the instruction set of the loop around them.
 pub(crate) trait Reduction<T>: Sync {
     /// What some of the elements come to.
     type Part: Copy + Send + Sync;
@@ -52,39 +52,6 @@ pub(crate) trait Reduction<T>: Sync {
     fn finish(&self, part: Self::Part) -> Self::Output;
 }
 
-/// A reduction that stops at its parts, which are still to be joined.
-pub(crate) struct Unfinished<'a, R>(pub(crate) &'a R);
-
-impl<T, R: Reduction<T>> Reduction<T> for Unfinished<'_, R> {
-    type Part = R::Part;
-    type Output = R::Part;
-
-    #[inline(always)]
-    fn empty(&self) -> Option<R::Part> {
-        None
-    }
-
-    #[inline(always)]
-    fn block(&self, x: &[T]) -> R::Part {
-        self.0.block(x)
-    }
-
-    #[inline(always)]
-    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [R::Part]) {
-        self.0.columns(rows, parts);
-    }
-
-    #[inline(always)]
-    fn join(&self, a: R::Part, b: R::Part) -> R::Part {
-        self.0.join(a, b)
-    }
-
-    #[inline(always)]
-    fn finish(&self, part: R::Part) -> R::Part {
-        part
-    }
-}
-
 /// `len` elements of `data` from `at` on, `step` apart.
 #[derive(Clone, Copy)]
 pub(crate) struct Run<'a, T> {
@@ -95,10 +62,10 @@ pub(crate) struct Run<'a, T> {
 }
 
 impl<'a, T: Copy> Run<'a, T> {
-    /// The neighbours from `start` on, where the step is 1.
+    /// The elements, where the step is 1.
     #[inline(always)]
-    fn slice(&self, start: usize, len: usize) -> &'a [T] {
-        &self.data[self.at + start..][..len]
+    fn slice(&self) -> &'a [T] {
+        &self.data[self.at..][..self.len]
     }
 
     #[inline(always)]
@@ -110,6 +77,12 @@ impl<'a, T: Copy> Run<'a, T> {
     #[inline(always)]
     fn moved(&self, stride: isize) -> Self {
         Run { at: self.at.wrapping_add_signed(stride), ..*self }
+    }
+
+    /// The part from element `start` on, of `len` elements.
+    #[inline(always)]
+    fn part(&self, start: usize, len: usize) -> Self {
+        Run { len, ..self.moved(start as isize * self.step) }
     }
 }
 
@@ -134,7 +107,7 @@ impl<'a, T: Copy> Rows<'a, T> {
     /// The rows from `start` on.
     #[inline(always)]
     fn rows(&self, start: usize, len: usize) -> Self {
-        Rows { run: Run { len, ..self.run.moved(start as isize * self.run.step) }, ..*self }
+        Rows { run: self.run.part(start, len), ..*self }
     }
 
     /// The columns from `start` on.
@@ -144,161 +117,140 @@ impl<'a, T: Copy> Rows<'a, T> {
     }
 }
 
-/// out\[i] of the run that lies `stride` elements after that of out\[i − 1]; `run`, which is not empty, is the first.
-pub(crate) fn reduce_rows<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, stride: isize, out: &mut [R::Output]) {
-    isa::dispatch(ReduceRows { r, run, stride, out });
-}
-
-struct ReduceRows<'a, T, R: Reduction<T>> {
+/// parts\[i] of the neighbours that begin `stride` elements after those of parts\[i − 1]; `run` is the first of them.
+struct Blocks<'a, T, R: Reduction<T>> {
     r: &'a R,
     run: Run<'a, T>,
     stride: isize,
-    out: &'a mut [R::Output],
+    parts: &'a mut [R::Part],
 }
 
-impl<T: Copy, R: Reduction<T>> Kernel for ReduceRows<'_, T, R> {
+impl<T: Copy, R: Reduction<T>> Kernel for Blocks<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let ReduceRows { r, run, stride, out } = self;
-        // Elements that are apart are brought together before anything is computed.
-        let mut near = vec![run.get(0); if run.step == 1 { 0 } else { run.len.min(BLOCK) }];
-        for (i, out) in out.iter_mut().enumerate() {
-            *out = r.finish(row(r, run.moved(i as isize * stride), &mut near));
+        for (i, part) in self.parts.iter_mut().enumerate() {
+            *part = self.r.block(self.run.moved(i as isize * self.stride).slice());
         }
     }
 }
 
-/// The blocks of a run joined by halves: a stack of parts in place of a recursion, which would not be compiled for the
-/// caller's instruction set. (Nor would a closure that is called twice.)
-#[inline(always)]
-fn row<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, near: &mut [T]) -> R::Part {
-    if run.len <= BLOCK {
-        return block(r, run, 0, near);
-    }
-    // Two parts of the same number of blocks become one: entry i of the stack stands for 2ⁱ blocks.
-    let mut stack = [r.block(&[run.get(0)]); LEVELS];
-    let blocks = run.len.div_ceil(BLOCK);
-    for count in 0..blocks {
-        let mut part = block(r, run, count * BLOCK, near);
-        let level = count.trailing_ones() as usize;
-        for &before in &stack[..level] {
-            part = r.join(before, part);
-        }
-        stack[level] = part;
-    }
-    let last = blocks.trailing_zeros() as usize;
-    let rest = (last + 1..LEVELS).filter(|level| blocks >> level & 1 == 1);
-    rest.fold(stack[last], |part, level| r.join(stack[level], part))
-}
-
-/// Numbers of blocks are below 2 to this power: more than fit an address space.
-const LEVELS: usize = 54;
-
-/// The block of a run that begins at `start`.
-#[inline(always)]
-fn block<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, start: usize, near: &mut [T]) -> R::Part {
-    let len = BLOCK.min(run.len - start);
-    if run.step == 1 {
-        return r.block(run.slice(start, len));
-    }
-    let near = &mut near[..len];
-    for (i, x) in near.iter_mut().enumerate() {
-        *x = run.get(start + i);
-    }
-    r.block(near)
-}
-
-/// out\[j] of the elements j of rows that begin where the elements of `run`, which is not empty, lie.
-pub(crate) fn reduce_columns<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, out: &mut [R::Output]) {
-    isa::dispatch(ReduceColumns { r, rows: Rows { run, width: out.len() }, out });
-}
-
-struct ReduceColumns<'a, T, R: Reduction<T>> {
+/// parts\[j] of the elements j of some rows.
+struct Columns<'a, T, R: Reduction<T>> {
     r: &'a R,
     rows: Rows<'a, T>,
-    out: &'a mut [R::Output],
+    parts: &'a mut [R::Part],
 }
 
-impl<T: Copy, R: Reduction<T>> Kernel for ReduceColumns<'_, T, R> {
+impl<T: Copy, R: Reduction<T>> Kernel for Columns<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        let ReduceColumns { r, rows, out } = self;
-        let Rows { run, width } = rows;
-        // Short rows without gaps are read as longer ones, for the sake of vectors.
-        let many = (4 * WIDE / width).max(1).ilog2();
-        let dense = width < WIDE && run.step == width as isize && run.len >= 2 << many;
-        let many = if dense { 1 << many } else { 1 };
-        let most = if dense { many * width } else { width.min(COLUMNS) };
-        let all = match dense {
-            true => Rows { run: Run { step: most as isize, len: run.len / many, ..run }, width: most },
-            false => rows,
-        };
-        let mut stack = vec![r.block(&[run.get(0)]); levels(all.len()) * most];
-        for start in (0..all.width).step_by(most) {
-            let columns = all.columns(start, most.min(all.width - start));
-            let level = columns_by_halves(r, &columns, &mut stack, most);
-            let parts = &mut stack[level * most..][..columns.width];
-            let mut half = many / 2;
-            while half > 0 {
-                // The rows that had become one, by halves too.
-                let (parts, after) = parts.split_at_mut(half * width);
-                join_after(r, parts, &after[..half * width]);
-                half /= 2;
-            }
-            let left = run.len % many;
-            if left > 0 {
-                let rows = rows.rows(run.len - left, left);
-                let mut stack = vec![parts[0]; levels(left) * width];
-                let level = columns_by_halves(r, &rows, &mut stack, width);
-                join_after(r, &mut parts[..width], &stack[level * width..][..width]);
-            }
-            for (out, &part) in out[start..].iter_mut().zip(&*parts) {
-                *out = r.finish(part);
-            }
-        }
+        self.r.columns(&self.rows, self.parts);
     }
 }
 
-/// How many levels of parts it takes to join the blocks of that many rows by halves.
-#[inline(always)]
-fn levels(rows: usize) -> usize {
-    rows.div_ceil(ROWS).ilog2() as usize + 1
+/// parts\[i] of the run that lies `stride` elements after that of parts\[i − 1]; `run`, which is not empty, is the first.
+pub(crate) fn reduce_rows<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, stride: isize, parts: &mut [R::Part]) {
+    if run.step == 1 && run.len <= BLOCK {
+        return isa::dispatch(Blocks { r, run, stride, parts });
+    }
+    let mut near = vec![run.get(0); if run.step == 1 { 0 } else { run.len }];
+    let mut blocks = vec![parts[0]; run.len.div_ceil(BLOCK)];
+    for (i, part) in parts.iter_mut().enumerate() {
+        let mut run = run.moved(i as isize * stride);
+        if run.step != 1 {
+            // Elements that are apart are brought together before anything is computed.
+            for (i, x) in near.iter_mut().enumerate() {
+                *x = run.get(i);
+            }
+            run = Run { data: &near, at: 0, step: 1, len: run.len };
+        }
+        let (whole, rest) = blocks.split_at_mut(run.len / BLOCK);
+        let last = run.part(whole.len() * BLOCK, run.len % BLOCK);
+        for (run, parts) in [(run.part(0, BLOCK), &mut *whole), (last, &mut *rest)] {
+            isa::dispatch(Blocks { r, run, stride: BLOCK as isize, parts });
+        }
+        join(r, &mut blocks, 1);
+        *part = blocks[0];
+    }
 }
 
-/// The blocks of rows joined by halves; returns which level of the stack, whose levels have `most` columns, holds the parts.
-#[inline(always)]
-fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, stack: &mut [R::Part], most: usize) -> usize {
+/// Joins rows of `width` parts by halves, into the first.
+pub(crate) fn join<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], width: usize) {
+    let mut rows = parts.len() / width;
+    while rows > 1 {
+        for i in 0..rows / 2 {
+            let (before, pair) = parts.split_at_mut(2 * i * width);
+            let (a, b) = pair.split_at_mut(width);
+            for (a, &b) in a.iter_mut().zip(&*b) {
+                *a = r.join(*a, b);
+            }
+            if i > 0 {
+                before[i * width..][..width].copy_from_slice(a);
+            }
+        }
+        if rows % 2 == 1 {
+            parts.copy_within((rows - 1) * width..rows * width, rows / 2 * width);
+        }
+        rows = rows.div_ceil(2);
+    }
+}
+
+/// parts\[j] of the elements j of rows that begin where the elements of `run`, which is not empty, lie.
+pub(crate) fn reduce_columns<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, parts: &mut [R::Part]) {
+    let width = parts.len();
+    let rows = Rows { run, width };
+    // Short rows without gaps are read as longer ones, for the sake of vectors.
+    let many = 1 << (4 * WIDE / width).max(1).ilog2();
+    if width >= WIDE || run.step != width as isize || run.len < 2 * many {
+        for (i, parts) in parts.chunks_mut(COLUMNS).enumerate() {
+            columns_by_halves(r, &rows.columns(i * COLUMNS, parts.len()), parts);
+        }
+        return;
+    }
+    let long = Run { step: (many * width) as isize, len: run.len / many, ..run };
+    let mut joined = vec![parts[0]; many * width];
+    columns_by_halves(r, &Rows { run: long, width: many * width }, &mut joined);
+    join(r, &mut joined, width);
+    let left = run.len % many;
+    if left == 0 {
+        return parts.copy_from_slice(&joined[..width]);
+    }
+    columns_by_halves(r, &rows.rows(run.len - left, left), parts);
+    for (part, &before) in parts.iter_mut().zip(&joined) {
+        *part = r.join(before, *part);
+    }
+}
+
+/// The blocks of rows joined by halves. Two parts of the same number of blocks become one as soon as there are two: no
+/// more are kept than a logarithm of their number.
+fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, parts: &mut [R::Part]) {
     let blocks = rows.len().div_ceil(ROWS);
-    for count in 0..blocks {
-        let level = count.trailing_ones() as usize;
-        let (before, parts) = stack.split_at_mut(level * most);
-        let parts = &mut parts[..rows.width];
-        let start = count * ROWS;
-        r.columns(&rows.rows(start, ROWS.min(rows.len() - start)), parts);
-        for before in before.chunks_exact(most) {
-            for (part, &before) in parts.iter_mut().zip(before) {
-                *part = r.join(before, *part);
-            }
-        }
-    }
-    let last = blocks.trailing_zeros() as usize;
-    for level in (last + 1..usize::BITS as usize).filter(|level| blocks >> level & 1 == 1) {
-        let (parts, before) = stack.split_at_mut(level * most);
-        for (part, &before) in parts[last * most..].iter_mut().zip(&before[..rows.width]) {
+    let join = |parts: &mut [R::Part], before: &[R::Part]| {
+        for (part, &before) in parts.iter_mut().zip(before) {
             *part = r.join(before, *part);
         }
-    }
-    last
-}
-
-/// Joins each part with the one after it.
-#[inline(always)]
-fn join_after<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], after: &[R::Part]) {
-    for (part, &after) in parts.iter_mut().zip(after) {
-        *part = r.join(*part, after);
+    };
+    // Level i of the stack stands for 2ⁱ blocks.
+    let levels = (usize::BITS - (blocks - 1).leading_zeros()) as usize;
+    let mut stack = vec![parts[0]; levels * rows.width];
+    for i in 0..blocks {
+        let start = i * ROWS;
+        let rows = rows.rows(start, ROWS.min(rows.len() - start));
+        isa::dispatch(Columns { r, rows, parts: &mut *parts });
+        let level = i.trailing_ones() as usize;
+        let last = i + 1 == blocks;
+        for (j, before) in stack.chunks_exact(rows.width).enumerate() {
+            // The last block takes all that is left.
+            if j < level || (last && i >> j & 1 == 1) {
+                join(parts, before);
+            }
+        }
+        if !last {
+            stack[level * rows.width..][..rows.width].copy_from_slice(parts);
+        }
     }
 }

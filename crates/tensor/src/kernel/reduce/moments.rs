@@ -2,14 +2,15 @@
 
 use std::marker::PhantomData;
 
-use super::{Fold, Reduction, Rows};
+use super::{Reduction, Rows};
 use crate::element::Float;
 
 /// The count, the mean and the sum of squared deviations from it, of which `finish` makes the result.
 ///
-/// A block is gone through twice, while it is close: for its mean, and for its deviations from that; what the mean was
-/// off by is taken out again (the corrected two-pass algorithm; Chan, Golub and LeVeque, 1983, *Algorithms for Computing
-/// the Sample Variance*). Blocks are joined in f64 by their pairwise formula.
+/// A block sums its deviations from a shift, and their squares; what the shift is off by is taken out again (Chan, Golub
+/// and LeVeque, 1983, *Algorithms for Computing the Sample Variance*). The shift is the mean of a quarter of the block:
+/// then its distance from the mean is at most twice the standard deviation, whatever the elements are, and two bits are
+/// the most that is lost. Blocks are joined in f64 by the pairwise formula of the same authors.
 pub(crate) struct Moments<T, E> {
     finish: E,
     element: PhantomData<fn(T)>,
@@ -43,7 +44,13 @@ impl<T, E> Moments<T, E> {
 }
 
 /// Columns that are reduced at once.
-const TOGETHER: usize = 64;
+const WIDTH: usize = 256;
+
+/// Lanes of a block.
+const LANES: usize = 32;
+
+/// Rows that are added at once: each sum is loaded and stored but once for all of them.
+const TOGETHER: usize = 8;
 
 impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
     type Part = Moment;
@@ -56,36 +63,61 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
 
     #[inline(always)]
     fn block(&self, x: &[T]) -> Moment {
-        let shift = total(x, |x| x) / T::from_f64(x.len() as f64);
-        let sum = total(x, |x| x - shift);
-        let squares = total(x, |x| (x - shift) * (x - shift));
-        Moment::new(x.len(), shift, sum, squares)
+        if x.len() < LANES {
+            let shift = x.iter().fold(T::ZERO, |sum, &x| sum + x) / T::from_f64(x.len() as f64);
+            let [mut sum, mut squares] = [T::ZERO; 2];
+            for &x in x {
+                let d = x - shift;
+                sum += d;
+                squares += d * d;
+            }
+            return Moment::new(x.len(), shift, sum, squares);
+        }
+        let (rows, rest) = x.as_chunks::<LANES>();
+        let sample = rows.len().div_ceil(4);
+        let mut sum = [T::ZERO; LANES];
+        for row in &rows[..sample] {
+            for (sum, &x) in sum.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+        let shift = total(sum) / T::from_f64((sample * LANES) as f64);
+        let mut sums = Sums::<T, LANES>::new([shift; LANES]);
+        let (whole, rows) = rows.as_chunks::<TOGETHER>();
+        for rows in whole {
+            sums.add(LANES, rows);
+        }
+        for row in rows {
+            sums.add(LANES, &[row]);
+        }
+        sums.add(rest.len(), &[rest]);
+        Moment::new(x.len(), shift, total(sums.sums), total(sums.squares))
     }
 
     #[inline(always)]
     fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Moment]) {
-        let count = T::from_f64(rows.len() as f64);
-        for (chunk, parts) in parts.chunks_mut(TOGETHER).enumerate() {
-            let rows = rows.columns(chunk * TOGETHER, parts.len());
-            let [mut shifts, mut sums, mut squares] = [[T::ZERO; TOGETHER]; 3];
-            for i in 0..rows.len() {
+        let sample = rows.len().div_ceil(4);
+        let share = T::ONE / T::from_f64(sample as f64);
+        for (chunk, parts) in parts.chunks_mut(WIDTH).enumerate() {
+            let width = parts.len();
+            let rows = rows.columns(chunk * WIDTH, width);
+            let mut shifts = [T::ZERO; WIDTH];
+            for i in 0..sample {
                 for (shift, &x) in shifts.iter_mut().zip(rows.row(i)) {
                     *shift += x;
                 }
             }
-            for shift in &mut shifts {
-                *shift /= count;
+            shifts.iter_mut().for_each(|shift| *shift *= share);
+            let mut sums = Sums::new(shifts);
+            let whole = rows.len() - rows.len() % TOGETHER;
+            for i in (0..whole).step_by(TOGETHER) {
+                sums.add(width, &std::array::from_fn::<_, TOGETHER, _>(|k| rows.row(i + k)));
             }
-            for i in 0..rows.len() {
-                let sums = shifts.iter().zip(&mut sums).zip(&mut squares);
-                for (((shift, sum), square), &x) in sums.zip(rows.row(i)) {
-                    let d = x - *shift;
-                    *sum += d;
-                    *square += d * d;
-                }
+            for i in whole..rows.len() {
+                sums.add(width, &[rows.row(i)]);
             }
             for (j, part) in parts.iter_mut().enumerate() {
-                *part = Moment::new(rows.len(), shifts[j], sums[j], squares[j]);
+                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j]);
             }
         }
     }
@@ -116,15 +148,43 @@ impl Moment {
     }
 }
 
-/// Σ f(x)
-#[inline(always)]
-fn total<T: Float>(x: &[T], f: impl Fn(T) -> T + Sync) -> T {
-    Fold {
-        empty: None,
-        start: |_: T| T::ZERO,
-        fold: |sum: T, x: T| sum + f(x),
-        join: |a: T, b: T| a + b,
-        finish: |sum: T| sum,
+/// Sums of deviations from a shift and of their squares, for each column.
+struct Sums<T, const N: usize> {
+    shifts: [T; N],
+    sums: [T; N],
+    squares: [T; N],
+}
+
+impl<T: Float, const N: usize> Sums<T, N> {
+    #[inline(always)]
+    fn new(shifts: [T; N]) -> Self {
+        Sums { shifts, sums: [T::ZERO; N], squares: [T::ZERO; N] }
     }
-    .block(x)
+
+    /// Adds the first `width` elements of some rows.
+    #[inline(always)]
+    fn add<R: AsRef<[T]>, const ROWS: usize>(&mut self, width: usize, rows: &[R; ROWS]) {
+        let rows: [&[T]; ROWS] = std::array::from_fn(|k| &rows[k].as_ref()[..width]);
+        let columns = self.shifts[..width].iter().zip(&mut self.sums).zip(&mut self.squares);
+        for (j, ((&shift, sum), squares)) in columns.enumerate() {
+            for row in rows {
+                let d = row[j] - shift;
+                *sum += d;
+                *squares += d * d;
+            }
+        }
+    }
+}
+
+/// The sum of the lanes, by halves.
+#[inline(always)]
+fn total<T: Float>(mut lanes: [T; LANES]) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
 }

@@ -20,7 +20,7 @@ use self::axes::{count, dropped, kept, reduced};
 use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::Element;
-use crate::kernel::{self, ROWS, Reduction, Run, Unfinished, WIDE};
+use crate::kernel::{self, ROWS, Reduction, Run, WIDE};
 use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
@@ -55,7 +55,7 @@ where
     let x = near.as_ref().unwrap_or(x);
     let (data, plan) = (x.storage(), Plan::new(x.layout(), reduced));
     if plan.parts.shape().numel() == plan.results {
-        plan.run(data, cost, r, &mut out);
+        plan.run(data, cost, r, &mut out, |part| r.finish(part));
     } else {
         for (out, part) in out.iter_mut().zip(plan.joined(data, cost, r)) {
             *out = r.finish(part);
@@ -154,56 +154,55 @@ impl Plan {
 
     /// What each result's elements come to, unfinished.
     fn joined<T: Element, R: Reduction<T>>(&self, data: &[T], cost: f64, r: &R) -> Vec<R::Part> {
-        let mut parts = vec![r.block(&data[self.parts.offset()..][..1]); self.parts.shape().numel()];
-        self.run(data, cost, &Unfinished(r), &mut parts);
-        join(r, &mut parts, self.results);
+        let mut parts = vec![self.any(data, r); self.parts.shape().numel()];
+        self.run(data, cost, r, &mut parts, |part| part);
+        kernel::join(r, &mut parts, self.results);
         parts.truncate(self.results);
         parts
     }
 
-    /// out\[i] is what `r` makes of the elements of part i.
-    fn run<T: Element, R: Reduction<T, Output: Send>>(&self, data: &[T], cost: f64, r: &R, out: &mut [R::Output]) {
+    /// A part, to fill memory with that is about to be overwritten.
+    fn any<T: Element, R: Reduction<T>>(&self, data: &[T], r: &R) -> R::Part {
+        r.block(&data[self.parts.offset()..][..1])
+    }
+
+    /// out\[i] is what `finish` makes of part i.
+    fn run<T, R, O>(&self, data: &[T], cost: f64, r: &R, out: &mut [O], finish: impl Fn(R::Part) -> O + Sync)
+    where
+        T: Element,
+        R: Reduction<T>,
+        O: Send,
+    {
+        /// Parts that are finished together.
+        const TOGETHER: usize = 1024;
         let walk = Walk::new([&self.parts]);
         let [stride] = walk.row_strides();
         // Narrow rows stay whole, and are read several at once.
         let unit = self.columns.map_or(1, |width| width.min(WIDE));
         par::split(out, unit, cost * self.piece as f64, |start, out| {
+            let mut parts = vec![self.any(data, r); out.len().min(TOGETHER)];
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let mut from = flat.start;
                 while from < flat.end {
                     // The last piece is shorter.
                     let to = if self.pieces > 1 { (from / self.results + 1) * self.results } else { flat.end };
-                    let to = to.min(flat.end);
+                    let to = to.min(flat.end).min(from + TOGETHER);
                     let first = from / self.results % self.pieces * self.piece;
                     let len = self.piece.min(self.run.0 - first);
                     let at = at.wrapping_add_signed((from - flat.start) as isize * stride);
                     let run = Run { data, at, step: self.run.1, len };
-                    let out = &mut out[from - start..to - start];
+                    let parts = &mut parts[..to - from];
                     match self.columns {
-                        Some(_) => kernel::reduce_columns(r, run, out),
-                        None => kernel::reduce_rows(r, run, stride, out),
+                        Some(_) => kernel::reduce_columns(r, run, parts),
+                        None => kernel::reduce_rows(r, run, stride, parts),
+                    }
+                    for (out, &part) in out[from - start..].iter_mut().zip(&*parts) {
+                        *out = finish(part);
                     }
                     from = to;
                 }
             });
         });
-    }
-}
-
-/// Joins rows of `width` parts by halves; the first row becomes that of the results.
-fn join<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], width: usize) {
-    let mut rows = parts.len() / width;
-    while rows > 1 {
-        for i in 0..rows / 2 {
-            let (a, b) = (2 * i * width, (2 * i + 1) * width);
-            for j in 0..width {
-                parts[i * width + j] = r.join(parts[a + j], parts[b + j]);
-            }
-        }
-        if rows % 2 == 1 {
-            parts.copy_within((rows - 1) * width..rows * width, rows / 2 * width);
-        }
-        rows = rows.div_ceil(2);
     }
 }
 
@@ -216,9 +215,12 @@ fn read<T>() -> f64 {
 pub(super) mod tests {
     use super::*;
 
-    /// Views that lie in memory in every way: contiguous, permuted, cut out, stepped, repeated, empty.
-    pub(in crate::ops) fn views() -> Vec<Tensor<f64>> {
-        let base = Tensor::from_fn([4, 5, 6], |i| (i[0] * 30 + i[1] * 6 + i[2]) as f64 / 7.0 - 3.0);
+    pub(in crate::ops) fn base() -> Tensor<f64> {
+        Tensor::from_fn([4, 5, 6], |i| (i[0] * 30 + i[1] * 6 + i[2]) as f64 / 7.0 - 3.0)
+    }
+
+    /// Views of a tensor of rank 3 that lie in memory in every way: contiguous, permuted, cut out, stepped, repeated, empty.
+    pub(in crate::ops) fn views<T: Element>(base: &Tensor<T>) -> Vec<Tensor<T>> {
         vec![
             base.clone(),
             base.permute(&[2, 0, 1]),
