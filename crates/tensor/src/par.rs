@@ -70,6 +70,29 @@ pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl F
     }
 }
 
+/// As [`split`], with an element of `b` for each unit of `a`: `work(start, a, b)` gets those of the same units, of which
+/// `start` is the first; each of them costs `cost` nanoseconds.
+pub(crate) fn split_pair<T: Send, U: Send>(
+    a: &mut [T],
+    unit: usize,
+    b: &mut [U],
+    cost: f64,
+    work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+) {
+    debug_assert_eq!(a.len(), b.len() * unit);
+    match task_len(b.len(), 1, cost) {
+        Some(len) if several_threads() => {
+            let chunks = a.par_chunks_mut(len * unit).zip(b.par_chunks_mut(len)).enumerate();
+            chunks.for_each(|(i, (a, b))| work(i * len, a, b));
+        }
+        Some(len) => {
+            let chunks = a.chunks_mut(len * unit).zip(b.chunks_mut(len)).enumerate();
+            chunks.for_each(|(i, (a, b))| work(i * len, a, b));
+        }
+        None => work(0, a, b),
+    }
+}
+
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
 pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, usize) + Sync) {
     let task = task_len(len, unit, cost).unwrap_or(len.max(1));
@@ -119,6 +142,19 @@ mod tests {
             })
             .unwrap();
             assert!(out.iter().enumerate().all(|(i, &x)| x == i + 1));
+
+            let mut pairs = (vec![0usize; len * unit], vec![0usize; len]);
+            with_threads(3, || {
+                split_pair(&mut pairs.0, unit, &mut pairs.1, cost, |start, a, b| {
+                    for (i, (a, b)) in a.chunks_mut(unit).zip(b).enumerate() {
+                        a.fill(start + i);
+                        *b = start + i;
+                    }
+                });
+            })
+            .unwrap();
+            assert!(pairs.0.iter().enumerate().all(|(i, &x)| x == i / unit));
+            assert!(pairs.1.iter().enumerate().all(|(i, &x)| x == i));
 
             let seen = std::sync::Mutex::new(vec![0; len]);
             with_threads(3, || ranges(len, unit, cost, |from, to| seen.lock().unwrap()[from..to].fill(1))).unwrap();

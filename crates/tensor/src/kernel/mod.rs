@@ -9,7 +9,6 @@ mod matmul;
 mod reduce;
 mod simd;
 mod softmax;
-mod sum;
 
 pub(crate) use elementwise::{Row, Tanh, Unary, map, zip, zip_assign};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
@@ -21,4 +20,6 @@ pub(crate) use reduce::{
     Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, reduce_columns, reduce_rows,
     smaller,
 };
-pub(crate) use softmax::softmax;
+pub(crate) use softmax::{
+    LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
+};
