@@ -36,11 +36,26 @@ fn sum(c: &mut Criterion) {
     });
 }
 
+fn others(c: &mut Criterion) {
+    each(c, "reduce", |group, name, x| {
+        group.bench_function(BenchmarkId::new("max", name), |b| b.iter(|| black_box(&x).max(..)));
+        group.bench_function(BenchmarkId::new("argmax_over_columns", name), |b| b.iter(|| black_box(&x).argmax(1)));
+        group.bench_function(BenchmarkId::new("std", name), |b| b.iter(|| black_box(&x).std(.., 1)));
+        group.bench_function(BenchmarkId::new("std_over_rows", name), |b| b.iter(|| black_box(&x).std(0, 1)));
+        group.bench_function(BenchmarkId::new("norm_2", name), |b| b.iter(|| black_box(&x).norm(2.0, ..)));
+        group.bench_function(BenchmarkId::new("logsumexp", name), |b| b.iter(|| black_box(&x).logsumexp(1)));
+        group.bench_function(BenchmarkId::new("cumsum", name), |b| b.iter(|| black_box(&x).cumsum(1)));
+    });
+}
+
 fn softmax(c: &mut Criterion) {
     each(c, "softmax", |group, name, x| {
         for axis in [0, 1] {
             group.bench_function(BenchmarkId::new(format!("axis_{axis}"), name), |b| {
                 b.iter(|| black_box(&x).softmax(axis));
+            });
+            group.bench_function(BenchmarkId::new(format!("log_axis_{axis}"), name), |b| {
+                b.iter(|| black_box(&x).log_softmax(axis));
             });
         }
     });
@@ -63,5 +78,5 @@ fn cross_entropy(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, sum, softmax, cross_entropy);
+criterion_group!(benches, sum, others, softmax, cross_entropy);
 criterion_main!(benches);

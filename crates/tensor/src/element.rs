@@ -5,7 +5,7 @@ use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use crate::buffer::Pooled;
-use crate::kernel::{Vectorized, math};
+use crate::kernel::{Carried, Vectorized, math};
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
@@ -34,6 +34,7 @@ pub trait Number:
     + MulAssign
     + DivAssign
     + Sum
+    + Carried
 {
     /// 0
     const ZERO: Self;
@@ -122,6 +123,7 @@ macro_rules! float {
             fn mul_add(self, a: Self, b: Self) -> Self {
                 self.mul_add(a, b)
             }
+            #[inline(always)]
             fn is_finite(self) -> bool {
                 self.is_finite()
             }

@@ -1,8 +1,8 @@
 //! The one module that decides about threads.
 //!
 //! An op hands over its work and what it costs; whether and how it is cut into tasks is decided here, by the size of
-//! the problem alone and never by the number of threads. Outputs are split, reductions never are: so a result has the
-//! same bits at any number of threads.
+//! the problem alone and never by the number of threads. Outputs are split; a reduction only in pieces of a fixed size,
+//! whose results are outputs too: so a result has the same bits at any number of threads.
 
 use rayon::prelude::*;
 

@@ -7,6 +7,7 @@ mod isa;
 pub(crate) mod math;
 mod matmul;
 mod reduce;
+mod scan;
 mod simd;
 mod softmax;
 
@@ -20,6 +21,9 @@ pub(crate) use reduce::{
     Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, reduce_columns, reduce_rows,
     smaller,
 };
+#[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
+pub use scan::Carried;
+pub(crate) use scan::{scan_columns, scan_rows};
 pub(crate) use softmax::{
     LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
 };

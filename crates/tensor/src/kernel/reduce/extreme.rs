@@ -4,18 +4,18 @@ use super::{BLOCK, Fold, Reduction, Rows, Run};
 use crate::kernel::isa::{self, Kernel};
 use crate::kernel::simd::Simd;
 
-/// The larger one, the first if they are equal; a NaN, the first if both are.
+/// The larger one; a NaN, the first if both are.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
 pub(crate) fn larger<T: Copy + PartialOrd>(a: T, b: T) -> T {
-    if b > a || (b != b && a == a) { b } else { a }
+    if (a > b) | (a != a) { a } else { b }
 }
 
-/// The smaller one, the first if they are equal; a NaN, the first if both are.
+/// The smaller one; a NaN, the first if both are.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
 pub(crate) fn smaller<T: Copy + PartialOrd>(a: T, b: T) -> T {
-    if b < a || (b != b && a == a) { b } else { a }
+    if (a < b) | (a != a) { a } else { b }
 }
 
 /// Whether both are equal, or both are NaN.
@@ -76,8 +76,16 @@ fn slice<T: Copy + PartialOrd + Sync + Send>(better: &(impl Fn(T, T) -> T + Sync
             (best, at) = (value, i * BLOCK);
         }
     }
-    let block = &x[at..];
-    at + block.iter().position(|&x| same(x, best)).expect("the best is one of them")
+    /// Elements that are compared at once.
+    const TOGETHER: usize = 64;
+    let chunks = x[at..].chunks(TOGETHER);
+    for (i, chunk) in chunks.enumerate() {
+        if chunk.iter().fold(false, |found, &x| found | same(x, best)) {
+            let within = chunk.iter().position(|&x| same(x, best)).unwrap_or_default();
+            return at + i * TOGETHER + within;
+        }
+    }
+    unreachable!("the best is one of them")
 }
 
 /// Of elements that are apart.

@@ -22,13 +22,21 @@ type Part<T> = (T, T);
 /// What is taken off: infinities stay what they are.
 #[inline(always)]
 fn shift<T: Float>(largest: T) -> T {
-    if (largest - largest) == T::ZERO { largest } else { T::ZERO }
+    if largest.is_finite() { largest } else { T::ZERO }
 }
 
 /// exp(own − both), which is 1 where both are the same infinity.
 #[inline(always)]
 fn scale<T: Float>(own: T, both: T) -> T {
     if own == both { T::ONE } else { (own - both).exp() }
+}
+
+/// sums\[j] = sums\[j] + exp(x\[j] − largest\[j]). A function, so that the compiler knows the slices to be apart.
+#[inline(always)]
+fn add_exp<T: Float>(sums: &mut [T], x: &[T], largest: &[T]) {
+    for ((sum, &x), &largest) in sums.iter_mut().zip(x).zip(largest) {
+        *sum += (x - shift(largest)).exp();
+    }
 }
 
 impl<T: Float> Reduction<T> for LogSumExp<T> {
@@ -58,24 +66,22 @@ impl<T: Float> Reduction<T> for LogSumExp<T> {
     #[inline(always)]
     fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Part<T>]) {
         /// Columns that are reduced at once.
-        const TOGETHER: usize = 16;
+        const TOGETHER: usize = 256;
         for (chunk, parts) in parts.chunks_mut(TOGETHER).enumerate() {
             let rows = rows.columns(chunk * TOGETHER, parts.len());
             let [mut largest, mut sums] = [[T::ZERO; TOGETHER]; 2];
-            largest[..parts.len()].copy_from_slice(rows.row(0));
+            let (largest, sums) = (&mut largest[..parts.len()], &mut sums[..parts.len()]);
+            largest.copy_from_slice(rows.row(0));
             for i in 1..rows.len() {
                 for (largest, &x) in largest.iter_mut().zip(rows.row(i)) {
                     *largest = larger(*largest, x);
                 }
             }
-            let shifts = largest.map(shift);
             for i in 0..rows.len() {
-                for ((sum, &shift), &x) in sums.iter_mut().zip(&shifts).zip(rows.row(i)) {
-                    *sum += (x - shift).exp();
-                }
+                add_exp(sums, rows.row(i), largest);
             }
-            for (part, pair) in parts.iter_mut().zip(largest.into_iter().zip(sums)) {
-                *part = pair;
+            for ((part, &largest), &sum) in parts.iter_mut().zip(&*largest).zip(&*sums) {
+                *part = (largest, sum);
             }
         }
     }

@@ -178,24 +178,36 @@ pub(crate) fn reduce_rows<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, stri
     }
 }
 
+/// parts\[j] joined with later\[j]
+struct Join<'a, T, R: Reduction<T>> {
+    r: &'a R,
+    parts: &'a mut [R::Part],
+    later: &'a [R::Part],
+}
+
+impl<T, R: Reduction<T>> Kernel for Join<'_, T, R> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        for (part, &later) in self.parts.iter_mut().zip(self.later) {
+            *part = self.r.join(*part, later);
+        }
+    }
+}
+
 /// Joins rows of `width` parts by halves, into the first.
 pub(crate) fn join<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], width: usize) {
-    let mut rows = parts.len() / width;
-    while rows > 1 {
-        for i in 0..rows / 2 {
-            let (before, pair) = parts.split_at_mut(2 * i * width);
-            let (a, b) = pair.split_at_mut(width);
-            for (a, &b) in a.iter_mut().zip(&*b) {
-                *a = r.join(*a, b);
-            }
-            if i > 0 {
-                before[i * width..][..width].copy_from_slice(a);
+    // The distance between rows that are still to be joined.
+    let mut step = width;
+    while step < parts.len() {
+        for pair in parts.chunks_mut(2 * step) {
+            if let Some((a, b)) = pair.split_at_mut_checked(step) {
+                let len = width.min(b.len());
+                isa::dispatch(Join { r, parts: &mut a[..len], later: &b[..len] });
             }
         }
-        if rows % 2 == 1 {
-            parts.copy_within((rows - 1) * width..rows * width, rows / 2 * width);
-        }
-        rows = rows.div_ceil(2);
+        step *= 2;
     }
 }
 
@@ -216,41 +228,52 @@ pub(crate) fn reduce_columns<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, p
     columns_by_halves(r, &Rows { run: long, width: many * width }, &mut joined);
     join(r, &mut joined, width);
     let left = run.len % many;
-    if left == 0 {
-        return parts.copy_from_slice(&joined[..width]);
+    if left > 0 {
+        columns_by_halves(r, &rows.rows(run.len - left, left), parts);
+        isa::dispatch(Join { r, parts: &mut joined[..width], later: parts });
     }
-    columns_by_halves(r, &rows.rows(run.len - left, left), parts);
-    for (part, &before) in parts.iter_mut().zip(&joined) {
-        *part = r.join(before, *part);
-    }
+    parts.copy_from_slice(&joined[..width]);
 }
 
 /// The blocks of rows joined by halves. Two parts of the same number of blocks become one as soon as there are two: no
 /// more are kept than a logarithm of their number.
 fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, parts: &mut [R::Part]) {
-    let blocks = rows.len().div_ceil(ROWS);
-    let join = |parts: &mut [R::Part], before: &[R::Part]| {
-        for (part, &before) in parts.iter_mut().zip(before) {
-            *part = r.join(before, *part);
-        }
-    };
-    // Level i of the stack stands for 2ⁱ blocks.
-    let levels = (usize::BITS - (blocks - 1).leading_zeros()) as usize;
-    let mut stack = vec![parts[0]; levels * rows.width];
-    for i in 0..blocks {
+    let (width, blocks) = (rows.width, rows.len().div_ceil(ROWS));
+    let block = |i: usize, parts: &mut [R::Part]| {
         let start = i * ROWS;
         let rows = rows.rows(start, ROWS.min(rows.len() - start));
-        isa::dispatch(Columns { r, rows, parts: &mut *parts });
-        let level = i.trailing_ones() as usize;
-        let last = i + 1 == blocks;
-        for (j, before) in stack.chunks_exact(rows.width).enumerate() {
-            // The last block takes all that is left.
-            if j < level || (last && i >> j & 1 == 1) {
-                join(parts, before);
-            }
-        }
-        if !last {
-            stack[level * rows.width..][..rows.width].copy_from_slice(parts);
-        }
+        isa::dispatch(Columns { r, rows, parts });
+    };
+    if blocks == 1 {
+        return block(0, parts);
     }
+    // Level i of the stack stands for 2ⁱ blocks; the newest block is beyond the last.
+    let levels = blocks.ilog2() as usize + 1;
+    let mut stack = vec![parts[0]; (levels + 1) * width];
+    let join = |stack: &mut [R::Part], level: usize, later: usize| {
+        let (at, later_at) = (level * width, later * width);
+        let (parts, later) = if later > level {
+            let (parts, later) = stack.split_at_mut(later_at);
+            (&mut parts[at..][..width], &later[..width])
+        } else {
+            let (later, parts) = stack.split_at_mut(at);
+            (&mut parts[..width], &later[later_at..][..width])
+        };
+        isa::dispatch(Join { r, parts, later });
+    };
+    for i in 0..blocks {
+        block(i, &mut stack[levels * width..]);
+        let (mut newest, full) = (levels, i.trailing_ones() as usize);
+        for level in 0..full {
+            join(&mut stack, level, newest);
+            newest = level;
+        }
+        stack.copy_within(newest * width..(newest + 1) * width, full * width);
+    }
+    let mut newest = blocks.trailing_zeros() as usize;
+    for level in (newest + 1..levels).filter(|level| blocks >> level & 1 == 1) {
+        join(&mut stack, level, newest);
+        newest = level;
+    }
+    parts.copy_from_slice(&stack[newest * width..][..width]);
 }

@@ -115,7 +115,7 @@ impl<T: Float> Tensor<T> {
         let reduced = reduced("mean", self.shape(), &axes).or_panic();
         let count = count(self.shape(), &reduced);
         let mean = Fold {
-            empty: Some(T::ZERO / T::ZERO),
+            empty: Some(T::from_f64(f64::NAN)),
             start: |_: T| T::ZERO,
             fold: |sum: T, x: T| sum + x,
             join: |a: T, b: T| a + b,
