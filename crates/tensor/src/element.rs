@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::buffer::Pooled;
 use crate::convert::Convert;
-use crate::kernel::{Vectorized, math};
+use crate::kernel::{Carried, Vectorized, math};
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
@@ -37,6 +37,7 @@ pub trait Number:
     + MulAssign
     + DivAssign
     + Sum
+    + Carried
 {
     /// 0
     const ZERO: Self;
@@ -123,9 +124,11 @@ macro_rules! signed {
 macro_rules! float {
     ($t:ident $powf:path, $($method:ident: $function:expr;)*) => {
         impl Float for $t {
+            #[inline(always)]
             fn from_f64(x: f64) -> Self {
                 x as $t
             }
+            #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
             }

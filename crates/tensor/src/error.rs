@@ -120,6 +120,11 @@ pub enum Reason {
         /// The size of the axis.
         size: usize,
     },
+    /// A choice among no elements.
+    Nothing {
+        /// The tensor's shape.
+        shape: Shape,
+    },
     /// Another number of elements than one.
     Elements {
         /// The tensor's shape.
@@ -229,6 +234,9 @@ impl fmt::Display for Error {
                 write!(f, "a shape of {dims:?} has more elements than can be addressed")
             }
             Reason::Select { index, size } => write!(f, "index {index} is out of range: 0 ≤ index < {size}"),
+            Reason::Nothing { shape } => {
+                write!(f, "nothing to choose from in {shape}: needs at least one element for each result")
+            }
             Reason::Elements { got } => write!(f, "needs exactly one element, got {got} of {}", got.numel()),
             Reason::Argument { why } => f.write_str(why),
             Reason::Threads { why } => write!(f, "{why}; give at least 1, and no more than the system can start"),

@@ -9,9 +9,10 @@ mod gather;
 mod isa;
 pub(crate) mod math;
 mod matmul;
+mod reduce;
+mod scan;
 mod simd;
 mod softmax;
-mod sum;
 
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{BLOCK, Plane, copy_between, copy_row};
@@ -22,5 +23,13 @@ pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
-pub(crate) use softmax::softmax;
-pub(crate) use sum::{add_rows, sum};
+pub(crate) use reduce::{
+    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, reduce_columns, reduce_rows,
+    smaller,
+};
+#[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
+pub use scan::Carried;
+pub(crate) use scan::{scan_columns, scan_rows};
+pub(crate) use softmax::{
+    LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
+};

@@ -1,8 +1,10 @@
 //! Cross-entropy fused with softmax, and its pullback.
 
+use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel;
+use crate::kernel::{self, Normalize, Softmax};
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -26,16 +28,26 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(&self, classes: &Tensor<i64>) -> (Self, Self) {
-        let picked = picked("cross_entropy", self.shape(), classes).or_panic();
-        let mut p = self.copied();
-        let width = p.size(-1).max(1);
-        let rows = p.as_mut_slice().chunks_exact_mut(width);
-        let losses = rows.zip(&picked).map(|(row, &class)| {
-            let x = row[class];
-            let (largest, log_sum) = kernel::softmax(row);
-            log_sum + (largest - x)
-        });
-        (losses.collect::<Tensor<T>>().reshape(classes.shape()), p)
+        let (x, classes) = (self.contiguous(), classes.contiguous());
+        let width = check("cross_entropy", x.shape(), &classes).or_panic();
+        let (x_data, class) = (x.as_slice().expect("made contiguous"), classes.as_slice().expect("made contiguous"));
+        let mut p = Buffer::stale(x.numel());
+        let mut losses = Buffer::stale(classes.numel());
+        if !p.is_empty() {
+            par::split_rows(
+                (&mut p[..], &mut losses[..]),
+                [width, 1],
+                width as f64 * <Softmax as Normalize<T>>::COST,
+                |start, p, losses| {
+                    let x = &x_data[start * width..][..p.len()];
+                    kernel::normalize_rows(p, x, width, Softmax, |i, largest, sum| {
+                        // Apart, since their sum would round the logarithm away where the largest is large.
+                        losses[i] = sum.ln() + (largest - x[i * width + class[start + i] as usize]);
+                    });
+                },
+            );
+        }
+        (Tensor::from_buffer(losses, classes.shape().clone()), Tensor::from_buffer(p, x.shape().clone()))
     }
 
     /// The pullback of [`cross_entropy`](Self::cross_entropy): x̄ᵢⱼ = ȳᵢ (pᵢⱼ − \[j = tᵢ]), where self is p and
@@ -54,29 +66,40 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy_backward(&self, classes: &Tensor<i64>, gradient: &Self) -> Self {
-        let picked = picked("cross_entropy_backward", self.shape(), classes).or_panic();
+        let classes = classes.contiguous();
+        let width = check("cross_entropy_backward", self.shape(), &classes).or_panic();
         gradient.expect_shape("cross_entropy_backward", classes.shape()).or_panic();
-        let mut x = self * gradient.unsqueeze(-1);
-        let width = x.size(-1).max(1);
-        let rows = x.as_mut_slice().chunks_exact_mut(width);
-        for ((row, &class), gradient) in rows.zip(&picked).zip(gradient.iter()) {
-            row[class] -= gradient;
+        let (p, gradient) = (self.contiguous(), gradient.contiguous());
+        let (p_data, gradient) =
+            (p.as_slice().expect("made contiguous"), gradient.as_slice().expect("made contiguous"));
+        let class = classes.as_slice().expect("made contiguous");
+        let mut x = Buffer::stale(p.numel());
+        if !x.is_empty() {
+            par::split(&mut x, width, par::STREAM, |start, x| {
+                let rows = start / width..(start + x.len()) / width;
+                let (gradient, class) = (&gradient[rows.clone()], &class[rows]);
+                kernel::scale_rows(x, &p_data[start..][..x.len()], gradient);
+                for ((row, &class), &gradient) in x.chunks_exact_mut(width).zip(class).zip(gradient) {
+                    row[class as usize] -= gradient;
+                }
+            });
         }
-        x
+        Tensor::from_buffer(x, p.shape().clone())
     }
 }
 
-/// The class of each row, checked.
-fn picked(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<Vec<usize>, Error> {
+/// The number of classes, if each of `classes` is one of them.
+fn check(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<usize, Error> {
     let Some((&size, batch)) = logits.dims().split_last() else {
         return Err(Error::new(op, Reason::Rank { want: "at least one axis", got: logits.clone() }));
     };
-    classes.expect_shape(op, &Shape::try_new(batch)?)?;
-    let check = |(position, index): (usize, i64)| match usize::try_from(index) {
-        Ok(class) if class < size => Ok(class),
-        _ => Err(Error::new(op, Reason::Index { index, position, size })),
-    };
-    classes.iter().enumerate().map(check).collect()
+    if classes.dims() != batch {
+        classes.expect_shape(op, &Shape::try_new(batch)?)?;
+    }
+    match classes.iter().enumerate().find(|&(_, class)| usize::try_from(class).map_or(true, |class| class >= size)) {
+        Some((position, index)) => Err(Error::new(op, Reason::Index { index, position, size })),
+        None => Ok(size),
+    }
 }
 
 #[cfg(test)]
@@ -115,6 +138,21 @@ mod tests {
             let (losses, _) = Tensor::from([logits]).cross_entropy(&Tensor::from([0]));
             // 1 + e⁻¹⁰ has but three digits beyond the 1.
             assert_relative_eq!(losses.item(), want, max_relative = 2e-3);
+        }
+    }
+
+    #[test]
+    fn threads_leave_no_trace() {
+        let x = Tensor::from_fn([1001, 300], |i| ((i[0] * 7919 + i[1] * 31) % 1013) as f32 / 100.0);
+        let classes: Tensor<i64> = (0..1001).map(|i| i * 7 % 300).collect();
+        let both = || {
+            let (losses, p) = x.cross_entropy(&classes);
+            let gradient = p.cross_entropy_backward(&classes, &losses);
+            (losses, p, gradient)
+        };
+        let want = crate::with_threads(1, both).unwrap();
+        for threads in [2, 3, 8] {
+            assert_eq!(crate::with_threads(threads, both).unwrap(), want);
         }
     }
 

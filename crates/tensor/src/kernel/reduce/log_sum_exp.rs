@@ -1,0 +1,99 @@
+//! ln Σ exp x, of which nothing overflows.
+
+use std::marker::PhantomData;
+
+use super::extreme::larger;
+use super::{Fold, Reduction, Rows};
+use crate::element::Float;
+
+/// The largest element m and Σ exp(x − m), of which the result is m + ln Σ. A block is gone through twice, while it is
+/// close.
+pub(crate) struct LogSumExp<T>(PhantomData<fn(T)>);
+
+impl<T> LogSumExp<T> {
+    pub(crate) fn new() -> Self {
+        LogSumExp(PhantomData)
+    }
+}
+
+/// The largest of some of the elements, and Σ exp(x − largest).
+type Part<T> = (T, T);
+
+/// What is taken off: infinities stay what they are.
+#[inline(always)]
+fn shift<T: Float>(largest: T) -> T {
+    if largest.is_finite() { largest } else { T::ZERO }
+}
+
+/// exp(own − both), which is 1 where both are the same infinity.
+#[inline(always)]
+fn scale<T: Float>(own: T, both: T) -> T {
+    if own == both { T::ONE } else { (own - both).exp() }
+}
+
+/// sums\[j] = sums\[j] + exp(x\[j] − largest\[j]). A function, so that the compiler knows the slices to be apart.
+#[inline(always)]
+fn add_exp<T: Float>(sums: &mut [T], x: &[T], largest: &[T]) {
+    for ((sum, &x), &largest) in sums.iter_mut().zip(x).zip(largest) {
+        *sum += (x - shift(largest)).exp();
+    }
+}
+
+impl<T: Float> Reduction<T> for LogSumExp<T> {
+    type Part = Part<T>;
+    type Output = T;
+
+    #[inline(always)]
+    fn empty(&self) -> Option<T> {
+        Some(T::ZERO.ln())
+    }
+
+    #[inline(always)]
+    fn block(&self, x: &[T]) -> Part<T> {
+        let max = Fold { empty: None, start: |x| x, fold: larger, join: larger, finish: |x| x };
+        let largest = max.block(x);
+        let shift = shift(largest);
+        let sum = Fold {
+            empty: None,
+            start: |_| T::ZERO,
+            fold: |sum: T, x: T| sum + (x - shift).exp(),
+            join: |a: T, b: T| a + b,
+            finish: |sum| sum,
+        };
+        (largest, sum.block(x))
+    }
+
+    #[inline(always)]
+    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Part<T>]) {
+        /// Columns that are reduced at once.
+        const TOGETHER: usize = 256;
+        for (chunk, parts) in parts.chunks_mut(TOGETHER).enumerate() {
+            let rows = rows.columns(chunk * TOGETHER, parts.len());
+            let [mut largest, mut sums] = [[T::ZERO; TOGETHER]; 2];
+            let (largest, sums) = (&mut largest[..parts.len()], &mut sums[..parts.len()]);
+            largest.copy_from_slice(rows.row(0));
+            for i in 1..rows.len() {
+                for (largest, &x) in largest.iter_mut().zip(rows.row(i)) {
+                    *largest = larger(*largest, x);
+                }
+            }
+            for i in 0..rows.len() {
+                add_exp(sums, rows.row(i), largest);
+            }
+            for ((part, &largest), &sum) in parts.iter_mut().zip(&*largest).zip(&*sums) {
+                *part = (largest, sum);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn join(&self, a: Part<T>, b: Part<T>) -> Part<T> {
+        let both = larger(a.0, b.0);
+        (both, a.1 * scale(a.0, both) + b.1 * scale(b.0, both))
+    }
+
+    #[inline(always)]
+    fn finish(&self, (largest, sum): Part<T>) -> T {
+        largest + sum.ln()
+    }
+}

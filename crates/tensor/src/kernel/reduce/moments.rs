@@ -1,0 +1,190 @@
+//! Mean and variance.
+
+use std::marker::PhantomData;
+
+use super::{Reduction, Rows};
+use crate::element::Float;
+
+/// The count, the mean and the sum of squared deviations from it, of which `finish` makes the result.
+///
+/// A block sums its deviations from a shift, and their squares; what the shift is off by is taken out again (Chan, Golub
+/// and LeVeque, 1983, *Algorithms for Computing the Sample Variance*). The shift is the mean of a quarter of the block:
+/// then its distance from the mean is at most twice the standard deviation, whatever the elements are, and two bits are
+/// the most that is lost. Blocks are joined in f64 by the pairwise formula of the same authors.
+pub(crate) struct Moments<T, E> {
+    finish: E,
+    element: PhantomData<fn(T)>,
+}
+
+/// What some of the elements come to.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct Moment {
+    count: f64,
+    mean: f64,
+    /// Σ (x − mean)²
+    squares: f64,
+}
+
+impl Moment {
+    /// NaN of nothing.
+    pub(crate) fn mean(&self) -> f64 {
+        if self.count > 0.0 { self.mean } else { f64::NAN }
+    }
+
+    /// Σ (x − mean)² / (n − correction); as in PyTorch, the divisor is no less than 0.
+    pub(crate) fn variance(&self, correction: usize) -> f64 {
+        self.squares / (self.count - correction as f64).max(0.0)
+    }
+}
+
+impl<T, E> Moments<T, E> {
+    pub(crate) fn new(finish: E) -> Self {
+        Moments { finish, element: PhantomData }
+    }
+}
+
+/// Columns that are reduced at once.
+const WIDTH: usize = 256;
+
+/// Lanes of a block.
+const LANES: usize = 32;
+
+/// Rows that are added at once: each sum is loaded and stored but once for all of them.
+const TOGETHER: usize = 8;
+
+impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
+    type Part = Moment;
+    type Output = O;
+
+    #[inline(always)]
+    fn empty(&self) -> Option<O> {
+        Some((self.finish)(Moment::default()))
+    }
+
+    #[inline(always)]
+    fn block(&self, x: &[T]) -> Moment {
+        if x.len() < LANES {
+            let shift = x.iter().fold(T::ZERO, |sum, &x| sum + x) / T::from_f64(x.len() as f64);
+            let [mut sum, mut squares] = [T::ZERO; 2];
+            for &x in x {
+                let d = x - shift;
+                sum += d;
+                squares += d * d;
+            }
+            return Moment::new(x.len(), shift, sum, squares);
+        }
+        let (rows, rest) = x.as_chunks::<LANES>();
+        let sample = rows.len().div_ceil(4);
+        let mut sum = [T::ZERO; LANES];
+        for row in &rows[..sample] {
+            for (sum, &x) in sum.iter_mut().zip(row) {
+                *sum += x;
+            }
+        }
+        let shift = total(sum) / T::from_f64((sample * LANES) as f64);
+        let mut sums = Sums::<T, LANES>::new([shift; LANES]);
+        let (whole, rows) = rows.as_chunks::<TOGETHER>();
+        for rows in whole {
+            sums.add(LANES, rows);
+        }
+        for row in rows {
+            sums.add(LANES, &[row]);
+        }
+        sums.add(rest.len(), &[rest]);
+        Moment::new(x.len(), shift, total(sums.sums), total(sums.squares))
+    }
+
+    #[inline(always)]
+    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Moment]) {
+        let sample = rows.len().div_ceil(4);
+        let share = T::ONE / T::from_f64(sample as f64);
+        for (chunk, parts) in parts.chunks_mut(WIDTH).enumerate() {
+            let width = parts.len();
+            let rows = rows.columns(chunk * WIDTH, width);
+            let mut shifts = [T::ZERO; WIDTH];
+            for i in 0..sample {
+                for (shift, &x) in shifts.iter_mut().zip(rows.row(i)) {
+                    *shift += x;
+                }
+            }
+            shifts.iter_mut().for_each(|shift| *shift *= share);
+            let mut sums = Sums::new(shifts);
+            let whole = rows.len() - rows.len() % TOGETHER;
+            for i in (0..whole).step_by(TOGETHER) {
+                sums.add(width, &std::array::from_fn::<_, TOGETHER, _>(|k| rows.row(i + k)));
+            }
+            for i in whole..rows.len() {
+                sums.add(width, &[rows.row(i)]);
+            }
+            for (j, part) in parts.iter_mut().enumerate() {
+                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j]);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn join(&self, a: Moment, b: Moment) -> Moment {
+        let count = a.count + b.count;
+        let step = b.mean - a.mean;
+        let share = b.count / count;
+        Moment { count, mean: a.mean + step * share, squares: a.squares + b.squares + step * step * a.count * share }
+    }
+
+    #[inline(always)]
+    fn finish(&self, part: Moment) -> O {
+        (self.finish)(part)
+    }
+}
+
+impl Moment {
+    /// Of `count` elements whose deviations from `shift` have these sums.
+    #[inline(always)]
+    fn new<T: Float>(count: usize, shift: T, sum: T, squares: T) -> Moment {
+        let (count, sum) = (count as f64, sum.to_f64());
+        let off = sum / count;
+        let squares = squares.to_f64() - off * sum;
+        // Rounding may leave a little less than nothing. Written so that a NaN passes.
+        Moment { count, mean: shift.to_f64() + off, squares: if squares < 0.0 { 0.0 } else { squares } }
+    }
+}
+
+/// Sums of deviations from a shift and of their squares, for each column.
+struct Sums<T, const N: usize> {
+    shifts: [T; N],
+    sums: [T; N],
+    squares: [T; N],
+}
+
+impl<T: Float, const N: usize> Sums<T, N> {
+    #[inline(always)]
+    fn new(shifts: [T; N]) -> Self {
+        Sums { shifts, sums: [T::ZERO; N], squares: [T::ZERO; N] }
+    }
+
+    /// Adds the first `width` elements of some rows.
+    #[inline(always)]
+    fn add<R: AsRef<[T]>, const ROWS: usize>(&mut self, width: usize, rows: &[R; ROWS]) {
+        let rows: [&[T]; ROWS] = std::array::from_fn(|k| &rows[k].as_ref()[..width]);
+        let columns = self.shifts[..width].iter().zip(&mut self.sums).zip(&mut self.squares);
+        for (j, ((&shift, sum), squares)) in columns.enumerate() {
+            for row in rows {
+                let d = row[j] - shift;
+                *sum += d;
+                *squares += d * d;
+            }
+        }
+    }
+}
+
+/// The sum of the lanes, by halves.
+#[inline(always)]
+fn total<T: Float>(mut lanes: [T; LANES]) -> T {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for i in 0..width {
+            lanes[i] += lanes[i + width];
+        }
+        width /= 2;
+    }
+    lanes[0]
+}

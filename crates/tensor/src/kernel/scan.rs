@@ -1,0 +1,94 @@
+//! Running sums and products.
+
+#![allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
+
+use super::isa::{self, Kernel};
+use super::simd::Simd;
+
+/// An element that is carried along with more digits than it has, where there are any.
+pub trait Carried: Copy {
+    #[doc(hidden)]
+    type Carry: Copy + std::ops::Add<Output = Self::Carry> + std::ops::Mul<Output = Self::Carry>;
+
+    #[doc(hidden)]
+    fn carry(self) -> Self::Carry;
+
+    #[doc(hidden)]
+    fn rounded(carry: Self::Carry) -> Self;
+}
+
+/// Stamps the conversion.
+macro_rules! carried {
+    ($($t:ident as $carry:ident)*) => {$(
+        impl Carried for $t {
+            type Carry = $carry;
+
+            #[inline(always)]
+            fn carry(self) -> $carry {
+                self.into()
+            }
+
+            #[inline(always)]
+            fn rounded(carry: $carry) -> Self {
+                carry as $t
+            }
+        }
+    )*};
+}
+
+carried!(f32 as f64 f64 as f64 i32 as i32 i64 as i64 u8 as u8);
+
+/// Lines that are gone through at once: each waits for its own sums only.
+const TOGETHER: usize = 4;
+
+/// x\[i] = join(x\[i − 1], x\[i]) in each line of `width` neighbours, one after the other.
+pub(crate) fn scan_rows<T: Carried>(x: &mut [T], width: usize, join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
+    for rows in x.chunks_mut(TOGETHER * width) {
+        if rows.len() < TOGETHER * width {
+            for row in rows.chunks_mut(width) {
+                scan_together([row], join);
+            }
+            continue;
+        }
+        let mut rows = rows.chunks_mut(width);
+        let rows: [&mut [T]; TOGETHER] = std::array::from_fn(|_| rows.next().expect("as many as that"));
+        scan_together(rows, join);
+    }
+}
+
+fn scan_together<T: Carried, const N: usize>(x: [&mut [T]; N], join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
+    let mut carry = std::array::from_fn::<_, N, _>(|k| x[k][0].carry());
+    for i in 1..x[0].len() {
+        for k in 0..N {
+            carry[k] = join(carry[k], x[k][i].carry());
+            x[k][i] = T::rounded(carry[k]);
+        }
+    }
+}
+
+/// As [`scan_rows`], along the first axis of x of shape [len, width].
+pub(crate) fn scan_columns<T: Carried>(x: &mut [T], width: usize, join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
+    isa::dispatch(ScanColumns { x, width, join });
+}
+
+struct ScanColumns<'a, T, J> {
+    x: &'a mut [T],
+    width: usize,
+    join: &'a J,
+}
+
+impl<T: Carried, J: Fn(T::Carry, T::Carry) -> T::Carry> Kernel for ScanColumns<'_, T, J> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let (first, rows) = self.x.split_at_mut(self.width);
+        let mut carries: Vec<T::Carry> = first.iter().map(|x| x.carry()).collect();
+        for row in rows.chunks_exact_mut(self.width) {
+            for (x, carry) in row.iter_mut().zip(&mut carries) {
+                *carry = (self.join)(*carry, x.carry());
+                *x = T::rounded(*carry);
+            }
+        }
+    }
+}

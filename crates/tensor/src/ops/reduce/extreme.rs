@@ -1,0 +1,254 @@
+//! The smallest and the largest element, and where they are.
+
+use super::{Axes, count, dropped, kept, read, reduce, reduced};
+use crate::buffer::Buffer;
+use crate::dims::Dims;
+use crate::element::{Element, Number};
+use crate::error::{Error, OrPanic, Reason};
+use crate::kernel::{self, Fold, Run, larger, smaller};
+use crate::par;
+use crate::tensor::Tensor;
+use crate::walk::Walk;
+
+impl<T: Number> Tensor<T> {
+    /// The smallest element over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. A NaN among them is the
+    /// result.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice, or there is nothing to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[3, 1, 2], [4, 6, 5]]);
+    /// assert_eq!(x.min(1), Tensor::from([1, 4]));
+    /// assert_eq!(x.min(..).item(), 1);
+    /// ```
+    #[track_caller]
+    pub fn min<A: Axes>(&self, axes: A) -> Self {
+        extreme("min", self, &axes, smaller).or_panic()
+    }
+
+    /// The largest element over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. A NaN among them is the
+    /// result.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice, or there is nothing to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::{Tensor, keepdim};
+    ///
+    /// let x = Tensor::from([[3, 1, 2], [4, 6, 5]]);
+    /// assert_eq!(x.max(keepdim(0)), Tensor::from([[4, 6, 5]]));
+    /// assert!(Tensor::from([1.0, f32::NAN]).max(..).item().is_nan());
+    /// ```
+    #[track_caller]
+    pub fn max<A: Axes>(&self, axes: A) -> Self {
+        extreme("max", self, &axes, larger).or_panic()
+    }
+
+    /// The index of the smallest element along one axis, or in row-major order of all with `..`. The first of equals; of
+    /// NaNs, the first.
+    ///
+    /// # Panics
+    /// The axis is out of range, several are named, or there is nothing to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[3, 1, 1], [4, 6, 5]]);
+    /// assert_eq!(x.argmin(1), Tensor::from([1, 0]));
+    /// assert_eq!(x.argmin(..).item(), 1);
+    /// ```
+    #[track_caller]
+    pub fn argmin<A: Axes>(&self, axis: A) -> Tensor<i64> {
+        arg("argmin", self, &axis, smaller).or_panic()
+    }
+
+    /// The index of the largest element along one axis, or in row-major order of all with `..`. The first of equals; of
+    /// NaNs, the first.
+    ///
+    /// # Panics
+    /// The axis is out of range, several are named, or there is nothing to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[3, 1, 2], [4, 6, 5]]);
+    /// assert_eq!(x.argmax(1), Tensor::from([0, 1]));
+    /// assert_eq!(x.argmax(..).item(), 4);
+    /// ```
+    #[track_caller]
+    pub fn argmax<A: Axes>(&self, axis: A) -> Tensor<i64> {
+        arg("argmax", self, &axis, larger).or_panic()
+    }
+}
+
+/// An error where results are wanted, of nothing each.
+fn expect_some<T: Element>(op: &'static str, x: &Tensor<T>, reduced: &[bool]) -> Result<(), Error> {
+    let results: usize =
+        x.dims().iter().zip(reduced).filter(|(_, reduced)| !**reduced).map(|(&size, _)| size).product();
+    if results > 0 && count(x.shape(), reduced) == 0 {
+        return Err(Error::new(op, Reason::Nothing { shape: x.shape().clone() }));
+    }
+    Ok(())
+}
+
+fn extreme<T: Number, A: Axes>(
+    op: &'static str,
+    x: &Tensor<T>,
+    axes: &A,
+    better: impl Fn(T, T) -> T + Sync,
+) -> Result<Tensor<T>, Error> {
+    let reduced = reduced(op, x.shape(), axes)?;
+    expect_some(op, x, &reduced)?;
+    let best = Fold { empty: None, start: |x: T| x, fold: &better, join: &better, finish: |x: T| x };
+    Ok(reduce(x, &reduced, A::KEEP, read::<T>(), &best))
+}
+
+/// Elements of a vector that are searched by one task.
+const PIECE: usize = 1 << 16;
+
+fn arg<T: Number, A: Axes>(
+    op: &'static str,
+    x: &Tensor<T>,
+    axes: &A,
+    better: impl Fn(T, T) -> T + Sync,
+) -> Result<Tensor<i64>, Error> {
+    let reduced = reduced(op, x.shape(), axes)?;
+    expect_some(op, x, &reduced)?;
+    let shape = if A::KEEP { kept(x.shape(), &reduced) } else { dropped(x.shape(), &reduced) };
+    if reduced.iter().all(|&reduced| reduced) {
+        let flat = x.reshape(x.numel());
+        return Ok(Tensor::full(shape, flat_arg(&flat, &better)));
+    }
+    let mut axes = reduced.iter().enumerate().filter(|(_, reduced)| **reduced);
+    match (axes.next(), axes.next()) {
+        (Some((axis, _)), None) => Ok(along(x, axis, &better).reshape(shape)),
+        _ => {
+            let axes = reduced.iter().enumerate().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis as isize);
+            let rule = "name one axis, or all of them with `..`";
+            Err(Error::new(op, Reason::Axes { axes: axes.collect(), shape: x.shape().clone(), rule }))
+        }
+    }
+}
+
+/// Where in a vector the best element is. Of a long one, the best of the best of its pieces.
+fn flat_arg<T: Number>(x: &Tensor<T>, better: &(impl Fn(T, T) -> T + Sync)) -> i64 {
+    let (len, whole) = (x.numel(), x.numel() / PIECE);
+    if whole < 2 {
+        return along(x, 0, better).item();
+    }
+    let x = x.contiguous();
+    let pieces = along(&x.narrow(0, 0, whole * PIECE).reshape([whole, PIECE]), 1, better);
+    let rest = x.narrow(0, whole * PIECE, len - whole * PIECE);
+    let rest = (rest.numel() > 0).then(|| along(&rest, 0, better).item());
+    let mut at: Vec<i64> = pieces.iter().chain(rest).enumerate().map(|(i, at)| (i * PIECE) as i64 + at).collect();
+    let best: Tensor<T> = at.iter().map(|&at| x.get(&[at as usize]).expect("found in it")).collect();
+    at.swap_remove(flat_arg(&best, better) as usize)
+}
+
+/// Where along an axis the best element is.
+fn along<T: Number>(x: &Tensor<T>, axis: usize, better: &(impl Fn(T, T) -> T + Sync)) -> Tensor<i64> {
+    let others: Dims<usize> = (0..x.rank()).filter(|&other| other != axis).collect();
+    let kept = x.layout().reorder(&others);
+    let (len, step) = (x.dims()[axis], x.layout().strides()[axis]);
+    let walk = Walk::new([&kept]);
+    let [stride] = walk.row_strides();
+    let mut out = Buffer::stale(kept.shape().numel());
+    par::split(&mut out, 1, len as f64 * 2.0 * read::<T>(), |start, out| {
+        walk.rows(start..start + out.len(), |flat, [at]| {
+            let run = Run { data: x.storage(), at, step, len };
+            kernel::arg(better, run, stride, &mut out[flat.start - start..flat.end - start]);
+        });
+    });
+    Tensor::from_buffer(out, kept.shape().clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::reduce::tests::{base, naive, sets, views};
+
+    /// The oracles: the first element that no other beats, where a NaN beats all numbers.
+    fn first(x: &[f64], beats: impl Fn(f64, f64) -> bool) -> usize {
+        let beaten =
+            |i: usize, x: &[f64]| x.iter().any(|&other| !x[i].is_nan() && (other.is_nan() || beats(other, x[i])));
+        (0..x.len()).find(|&i| !beaten(i, x)).unwrap()
+    }
+
+    fn same(got: f64, want: f64) -> bool {
+        got == want || (got.is_nan() && want.is_nan())
+    }
+
+    #[test]
+    fn agree_with_the_definition_over_any_axes_and_strides() {
+        let ties = base().map(|x| (x * 1.3).round());
+        let nans = base().map(|x| if (x * 7.0).round() % 11.0 == 0.0 { f64::NAN } else { -x });
+        for x in [base(), ties, nans].iter().flat_map(views).filter(|x| x.numel() > 0) {
+            for axes in sets() {
+                let (least, most) = (|a: f64, b: f64| a < b, |a: f64, b: f64| a > b);
+                let want = naive(&x, axes, |x| (x[first(x, least)], x[first(x, most)]));
+                let (min, max) = (x.min(axes), x.max(axes));
+                for (got, want) in min.iter().zip(max.iter()).zip(want) {
+                    assert!(same(got.0, want.0) && same(got.1, want.1));
+                }
+                if axes.len() == 1 {
+                    assert_eq!(x.argmin(axes).to_vec(), naive(&x, axes, |x| first(x, least) as i64));
+                    assert_eq!(x.argmax(axes).to_vec(), naive(&x, axes, |x| first(x, most) as i64));
+                }
+            }
+            assert_eq!(x.argmax(..).item() as usize, first(&x.to_vec(), |a, b| a > b));
+            assert_eq!(x.argmin(..).item() as usize, first(&x.to_vec(), |a, b| a < b));
+        }
+    }
+
+    #[test]
+    fn the_first_of_equals_is_found_in_vectors_of_any_length() {
+        for len in (1..=20).chain([31, 32, 33, 64, 65, 2047, 2048, 2049, 5000, 131_072, 200_001]) {
+            for at in [0, len / 3, len / 2, len - 1] {
+                let mut x = Tensor::from_fn([len], |i| (i[0] % 97) as f32);
+                for (value, least) in [(-1.0, true), (100.0, false), (f32::NAN, false), (f32::NAN, true)] {
+                    x.as_mut_slice()[at] = value;
+                    x.as_mut_slice()[len - 1] = value;
+                    let twice = Tensor::from_fn([len, 2], |i| x.get(&i[..1]).unwrap());
+                    for x in [x.clone(), twice.select(1, 1)] {
+                        let got = if least { x.argmin(0) } else { x.argmax(..) };
+                        assert_eq!(got.item(), at as i64, "{len}");
+                    }
+                    assert_eq!(if least { twice.argmin(0) } else { twice.argmax(0) }.to_vec(), [at as i64; 2]);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn integers_have_extremes_and_products_too() {
+        let x = Tensor::from([[3_u8, 200, 7], [3, 0, 9]]);
+        assert_eq!((x.min(0).to_vec(), x.max(1).to_vec()), (vec![3, 0, 7], vec![200, 9]));
+        assert_eq!((x.argmin(0).to_vec(), x.argmax(1).to_vec()), (vec![0, 1, 0], vec![1, 2]));
+    }
+
+    #[test]
+    fn without_results_nothing_is_chosen() {
+        let x = Tensor::<f32>::zeros([0, 3]);
+        assert_eq!((x.max(1).dims(), x.argmax(1).dims()), (&[0][..], &[0][..]));
+        assert_eq!(Tensor::<f32>::zeros([0, 0]).min(0).dims(), [0]);
+    }
+
+    #[test]
+    fn threads_leave_no_trace() {
+        for dims in [[1, 700_000], [700, 1001], [100_000, 9]] {
+            let x = Tensor::from_fn(dims, |i| ((i[0] * 7919 + i[1] * 31) % 10_007) as f32);
+            let all = || (x.argmax(..), x.argmin(0), x.argmax(1), x.t().argmax(..));
+            let want = crate::with_threads(1, all).unwrap();
+            for threads in [2, 3, 8] {
+                assert_eq!(crate::with_threads(threads, all).unwrap(), want, "{dims:?}");
+            }
+        }
+    }
+}

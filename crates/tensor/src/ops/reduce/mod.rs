@@ -1,0 +1,253 @@
+//! Many elements become one, over any axes.
+//!
+//! Every reduction goes through [`reduce`]: it finds out how the elements lie in memory, and hands runs of them to
+//! `kernel`. Axes that run on evenly are one run. The run of neighbours is reduced first; where the neighbours belong to
+//! different results instead, whole rows are reduced at once. Long runs are cut into pieces, so that one result too can
+//! be the work of several threads; what pieces and further runs come to is joined by halves. All of this follows from
+//! the shape and the strides alone.
+
+mod axes;
+mod extreme;
+mod log_sum_exp;
+mod logic;
+mod moments;
+mod norm;
+mod scan;
+mod sum;
+
+pub use self::axes::{Axes, KeepDim, keepdim};
+use self::axes::{count, dropped, kept, reduced};
+use crate::buffer::Buffer;
+use crate::dims::Dims;
+use crate::element::Element;
+use crate::kernel::{self, ROWS, Reduction, Run, WIDE};
+use crate::layout::Layout;
+use crate::par;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+use crate::walk::Walk;
+
+/// Elements of a piece: the least that is worth being handed to a thread.
+const PIECE: usize = 1 << 16;
+
+/// With this many results, there is enough to share without cutting runs. Pieces of more would take much memory.
+const MANY: usize = 1 << 13;
+
+/// Each element of the result is what `r` makes of those along the reduced axes; `cost` nanoseconds for each of these.
+///
+/// # Panics
+/// A result of nothing has no value: the callers see to it.
+fn reduce<T, R>(x: &Tensor<T>, reduced: &[bool], keep: bool, cost: f64, r: &R) -> Tensor<R::Output>
+where
+    T: Element,
+    R: Reduction<T, Output: Element>,
+{
+    let shape = if keep { kept(x.shape(), reduced) } else { dropped(x.shape(), reduced) };
+    let mut out = Buffer::stale(shape.numel());
+    if out.is_empty() {
+        return Tensor::from_buffer(out, shape);
+    }
+    if x.numel() == 0 {
+        out.fill(r.empty().expect("checked by the callers"));
+        return Tensor::from_buffer(out, shape);
+    }
+    let near = near(x, reduced);
+    let x = near.as_ref().unwrap_or(x);
+    let (data, plan) = (x.storage(), Plan::new(x.layout(), reduced));
+    if plan.parts.shape().numel() == plan.results {
+        plan.run(data, cost, r, &mut out, |part| r.finish(part));
+    } else {
+        for (out, part) in out.iter_mut().zip(plan.joined(data, cost, r)) {
+            *out = r.finish(part);
+        }
+    }
+    Tensor::from_buffer(out, shape)
+}
+
+/// What the elements along the reduced axes come to, unfinished, for a tensor that is not empty.
+fn parts<T: Element, R: Reduction<T>>(x: &Tensor<T>, reduced: &[bool], cost: f64, r: &R) -> Vec<R::Part> {
+    let near = near(x, reduced);
+    let x = near.as_ref().unwrap_or(x);
+    let (data, plan) = (x.storage(), Plan::new(x.layout(), reduced));
+    plan.joined(data, cost, r)
+}
+
+/// A copy, where reading the elements as they lie would touch a line of the cache for each of them: neighbours belong to
+/// different results, and are not close enough to be read as a row.
+fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
+    let least = |wanted: bool| {
+        let axes = x.dims().iter().zip(x.layout().strides()).zip(reduced);
+        let strides = axes.filter(|((size, _), reduced)| **size != 1 && **reduced == wanted);
+        strides.map(|((_, stride), _)| stride.unsigned_abs()).min()
+    };
+    let (own, other) = (least(true)?, least(false)?);
+    if other <= 1 || own <= other {
+        return None;
+    }
+    // Copied in the order in which they lie, and seen in their own.
+    let mut order: Dims<usize> = (0..x.rank()).collect();
+    order.sort_by_key(|&axis| std::cmp::Reverse(x.layout().strides()[axis].unsigned_abs()));
+    let mut back = Dims::filled(0, x.rank());
+    for (to, &from) in order.iter().enumerate() {
+        back[from] = to;
+    }
+    let copy = x.view(x.layout().reorder(&order)).copied();
+    Some(copy.view(copy.layout().reorder(&back)))
+}
+
+/// Size and stride of an axis.
+type Axis = (usize, isize);
+
+/// Adds an axis inside the others, joined to the last one where that runs on evenly.
+fn push(axes: &mut Dims<Axis>, (size, stride): Axis) {
+    match axes.last_mut() {
+        _ if size == 1 => {}
+        Some(last) if last.1 == stride.wrapping_mul(size as isize) => *last = (last.0 * size, stride),
+        _ => axes.push((size, stride)),
+    }
+}
+
+/// How the elements are gone through.
+struct Plan {
+    /// Where each part's first element lies, as [further runs …, pieces, kept axes …].
+    parts: Layout,
+    /// The run that is reduced first.
+    run: Axis,
+    /// How many elements of it make a piece, and how many pieces there are.
+    piece: usize,
+    pieces: usize,
+    /// The results.
+    results: usize,
+    /// If neighbours belong to different results: how many of them.
+    columns: Option<usize>,
+}
+
+impl Plan {
+    /// For a layout that is not empty.
+    fn new(x: &Layout, reduced: &[bool]) -> Self {
+        let axes = || x.shape().dims().iter().copied().zip(x.strides().iter().copied()).zip(reduced);
+        let mut along: Dims<Axis> = axes().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis).collect();
+        // The order of elements is free: as they lie in memory, whatever the axes' order.
+        along.sort_by_key(|&(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
+        let (mut runs, mut kept) = (Dims::new(), Dims::new());
+        along.iter().for_each(|&axis| push(&mut runs, axis));
+        axes().filter(|(_, reduced)| !**reduced).for_each(|(axis, _)| push(&mut kept, axis));
+        let results = kept.iter().map(|&(size, _)| size).product();
+
+        let (&run, runs) = runs.split_last().unwrap_or((&(1, 1), &[]));
+        let columns = kept.last().filter(|&&(_, stride)| stride == 1 && run.1 != 1).map(|&(width, _)| width);
+        let piece = match columns {
+            Some(width) => (PIECE / width / ROWS * ROWS).max(ROWS),
+            None => PIECE,
+        };
+        // Rows are few where they are long.
+        let most = if columns.is_some() { MANY } else { WIDE };
+        let piece = if results < most && run.0 >= 2 * piece { piece } else { run.0 };
+        let pieces = run.0.div_ceil(piece);
+
+        let along = [(pieces, run.1.wrapping_mul(piece as isize))];
+        let parts = runs.iter().chain(&along).chain(&*kept);
+        let shape = Shape::checked(parts.clone().map(|&(size, _)| size).collect()).expect("no more than elements");
+        let parts = Layout::new(shape, parts.map(|&(_, stride)| stride).collect(), x.offset());
+        Plan { parts, run, piece, pieces, results, columns }
+    }
+
+    /// What each result's elements come to, unfinished.
+    fn joined<T: Element, R: Reduction<T>>(&self, data: &[T], cost: f64, r: &R) -> Vec<R::Part> {
+        let mut parts = vec![self.any(data, r); self.parts.shape().numel()];
+        self.run(data, cost, r, &mut parts, |part| part);
+        kernel::join(r, &mut parts, self.results);
+        parts.truncate(self.results);
+        parts
+    }
+
+    /// A part, to fill memory with that is about to be overwritten.
+    fn any<T: Element, R: Reduction<T>>(&self, data: &[T], r: &R) -> R::Part {
+        r.block(&data[self.parts.offset()..][..1])
+    }
+
+    /// out\[i] is what `finish` makes of part i.
+    fn run<T, R, O>(&self, data: &[T], cost: f64, r: &R, out: &mut [O], finish: impl Fn(R::Part) -> O + Sync)
+    where
+        T: Element,
+        R: Reduction<T>,
+        O: Send,
+    {
+        /// Parts that are finished together.
+        const TOGETHER: usize = 1024;
+        let walk = Walk::new([&self.parts]);
+        let [stride] = walk.row_strides();
+        // Narrow rows stay whole, and are read several at once.
+        let unit = self.columns.map_or(1, |width| width.min(WIDE));
+        par::split(out, unit, cost * self.piece as f64, |start, out| {
+            let mut parts = vec![self.any(data, r); out.len().min(TOGETHER)];
+            walk.rows(start..start + out.len(), |flat, [at]| {
+                let mut from = flat.start;
+                while from < flat.end {
+                    // The last piece is shorter.
+                    let to = if self.pieces > 1 { (from / self.results + 1) * self.results } else { flat.end };
+                    let to = to.min(flat.end).min(from + TOGETHER);
+                    let first = from / self.results % self.pieces * self.piece;
+                    let len = self.piece.min(self.run.0 - first);
+                    let at = at.wrapping_add_signed((from - flat.start) as isize * stride);
+                    let run = Run { data, at, step: self.run.1, len };
+                    let parts = &mut parts[..to - from];
+                    match self.columns {
+                        Some(_) => kernel::reduce_columns(r, run, parts),
+                        None => kernel::reduce_rows(r, run, stride, parts),
+                    }
+                    for (out, &part) in out[from - start..].iter_mut().zip(&*parts) {
+                        *out = finish(part);
+                    }
+                    from = to;
+                }
+            });
+        });
+    }
+}
+
+/// What reading an element costs, in nanoseconds.
+fn read<T>() -> f64 {
+    size_of::<T>() as f64 * par::READ
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    pub(in crate::ops) fn base() -> Tensor<f64> {
+        Tensor::from_fn([4, 5, 6], |i| (i[0] * 30 + i[1] * 6 + i[2]) as f64 / 7.0 - 3.0)
+    }
+
+    /// Views of a tensor of rank 3 that lie in memory in every way: contiguous, permuted, cut out, stepped, repeated, empty.
+    pub(in crate::ops) fn views<T: Element>(base: &Tensor<T>) -> Vec<Tensor<T>> {
+        vec![
+            base.clone(),
+            base.permute(&[2, 0, 1]),
+            base.transpose(0, 1),
+            base.slice(1, 1..4).slice_step(2, .., 2),
+            base.slice_step(2, .., 3).transpose(0, 2),
+            base.slice(0, 0..1).expand([3, 5, 6]),
+            base.slice(2, 1..2).expand([4, 5, 3]),
+            base.slice(1, 2..2),
+        ]
+    }
+
+    /// Any axes of a tensor of rank 3.
+    pub(in crate::ops) fn sets() -> [&'static [isize]; 8] {
+        [&[], &[0], &[1], &[2], &[0, 1], &[-1, 0], &[1, 2], &[0, 1, 2]]
+    }
+
+    /// The oracle: the elements of each result, in row-major order, are collected one by one.
+    pub(in crate::ops) fn naive<T: Element, V>(x: &Tensor<T>, axes: &[isize], f: impl Fn(&[T]) -> V) -> Vec<V> {
+        let reduced: Vec<usize> = axes.iter().map(|&axis| axis.rem_euclid(x.rank() as isize) as usize).collect();
+        let kept: Vec<usize> = (0..x.rank()).filter(|axis| !reduced.contains(axis)).collect();
+        let mut groups = vec![vec![]; kept.iter().map(|&axis| x.dims()[axis]).product()];
+        Tensor::from_fn(x.shape(), |index| {
+            let at = kept.iter().fold(0, |at, &axis| at * x.dims()[axis] + index[axis]);
+            groups[at].push(x.get(index).unwrap());
+            0u8
+        });
+        groups.iter().map(|group| f(group)).collect()
+    }
+}

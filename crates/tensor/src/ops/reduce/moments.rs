@@ -1,0 +1,144 @@
+//! Variance and standard deviation.
+
+use super::{Axes, dropped, kept, parts, read, reduce, reduced};
+use crate::buffer::Buffer;
+use crate::element::Float;
+use crate::error::OrPanic;
+use crate::kernel::{Moment, Moments};
+use crate::tensor::Tensor;
+
+impl<T: Float> Tensor<T> {
+    /// The variance over `axes`: Σ (x − mean)² / (n − correction) of n elements. A correction of 1 makes it unbiased; 0
+    /// is the mean square of deviations.
+    ///
+    /// Accurate to a few ulp even where the mean is far larger than the deviations. As in PyTorch, n − correction counts as
+    /// 0 where it is negative: the variance of one element is NaN, and infinite where there is anything to divide.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[1.0, 3.0], [2.0, 8.0]]);
+    /// assert_eq!(x.var(1, 1), Tensor::from([2.0, 18.0]));
+    /// assert_eq!(x.var(1, 0), Tensor::from([1.0, 9.0]));
+    /// ```
+    #[track_caller]
+    pub fn var<A: Axes>(&self, axes: A, correction: usize) -> Self {
+        let reduced = reduced("var", self.shape(), &axes).or_panic();
+        let var = Moments::<T, _>::new(|m: Moment| T::from_f64(m.variance(correction)));
+        reduce(self, &reduced, A::KEEP, 2.0 * read::<T>(), &var)
+    }
+
+    /// The standard deviation over `axes`: the square root of [`var`](Self::var).
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.0, 5.0]).std(.., 0).item(), 2.0);
+    /// ```
+    #[track_caller]
+    pub fn std<A: Axes>(&self, axes: A, correction: usize) -> Self {
+        let reduced = reduced("std", self.shape(), &axes).or_panic();
+        let std = Moments::<T, _>::new(|m: Moment| T::from_f64(m.variance(correction).sqrt()));
+        reduce(self, &reduced, A::KEEP, 2.0 * read::<T>(), &std)
+    }
+
+    /// The variance and the mean over `axes`, for little more than the price of one.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let (var, mean) = Tensor::from([[1.0, 3.0], [2.0, 8.0]]).var_mean(-1, 1);
+    /// assert_eq!((var, mean), (Tensor::from([2.0, 18.0]), Tensor::from([2.0, 5.0])));
+    /// ```
+    #[track_caller]
+    pub fn var_mean<A: Axes>(&self, axes: A, correction: usize) -> (Self, Self) {
+        let reduced = reduced("var_mean", self.shape(), &axes).or_panic();
+        let shape = if A::KEEP { kept(self.shape(), &reduced) } else { dropped(self.shape(), &reduced) };
+        let moments = match self.numel() {
+            0 => vec![Moment::default(); shape.numel()],
+            _ => parts(self, &reduced, 2.0 * read::<T>(), &Moments::<T, _>::new(|m: Moment| m)),
+        };
+        let all = |f: &dyn Fn(&Moment) -> f64| {
+            let mut out = Buffer::stale(moments.len());
+            for (out, moment) in out.iter_mut().zip(&moments) {
+                *out = T::from_f64(f(moment));
+            }
+            Tensor::from_buffer(out, shape.clone())
+        };
+        (all(&|m| m.variance(correction)), all(&|m| m.mean()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+
+    use super::*;
+    use crate::keepdim;
+    use crate::ops::reduce::tests::{base, naive, sets, views};
+
+    /// The oracle: two passes over the elements of each result, in f64.
+    fn definition(x: &[f64], correction: usize) -> (f64, f64) {
+        let mean = x.iter().sum::<f64>() / x.len() as f64;
+        let squares: f64 = x.iter().map(|x| (x - mean) * (x - mean)).sum();
+        (squares / (x.len() as f64 - correction as f64).max(0.0), mean)
+    }
+
+    #[test]
+    fn agrees_with_the_definition_over_any_axes_and_strides() {
+        for x in views(&base()) {
+            for axes in sets() {
+                for correction in [0, 1, 2] {
+                    let want = naive(&x, axes, |x| definition(x, correction));
+                    let (var, mean) = x.var_mean(axes, correction);
+                    for (i, &(want_var, want_mean)) in want.iter().enumerate() {
+                        let got = [&var, &mean, &x.std(keepdim(axes), correction)].map(|t| t.to_vec()[i]);
+                        for (got, want) in got.into_iter().zip([want_var, want_mean, want_var.sqrt()]) {
+                            // Of elements that are all the same, rounding leaves one or the other a little.
+                            let near = (got - want).abs() < 1e-12 * want.abs() + 1e-14;
+                            assert!(near || got == want || (got.is_nan() && want.is_nan()), "{got} {want}");
+                        }
+                    }
+                    assert_eq!(x.var(keepdim(axes), correction).to_vec().len(), want.len());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_mean_far_larger_than_the_deviations_costs_no_digits() {
+        for len in [3, 20, 3000, 100_000] {
+            for (mean, step) in [(1e8, 8.0), (1e4, 0.01), (-3e7, 4.0), (0.0, 1.0)] {
+                let noise = |i: usize| ((i * 7919 + i / 3) % 13) as f64 - 6.0;
+                let x = Tensor::from_fn([len], |i| (mean + step * noise(i[0])) as f32);
+                let (want, _) = definition(&x.iter().map(f64::from).collect::<Vec<_>>(), 1);
+                for x in [x.reshape([1, len]), x.reshape([len, 1]).expand([len, 70]).t().copied(), x.expand([5, len])] {
+                    for var in x.var(1, 1).iter().chain(x.t().copied().var(0, 1).iter()) {
+                        assert_relative_eq!(f64::from(var), want, max_relative = 4.0 * f64::from(f32::EPSILON));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn too_few_elements_have_no_variance() {
+        assert!(Tensor::from([5.0_f32]).var(0, 1).item().is_nan());
+        assert_eq!(Tensor::from([5.0_f32]).var(0, 0).item(), 0.0);
+        assert!(Tensor::<f32>::zeros([0]).std(0, 0).item().is_nan());
+        assert!(Tensor::<f32>::zeros([0, 2]).var_mean(0, 0).1.iter().all(f32::is_nan));
+        assert_eq!(Tensor::from([1.0_f32, 2.0]).var(0, 2).item(), f32::INFINITY);
+    }
+}
