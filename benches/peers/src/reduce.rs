@@ -18,17 +18,13 @@ pub fn rows() -> Vec<Row> {
     let read = Bound::Elements(Stream::Read, LEN);
     let [rows, columns, all, std] = ["sum axis 0 1024x1024", "sum axis 1 1024x1024", "sum of all 1024x1024", "std 1Mi"];
     // With Bessel's correction.
-    let our_std = |x: &Tensor| {
-        let centred = x - x.mean(..);
-        ((&centred * &centred).sum(..) / (LEN - 1) as f32).map(f32::sqrt)
-    };
     let candles_std = |x: &Candle| x.flatten_all()?.var(0)?.sqrt();
     let burns_std = |x: Burn| x.reshape([LEN]).var(0).sqrt();
     vec![
         unary(rows.into(), DIMS, read, |x| x.sum(0), |x, _| x.sum_axis(Axis(0)), |x| x.sum(0), |x| x.sum_dim(0)),
         unary(columns.into(), DIMS, read, |x| x.sum(1), |x, _| x.sum_axis(Axis(1)), |x| x.sum(1), |x| x.sum_dim(1)),
         unary(all.into(), DIMS, read, |x| x.sum(..), |x, _| x.sum(), |x| x.sum_all(), |x| x.sum()),
-        unary(std.into(), DIMS, read, our_std, |x, _| x.std(1.0), candles_std, burns_std),
+        unary(std.into(), DIMS, read, |x| x.std(.., 1), |x, _| x.std(1.0), candles_std, burns_std),
         softmax(),
         cross_entropy([32, 27]),
         cross_entropy([512, 1000]),

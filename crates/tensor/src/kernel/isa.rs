@@ -68,7 +68,8 @@ fn detected() -> Isa {
 }
 
 /// A loop, to be compiled for every instruction set.
-pub(crate) trait Kernel {
+#[allow(unreachable_pub, reason = "in a bound of `Simd`")]
+pub trait Kernel {
     type Output;
 
     /// The loop. Implementations are `#[inline(always)]`: only so are they compiled for the set of the caller.
@@ -103,6 +104,24 @@ fn avx512<K: Kernel>(kernel: K) -> K::Output {
 #[cfg(target_arch = "x86_64")]
 #[target_feature(enable = "avx2,fma")]
 fn avx2<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: the attribute above makes the caller see to the instructions.
+    unsafe { kernel.run::<super::simd::Avx2>() }
+}
+
+/// As `avx512`, and never a part of its caller: compiled by itself.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx512f,avx2,fma")]
+#[inline(never)]
+pub(super) fn avx512_apart<K: Kernel>(kernel: K) -> K::Output {
+    // SAFETY: the attribute above makes the caller see to the instructions.
+    unsafe { kernel.run::<super::simd::Avx512>() }
+}
+
+/// As `avx2`, and never a part of its caller: compiled by itself.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,fma")]
+#[inline(never)]
+pub(super) fn avx2_apart<K: Kernel>(kernel: K) -> K::Output {
     // SAFETY: the attribute above makes the caller see to the instructions.
     unsafe { kernel.run::<super::simd::Avx2>() }
 }

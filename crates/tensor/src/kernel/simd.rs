@@ -2,18 +2,32 @@
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
+use super::isa::Kernel;
 use crate::element::Float;
 
 /// An instruction set, by its vectors.
 pub trait Simd: 'static {
     type F32: Vector<f32>;
     type F64: Vector<f64>;
-    /// The tiles of the matrix product: the most rows of one that is 1, 2, … vectors across, at most 4 and 12. As many
+    /// The tiles of the matrix product: the most rows of one that is 1, 2, … vectors across, at most 4 and 8. As many
     /// accumulators as leave the registers room for the operands; more than the 8 that keep two multiply-add units
     /// of a latency of four cycles busy.
     const TILES: &'static [usize];
     /// Whether loading some lanes costs no more than loading all.
     const FREE_MASKS: bool;
+
+    /// Runs a loop from within another, as a function of its own: where there are many of which one is chosen, one
+    /// function of all of them would take long to compile.
+    ///
+    /// # Safety
+    /// The processor has these instructions.
+    unsafe fn call<K: Kernel>(kernel: K) -> K::Output
+    where
+        Self: Sized,
+    {
+        // SAFETY: the caller's promise.
+        unsafe { kernel.run::<Self>() }
+    }
 
     /// out\[i · width + j] = rows\[j]\[i] for i and j below SIDE.
     ///
@@ -132,7 +146,8 @@ pub(crate) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{SIDE, Simd, Vector};
+    use super::{Kernel, SIDE, Simd, Vector};
+    use crate::kernel::isa;
 
     /// AVX2 and FMA: 16 registers of 256 bits.
     pub(crate) struct Avx2;
@@ -140,8 +155,14 @@ mod x86 {
     impl Simd for Avx2 {
         type F32 = __m256;
         type F64 = __m256d;
-        const TILES: &'static [usize] = &[8, 6, 4];
+        const TILES: &'static [usize] = &[6, 6, 4];
         const FREE_MASKS: bool = false;
+
+        #[inline(always)]
+        unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
+            // SAFETY: the caller's promise.
+            unsafe { isa::avx2_apart(kernel) }
+        }
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
@@ -156,8 +177,14 @@ mod x86 {
     impl Simd for Avx512 {
         type F32 = __m512;
         type F64 = __m512d;
-        const TILES: &'static [usize] = &[12, 8, 8, 6];
+        const TILES: &'static [usize] = &[8, 8, 8, 6];
         const FREE_MASKS: bool = true;
+
+        #[inline(always)]
+        unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
+            // SAFETY: the caller's promise.
+            unsafe { isa::avx512_apart(kernel) }
+        }
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {

@@ -98,11 +98,13 @@ macro_rules! operator {
             }
         }
     };
+    // Inlined, so that they are compiled where they are used: not all of them here.
     (@left $Trait:ident $method:ident $symbol:tt $($t:ident)*) => {$(
         impl $Trait<&Tensor<$t>> for $t {
             type Output = Tensor<$t>;
 
             /// A number with each element.
+            #[inline]
             fn $method(self, tensor: &Tensor<$t>) -> Tensor<$t> {
                 &Tensor::scalar(self) $symbol tensor
             }
@@ -111,6 +113,7 @@ macro_rules! operator {
         impl $Trait<Tensor<$t>> for $t {
             type Output = Tensor<$t>;
 
+            #[inline]
             fn $method(self, tensor: Tensor<$t>) -> Tensor<$t> {
                 &Tensor::scalar(self) $symbol tensor
             }

@@ -256,10 +256,9 @@ impl<T: Float> Kernel for Block<'_, T> {
                 let most = S::TILES[columns.len() / lanes - 1];
                 let mut row = self.rows.start;
                 while row < self.rows.end {
-                    // Of even heights, so that no tile is too small to keep the arithmetic units busy; but the one that
-                    // copies is full.
+                    // The one that copies is full.
                     let left = self.rows.end - row;
-                    let rows = if way == Panel::Copy { most } else { left.div_ceil(left.div_ceil(most)) };
+                    let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
                     let (b, b_k) = match way {
                         Panel::Copied => (copy.as_ptr(), columns.len() as isize),
                         _ => (b.pointer(start, columns.start), b.strides[0]),
@@ -426,7 +425,7 @@ mod tests {
     impl Simd for Wide {
         type F32 = [f32; 16];
         type F64 = [f64; 8];
-        const TILES: &'static [usize] = &[12, 8, 8, 6];
+        const TILES: &'static [usize] = &[8, 8, 8, 6];
         const FREE_MASKS: bool = true;
     }
 

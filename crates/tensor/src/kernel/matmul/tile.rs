@@ -72,9 +72,9 @@ impl<T: Float> Tile<T> {
         unsafe {
             match vectors {
                 1 => self.of_vectors::<S, 1>(rows, last, panel),
-                2 if S::TILES.len() >= 2 => self.of_vectors::<S, 2>(rows, last, panel),
-                3 if S::TILES.len() >= 3 => self.of_vectors::<S, 3>(rows, last, panel),
-                4 if S::TILES.len() >= 4 => self.of_vectors::<S, 4>(rows, last, panel),
+                2 if const { S::TILES.len() >= 2 } => self.of_vectors::<S, 2>(rows, last, panel),
+                3 if const { S::TILES.len() >= 3 } => self.of_vectors::<S, 3>(rows, last, panel),
+                4 if const { S::TILES.len() >= 4 } => self.of_vectors::<S, 4>(rows, last, panel),
                 _ => unreachable!("a tile of {columns} columns"),
             }
         }
@@ -90,7 +90,7 @@ impl<T: Float> Tile<T> {
         unsafe {
             match panel {
                 Panel::Copy => self.of_rows::<S, NV, false, true>(rows, last),
-                _ if whole && !S::FREE_MASKS => self.of_rows::<S, NV, true, false>(rows, last),
+                _ if const { !S::FREE_MASKS } && whole => self.of_rows::<S, NV, true, false>(rows, last),
                 _ => self.of_rows::<S, NV, false, false>(rows, last),
             }
         }
@@ -100,48 +100,60 @@ impl<T: Float> Tile<T> {
     /// As [`compute`](Self::compute).
     #[inline(always)]
     unsafe fn of_rows<S: Simd, const NV: usize, const FULL: bool, const COPY: bool>(self, rows: usize, last: usize) {
-        let most = S::TILES[NV - 1];
-        let exists = |rows: usize| if COPY { rows == most } else { rows <= most };
         // SAFETY: the caller's promise is that of the functions below.
         unsafe {
             match rows {
-                1 if exists(1) => self.of_size::<S, 1, NV, FULL, COPY>(last),
-                2 if exists(2) => self.of_size::<S, 2, NV, FULL, COPY>(last),
-                3 if exists(3) => self.of_size::<S, 3, NV, FULL, COPY>(last),
-                4 if exists(4) => self.of_size::<S, 4, NV, FULL, COPY>(last),
-                5 if exists(5) => self.of_size::<S, 5, NV, FULL, COPY>(last),
-                6 if exists(6) => self.of_size::<S, 6, NV, FULL, COPY>(last),
-                7 if exists(7) => self.of_size::<S, 7, NV, FULL, COPY>(last),
-                8 if exists(8) => self.of_size::<S, 8, NV, FULL, COPY>(last),
-                9 if exists(9) => self.of_size::<S, 9, NV, FULL, COPY>(last),
-                10 if exists(10) => self.of_size::<S, 10, NV, FULL, COPY>(last),
-                11 if exists(11) => self.of_size::<S, 11, NV, FULL, COPY>(last),
-                12 if exists(12) => self.of_size::<S, 12, NV, FULL, COPY>(last),
+                1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, FULL, COPY>(self, last)),
+                2 if const { exists(S::TILES, NV, COPY, 2) } => S::call(OfSize::<T, 2, NV, FULL, COPY>(self, last)),
+                3 if const { exists(S::TILES, NV, COPY, 3) } => S::call(OfSize::<T, 3, NV, FULL, COPY>(self, last)),
+                4 if const { exists(S::TILES, NV, COPY, 4) } => S::call(OfSize::<T, 4, NV, FULL, COPY>(self, last)),
+                6 if const { exists(S::TILES, NV, COPY, 6) } => S::call(OfSize::<T, 6, NV, FULL, COPY>(self, last)),
+                8 if const { exists(S::TILES, NV, COPY, 8) } => S::call(OfSize::<T, 8, NV, FULL, COPY>(self, last)),
                 _ => unreachable!("a tile of {rows} rows"),
             }
         }
     }
+}
 
-    /// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop.
-    ///
-    /// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
-    /// tile nor on the width of the vectors.
-    ///
-    /// # Safety
-    /// As [`compute`](Self::compute); the last vector of a row of B has `last` elements unless `FULL`, the last of C has
-    /// `last`.
+/// Whether there are tiles of `rows` and as many vectors: what is constant here is not even compiled where it is false.
+const fn exists(tiles: &[usize], vectors: usize, copy: bool, rows: usize) -> bool {
+    vectors <= tiles.len() && if copy { rows == tiles[vectors - 1] } else { rows <= tiles[vectors - 1] }
+}
+
+/// The rows that a tile can have, up to those of the largest.
+const HEIGHTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
+
+/// How many of `left` rows the next tile takes, at most `most`: heights are about even, so that no tile is too small to
+/// keep the arithmetic units busy.
+#[inline(always)]
+pub(super) fn height(left: usize, most: usize) -> usize {
+    let even = left.div_ceil(left.div_ceil(most));
+    // Nothing but 5 and 7 is not a height itself.
+    if HEIGHTS.contains(&even) { even } else { even.div_ceil(2) }
+}
+
+/// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. Its last vector of a
+/// row of B has as many elements as the number beside it says, unless `FULL`; its last one of C has as many.
+///
+/// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
+/// tile nor on the width of the vectors.
+struct OfSize<T, const MR: usize, const NV: usize, const FULL: bool, const COPY: bool>(Tile<T>, usize);
+
+impl<T: Float, const MR: usize, const NV: usize, const FULL: bool, const COPY: bool> Kernel
+    for OfSize<T, MR, NV, FULL, COPY>
+{
+    type Output = ();
+
     #[inline(always)]
-    unsafe fn of_size<S: Simd, const MR: usize, const NV: usize, const FULL: bool, const COPY: bool>(
-        self,
-        last: usize,
-    ) {
+    unsafe fn run<S: Simd>(self) {
         type Of<T, S> = <T as super::Vectorized>::Vector<S>;
+        let OfSize(tile, last) = self;
         let lanes = <Of<T, S> as Vector<T>>::LANES;
-        // SAFETY: i < MR, v < NV and p < k stay within what the caller vouches for.
+        // SAFETY: i < MR, v < NV and p < k stay within what the caller of `Tile::compute` vouches for.
         unsafe {
             let mut sums = [[Of::<T, S>::splat(T::ZERO); NV]; MR];
-            let (mut a, mut b, mut copy) = (self.a, self.b, self.copy);
-            for _ in 0..self.k {
+            let (mut a, mut b, mut copy) = (tile.a, tile.b, tile.copy);
+            for _ in 0..tile.k {
                 let mut row = [Of::<T, S>::splat(T::ZERO); NV];
                 for (v, x) in row.iter_mut().enumerate() {
                     *x = if FULL || v + 1 < NV {
@@ -154,22 +166,22 @@ impl<T: Float> Tile<T> {
                     }
                 }
                 for (i, sums) in sums.iter_mut().enumerate() {
-                    let x = Of::<T, S>::splat(*a.offset(i as isize * self.a_strides[0]));
+                    let x = Of::<T, S>::splat(*a.offset(i as isize * tile.a_strides[0]));
                     for (sum, &y) in sums.iter_mut().zip(&row) {
                         *sum = sum.add_product(x, y);
                     }
                 }
-                a = a.wrapping_offset(self.a_strides[1]);
-                b = b.wrapping_offset(self.b_k);
+                a = a.wrapping_offset(tile.a_strides[1]);
+                b = b.wrapping_offset(tile.b_k);
                 if COPY {
                     copy = copy.wrapping_add(NV * lanes);
                 }
             }
             for (i, sums) in sums.into_iter().enumerate() {
                 for (v, mut sum) in sums.into_iter().enumerate() {
-                    let c = self.c.add(i * self.c_row + v * lanes);
+                    let c = tile.c.add(i * tile.c_row + v * lanes);
                     let whole = v + 1 < NV || last == lanes;
-                    if self.add {
+                    if tile.add {
                         let old = if whole { Vector::load(c) } else { Vector::load_first(c, last) };
                         sum = Of::<T, S>::add(old, sum);
                     }
