@@ -159,7 +159,7 @@ mod tests {
 
             let mut pairs = (vec![0usize; len * unit], vec![0usize; len]);
             with_threads(3, || {
-                split_pair(&mut pairs.0, unit, &mut pairs.1, cost, |start, a, b| {
+                split_rows((&mut pairs.0[..], &mut pairs.1[..]), [unit, 1], cost, |start, a, b| {
                     for (i, (a, b)) in a.chunks_mut(unit).zip(b).enumerate() {
                         a.fill(start + i);
                         *b = start + i;
