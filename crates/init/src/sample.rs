@@ -18,10 +18,11 @@ pub(crate) fn normal<T: Float>(mean: f64, std: f64, shape: &Shape, rng: &mut dyn
     let mut second = None;
     let draw = |_: &[usize]| {
         let z = second.take().unwrap_or_else(|| {
-            let radius = (-2.0 * (1.0 - unit(rng)).ln()).sqrt();
-            let (sin, cos) = (std::f64::consts::TAU * unit(rng)).sin_cos();
-            second = Some(radius * sin);
-            radius * cos
+            // Functions of `Float`: f64's own are the system's, and differ between machines.
+            let radius = (-2.0 * Float::ln(1.0 - unit(rng))).sqrt();
+            let angle = std::f64::consts::TAU * unit(rng);
+            second = Some(radius * Float::sin(angle));
+            radius * Float::cos(angle)
         });
         T::from_f64(mean + std * z)
     };

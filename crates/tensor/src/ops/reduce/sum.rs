@@ -173,7 +173,7 @@ mod tests {
                 for x in [x.clone(), x.t().contiguous().t(), padded.slice(1, ..width)] {
                     assert_eq!(x.sum(0).to_vec(), want, "{len} {width}");
                     assert_eq!(x.t().sum(1).to_vec(), want, "{len} {width}");
-                    assert_eq!(x.sum(..).item(), want.iter().sum());
+                    assert_eq!(x.sum(..).item(), want.iter().sum::<i64>());
                 }
             }
         }
