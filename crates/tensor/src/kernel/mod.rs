@@ -24,8 +24,8 @@ pub use isa::{Isa, isa};
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
 pub(crate) use reduce::{
-    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, reduce_columns, reduce_rows,
-    smaller,
+    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, nan_or, reduce_columns,
+    reduce_rows, smaller,
 };
 #[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 pub use scan::Carried;

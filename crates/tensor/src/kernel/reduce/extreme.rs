@@ -4,18 +4,23 @@ use super::{BLOCK, Fold, Reduction, Rows, Run};
 use crate::kernel::isa::{self, Kernel};
 use crate::kernel::simd::Simd;
 
-/// The larger one; a NaN, the first if both are.
+/// The larger one, the first if they are equal, or if the second is a NaN.
 #[inline(always)]
-#[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
 pub(crate) fn larger<T: Copy + PartialOrd>(a: T, b: T) -> T {
-    if (a > b) | (a != a) { a } else { b }
+    if b > a { b } else { a }
 }
 
-/// The smaller one; a NaN, the first if both are.
+/// The smaller one, the first if they are equal, or if the second is a NaN.
+#[inline(always)]
+pub(crate) fn smaller<T: Copy + PartialOrd>(a: T, b: T) -> T {
+    if b < a { b } else { a }
+}
+
+/// The second if it is a NaN, else the first.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
-pub(crate) fn smaller<T: Copy + PartialOrd>(a: T, b: T) -> T {
-    if (a < b) | (a != a) { a } else { b }
+pub(crate) fn nan_or<T: Copy + PartialOrd>(a: T, b: T) -> T {
+    if b != b { b } else { a }
 }
 
 /// Whether both are equal, or both are NaN.
@@ -68,10 +73,11 @@ const WIDTH: usize = 256;
 /// Of neighbours: first the block, then the place in it.
 #[inline(always)]
 fn slice<T: Copy + PartialOrd + Sync + Send>(better: &(impl Fn(T, T) -> T + Sync), x: &[T]) -> usize {
-    let fold = Fold { empty: None, start: |x: T| x, fold: better, join: better, finish: |x: T| x };
+    let strict = |a: T, b: T| nan_or(better(a, b), b);
+    let fold = Fold { empty: None, start: |x: T| x, fold: strict, join: strict, finish: |x: T| x };
     let (mut best, mut at) = (x[0], 0);
     for (i, block) in x.chunks(BLOCK).enumerate() {
-        let value = better(best, fold.block(block));
+        let value = strict(best, fold.block(block));
         if !same(value, best) {
             (best, at) = (value, i * BLOCK);
         }
@@ -93,7 +99,8 @@ fn slice<T: Copy + PartialOrd + Sync + Send>(better: &(impl Fn(T, T) -> T + Sync
 fn single<T: Copy + PartialOrd>(better: &impl Fn(T, T) -> T, run: Run<'_, T>) -> usize {
     let (mut best, mut at) = (run.get(0), 0);
     for i in 1..run.len {
-        let value = better(best, run.get(i));
+        let x = run.get(i);
+        let value = nan_or(better(best, x), x);
         if !same(value, best) {
             (best, at) = (value, i);
         }
@@ -111,7 +118,7 @@ fn columns<T: Copy + PartialOrd>(better: &impl Fn(T, T) -> T, run: Run<'_, T>, o
     out.fill(0);
     for i in 1..run.len {
         for ((best, at), &x) in best.iter_mut().zip(out.iter_mut()).zip(rows.row(i)) {
-            let value = better(*best, x);
+            let value = nan_or(better(*best, x), x);
             *at = if same(value, *best) { *at } else { i as i64 };
             *best = value;
         }

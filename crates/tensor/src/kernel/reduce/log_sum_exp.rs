@@ -2,8 +2,7 @@
 
 use std::marker::PhantomData;
 
-use super::extreme::larger;
-use super::{Fold, Reduction, Rows};
+use super::{Fold, Reduction, Rows, larger};
 use crate::element::Float;
 
 /// The largest element m and Σ exp(x − m), of which the result is m + ln Σ. A block is gone through twice, while it is
@@ -50,7 +49,8 @@ impl<T: Float> Reduction<T> for LogSumExp<T> {
 
     #[inline(always)]
     fn block(&self, x: &[T]) -> Part<T> {
-        let max = Fold { empty: None, start: |x| x, fold: larger, join: larger, finish: |x| x };
+        // A NaN comes through the sum.
+        let max = Fold { empty: None, start: |x: T| x, fold: larger::<T>, join: larger::<T>, finish: |x: T| x };
         let largest = max.block(x);
         let shift = shift(largest);
         let sum = Fold {

@@ -10,7 +10,7 @@ mod fold;
 mod log_sum_exp;
 mod moments;
 
-pub(crate) use extreme::{arg, larger, smaller};
+pub(crate) use extreme::{arg, larger, nan_or, smaller};
 pub(crate) use fold::Fold;
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};

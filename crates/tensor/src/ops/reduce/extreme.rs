@@ -5,7 +5,7 @@ use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Fold, Run, larger, smaller};
+use crate::kernel::{self, Fold, Run, larger, nan_or, smaller};
 use crate::par;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -106,7 +106,8 @@ fn extreme<T: Number, A: Axes>(
 ) -> Result<Tensor<T>, Error> {
     let reduced = reduced(op, x.shape(), axes)?;
     expect_some(op, x, &reduced)?;
-    let best = Fold { empty: None, start: |x: T| x, fold: &better, join: &better, finish: |x: T| x };
+    let strict = |a: T, b: T| nan_or(better(a, b), b);
+    let best = Fold { empty: None, start: |x: T| x, fold: strict, join: strict, finish: |x: T| x };
     Ok(reduce(x, &reduced, A::KEEP, read::<T>(), &best))
 }
 

@@ -3,7 +3,7 @@
 use super::{Axes, read, reduce, reduced};
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{Fold, larger, smaller};
+use crate::kernel::{Fold, larger, nan_or, smaller};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -40,11 +40,12 @@ fn norm<T: Float>(x: &Tensor<T>, p: f64, reduced: &[bool], keep: bool) -> Tensor
     let of_nothing = T::from_f64(if p < 0.0 { f64::INFINITY } else { 0.0 });
     if p.is_infinite() {
         let best = if p > 0.0 { larger::<T> } else { smaller::<T> };
+        let strict = move |a: T, b: T| nan_or(best(a, b), b);
         let best = Fold {
             empty: Some(of_nothing),
             start: |x: T| x.abs(),
-            fold: move |so_far: T, x: T| best(so_far, x.abs()),
-            join: best,
+            fold: move |so_far: T, x: T| strict(so_far, x.abs()),
+            join: strict,
             finish: |x: T| x,
         };
         return reduce(x, reduced, keep, read::<T>(), &best);

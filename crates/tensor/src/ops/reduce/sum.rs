@@ -180,6 +180,16 @@ mod tests {
     }
 
     #[test]
+    fn pieces_and_further_runs_are_joined() {
+        let base = Tensor::from_fn([6, 140_003, 3], |i| ((i[0] * 31 + i[1] * 17 + i[2] * 7) % 101) as i64);
+        for x in [base.clone(), base.permute(&[2, 1, 0]), base.permute(&[1, 0, 2]), base.slice_step(2, .., 2)] {
+            for axes in sets() {
+                assert_eq!(x.sum(axes).to_vec(), naive(&x, axes, |x| x.iter().sum::<i64>()), "{axes:?}");
+            }
+        }
+    }
+
+    #[test]
     fn large_sums_are_exact_to_a_few_ulp_whatever_the_strides() {
         // One after the other, a hundred thousand float additions of 0.1 would be off by 1e-3.
         let x = Tensor::<f32>::full([100_000, 3], 0.1);

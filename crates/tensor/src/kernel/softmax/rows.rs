@@ -1,0 +1,154 @@
+//! Lines of neighbours.
+
+use std::marker::PhantomData;
+
+use super::{Normalize, Terms};
+use crate::buffer::Buffer;
+use crate::element::Float;
+use crate::kernel::isa::{self, Kernel};
+use crate::kernel::reduce::{Fold, Reduction, WIDE, larger};
+use crate::kernel::simd::Simd;
+
+/// Elements that are gone through several times, while they are close to the processor.
+const CLOSE: usize = 2048;
+
+/// Lines of `width` neighbours; `each(i, largest, sum)` is called once for line i. The largest is 0 without `SHIFT`.
+pub(crate) fn normalize_rows<T: Float, N: Normalize<T>>(
+    x: &mut [T],
+    y: &[T],
+    width: usize,
+    _: N,
+    each: impl FnMut(usize, T, T),
+) {
+    assert!(width > 0 && x.len() == y.len() && x.len().is_multiple_of(width), "lines must be whole");
+    let rows = (CLOSE / width).max(1);
+    let terms = Buffer::stale(x.len().min(rows * width));
+    isa::dispatch(NormalizeRows { x, y, width, terms, each, op: PhantomData::<N> });
+}
+
+struct NormalizeRows<'a, T: Float, F, N> {
+    x: &'a mut [T],
+    y: &'a [T],
+    width: usize,
+    /// As many as are gone through at once.
+    terms: Buffer<T>,
+    each: F,
+    op: PhantomData<N>,
+}
+
+impl<T: Float, F: FnMut(usize, T, T), N: Normalize<T>> Kernel for NormalizeRows<'_, T, F, N> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let NormalizeRows { x, y, width, mut terms, mut each, .. } = self;
+        // A NaN comes through the sum.
+        let max = Fold { empty: None, start: |x: T| x, fold: larger::<T>, join: larger::<T>, finish: |x: T| x };
+        let sum = Fold {
+            empty: None,
+            start: |_: T| T::ZERO,
+            fold: |sum: T, x: T| sum + x,
+            join: |a: T, b: T| a + b,
+            finish: |sum: T| sum,
+        };
+        let len = terms.len();
+        let mut shifts = Buffer::stale(len / width);
+        for (block, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
+            let terms = &mut terms[..x.len()];
+            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact_mut(width));
+            if N::SHIFT {
+                for (((x, y), terms), shift) in lines.zip(shifts.iter_mut()) {
+                    *shift = max.block(y);
+                    match N::TERMS {
+                        _ if width < WIDE => shifted(x, y, *shift),
+                        Terms::InPlace => terms_in_place::<T, N>(x, y, *shift),
+                        _ => terms_aside::<T, N>(terms, x, y, *shift),
+                    }
+                }
+            }
+            // Short lines all in one loop, so that none has a rest that does not fill a vector.
+            if !N::SHIFT && N::TERMS == Terms::Aside {
+                terms_aside::<T, N>(terms, x, y, T::ZERO);
+            } else if N::SHIFT && width < WIDE {
+                for (x, term) in x.iter_mut().zip(terms.iter_mut()) {
+                    *term = N::term(*x, *x);
+                }
+                if N::TERMS == Terms::InPlace {
+                    x.copy_from_slice(terms);
+                }
+            }
+            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact(width));
+            for (i, ((x, y), terms)) in lines.enumerate() {
+                let terms = if N::TERMS == Terms::Aside { terms } else { &*x };
+                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + sum.block(terms));
+                let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
+                finished::<T, N>(x, y, shift, N::total(sum));
+                each(block * (len / width) + i, shift, sum);
+            }
+        }
+    }
+}
+
+/// out = x, each line of which is multiplied by its own factor; there are as many lines as factors.
+pub(crate) fn scale_rows<T: Float>(out: &mut [T], x: &[T], factors: &[T]) {
+    assert!(
+        !factors.is_empty() && x.len() == out.len() && x.len().is_multiple_of(factors.len()),
+        "lines must be whole"
+    );
+    isa::dispatch(ScaleRows { out, x, factors });
+}
+
+struct ScaleRows<'a, T> {
+    out: &'a mut [T],
+    x: &'a [T],
+    factors: &'a [T],
+}
+
+impl<T: Float> Kernel for ScaleRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let width = (self.x.len() / self.factors.len()).max(1);
+        let rows = self.out.chunks_exact_mut(width).zip(self.x.chunks_exact(width));
+        for ((out, x), &factor) in rows.zip(self.factors) {
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = x * factor;
+            }
+        }
+    }
+}
+
+// The loops over neighbours are functions, so that the compiler knows the slices to be apart.
+
+/// x\[i] = the term of x\[i] and y\[i] − shift
+#[inline(always)]
+fn terms_in_place<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = N::term(*x, if N::SHIFT { y - shift } else { y });
+    }
+}
+
+/// out\[i] = the term of x\[i] and y\[i] − shift
+#[inline(always)]
+fn terms_aside<T: Float, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T], shift: T) {
+    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+        *out = N::term(x, if N::SHIFT { y - shift } else { y });
+    }
+}
+
+/// x\[i] = y\[i] − shift
+#[inline(always)]
+fn shifted<T: Float>(x: &mut [T], y: &[T], shift: T) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = y - shift;
+    }
+}
+
+/// x\[i] = the result
+#[inline(always)]
+fn finished<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T, total: T) {
+    for (x, &y) in x.iter_mut().zip(y) {
+        *x = N::finish(*x, if N::SHIFT { y - shift } else { y }, total);
+    }
+}
