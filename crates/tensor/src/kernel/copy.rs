@@ -2,6 +2,9 @@
 
 use std::ops::Range;
 
+use super::isa::{self, Kernel};
+use super::simd::Simd;
+
 /// The edge of the blocks in which planes are transposed: 16 elements of an f32 are a cache line.
 pub(crate) const BLOCK: usize = 16;
 
@@ -79,20 +82,38 @@ pub(crate) struct Plane<'a, T> {
 impl<T: Copy> Plane<'_, T> {
     /// Writes the rows, one after the other at distances of `pitch`: out\[i · pitch + j] = data\[at + i + j · stride].
     pub(crate) fn copy_rows(self, out: &mut [T], pitch: usize) {
+        isa::dispatch(CopyRows { plane: self, out, pitch });
+    }
+}
+
+struct CopyRows<'a, T> {
+    plane: Plane<'a, T>,
+    out: &'a mut [T],
+    pitch: usize,
+}
+
+impl<T: Copy> Kernel for CopyRows<'_, T> {
+    type Output = ();
+
+    #[inline(always)]
+    unsafe fn run<S: Simd>(self) {
+        let CopyRows { plane, out, pitch } = self;
         // Tiles of blocks: a block's lines are seldom whole, and its pages never; its neighbours come soon after.
-        for rows in tiles(self.rows) {
-            for columns in tiles(self.columns) {
+        for rows in tiles(plane.rows) {
+            for columns in tiles(plane.columns) {
                 for j in columns.step_by(BLOCK) {
                     for i in rows.clone().step_by(BLOCK) {
-                        self.copy_block(i, j, &mut out[i * pitch + j..], pitch);
+                        plane.copy_block(i, j, &mut out[i * pitch + j..], pitch);
                     }
                 }
             }
         }
     }
+}
 
+impl<T: Copy> Plane<'_, T> {
     /// The block from (i, j) on.
-    #[inline]
+    #[inline(always)]
     fn copy_block(&self, i: usize, j: usize, out: &mut [T], pitch: usize) {
         let column = |j: usize| self.at.wrapping_add_signed(j as isize * self.stride) + i;
         let (rows, columns) = (BLOCK.min(self.rows - i), BLOCK.min(self.columns - j));
