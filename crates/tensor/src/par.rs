@@ -7,6 +7,7 @@
 use rayon::prelude::*;
 
 use crate::error::{Error, Reason};
+use crate::kernel;
 
 /// Work below this many nanoseconds stays on the calling thread. Entering a pool of two threads from outside took 30 µs
 /// while they were awake and 83 µs (median; 41 to 120) when they slept (2 cores of an AMD EPYC, Zen 3, a virtual
@@ -70,11 +71,12 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
 /// threads where `cost` nanoseconds for each element add up to enough.
 pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl Fn(usize, &mut [T]) + Sync) {
     match task_len(out.len(), unit, cost) {
-        Some(len) if several_threads() => {
-            out.par_chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i * len, chunk));
-        }
         // One thread goes through the same tasks.
-        Some(len) => out.chunks_mut(len).enumerate().for_each(|(i, chunk)| work(i * len, chunk)),
+        Some(len) => {
+            // Beside it goes a slice of nothing, which takes no memory.
+            let nothing: &mut [()] = &mut vec![(); out.len()];
+            kernel::chunks((out, nothing), [len, len], |i, chunk, _| work(i * len, chunk));
+        }
         None => work(0, out),
     }
 }
@@ -89,14 +91,7 @@ pub(crate) fn split_rows<T: Send, U: Send>(
 ) {
     debug_assert_eq!(a.len() / widths[0], b.len() / widths[1]);
     match task_len(a.len() / widths[0], 1, cost) {
-        Some(rows) if several_threads() => {
-            let chunks = a.par_chunks_mut(rows * widths[0]).zip(b.par_chunks_mut(rows * widths[1]));
-            chunks.enumerate().for_each(|(i, (a, b))| work(i * rows, a, b));
-        }
-        Some(rows) => {
-            let chunks = a.chunks_mut(rows * widths[0]).zip(b.chunks_mut(rows * widths[1]));
-            chunks.enumerate().for_each(|(i, (a, b))| work(i * rows, a, b));
-        }
+        Some(rows) => kernel::chunks((a, b), widths.map(|width| rows * width), |i, a, b| work(i * rows, a, b)),
         None => work(0, a, b),
     }
 }
@@ -110,11 +105,17 @@ pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
 pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, usize) + Sync) {
     let task = task_len(len, unit, cost).unwrap_or(len.max(1));
-    let work = |i: usize| work(i * task, ((i + 1) * task).min(len));
-    if task < len && several_threads() {
-        (0..len.div_ceil(task)).into_par_iter().for_each(work);
+    each(len.div_ceil(task), &|i| work(i * task, ((i + 1) * task).min(len)));
+}
+
+/// Calls `work` once with each number below `count`; potentially parallel.
+///
+/// The one place where rayon shares work among threads. Not generic, so that this is compiled once and not for each loop.
+pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
+    if count > 1 && several_threads() {
+        (0..count).into_par_iter().for_each(work);
     } else {
-        (0..len.div_ceil(task)).for_each(work);
+        (0..count).for_each(work);
     }
 }
 

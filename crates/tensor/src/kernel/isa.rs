@@ -77,6 +77,66 @@ pub trait Kernel {
     /// # Safety
     /// The processor must have the instructions of `S`.
     unsafe fn run<S: Simd>(self) -> Self::Output;
+
+    // Methods, and not functions of a kernel: so each is compiled with the module of its kernel, all of them side by side.
+
+    /// The loop, compiled for AVX-512.
+    ///
+    /// # Safety
+    /// The processor must have it.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    unsafe fn run_avx512(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        // SAFETY: the attribute above makes the caller see to the instructions.
+        unsafe { self.run::<super::simd::Avx512>() }
+    }
+
+    /// The loop, compiled for AVX2 and FMA.
+    ///
+    /// # Safety
+    /// The processor must have them.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    unsafe fn run_avx2(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        // SAFETY: as above.
+        unsafe { self.run::<super::simd::Avx2>() }
+    }
+
+    /// As `run_avx512`, and never a part of its caller.
+    ///
+    /// # Safety
+    /// As there.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx512f,avx2,fma")]
+    #[inline(never)]
+    unsafe fn run_avx512_apart(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        // SAFETY: as above.
+        unsafe { self.run::<super::simd::Avx512>() }
+    }
+
+    /// As `run_avx2`, and never a part of its caller.
+    ///
+    /// # Safety
+    /// As there.
+    #[cfg(target_arch = "x86_64")]
+    #[target_feature(enable = "avx2,fma")]
+    #[inline(never)]
+    unsafe fn run_avx2_apart(self) -> Self::Output
+    where
+        Self: Sized,
+    {
+        // SAFETY: as above.
+        unsafe { self.run::<super::simd::Avx2>() }
+    }
 }
 
 /// Runs the loop as it is compiled for the instruction set in use.
@@ -85,45 +145,13 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
     match isa() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `isa` returns no set that this processor lacks.
-        Isa::Avx512 => unsafe { avx512(kernel) },
+        Isa::Avx512 => unsafe { kernel.run_avx512() },
         #[cfg(target_arch = "x86_64")]
         // SAFETY: as above.
-        Isa::Avx2 => unsafe { avx2(kernel) },
+        Isa::Avx2 => unsafe { kernel.run_avx2() },
         // SAFETY: every processor has the baseline.
         _ => unsafe { kernel.run::<Baseline>() },
     }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-fn avx512<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: the attribute above makes the caller see to the instructions.
-    unsafe { kernel.run::<super::simd::Avx512>() }
-}
-
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-fn avx2<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: the attribute above makes the caller see to the instructions.
-    unsafe { kernel.run::<super::simd::Avx2>() }
-}
-
-/// As `avx512`, and never a part of its caller: compiled by itself.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx512f,avx2,fma")]
-#[inline(never)]
-pub(super) fn avx512_apart<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: the attribute above makes the caller see to the instructions.
-    unsafe { kernel.run::<super::simd::Avx512>() }
-}
-
-/// As `avx2`, and never a part of its caller: compiled by itself.
-#[cfg(target_arch = "x86_64")]
-#[target_feature(enable = "avx2,fma")]
-#[inline(never)]
-pub(super) fn avx2_apart<K: Kernel>(kernel: K) -> K::Output {
-    // SAFETY: the attribute above makes the caller see to the instructions.
-    unsafe { kernel.run::<super::simd::Avx2>() }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 //! All of the crate's `unsafe` lives in this folder.
 
 mod blocks;
+mod chunks;
 mod copy;
 mod elementwise;
 mod gather;
@@ -15,6 +16,7 @@ mod simd;
 mod softmax;
 
 pub(crate) use blocks::{add_blocks, copy_blocks};
+pub(crate) use chunks::chunks;
 pub(crate) use copy::{BLOCK, Plane, copy_between, copy_row};
 pub(crate) use elementwise::{Row, Unary, map, map_assign, zip, zip_assign, zip3};
 pub(crate) use gather::{Line, gather_row, scatter_row};

@@ -147,7 +147,6 @@ mod x86 {
     use std::arch::x86_64::*;
 
     use super::{Kernel, SIDE, Simd, Vector};
-    use crate::kernel::isa;
 
     /// AVX2 and FMA: 16 registers of 256 bits.
     pub(crate) struct Avx2;
@@ -161,7 +160,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the caller's promise.
-            unsafe { isa::avx2_apart(kernel) }
+            unsafe { kernel.run_avx2_apart() }
         }
 
         #[inline(always)]
@@ -183,7 +182,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
             // SAFETY: the caller's promise.
-            unsafe { isa::avx512_apart(kernel) }
+            unsafe { kernel.run_avx512_apart() }
         }
 
         #[inline(always)]

@@ -18,6 +18,7 @@ use std::ops::Range;
 
 use self::tile::{Panel, Tile, TileSizes, TileSizesOf};
 use self::vector::Dots;
+use super::chunks::Shared;
 use super::isa::{self, Kernel};
 use super::simd::{SIDE, Simd, Vector};
 use crate::buffer::Buffer;
@@ -185,7 +186,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
     let down = Parts { len: m, unit: height, parts: down };
 
-    let product = Product { a, b, c: Shared(c.as_mut_ptr()), panels, add };
+    let product = Product { a, b, c: Shared::new(c), panels, add };
     let blocks = down.parts * across.parts;
     par::ranges(blocks, 1, cost / blocks as f64, |from, to| {
         for block in from..to {
@@ -287,21 +288,6 @@ impl<T: Float> Kernel for Block<'_, T> {
         }
     }
 }
-
-/// A pointer that tasks share, each for elements of its own.
-#[derive(Clone, Copy)]
-struct Shared<T>(*mut T);
-
-impl<T> Shared<T> {
-    fn pointer(self) -> *mut T {
-        self.0
-    }
-}
-
-// SAFETY: only `matmul` makes one, and its tasks write disjoint blocks.
-unsafe impl<T: Send> Send for Shared<T> {}
-// SAFETY: as above.
-unsafe impl<T: Send> Sync for Shared<T> {}
 
 #[cfg(test)]
 mod tests {
@@ -439,7 +425,7 @@ mod tests {
                 let (a, b) = (stored(&data, [m, k], storage), stored(&data, [k, n], storage % 3));
                 let mut c = vec![f32::NAN; m * n];
                 let panels = Parts { len: n, unit: 16, parts: n.div_ceil(64) };
-                let product = Product { a, b, c: Shared(c.as_mut_ptr()), panels, add: false };
+                let product = Product { a, b, c: Shared::new(&mut c), panels, add: false };
                 // SAFETY: arrays need no instructions.
                 unsafe { Block { product: &product, rows: 0..m, panels: 0..panels.parts }.run::<Wide>() }
                 assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage}");
