@@ -1,8 +1,9 @@
 //! The one module that decides about threads.
 //!
 //! An op hands over its work and what it costs; whether and how it is cut into tasks is decided here, by the size of
-//! the problem alone and never by the number of threads. Outputs are split; a reduction only in pieces of a fixed size,
-//! whose results are outputs too: so a result has the same bits at any number of threads.
+//! the problem alone and not by the number of threads. Outputs are split; a reduction only in pieces of a fixed size,
+//! whose results are outputs too: so a result has the same bits at any number of threads. (A product may be cut for the
+//! threads at hand: its bits do not depend on how.)
 
 use rayon::prelude::*;
 
@@ -119,8 +120,8 @@ pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
     }
 }
 
-/// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, and no more than keep
-/// a large machine busy.
+/// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, else a few for each
+/// thread. Only for work whose cut leaves no trace in the result: it depends on the number of threads.
 pub(crate) fn tasks(cost: f64) -> usize {
     let threads = rayon::current_num_threads();
     if threads == 1 || cost < WORTH_SHARING { 1 } else { ((cost / (2.0 * TASK)) as usize).min(4 * threads) }
