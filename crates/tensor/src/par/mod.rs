@@ -5,42 +5,48 @@
 //! whose results are outputs too: so a result has the same bits at any number of threads. (A product may be cut for the
 //! threads at hand: its bits do not depend on how.)
 
+#[allow(unsafe_code, reason = "helpers call what the calling thread has borrowed")]
+mod team;
+
 use rayon::prelude::*;
 
 use crate::error::{Error, Reason};
 use crate::kernel;
 
-/// Work below this many nanoseconds stays on the calling thread. Entering a pool of two threads from outside took 30 µs
-/// while they were awake and 83 µs (median; 41 to 120) when they slept (2 cores of an AMD EPYC, Zen 3, a virtual
-/// machine); a loop of ops keeps them awake. Half of less than this would hardly be won back.
-const WORTH_SHARING: f64 = 100_000.0;
+// Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
+// (Emerald Rapids, AVX-512, 2 cores, a virtual machine), f32, in nanoseconds.
 
-/// The least that a task should be worth, in nanoseconds: a choice, far above what a chunk costs to hand out.
-const TASK: f64 = 25_000.0;
+/// Work below this many nanoseconds stays on the calling thread. Sharing costs 1.5 µs while the pool is awake, as it is for
+/// about 20 µs after it last had work, and else 14 µs for the system call that wakes it: of 20 µs in a loop of ops 8 are
+/// won, of 20 µs alone 4 are lost.
+const WORTH_SHARING: f64 = 20_000.0;
 
-// Costs are rough: they decide what is shared, not what is computed. Measured on one core of an AMD EPYC (Zen 3, AVX2),
-// f32.
+/// The least that a task should be worth, in nanoseconds. Handing one out costs about 100.
+const TASK: f64 = 5_000.0;
 
-/// What one element of a simple arithmetic op costs, in nanoseconds: an addition in cache took 0.17, beyond it more.
+/// What one element of a simple arithmetic op costs: relu took 0.12 in the L2 cache and 0.3 beyond it.
 pub(crate) const STREAM: f64 = 0.25;
 
-/// What an element costs that is found by an index, in nanoseconds: gathering along rows of 1000 took 1.3.
+/// What an element costs that is found by an index: gathering along rows of 1000 took 1.3.
 pub(crate) const RANDOM: f64 = 1.0;
 
-/// What one step of sorting costs, of which n elements take n log₂ n, in nanoseconds: rows of 1000 and of a million took
-/// 1.2 to 1.9.
+/// What one step of sorting costs, of which n elements take n log₂ n: rows of 1000 and of a million took 1.2 to 1.9.
 pub(crate) const SORT: f64 = 1.5;
-/// What reading a byte costs, in nanoseconds: sums of 4 MiB ran at 60 GB/s (Zen 4, from the third level of cache).
-pub(crate) const READ: f64 = 0.02;
 
-/// What a transcendental function costs in vectors, in nanoseconds: tanh took 0.7.
-pub(crate) const TRANSCENDENTAL: f64 = 0.5;
+/// Sorting below this is not shared: rayon's sort enters the pool, and sleeps meanwhile, which takes 36 µs.
+const WORTH_ENTERING: f64 = 100_000.0;
 
-/// What a function of the library costs, which is not vectorized, in nanoseconds: erf took 5 to 20.
+/// What reading a byte costs: sums of 4 MiB ran at 28 GB/s.
+pub(crate) const READ: f64 = 0.03;
+
+/// What a transcendental function costs in vectors: tanh took 0.35.
+pub(crate) const TRANSCENDENTAL: f64 = 0.35;
+
+/// What a function of the library costs, which is not vectorized: erf took 5 to 20.
 pub(crate) const LIBRARY: f64 = 8.0;
 
-/// What a multiply-add of a matrix product costs, in nanoseconds: 100 GFLOP/s, where 65 to 93 were measured.
-pub(crate) const MULTIPLY_ADD: f64 = 0.02;
+/// What a multiply-add of a matrix product costs: 150 GFLOP/s.
+pub(crate) const MULTIPLY_ADD: f64 = 0.0133;
 
 /// Runs `work` with at most `threads` threads for everything the tensors in it do.
 ///
@@ -100,7 +106,11 @@ pub(crate) fn split_rows<T: Send, U: Send>(
 /// Sorts keys of which no two are equal: so there is but one order that threads can find.
 pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
     let cost = keys.len() as f64 * (keys.len().max(1) as f64).log2() * SORT;
-    if cost >= WORTH_SHARING && several_threads() { keys.par_sort_unstable() } else { keys.sort_unstable() }
+    if cost >= WORTH_ENTERING && rayon::current_num_threads() > 1 {
+        keys.par_sort_unstable()
+    } else {
+        keys.sort_unstable()
+    }
 }
 
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
@@ -111,10 +121,11 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, us
 
 /// Calls `work` once with each number below `count`; potentially parallel.
 ///
-/// The one place where rayon shares work among threads. Not generic, so that this is compiled once and not for each loop.
+/// The one place where work is shared among threads. Not generic, so that this is compiled once and not for each loop.
 pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    if count > 1 && several_threads() {
-        (0..count).into_par_iter().for_each(work);
+    let threads = rayon::current_num_threads();
+    if count > 1 && threads > 1 {
+        team::each(count, threads - 1, work);
     } else {
         (0..count).for_each(work);
     }
@@ -134,10 +145,6 @@ fn task_len(len: usize, unit: usize, cost: f64) -> Option<usize> {
     }
     let task = ((TASK / cost) as usize).max(1).next_multiple_of(unit);
     (task < len).then_some(task)
-}
-
-fn several_threads() -> bool {
-    rayon::current_num_threads() > 1
 }
 
 #[cfg(test)]
@@ -200,7 +207,7 @@ mod tests {
     fn tasks_are_cut_by_the_size_of_the_problem_alone() {
         assert_eq!(task_len(1000, 1, 1.0), None);
         let cut = |threads| with_threads(threads, || task_len(1_000_000, 16, 1.0)).unwrap();
-        assert_eq!((cut(1), cut(8)), (Some(25_008), Some(25_008)));
+        assert_eq!((cut(1), cut(8)), (Some(5008), Some(5008)));
     }
 
     #[test]
