@@ -18,6 +18,9 @@ static LIMIT: AtomicUsize = AtomicUsize::new(256 << 20);
 /// Buffers below this many bytes are not kept: the allocator is as fast.
 const LEAST: usize = 256;
 
+/// Where elements begin, in bytes: on a cache line, which no vector of aligned elements then crosses.
+const ALIGNMENT: usize = 64;
+
 /// Sizes are rounded up so that the pool has this many classes in each power of two: at most a quarter is lost.
 const CLASSES_PER_DOUBLING: usize = 4;
 
@@ -92,33 +95,53 @@ fn class(len: usize) -> (usize, usize) {
 
 /// A run of elements of fixed length; reads as a slice.
 pub(crate) struct Buffer<T: Pooled> {
-    /// As long as its class where it comes from the pool, else exactly `len`.
+    /// Where it comes from the pool, as long as its class and a cache line more; else exactly `len`.
     data: Vec<T>,
+    /// Where the elements begin.
+    start: usize,
     len: usize,
 }
 
 impl<T: Pooled> Buffer<T> {
+    /// The elements of a cache line.
+    const LINE: usize = ALIGNMENT / size_of::<T>();
+
     /// Zeros.
     pub(crate) fn zeroed(len: usize) -> Self {
-        Buffer { data: fresh(len), len }
+        Buffer::aligned(fresh(len.saturating_add(Self::LINE)), len)
     }
 
     /// Elements that the caller is about to overwrite, every one: what they hold until then is unspecified.
     pub(crate) fn stale(len: usize) -> Self {
         if len.saturating_mul(size_of::<T>()) < LEAST {
-            return Buffer::zeroed(len);
+            return Buffer::from(fresh(len));
         }
         let (class, full) = class(len);
         let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
-        Buffer { data: kept.unwrap_or_else(|| fresh(full)), len }
+        Buffer::aligned(kept.unwrap_or_else(|| fresh(full.saturating_add(Self::LINE))), len)
     }
 
-    /// The elements, and the memory with them.
+    /// The first elements of `data` from a cache line on, of which it has one to spare.
+    fn aligned(data: Vec<T>, len: usize) -> Self {
+        // It is allowed not to tell.
+        let start = data.as_ptr().align_offset(ALIGNMENT).min(Self::LINE);
+        Buffer { data, start, len }
+    }
+
+    /// The `len` elements of `data` from `start` on.
+    ///
+    /// # Panics
+    /// `data` ends before.
     #[cfg(feature = "ndarray")]
-    pub(crate) fn into_vec(mut self) -> Vec<T> {
-        let mut data = std::mem::take(&mut self.data);
-        data.truncate(self.len);
-        data
+    pub(crate) fn within(data: Vec<T>, start: usize, len: usize) -> Self {
+        assert!(start <= data.len() && len <= data.len() - start, "a buffer lies within its data");
+        Buffer { data, start, len }
+    }
+
+    /// The memory, and where in it the elements begin.
+    #[cfg(feature = "ndarray")]
+    pub(crate) fn into_parts(mut self) -> (Vec<T>, usize) {
+        (std::mem::take(&mut self.data), self.start)
     }
 }
 
@@ -131,12 +154,13 @@ fn fresh<T: Pooled>(len: usize) -> Vec<T> {
 
 impl<T: Pooled> Drop for Buffer<T> {
     fn drop(&mut self) {
-        if self.data.len() * size_of::<T>() < LEAST {
+        let len = self.data.len().saturating_sub(Self::LINE);
+        if len * size_of::<T>() < LEAST {
             return;
         }
-        let (class, full) = class(self.data.len());
+        let (class, full) = class(len);
         // One that did not come from the pool may have an odd length: it cannot serve its class.
-        if full == self.data.len() {
+        if full == len {
             let data = std::mem::take(&mut self.data);
             // A thread that is ending has no pool any more.
             let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, data));
@@ -169,7 +193,7 @@ pooled!(f32 f64 i32 i64 u8 bool);
 impl<T: Pooled> From<Vec<T>> for Buffer<T> {
     fn from(data: Vec<T>) -> Self {
         let len = data.len();
-        Buffer { data, len }
+        Buffer { data, start: 0, len }
     }
 }
 
@@ -177,13 +201,13 @@ impl<T: Pooled> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.data[..self.len]
+        &self.data[self.start..][..self.len]
     }
 }
 
 impl<T: Pooled> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.data[..self.len]
+        &mut self.data[self.start..][..self.len]
     }
 }
 
@@ -213,6 +237,20 @@ mod tests {
         // Zeros are zeros, whatever lay there before.
         drop(second);
         assert!(Buffer::<f32>::zeroed(1000).iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn a_buffer_begins_on_a_cache_line() {
+        fn check<T: Pooled>() {
+            for len in [64, 100, 1000, 1_000_000] {
+                for buffer in [Buffer::<T>::stale(len * 4), Buffer::zeroed(len * 4)] {
+                    assert!(buffer.as_ptr().addr().is_multiple_of(ALIGNMENT), "{} of {}", len, type_name::<T>());
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+        check::<bool>();
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! Conversions from and into the arrays of the crate `ndarray`. Feature `ndarray`.
 
-use ndarray::{Array, ArrayBase, ArrayD, ArrayView, Data, Dimension, IxDyn};
+use ndarray::{Array, ArrayBase, ArrayD, ArrayView, Data, Dimension, IxDyn, s};
 
 use crate::buffer::Buffer;
 use crate::dims::Dims;
@@ -31,10 +31,12 @@ impl<T: Element> From<&Tensor<T>> for ArrayD<T> {
 /// Feature `ndarray`.
 impl<T: Element> From<Tensor<T>> for ArrayD<T> {
     /// As from a reference, but the buffer is handed over where this tensor is its only owner and all of its
-    /// elements lie in row-major order from the start.
+    /// elements lie in row-major order.
     fn from(x: Tensor<T>) -> Self {
-        let shape = IxDyn(x.dims());
-        ArrayD::from_shape_vec(shape, x.into_vec()).expect("as many elements as the shape has")
+        let (shape, len) = (IxDyn(x.dims()), x.numel());
+        let (data, start) = x.into_parts();
+        let elements = Array::from_vec(data).slice_move(s![start..start + len]);
+        elements.into_shape_with_order(shape).expect("as many elements as the shape has")
     }
 }
 
@@ -53,8 +55,8 @@ impl<T: Element, S: Data<Elem = T>, D: Dimension> From<&ArrayBase<S, D>> for Ten
     /// ```
     fn from(x: &ArrayBase<S, D>) -> Self {
         match x.as_slice() {
-            Some(data) => tensor(data.to_vec(), x.shape()),
-            None => tensor(x.iter().copied().collect(), x.shape()),
+            Some(data) => tensor(data.to_vec().into(), x.shape()),
+            None => tensor(x.iter().copied().collect::<Vec<_>>().into(), x.shape()),
         }
     }
 }
@@ -85,12 +87,8 @@ impl<T: Element, D: Dimension> From<Array<T, D>> for Tensor<T> {
         if x.is_standard_layout() {
             let len = x.len();
             // An array without elements has no offset.
-            let (mut data, offset) = x.into_raw_vec_and_offset();
-            match offset.unwrap_or(0) {
-                0 => data.truncate(len),
-                start => data = data[start..][..len].to_vec(),
-            }
-            return tensor(data, &dims);
+            let (data, offset) = x.into_raw_vec_and_offset();
+            return tensor(Buffer::within(data, offset.unwrap_or(0), len), &dims);
         }
         if x.t().is_standard_layout() {
             let reversed = Tensor::from(x.reversed_axes());
@@ -101,13 +99,13 @@ impl<T: Element, D: Dimension> From<Array<T, D>> for Tensor<T> {
     }
 }
 
-fn tensor<T: Element>(data: Vec<T>, dims: &[usize]) -> Tensor<T> {
-    Tensor::from_buffer(Buffer::from(data), Shape::try_new(dims).expect("ndarray asks the same of a shape"))
+fn tensor<T: Element>(data: Buffer<T>, dims: &[usize]) -> Tensor<T> {
+    Tensor::from_buffer(data, Shape::try_new(dims).expect("ndarray asks the same of a shape"))
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::{Array0, Array2, Array3, Axis, ShapeBuilder, s};
+    use ndarray::{Array0, Array2, Array3, Axis, ShapeBuilder};
 
     use super::*;
 
@@ -194,10 +192,12 @@ mod tests {
         assert_ne!(ArrayD::from(x.t()).as_ptr(), place);
         drop(x);
         assert_eq!(ArrayD::from(other).as_ptr(), place);
-        // A tensor's own buffers may be longer than the tensor.
+        // A tensor's own buffers are longer than the tensor, and it does not begin at their start.
         let x = Tensor::<f32>::full([257], 1.0);
         let place = x.as_slice().unwrap().as_ptr();
         let x = ArrayD::from(x);
         assert_eq!((x.as_ptr(), x.len()), (place, 257));
+        let x = Tensor::from(x);
+        assert_eq!((x.as_slice().unwrap().as_ptr(), x.numel()), (place, 257));
     }
 }

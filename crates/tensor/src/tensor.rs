@@ -139,16 +139,18 @@ impl<T: Element> Tensor<T> {
         Some(start..start + self.numel())
     }
 
-    /// The elements in row-major order; in its own buffer if it is the only owner and they begin there.
+    /// Memory with the elements in row-major order, and where in it they begin; its own if it is the only owner.
     #[cfg(feature = "ndarray")]
-    pub(crate) fn into_vec(mut self) -> Vec<T> {
-        if self.unique_range().is_none_or(|range| range.start > 0) {
-            self = self.copied();
-        }
-        let len = self.numel();
-        let mut data = Arc::into_inner(self.storage).expect("the only owner").into_vec();
-        data.truncate(len);
-        data
+    pub(crate) fn into_parts(mut self) -> (Vec<T>, usize) {
+        let start = match self.unique_range() {
+            Some(range) => range.start,
+            None => {
+                self = self.copied();
+                0
+            }
+        };
+        let (data, first) = Arc::into_inner(self.storage).expect("the only owner").into_parts();
+        (data, first + start)
     }
 
     /// The elements in row-major order.
