@@ -13,8 +13,6 @@ pub trait Simd: 'static {
     /// accumulators as leave the registers room for the operands; more than the 8 that keep two multiply-add units
     /// of a latency of four cycles busy.
     const TILES: &'static [usize];
-    /// Whether loading some lanes costs no more than loading all.
-    const FREE_MASKS: bool;
 
     /// Runs a loop from within another, as a function of its own: where there are many of which one is chosen, one
     /// function of all of them would take long to compile.
@@ -105,7 +103,6 @@ impl Simd for Baseline {
     type F64 = [f64; 2];
     /// Where multiply-adds are computed in software, a tile gains nothing, and would only be slow to compile.
     const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[2] } else { &[8, 6] };
-    const FREE_MASKS: bool = false;
 }
 
 impl<T: Float, const N: usize> Vector<T> for [T; N] {
@@ -139,6 +136,19 @@ impl<T: Float, const N: usize> Vector<T> for [T; N] {
     }
 }
 
+/// Asks for the cache line at an address, which may be any, to be brought into the caches.
+#[inline(always)]
+pub(crate) fn prefetch<T>(at: *const T) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        // SAFETY: every x86-64 processor has the instruction, which never faults.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
 
@@ -154,8 +164,7 @@ mod x86 {
     impl Simd for Avx2 {
         type F32 = __m256;
         type F64 = __m256d;
-        const TILES: &'static [usize] = &[6, 6, 4];
-        const FREE_MASKS: bool = false;
+        const TILES: &'static [usize] = &[6, 6];
 
         #[inline(always)]
         unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
@@ -177,7 +186,6 @@ mod x86 {
         type F32 = __m512;
         type F64 = __m512d;
         const TILES: &'static [usize] = &[8, 8, 8, 6];
-        const FREE_MASKS: bool = true;
 
         #[inline(always)]
         unsafe fn call<K: Kernel>(kernel: K) -> K::Output {

@@ -9,6 +9,7 @@
 //! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set. One row or one
 //! column has another order, where that is the way it lies in memory (`vector`).
 
+mod ahead;
 mod pack;
 mod tile;
 mod vector;
@@ -16,7 +17,8 @@ mod vector;
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use self::tile::{Panel, Tile, TileSizes, TileSizesOf};
+use self::ahead::Ahead;
+use self::tile::{Tile, TileSizes, TileSizesOf};
 use self::vector::Dots;
 use super::chunks::Shared;
 use super::isa::{self, Kernel};
@@ -133,6 +135,20 @@ impl<'a, T> Matrix<'a, T> {
         self.at.wrapping_add_signed(i as isize * self.strides[0] + j as isize * self.strides[1])
     }
 
+    /// Of how many of the last of these rows not all of these columns lie within the data, though not all of them need be
+    /// within the matrix. All, where rows do not follow each other.
+    fn cut(&self, rows: Range<usize>, columns: Range<usize>) -> usize {
+        if columns.end <= self.columns {
+            return 0;
+        }
+        let room = self.data.len().checked_sub(self.position(rows.start, columns.start) + columns.len());
+        match (room, usize::try_from(self.strides[0])) {
+            (Some(_), Ok(0)) => 0,
+            (Some(room), Ok(stride)) => rows.len().saturating_sub(room / stride + 1),
+            _ => rows.len(),
+        }
+    }
+
     /// The element (i, j), which must be within the matrix for it to be read.
     fn pointer(&self, i: usize, j: usize) -> *const T {
         self.data.as_ptr().wrapping_add(self.position(i, j))
@@ -229,6 +245,17 @@ pub struct Block<'a, T> {
     panels: Range<usize>,
 }
 
+/// How the tiles of a panel read its rows.
+#[derive(Clone, Copy, PartialEq)]
+enum Panel {
+    /// Where they lie in B.
+    InPlace,
+    /// Likewise, and the first tile copies them, in whole vectors.
+    Copy,
+    /// From a copy.
+    Copied,
+}
+
 impl<T: Float> Kernel for Block<'_, T> {
     type Output = ();
 
@@ -238,31 +265,48 @@ impl<T: Float> Kernel for Block<'_, T> {
         let (k, n) = (a.columns, b.columns);
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let large = k.min(CHUNK) * n * size_of::<T>() > IN_PLACE && self.rows.len() > FEW_ROWS;
-        let way = match b.strides[1] {
+        let mut way = match b.strides[1] {
             1 if large => Panel::Copy,
             1 => Panel::InPlace,
             _ => Panel::Copied,
         };
-        let room = if way == Panel::InPlace { 0 } else { S::TILES.len() * lanes * k.min(CHUNK) };
-        let mut copy = Buffer::stale(room);
+        let packs = way == Panel::Copied;
+        let copies = way == Panel::Copy;
+        let room = S::TILES.len() * lanes * k.min(CHUNK);
+        // The panel at hand, and the next one.
+        let mut copy = Buffer::<T>::stale(if packs || copies { room } else { 0 });
+        let mut next_copy = Buffer::<T>::stale(if copies { room } else { 0 });
         for start in (0..k).step_by(CHUNK) {
             let end = k.min(start + CHUNK);
             for panel in self.panels.clone() {
                 let columns = panels.range(panel);
-                let mut way = way;
-                if way == Panel::Copied {
+                let most = S::TILES[columns.len() / lanes - 1];
+                if packs {
                     // SAFETY: the caller has the instructions.
                     unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), &mut copy) }
                 }
-                let most = S::TILES[columns.len() / lanes - 1];
+                // After this panel comes the next one, or the first of the next chunk.
+                let next = if panel + 1 < self.panels.end { (start, panel + 1) } else { (end, self.panels.start) };
+                let mut ahead = {
+                    let (start, columns) = (next.0, panels.range(next.1));
+                    Ahead {
+                        from: b.pointer(start, columns.start),
+                        stride: b.strides[0],
+                        to: next_copy.as_mut_ptr(),
+                        columns: columns.end.min(n) - columns.start,
+                        width: columns.len(),
+                        rows: if copies { CHUNK.min(k - start) } else { 0 },
+                    }
+                };
+                let cut = b.cut(start..end, columns.clone());
                 let mut row = self.rows.start;
                 while row < self.rows.end {
                     // The one that copies is full.
                     let left = self.rows.end - row;
                     let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
-                    let (b, b_k) = match way {
-                        Panel::Copied => (copy.as_ptr(), columns.len() as isize),
-                        _ => (b.pointer(start, columns.start), b.strides[0]),
+                    let (b, b_k, cut) = match way {
+                        Panel::Copied => (copy.as_ptr(), columns.len() as isize, 0),
+                        _ => (b.pointer(start, columns.start), b.strides[0], cut),
                     };
                     let tile = Tile {
                         k: end - start,
@@ -270,19 +314,24 @@ impl<T: Float> Kernel for Block<'_, T> {
                         a_strides: a.strides,
                         b,
                         b_k,
+                        cut,
                         copy: copy.as_mut_ptr(),
+                        ahead: ahead.share(rows, left),
                         c: c.pointer().wrapping_add(row * n + columns.start),
                         c_row: n,
                         add: add || start > 0,
                     };
                     // SAFETY: the caller has the instructions. The tile is within A, B and C: `Matrix::new` has checked
-                    // A and B, the copy has room for the widest panel, `matmul` has checked the length of C. C is
+                    // A and B, the copies have room for the widest panel, `matmul` has checked the length of C. C is
                     // borrowed mutably there, and its blocks, one for each task, are apart.
-                    unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, way) }
+                    unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, way == Panel::Copy) }
                     row += rows;
-                    if way == Panel::Copy {
+                    if copies {
                         way = Panel::Copied;
                     }
+                }
+                if copies {
+                    std::mem::swap(&mut copy, &mut next_copy);
                 }
             }
         }
@@ -412,7 +461,6 @@ mod tests {
         type F32 = [f32; 16];
         type F64 = [f64; 8];
         const TILES: &'static [usize] = &[8, 8, 8, 6];
-        const FREE_MASKS: bool = true;
     }
 
     #[test]

@@ -2,9 +2,10 @@
 
 use std::marker::PhantomData;
 
+use super::ahead::Ahead;
 use crate::element::Float;
 use crate::kernel::isa::Kernel;
-use crate::kernel::simd::{Simd, Vector};
+use crate::kernel::simd::{Simd, Vector, prefetch};
 
 /// The tiles of an instruction set.
 pub struct TileSizes {
@@ -26,17 +27,6 @@ impl<T: Float> Kernel for TileSizesOf<T> {
     }
 }
 
-/// How a tile reads the rows of its panel of B.
-#[derive(Clone, Copy, PartialEq)]
-pub(super) enum Panel {
-    /// Where they lie in B, which may end with the last column.
-    InPlace,
-    /// Likewise, and copies them in whole vectors.
-    Copy,
-    /// From a copy, in whole vectors.
-    Copied,
-}
-
 /// The operands of one tile: where they begin, and how far it is to the next row or the next k.
 pub(super) struct Tile<T> {
     /// How many products are summed.
@@ -48,8 +38,13 @@ pub(super) struct Tile<T> {
     pub(super) b: *const T,
     /// From one row of B to the next.
     pub(super) b_k: isize,
+    /// Of how many rows at the end, those of the last products, nothing may be read beyond the last column. Before, whole
+    /// vectors are read, whatever lies there: a load of a part takes an operation of the multiply-add units.
+    pub(super) cut: usize,
     /// Where a tile that copies B puts the rows, in whole vectors.
     pub(super) copy: *mut T,
+    /// Rows of the next panel, which the tile copies as it goes.
+    pub(super) ahead: Ahead<T>,
     /// A row of C is contiguous.
     pub(super) c: *mut T,
     /// From one row of C to the next.
@@ -65,16 +60,16 @@ impl<T: Float> Tile<T> {
     /// # Safety
     /// The processor has the instructions of `S`; A, B, C and the copy are valid where the tile reaches.
     #[inline(always)]
-    pub(super) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, panel: Panel) {
+    pub(super) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
         // SAFETY: the caller's promise is that of the functions below.
         unsafe {
             match vectors {
-                1 => self.of_vectors::<S, 1>(rows, last, panel),
-                2 if const { S::TILES.len() >= 2 } => self.of_vectors::<S, 2>(rows, last, panel),
-                3 if const { S::TILES.len() >= 3 } => self.of_vectors::<S, 3>(rows, last, panel),
-                4 if const { S::TILES.len() >= 4 } => self.of_vectors::<S, 4>(rows, last, panel),
+                1 => self.of_vectors::<S, 1>(rows, last, copy),
+                2 if const { S::TILES.len() >= 2 } => self.of_vectors::<S, 2>(rows, last, copy),
+                3 if const { S::TILES.len() >= 3 } => self.of_vectors::<S, 3>(rows, last, copy),
+                4 if const { S::TILES.len() >= 4 } => self.of_vectors::<S, 4>(rows, last, copy),
                 _ => unreachable!("a tile of {columns} columns"),
             }
         }
@@ -83,32 +78,24 @@ impl<T: Float> Tile<T> {
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn of_vectors<S: Simd, const NV: usize>(self, rows: usize, last: usize, panel: Panel) {
-        // Loading the whole of a padded vector does no harm; loading a part of it never does, but may take longer.
-        let whole = panel == Panel::Copied || last == <T::Vector<S> as Vector<T>>::LANES;
+    unsafe fn of_vectors<S: Simd, const NV: usize>(self, rows: usize, last: usize, copy: bool) {
         // SAFETY: the caller's promise is that of the functions below.
-        unsafe {
-            match panel {
-                Panel::Copy => self.of_rows::<S, NV, false, true>(rows, last),
-                _ if const { !S::FREE_MASKS } && whole => self.of_rows::<S, NV, true, false>(rows, last),
-                _ => self.of_rows::<S, NV, false, false>(rows, last),
-            }
-        }
+        unsafe { if copy { self.of_rows::<S, NV, true>(rows, last) } else { self.of_rows::<S, NV, false>(rows, last) } }
     }
 
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn of_rows<S: Simd, const NV: usize, const FULL: bool, const COPY: bool>(self, rows: usize, last: usize) {
+    unsafe fn of_rows<S: Simd, const NV: usize, const COPY: bool>(self, rows: usize, last: usize) {
         // SAFETY: the caller's promise is that of the functions below.
         unsafe {
             match rows {
-                1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, FULL, COPY>(self, last)),
-                2 if const { exists(S::TILES, NV, COPY, 2) } => S::call(OfSize::<T, 2, NV, FULL, COPY>(self, last)),
-                3 if const { exists(S::TILES, NV, COPY, 3) } => S::call(OfSize::<T, 3, NV, FULL, COPY>(self, last)),
-                4 if const { exists(S::TILES, NV, COPY, 4) } => S::call(OfSize::<T, 4, NV, FULL, COPY>(self, last)),
-                6 if const { exists(S::TILES, NV, COPY, 6) } => S::call(OfSize::<T, 6, NV, FULL, COPY>(self, last)),
-                8 if const { exists(S::TILES, NV, COPY, 8) } => S::call(OfSize::<T, 8, NV, FULL, COPY>(self, last)),
+                1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, COPY>(self, last)),
+                2 if const { exists(S::TILES, NV, COPY, 2) } => S::call(OfSize::<T, 2, NV, COPY>(self, last)),
+                3 if const { exists(S::TILES, NV, COPY, 3) } => S::call(OfSize::<T, 3, NV, COPY>(self, last)),
+                4 if const { exists(S::TILES, NV, COPY, 4) } => S::call(OfSize::<T, 4, NV, COPY>(self, last)),
+                6 if const { exists(S::TILES, NV, COPY, 6) } => S::call(OfSize::<T, 6, NV, COPY>(self, last)),
+                8 if const { exists(S::TILES, NV, COPY, 8) } => S::call(OfSize::<T, 8, NV, COPY>(self, last)),
                 _ => unreachable!("a tile of {rows} rows"),
             }
         }
@@ -129,54 +116,94 @@ const HEIGHTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
 pub(super) fn height(left: usize, most: usize) -> usize {
     let even = left.div_ceil(left.div_ceil(most));
     // Nothing but 5 and 7 is not a height itself.
-    if HEIGHTS.contains(&even) { even } else { even.div_ceil(2) }
+    if HEIGHTS.contains(&even) {
+        even
+    } else if left > even {
+        even + 1
+    } else {
+        even.div_ceil(2)
+    }
 }
 
 /// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. Its last vector of a
-/// row of B has as many elements as the number beside it says, unless `FULL`; its last one of C has as many.
+/// row of C has as many elements as the number beside it says.
 ///
 /// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
 /// tile nor on the width of the vectors.
-struct OfSize<T, const MR: usize, const NV: usize, const FULL: bool, const COPY: bool>(Tile<T>, usize);
+struct OfSize<T, const MR: usize, const NV: usize, const COPY: bool>(Tile<T>, usize);
 
-impl<T: Float, const MR: usize, const NV: usize, const FULL: bool, const COPY: bool> Kernel
-    for OfSize<T, MR, NV, FULL, COPY>
-{
+type Of<T, S> = <T as super::Vectorized>::Vector<S>;
+
+impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
+    /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B ends as that of C.
+    ///
+    /// # Safety
+    /// As [`Tile::compute`]; there is a product left, and where `WHOLE`, whole vectors of B may be read.
+    #[inline(always)]
+    unsafe fn step<S: Simd, const WHOLE: bool>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
+        let OfSize(tile, last) = self;
+        let lanes = <Of<T, S> as Vector<T>>::LANES;
+        // SAFETY: i < MR and v < NV stay within what the caller vouches for.
+        unsafe {
+            let mut row = [Of::<T, S>::splat(T::ZERO); NV];
+            for (v, x) in row.iter_mut().enumerate() {
+                let b = tile.b.add(v * lanes);
+                *x = if WHOLE || v + 1 < NV { Vector::load(b) } else { Vector::load_first(b, *last) };
+                if COPY {
+                    x.store(tile.copy.add(v * lanes));
+                }
+            }
+            for (i, sums) in sums.iter_mut().enumerate() {
+                let x = Of::<T, S>::splat(*tile.a.offset(i as isize * tile.a_strides[0]));
+                for (sum, &y) in sums.iter_mut().zip(&row) {
+                    *sum = sum.add_product(x, y);
+                }
+            }
+        }
+        tile.a = tile.a.wrapping_offset(tile.a_strides[1]);
+        tile.b = tile.b.wrapping_offset(tile.b_k);
+        if COPY {
+            tile.copy = tile.copy.wrapping_add(NV * lanes);
+        }
+    }
+}
+
+impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> Kernel for OfSize<T, MR, NV, COPY> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
-        type Of<T, S> = <T as super::Vectorized>::Vector<S>;
-        let OfSize(tile, last) = self;
+    unsafe fn run<S: Simd>(mut self) {
         let lanes = <Of<T, S> as Vector<T>>::LANES;
         // SAFETY: i < MR, v < NV and p < k stay within what the caller of `Tile::compute` vouches for.
         unsafe {
             let mut sums = [[Of::<T, S>::splat(T::ZERO); NV]; MR];
-            let (mut a, mut b, mut copy) = (tile.a, tile.b, tile.copy);
-            for _ in 0..tile.k {
-                let mut row = [Of::<T, S>::splat(T::ZERO); NV];
-                for (v, x) in row.iter_mut().enumerate() {
-                    *x = if FULL || v + 1 < NV {
-                        Vector::load(b.add(v * lanes))
-                    } else {
-                        Vector::load_first(b.add(v * lanes), last)
-                    };
-                    if COPY {
-                        x.store(copy.add(v * lanes));
+            if self.0.add {
+                for i in 0..MR {
+                    for v in 0..NV {
+                        prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
                     }
-                }
-                for (i, sums) in sums.iter_mut().enumerate() {
-                    let x = Of::<T, S>::splat(*a.offset(i as isize * tile.a_strides[0]));
-                    for (sum, &y) in sums.iter_mut().zip(&row) {
-                        *sum = sum.add_product(x, y);
-                    }
-                }
-                a = a.wrapping_offset(tile.a_strides[1]);
-                b = b.wrapping_offset(tile.b_k);
-                if COPY {
-                    copy = copy.wrapping_add(NV * lanes);
                 }
             }
+            let (mut left, mut ahead) = (self.0.k, self.0.ahead);
+            let steps = ahead.steps(left);
+            while left > 0 {
+                if ahead.rows > 0 {
+                    ahead = ahead.copy_row::<S>();
+                }
+                let now = left.min(steps);
+                let whole = now.min(left.saturating_sub(self.0.cut));
+                for _ in 0..whole {
+                    self.step::<S, true>(&mut sums);
+                }
+                for _ in whole..now {
+                    self.step::<S, false>(&mut sums);
+                }
+                left -= now;
+            }
+            while ahead.rows > 0 {
+                ahead = ahead.copy_row::<S>();
+            }
+            let OfSize(tile, last) = self;
             for (i, sums) in sums.into_iter().enumerate() {
                 for (v, mut sum) in sums.into_iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + v * lanes);

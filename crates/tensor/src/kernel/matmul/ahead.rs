@@ -1,0 +1,73 @@
+//! Copying the next panel of B while the tiles of one are computed.
+//!
+//! Rows of B come from afar: a large B is not in the L2 cache, and its rows are so far apart that the processor does
+//! not foresee the next. One that copies a whole panel waits for it, 6 µs of the 100 that a panel of 64 columns and 256
+//! rows of A takes (Emerald Rapids). So every tile copies some rows of the next panel between its products, a few at a
+//! time: the processor has something else to do while they come.
+
+use crate::element::Float;
+use crate::kernel::simd::{Simd, Vector, prefetch};
+
+/// Between two rows that are copied lie at least so many products, of which each takes some ten cycles.
+const STEPS: usize = 4;
+
+/// How many rows before it is copied a row is asked for: it is there in time, and still in the L1 cache.
+const DISTANCE: isize = 2;
+
+/// Rows of B to be copied in whole vectors.
+#[derive(Clone, Copy)]
+pub(super) struct Ahead<T> {
+    pub(super) from: *const T,
+    /// From one row of B to the next.
+    pub(super) stride: isize,
+    pub(super) to: *mut T,
+    /// Elements of a row of B.
+    pub(super) columns: usize,
+    /// Elements of a row of the copy.
+    pub(super) width: usize,
+    /// How many rows are to be copied.
+    pub(super) rows: usize,
+}
+
+impl<T: Float> Ahead<T> {
+    /// The part of the rows that falls to a tile of `rows` of the `left` rows of A; it is no longer among these.
+    #[inline(always)]
+    pub(super) fn share(&mut self, rows: usize, left: usize) -> Self {
+        let rows = (self.rows * rows).div_ceil(left);
+        let share = Ahead { rows, ..*self };
+        self.from = self.from.wrapping_offset(rows as isize * self.stride);
+        self.to = self.to.wrapping_add(rows * self.width);
+        self.rows -= rows;
+        share
+    }
+
+    /// How many of `k` products lie between two rows.
+    #[inline(always)]
+    pub(super) fn steps(&self, k: usize) -> usize {
+        k.checked_div(self.rows).unwrap_or(k).max(STEPS)
+    }
+
+    /// Copies the first row; what is left then.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `S`; there is a row, the rows are valid, and so is the room for them.
+    #[inline(always)]
+    pub(super) unsafe fn copy_row<S: Simd>(self) -> Self {
+        let lanes = <T::Vector<S> as Vector<T>>::LANES;
+        let last = self.width - lanes;
+        for v in (0..self.width).step_by(lanes) {
+            prefetch(self.from.wrapping_offset(DISTANCE * self.stride).wrapping_add(v));
+            // SAFETY: the caller's promise; a row of B may end within its last vector.
+            unsafe {
+                let row = if v < last {
+                    T::Vector::<S>::load(self.from.add(v))
+                } else {
+                    T::Vector::<S>::load_first(self.from.add(v), self.columns - last)
+                };
+                row.store(self.to.add(v));
+            }
+        }
+        let (from, to) = (self.from.wrapping_offset(self.stride), self.to.wrapping_add(self.width));
+        Ahead { from, to, rows: self.rows - 1, ..self }
+    }
+}
