@@ -108,6 +108,12 @@ fn vectors<T: Float>(op: &'static str, operands: [&Tensor<T>; 2]) -> Result<(), 
 }
 
 fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
+    if let Some([x, y]) = matrices(x, y) {
+        let shape = Shape::try_new(&[x.rows(), y.columns()])?;
+        let mut out = Buffer::stale(shape.numel());
+        kernel::matmul(x, y, &mut out, false);
+        return Ok(Tensor::from_buffer(out, shape));
+    }
     let plan = Plan::new("matmul", x, y)?;
     let mut out = Buffer::stale(plan.shape.numel());
     plan.run(x, y, &mut out, false)?;
@@ -115,13 +121,34 @@ fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
 }
 
 fn matmul_into<T: Float>(x: &Tensor<T>, y: &Tensor<T>, out: &mut Tensor<T>, accum: Accum) -> Result<(), Error> {
+    // Nothing in an output that others see is worth a copy.
+    let own = |out: &mut Tensor<T>| {
+        if accum == Accum::Replace && out.unique_range().is_none() {
+            *out = Tensor::from_buffer(Buffer::stale(out.numel()), out.shape().clone());
+        }
+    };
+    if let Some([x, y]) = matrices(x, y)
+        && out.dims() == [x.rows(), y.columns()]
+    {
+        own(out);
+        kernel::matmul(x, y, out.as_mut_slice(), accum == Accum::Add);
+        return Ok(());
+    }
     let plan = Plan::new("matmul_into", x, y)?;
     out.expect_shape("matmul_into", &plan.shape)?;
-    if accum == Accum::Replace && out.unique_range().is_none() {
-        // Nothing in it is worth a copy.
-        *out = Tensor::from_buffer(Buffer::stale(out.numel()), plan.shape.clone());
-    }
+    own(out);
     plan.run(x, y, out.as_mut_slice(), accum == Accum::Add)
+}
+
+/// The operands of the most common kind of product, which needs no plan.
+fn matrices<'a, T: Float>(x: &'a Tensor<T>, y: &'a Tensor<T>) -> Option<[Matrix<'a, T>; 2]> {
+    match (x.dims(), y.dims()) {
+        ([_, k], [l, _]) if k == l => Some([x, y].map(|x| {
+            let (size, strides) = (x.dims(), x.layout().strides());
+            Matrix::new(x.storage(), x.layout().offset(), [size[0], size[1]], [strides[0], strides[1]])
+        })),
+        _ => None,
+    }
 }
 
 /// The operands of a product as batches of matrices, and the shape of the result.
@@ -134,13 +161,6 @@ struct Plan {
 
 impl Plan {
     fn new<T: Float>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<Self, Error> {
-        // The most common kind needs no thought.
-        if let ([m, k], [l, n]) = (x.dims(), y.dims())
-            && k == l
-        {
-            let (left, right) = (x.layout().clone(), y.layout().clone());
-            return Ok(Plan { left, right, batch: Shape::scalar(), shape: Shape::from([*m, *n]) });
-        }
         if let Some(scalar) = [x, y].into_iter().find(|operand| operand.rank() == 0) {
             let got = scalar.shape().clone();
             return Err(Error::new(op, Reason::Rank { want: "at least one axis on either side", got }));

@@ -123,19 +123,18 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, us
 ///
 /// The one place where work is shared among threads. Not generic, so that this is compiled once and not for each loop.
 pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    let threads = rayon::current_num_threads();
-    if count > 1 && threads > 1 {
-        team::each(count, threads - 1, work);
-    } else {
-        (0..count).for_each(work);
-    }
+    let helpers = if count > 1 { rayon::current_num_threads() - 1 } else { 0 };
+    if helpers > 0 { team::each(count, helpers, work) } else { (0..count).for_each(work) }
 }
 
 /// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, else a few for each
 /// thread. Only for work whose cut leaves no trace in the result: it depends on the number of threads.
 pub(crate) fn tasks(cost: f64) -> usize {
+    if cost < WORTH_SHARING {
+        return 1;
+    }
     let threads = rayon::current_num_threads();
-    if threads == 1 || cost < WORTH_SHARING { 1 } else { ((cost / (2.0 * TASK)) as usize).min(4 * threads) }
+    if threads == 1 { 1 } else { ((cost / (2.0 * TASK)) as usize).min(4 * threads) }
 }
 
 /// How many elements make a task, or `None` where sharing does not pay.

@@ -116,13 +116,23 @@ impl<'a, T> Matrix<'a, T> {
     /// An element lies outside `data`.
     pub(crate) fn new(data: &'a [T], at: usize, [rows, columns]: [usize; 2], strides: [isize; 2]) -> Self {
         if rows > 0 && columns > 0 {
-            let reach = |size: usize, stride: isize| (size as i128 - 1) * stride as i128;
-            let steps = [reach(rows, strides[0]), reach(columns, strides[1])];
-            let least = at as i128 + steps.iter().map(|s| s.min(&0)).sum::<i128>();
-            let most = at as i128 + steps.iter().map(|s| s.max(&0)).sum::<i128>();
-            assert!(least >= 0 && most < data.len() as i128, "a matrix must lie within its data");
+            // Nothing overflows: neither for a product of a matrix that fits into memory, nor for one that is refused.
+            let steps = [rows, columns].map(|size| isize::try_from(size - 1).expect("sizes below isize::MAX"));
+            let reach = |axis: usize| steps[axis].saturating_mul(strides[axis]);
+            let reach = [reach(0), reach(1)];
+            let least = reach.map(|reach| reach.min(0)).iter().fold(at as isize, |at, &step| at.saturating_add(step));
+            let most = reach.map(|reach| reach.max(0)).iter().fold(at as isize, |at, &step| at.saturating_add(step));
+            assert!(least >= 0 && (most as usize) < data.len(), "a matrix must lie within its data");
         }
         Matrix { data, at, rows, columns, strides }
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub(crate) fn columns(&self) -> usize {
+        self.columns
     }
 
     fn t(self) -> Self {
@@ -198,6 +208,10 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     // Columns are parted first: B is then copied once.
     let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
     let (tasks, least) = (par::tasks(cost), m.div_ceil(BLOCK_ROWS));
+    if tasks == 1 && least == 1 {
+        let product = Product { a, b, c: Shared::new(c), panels, add };
+        return T::block(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
+    }
     let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
     let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
     let down = Parts { len: m, unit: height, parts: down };
