@@ -41,7 +41,7 @@ impl Everywhere {
             candle: Candle::from_slice(&data, &dims, &Cpu).unwrap(),
             burn: Burn::from_data(TensorData::new(data.clone(), dims), &Device::flex()),
             ndarray: Array2::from_shape_vec(dims, data.clone()).unwrap(),
-            evenkeel: Tensor::from_vec(data, dims),
+            evenkeel: Tensor::from_slice(&data).reshape(dims),
         }
     }
 }

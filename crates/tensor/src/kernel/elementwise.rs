@@ -2,7 +2,7 @@
 //! that the compiler vectorizes.
 
 use super::isa::{self, Kernel};
-use super::simd::Simd;
+use super::simd::{Simd, prefetch_lines};
 
 /// One row of an operand: `len` elements of `data` from `at` on, `stride` apart.
 #[derive(Clone, Copy)]
@@ -38,6 +38,16 @@ impl<'a, T: Copy> Row<'a, T> {
         }
     }
 
+    /// `len` of its elements, from `start` on, which are about to be read; asks for some that come after.
+    #[inline(always)]
+    fn block(&self, start: usize, len: usize) -> Self {
+        let block = self.part(start, len);
+        if let Row::Contiguous(row) = block {
+            ask_ahead(row);
+        }
+        block
+    }
+
     #[inline(always)]
     pub(crate) fn get(&self, i: usize) -> T {
         match *self {
@@ -45,6 +55,34 @@ impl<'a, T: Copy> Row<'a, T> {
             Row::Splat(x) => x,
             Row::Strided { data, at, stride } => data[at.wrapping_add_signed(i as isize * stride)],
         }
+    }
+}
+
+/// Elements that a loop goes through at once, and then asks for more.
+const BLOCK: usize = 256;
+
+/// How far ahead memory is asked for, in bytes. The processor itself foresees what comes within a page of 4 KiB, and not
+/// the next page. Of a relu of 64 MiB that took 17 % of the time, 39 % on two threads, of one of 4 MiB 1 to 3 % (Emerald
+/// Rapids); 1 and 2 KiB did no better, 8 KiB harmed what lies in the L2 cache.
+const AHEAD: usize = 4096;
+
+/// Asks for as many elements as a whole block has, [`AHEAD`] of it.
+#[inline(always)]
+fn ask_ahead<T>(block: &[T]) {
+    if block.len() == BLOCK {
+        prefetch_lines(block.as_ptr().wrapping_byte_add(AHEAD), BLOCK);
+    }
+}
+
+/// Calls `work(start, block)` for consecutive blocks of `out`.
+#[inline(always)]
+fn blocks<T>(out: &mut [T], mut work: impl FnMut(usize, &mut [T])) {
+    let (mut start, mut left) = (0, out);
+    while !left.is_empty() {
+        let (block, rest) = left.split_at_mut(BLOCK.min(left.len()));
+        ask_ahead(block);
+        work(start, block);
+        (start, left) = (start + BLOCK, rest);
     }
 }
 
@@ -82,18 +120,19 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        match self.x {
+        let Map { x, out, f } = self;
+        blocks(out, |start, out| match x.block(start, out.len()) {
             Row::Contiguous(x) => {
-                for (out, &x) in self.out.iter_mut().zip(x) {
-                    *out = self.f.apply(x);
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = f.apply(x);
                 }
             }
             x => {
-                for (i, out) in self.out.iter_mut().enumerate() {
-                    *out = self.f.apply(x.get(i));
+                for (i, out) in out.iter_mut().enumerate() {
+                    *out = f.apply(x.get(i));
                 }
             }
-        }
+        });
     }
 }
 
@@ -113,9 +152,11 @@ impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
 
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
-        for x in self.x {
-            *x = self.f.apply(*x);
-        }
+        blocks(self.x, |_, x| {
+            for x in x {
+                *x = self.f.apply(*x);
+            }
+        });
     }
 }
 
@@ -138,7 +179,7 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Zip { x, y, out, f } = self;
-        match (x, y) {
+        blocks(out, |start, out| match (x.block(start, out.len()), y.block(start, out.len())) {
             (Row::Contiguous(x), Row::Contiguous(y)) => {
                 for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
                     *out = f(x, y);
@@ -159,7 +200,7 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
                     *out = f(x.get(i), y.get(i));
                 }
             }
-        }
+        });
     }
 }
 
@@ -181,7 +222,7 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let ZipAssign { x, y, f } = self;
-        match y {
+        blocks(x, |start, x| match y.block(start, x.len()) {
             Row::Contiguous(y) => {
                 for (x, &y) in x.iter_mut().zip(y) {
                     *x = f(*x, y);
@@ -192,7 +233,7 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
                     *x = f(*x, y.get(i));
                 }
             }
-        }
+        });
     }
 }
 
@@ -218,7 +259,8 @@ impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U
     #[inline(always)]
     unsafe fn run<S: Simd>(self) {
         let Zip3 { rows: (x, y, z), out, f } = self;
-        match (x, y, z) {
+        let operands = |start, len| (x.block(start, len), y.block(start, len), z.block(start, len));
+        blocks(out, |start, out| match operands(start, out.len()) {
             (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
                 for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
                     *out = f(x, y, z);
@@ -239,6 +281,6 @@ impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U
                     *out = f(x.get(i), y.get(i), z.get(i));
                 }
             }
-        }
+        });
     }
 }

@@ -37,28 +37,24 @@ fn exp2_fraction(f: f32) -> f32 {
     horner(f, C)
 }
 
-/// 2ⁿ for n in −126..=127.
-#[inline(always)]
-fn exp2_integer(n: i32) -> f32 {
-    f32::from_bits(((n + 127) as u32) << 23)
-}
-
 /// eˣ = 2ⁿ 2ᶠ with n + f = x log₂ e. At most 2 ulp off; overflows to infinity and underflows gradually.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
     /// log₂ e in two parts.
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     const LOG2_E_LOW: f32 = (std::f64::consts::LOG2_E - LOG2_E as f64) as f32;
+    /// Rounds like `ROUND`, and leaves n + 254 in the lowest bits: the exponents of two factors, together.
+    const ROUND_TO_EXPONENTS: f32 = ROUND + 254.0;
     // Beyond, the result is infinite or 0 already. Written so that a NaN passes.
     let x = if x > 89.0 { 89.0 } else { x };
     let x = if x < -105.0 { -105.0 } else { x };
-    let rounded = x.mul_add(LOG2_E, ROUND);
-    let n = rounded - ROUND;
+    let rounded = x.mul_add(LOG2_E, ROUND_TO_EXPONENTS);
+    let n = rounded - ROUND_TO_EXPONENTS;
     let f = x.mul_add(LOG2_E_LOW, x.mul_add(LOG2_E, -n));
     // 2ⁿ in two factors: together they may leave the range of normal numbers, which each of them does not.
-    let n = rounded.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
-    let half = n >> 1;
-    exp2_fraction(f) * exp2_integer(half) * exp2_integer(n - half)
+    let both = rounded.to_bits();
+    let one = both >> 1;
+    exp2_fraction(f) * f32::from_bits(one << 23) * f32::from_bits(both.wrapping_sub(one) << 23)
 }
 
 /// tanh x = E / D with E = (e²ˣ − 1) / 2 and D = E + 1, as y − y · y / D with y = E near 0 and y = 1 above. At most

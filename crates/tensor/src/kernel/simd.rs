@@ -149,6 +149,15 @@ pub(crate) fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
+/// As [`prefetch`], for all lines of `len` elements.
+#[inline(always)]
+pub(crate) fn prefetch_lines<T>(at: *const T, len: usize) {
+    const LINE: usize = 64;
+    for line in (0..len * size_of::<T>()).step_by(LINE) {
+        prefetch(at.wrapping_byte_add(line));
+    }
+}
+
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
 
