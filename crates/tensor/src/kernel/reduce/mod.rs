@@ -22,7 +22,7 @@ use super::simd::Simd;
 const BLOCK: usize = 2048;
 
 /// Rows that are reduced straight, column by column: fewer, since each column has a single partial result.
-pub(crate) const ROWS: usize = 32;
+pub(crate) const ROWS: usize = 64;
 
 /// Columns whose partial results are kept close to the processor: a page of f32.
 const COLUMNS: usize = 1024;
