@@ -1,4 +1,4 @@
-//! Copies of parts of B in the order in which tiles read them.
+//! Copies of parts of A or B in the order in which tiles read them.
 
 use std::ops::Range;
 
@@ -6,7 +6,7 @@ use super::Matrix;
 use crate::element::Float;
 use crate::kernel::simd::{SIDE, Simd};
 
-/// The rows `k` of a panel of B, one after the other; past the last column of B, it is repeated.
+/// The rows `k` of some columns of B, one row after the other; past the last column of B, it is repeated.
 ///
 /// # Safety
 /// The processor has the instructions of `S`.
