@@ -31,7 +31,8 @@ pub(super) fn each(count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) 
         Work(unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(work) });
     let team =
         Arc::new(Team { work, count, claims: 0.into(), back: 0.into(), done: 0.into(), panic: Mutex::new(None) });
-    ASKED.with(|asked| {
+    // A thread that is ending asks nobody.
+    let _ = ASKED.try_with(|asked| {
         for _ in 0..helpers.min(count.saturating_sub(1)) {
             if asked.load(Ordering::Relaxed) >= 2 * helpers {
                 break;
