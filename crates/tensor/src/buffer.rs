@@ -159,8 +159,9 @@ impl<T: Pooled> Drop for Buffer<T> {
             return;
         }
         let (class, full) = class(len);
-        // One that did not come from the pool may have an odd length: it cannot serve its class.
-        if full == len {
+        // One that did not come from the pool may have an odd length, which cannot serve its class, or more memory than its
+        // length says, which the pool would not count.
+        if full == len && self.data.capacity() == self.data.len() {
             let data = std::mem::take(&mut self.data);
             // A thread that is ending has no pool any more.
             let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, data));
@@ -263,6 +264,14 @@ mod tests {
             assert!(kept() > 0 && kept() <= most, "{}", kept());
             clear_pool();
             assert_eq!(kept(), 0);
+            // A vector that was longer holds more than its length says: it is not for the pool.
+            let len = 4096 + Buffer::<u8>::LINE;
+            let mut longer = vec![1; 1 << 20];
+            longer.truncate(len);
+            drop(Buffer::from(longer));
+            assert_eq!(kept(), 0);
+            drop(Buffer::from(vec![1_u8; len]));
+            assert_eq!(kept(), len);
         })
         .join()
         .unwrap();

@@ -5,8 +5,11 @@
 //! whose results are outputs too: so a result has the same bits at any number of threads. (A product may be cut for the
 //! threads at hand: its bits do not depend on how.)
 
+mod claims;
 #[allow(unsafe_code, reason = "helpers call what the calling thread has borrowed")]
 mod team;
+
+use std::sync::atomic;
 
 use rayon::prelude::*;
 

@@ -6,10 +6,13 @@
 //! waits for items that were taken, not for helpers that have not come.
 
 use std::any::Any;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
-use std::{hint, thread};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::{hint, mem, thread};
+
+use super::claims::Claims;
 
 /// How often the caller looks for the helpers' last items before it lets other threads run: about 20 µs, an item's time.
 const SPINS: usize = 1000;
@@ -23,14 +26,16 @@ thread_local! {
 /// Calls `work` once with each number below `count`, on the calling thread and on up to `helpers` others.
 ///
 /// # Panics
-/// `work` panics for one of the numbers. It is called with all others nevertheless.
+/// `work` panics for one of the numbers. It is called with all others nevertheless. Of several panics the first is handed
+/// on; the payloads of the others are never dropped.
 pub(super) fn each(count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) {
     let work: *const (dyn Fn(usize) + Sync + '_) = work;
     // SAFETY: the same pointer; only its lifetime is forgotten, of which `Work` says how it is kept.
     let work =
-        Work(unsafe { std::mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(work) });
-    let team =
-        Arc::new(Team { work, count, claims: 0.into(), back: 0.into(), done: 0.into(), panic: Mutex::new(None) });
+        Work(unsafe { mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(work) });
+    let team = Arc::new(Team { work, claims: Claims::new(count), panic: Mutex::new(None) });
+    // From here on, nothing leaves this function before the helpers are done: not even a panic of `spawn`.
+    let lead = Lead { team: &team, front: Cell::new(0) };
     // A thread that is ending asks nobody.
     let _ = ASKED.try_with(|asked| {
         for _ in 0..helpers.min(count.saturating_sub(1)) {
@@ -45,13 +50,17 @@ pub(super) fn each(count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) 
             });
         }
     });
-    team.lead();
+    lead.run();
+    drop(lead);
+    if let Some(panic) = team.panic.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        resume_unwind(panic);
+    }
 }
 
-/// What helpers call.
+/// What the items are done by.
 ///
-/// It is borrowed by the caller of [`each`], which returns only when every item that was claimed is done; and nobody calls
-/// it without a claim.
+/// It is borrowed by the caller of [`each`], whose [`Lead`] does not let it return or unwind before every item that was
+/// claimed is done; and nobody calls it without a claim.
 struct Work(*const (dyn Fn(usize) + Sync));
 
 // SAFETY: it points to something `Sync`; how long, the type says.
@@ -61,54 +70,65 @@ unsafe impl Sync for Work {}
 
 struct Team {
     work: Work,
-    count: usize,
-    /// Items that were asked for; those asked for beyond `count` do not exist.
-    claims: AtomicUsize,
-    /// Items that helpers took: the last ones.
-    back: AtomicUsize,
-    /// Items that helpers took and that are done.
-    done: AtomicUsize,
+    claims: Claims,
     /// The first panic of an item.
     panic: Mutex<Option<Box<dyn Any + Send>>>,
 }
 
 impl Team {
-    fn claim(&self) -> bool {
-        self.claims.fetch_add(1, Ordering::Relaxed) < self.count
-    }
-
     fn help(&self) {
-        while self.claim() {
-            // As many are claimed as there are: those from the back never meet those from the front.
-            let item = self.count - 1 - self.back.fetch_add(1, Ordering::Relaxed);
-            self.call(item);
-            self.done.fetch_add(1, Ordering::Release);
+        while let Some(item) = self.claims.next_back() {
+            // SAFETY: the item is claimed, and not yet done.
+            unsafe { self.call(item) };
+            self.claims.done();
         }
     }
 
-    fn lead(&self) {
-        let mut front = 0;
-        while self.claim() {
-            self.call(front);
-            front += 1;
+    /// Does not unwind, whatever the item does.
+    ///
+    /// # Safety
+    /// The item is claimed by the caller, and not yet done.
+    unsafe fn call(&self, item: usize) {
+        // SAFETY: until the item is done, `Lead` keeps what is borrowed.
+        let work = unsafe { &*self.work.0 };
+        if let Err(payload) = catch_unwind(AssertUnwindSafe(|| work(item))) {
+            let mut first = self.panic.lock().unwrap_or_else(PoisonError::into_inner);
+            if first.is_none() {
+                *first = Some(payload);
+            } else {
+                // It is anything that a program can panic with, and its `Drop` may panic in turn: here, where a helper would
+                // take the process along, or on the leader's way out. To leak it is safe.
+                mem::forget(payload);
+            }
         }
+    }
+}
+
+/// The calling thread at work. While it exists, what [`Work`] points to is borrowed; dropping it, also when something
+/// unwinds, waits for the items that helpers took.
+struct Lead<'a> {
+    team: &'a Team,
+    /// Items that this thread took: the first ones.
+    front: Cell<usize>,
+}
+
+impl Lead<'_> {
+    fn run(&self) {
+        while let Some(item) = self.team.claims.next_front(self.front.get()) {
+            self.front.set(item + 1);
+            // SAFETY: the item is claimed, and not yet done.
+            unsafe { self.team.call(item) };
+        }
+    }
+}
+
+impl Drop for Lead<'_> {
+    fn drop(&mut self) {
         let mut spins = 0;
-        while self.done.load(Ordering::Acquire) < self.count - front {
+        self.team.claims.close(self.front.get(), || {
             spins += 1;
             if spins < SPINS { hint::spin_loop() } else { thread::yield_now() }
-        }
-        if let Some(panic) = self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).take() {
-            resume_unwind(panic);
-        }
-    }
-
-    /// An item that was claimed.
-    fn call(&self, item: usize) {
-        // SAFETY: the item is claimed, and not yet done.
-        let work = unsafe { &*self.work.0 };
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| work(item))) {
-            self.panic.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).get_or_insert(panic);
-        }
+        });
     }
 }
 
@@ -196,5 +216,43 @@ mod tests {
             assert_eq!(caught.unwrap_err().downcast_ref::<String>().unwrap(), &format!("item {bad}"));
             assert_eq!(done.into_inner(), 3);
         }
+    }
+
+    /// A payload whose `Drop` panics.
+    struct Bomb;
+
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            if !thread::panicking() {
+                panic!("dropped");
+            }
+        }
+    }
+
+    /// Of two items that panicked, the second payload was dropped while helpers still read what the closure had borrowed.
+    #[test]
+    fn a_payload_that_panics_when_dropped_does_not_let_the_caller_go_early() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let rounds = if cfg!(miri) { 3 } else { 100 };
+        pool.install(|| {
+            for _ in 0..rounds {
+                let borrowed: Vec<usize> = (0..1000).collect();
+                let started = AtomicUsize::new(0);
+                let caught = catch_unwind(AssertUnwindSafe(|| {
+                    each(3, 1, &|_| {
+                        started.fetch_add(1, Ordering::Relaxed);
+                        for _ in 0..if cfg!(miri) { 1 } else { 50 } {
+                            assert_eq!(hint::black_box(&borrowed).iter().sum::<usize>(), 499_500);
+                        }
+                        std::panic::panic_any(Bomb);
+                    });
+                }));
+                assert_eq!(started.into_inner(), 3);
+                let payload = caught.unwrap_err();
+                assert!(payload.is::<Bomb>());
+                mem::forget(payload);
+                drop(borrowed);
+            }
+        });
     }
 }
