@@ -26,9 +26,9 @@ pub use {autograd, init, nn, tensor};
 
 /// What most programs need: `use evenkeel::prelude::*;`
 pub mod prelude {
-    pub use autograd::{Gradients, Tape, Var, check};
+    pub use autograd::{Gradients, Mode, Tape, Var, check};
     pub use init::{Gain, Initializer, kaiming_normal, kaiming_uniform, normal, zeros};
-    pub use nn::{Embedding, Layer, Linear, Module, Param, Sgd, module};
+    pub use nn::{BatchNorm1d, Dropout, Embedding, Layer, Linear, Module, Param, Sgd, module};
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;
     pub use tensor::{Float, Shape, Tensor, keepdim};

@@ -3,6 +3,7 @@
 mod golden;
 mod lecture;
 mod mlp;
+mod model;
 mod panics;
 mod threads;
 

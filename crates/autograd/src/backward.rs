@@ -3,31 +3,71 @@
 use tensor::{Float, Tensor};
 
 use crate::id::Id;
+use crate::record::Given;
+use crate::state::Updates;
 use crate::tape::{Graph, Var};
 
-/// The gradients of one result with respect to the leaves of its tape.
+/// The gradients of one result with respect to the leaves of its tape, and to the values whose gradients were to be
+/// retained; and what the pass has put aside for the model's state.
 ///
 /// They are apart from the tape: calling `backward` twice gives them twice, and nothing needs to be set to zero.
 #[derive(Debug)]
 pub struct Gradients<T: Float = f32> {
     tape: Id,
-    /// By position on the tape; only leaves keep theirs.
-    by_index: Vec<Option<Tensor<T>>>,
+    /// By position on the tape.
+    by_index: Vec<Slot<T>>,
     /// The leaves that have a name of their own, sorted by it.
     named: Vec<(Id, u32)>,
+    updates: Updates<T>,
+}
+
+/// The gradient of one value.
+#[derive(Debug)]
+enum Slot<T: Float> {
+    /// The result does not depend on it.
+    Absent,
+    /// As far as it has come in.
+    Kept(Tensor<T>),
+    /// Handed on, and not kept.
+    HandedOn,
+}
+
+impl<T: Float> Slot<T> {
+    fn kept(&self) -> Option<&Tensor<T>> {
+        match self {
+            Slot::Kept(gradient) => Some(gradient),
+            Slot::Absent | Slot::HandedOn => None,
+        }
+    }
 }
 
 impl<T: Float> Gradients<T> {
-    /// The gradient with respect to a leaf, in its shape; `None` where the result does not depend on it, where it is
-    /// not a leaf, and where it is a leaf of another tape or of this one before its reset.
-    pub fn get(&self, leaf: Var<'_, T>) -> Option<&Tensor<T>> {
-        (leaf.tape.id == self.tape).then(|| self.by_index.get(leaf.index as usize)?.as_ref())?
+    /// The gradient with respect to a value, in its shape; `None` where the result does not depend on it, where it needs no
+    /// gradient, and where it is on another tape or was on this one before its reset.
+    ///
+    /// # Panics
+    /// The result does depend on it, but its gradient was not kept, as it is no leaf and
+    /// [`retain_gradient`](Var::retain_gradient) was not called.
+    #[track_caller]
+    pub fn get(&self, var: Var<'_, T>) -> Option<&Tensor<T>> {
+        if var.tape.id != self.tape {
+            return None;
+        }
+        let slot = self.by_index.get(var.index as usize)?;
+        let lost = matches!(slot, Slot::HandedOn);
+        assert!(!lost, "get: the gradient of {var:?} was not kept; call `retain_gradient` on it before `backward`");
+        slot.kept()
     }
 
     /// The gradient with respect to the leaf of that name; `None` where the result does not depend on it.
     pub fn named(&self, id: Id) -> Option<&Tensor<T>> {
         let position = self.named.binary_search_by_key(&id, |&(id, _)| id).ok()?;
-        self.by_index[self.named[position].1 as usize].as_ref()
+        self.by_index[self.named[position].1 as usize].kept()
+    }
+
+    /// What the pass has put aside for the model's state.
+    pub fn updates(&self) -> &Updates<T> {
+        &self.updates
     }
 }
 
@@ -83,51 +123,48 @@ impl<T: Float> Var<'_, T> {
             self.op()
         );
         let graph = self.tape.graph.borrow();
-        let by_index = sweep(&graph, self.index as usize, seed);
-        let name = |(index, gradient): (usize, &Option<Tensor<T>>)| {
-            gradient.as_ref()?;
+        let by_index = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
+        let name = |(index, slot): (usize, &Slot<T>)| {
+            slot.kept()?;
             graph.nodes[index].name.map(|id| (id, index as u32))
         };
         let mut named: Vec<(Id, u32)> = by_index.iter().enumerate().filter_map(name).collect();
         named.sort_unstable();
-        Gradients { tape: self.tape.id, by_index, named }
+        Gradients { tape: self.tape.id, by_index, named, updates: self.tape.updates.clone() }
     }
 }
 
 /// Walks from the node `last` down to the first, handing each gradient on to the inputs; leaves keep theirs.
 #[track_caller]
-fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>) -> Vec<Option<Tensor<T>>> {
-    let mut gradients: Vec<Option<Tensor<T>>> = Vec::new();
-    gradients.resize_with(last + 1, || None);
-    gradients[last] = Some(seed);
-    for index in (0..=last).rev() {
-        let mut next = graph.nodes[index].edge;
-        if next.is_none() {
-            continue;
+fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> Vec<Slot<T>> {
+    let mut slots: Vec<Slot<T>> = Vec::new();
+    slots.resize_with(last + 1, || Slot::Absent);
+    slots[last] = Slot::Kept(seed);
+    let mut given = Given { shares: Vec::new(), missing: None };
+    for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
+        let Some(pullbacks) = &node.pullbacks else { continue };
+        let Slot::Kept(gradient) = std::mem::replace(&mut slots[index], Slot::Absent) else { continue };
+        slots[index] = if keep_all || node.retained { Slot::Kept(gradient.clone()) } else { Slot::HandedOn };
+        pullbacks.pull(gradient, &mut given);
+        if let Some(input) = given.missing {
+            panic!("the pullback of `{}` gave no gradient for its input {input}, which needs one", node.op);
         }
-        let Some(mut gradient) = gradients[index].take() else { continue };
-        while let Some(edge) = next {
-            let edge = &graph.edges[edge as usize];
-            next = edge.next;
-            // The last input gets the gradient itself, and with it the buffer.
-            let own = if next.is_some() { gradient.clone() } else { std::mem::take(&mut gradient) };
-            let share = (edge.pullback)(own);
-            let input = &graph.nodes[edge.input as usize];
+        for (input, share) in given.shares.drain(..) {
+            let shape = graph.nodes[input as usize].value.shape();
             assert!(
-                share.shape() == input.value.shape(),
-                "the pullback of `{}` gave a gradient of shape {} for an input of shape {}",
-                graph.nodes[index].op,
+                share.shape() == shape,
+                "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}",
+                node.op,
                 share.shape(),
-                input.value.shape()
             );
-            let sum = &mut gradients[edge.input as usize];
-            *sum = Some(match sum.take() {
-                Some(earlier) => earlier + share,
-                None => share,
+            let slot = &mut slots[input as usize];
+            *slot = Slot::Kept(match std::mem::replace(slot, Slot::Absent) {
+                Slot::Kept(earlier) => earlier + share,
+                Slot::Absent | Slot::HandedOn => share,
             });
         }
     }
-    gradients
+    slots
 }
 
 #[cfg(test)]
@@ -153,9 +190,107 @@ mod tests {
         let later = middle * unused;
         let gradients = middle.backward();
         assert_eq!(gradients.get(x), Some(&Tensor::scalar(3.0)));
-        for var in [unused, constant, middle, later] {
+        for var in [unused, constant, later] {
             assert_eq!(gradients.get(var), None, "{var:?}");
         }
+    }
+
+    #[test]
+    fn gradients_of_intermediates_are_kept_on_request_and_equal_those_of_leaves() {
+        let x = Tensor::from([0.5, -2.0]);
+        let tape = Tape::new();
+        let h = tape.leaf(x.clone()).tanh().retain_gradient();
+        let gradients = (h * h).sum(..).backward();
+        // The same from there on, with a leaf in its place.
+        let leaf = tape.leaf(h.value());
+        let want = (leaf * leaf).sum(..).backward();
+        assert_eq!(gradients.get(h), want.get(leaf));
+
+        tape.retain_gradients(true);
+        let y = h.scale(3.0);
+        let gradients = (y * h).sum(..).backward();
+        assert_eq!(gradients.get(y), Some(&h.value()));
+        assert_eq!(gradients.get(h), Some(&(h.value() * 6.0)));
+        tape.retain_gradients(false);
+        let again = (y * h).sum(..).backward();
+        assert!(std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| again.get(y))).is_err());
+        assert_eq!(again.get(h), gradients.get(h));
+    }
+
+    #[test]
+    #[should_panic(expected = "get: the gradient of Var(1 tanh [1]) was not kept; call `retain_gradient` on it before")]
+    fn a_gradient_that_was_not_kept_is_not_passed_over() {
+        let tape = Tape::new();
+        let h = tape.leaf(Tensor::from([0.5])).tanh();
+        h.scale(2.0).backward().get(h);
+    }
+
+    #[test]
+    fn a_joint_pullback_is_called_once_and_gives_only_what_is_needed() {
+        use std::sync::Arc;
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        fn product<'t>(inputs: [Var<'t>; 3], calls: &Arc<AtomicUsize>) -> Var<'t> {
+            let (calls, [x, y, z]) = (Arc::clone(calls), inputs.map(Var::value));
+            let result = &x * &y * &z;
+            let record = inputs[0].record("product", result).joint(&inputs, move |g, shares| {
+                calls.fetch_add(1, Ordering::Relaxed);
+                shares.give(0, || &g * &y * &z);
+                shares.give(1, || &g * &x * &z);
+                assert!(!shares.wants(2));
+                shares.give(2, || panic!("it is a constant"));
+            });
+            record.done()
+        }
+        let calls = Arc::new(AtomicUsize::new(0));
+        let tape = Tape::new();
+        let [a, b] = [2.0, 3.0].map(|x| tape.leaf(Tensor::scalar(x)));
+        let constant = tape.constant(Tensor::scalar(5.0));
+        let gradients = product([a, b, constant], &calls).backward();
+        assert_eq!(gradients.get(a), Some(&Tensor::scalar(15.0)));
+        assert_eq!(gradients.get(b), Some(&Tensor::scalar(10.0)));
+        assert_eq!(calls.load(Ordering::Relaxed), 1);
+        // An input that is there twice gets both shares.
+        assert_eq!(product([a, a, constant], &calls).backward().get(a), Some(&Tensor::scalar(20.0)));
+    }
+
+    #[test]
+    #[should_panic(expected = "the pullback of `half` gave no gradient for its input 1, which needs one")]
+    fn a_joint_pullback_that_forgets_an_input_is_refused() {
+        let tape = Tape::new();
+        let [a, b] = [2.0, 3.0].map(|x| tape.leaf(Tensor::scalar(x)));
+        let half = a.record("half", a.value() + b.value()).joint(&[a, b], |g, shares| shares.give(0, || g));
+        half.done().backward();
+    }
+
+    #[test]
+    fn what_is_not_done_leaves_nothing_and_what_needs_no_gradient_frees_its_pullback() {
+        use std::sync::Arc;
+        let held = Arc::new(());
+        let tape = Tape::new();
+        let (x, constant) = (tape.leaf(Tensor::scalar(2.0)), tape.constant(Tensor::scalar(3.0)));
+        let hold = || {
+            let held = Arc::clone(&held);
+            move |g: Tensor| {
+                let _ = &held;
+                g
+            }
+        };
+        let abandoned = x.record("abandoned", x.value()).wrt(x, hold());
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(abandoned);
+        assert_eq!((Arc::strong_count(&held), tape.len()), (1, 2));
+        let _ = x.record("half", x.value()).wrt(constant, hold()).wrt(x, hold()).done();
+        assert_eq!(Arc::strong_count(&held), 2);
+        let _ = constant.record("none", x.value()).wrt(constant, hold()).done();
+        assert_eq!(Arc::strong_count(&held), 2);
+        let last = constant.record("none", x.value()).joint(&[constant], {
+            let held = Arc::clone(&held);
+            move |_, _| _ = &held
+        });
+        assert!(!last.done().needs_gradient());
+        assert_eq!(Arc::strong_count(&held), 2);
+        drop(tape);
+        assert_eq!(Arc::strong_count(&held), 1);
     }
 
     #[test]

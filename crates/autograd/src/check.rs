@@ -86,8 +86,37 @@ pub fn gradients<F>(inputs: &[Tensor<f64>], rng: &mut impl Rng, f: F) -> Result<
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
 {
-    let tape = Tape::new();
-    let leaves: Vec<Var<'_, f64>> = inputs.iter().map(|x| tape.leaf(x.clone())).collect();
+    gradients_on(Tape::new, inputs, rng, f)
+}
+
+/// As [`gradients`], on tapes that `tape` makes: for what asks its tape whether it trains, or draws from the tape's random
+/// stream. Each pass gets a tape of its own, which must be in the same mode and begin the same stream.
+///
+/// # Errors
+/// As [`gradients`].
+///
+/// # Example
+/// ```
+/// use autograd::{Tape, check};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::Tensor;
+///
+/// let seeded = || ChaCha8Rng::seed_from_u64(1);
+/// let inputs = [Tensor::from([0.5, -1.0, 2.0])];
+/// check::gradients_on(|| Tape::new().with_rng(seeded()), &inputs, &mut seeded(), |x| x[0].dropout(0.5).tanh())?;
+/// # Ok::<(), check::GradientError>(())
+/// ```
+pub fn gradients_on<F>(
+    tape: impl Fn() -> Tape<f64>,
+    inputs: &[Tensor<f64>],
+    rng: &mut impl Rng,
+    f: F,
+) -> Result<(), GradientError>
+where
+    F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
+{
+    let own = tape();
+    let leaves: Vec<Var<'_, f64>> = inputs.iter().map(|x| own.leaf(x.clone())).collect();
     let result = f(&leaves);
     let seed = random(result.value(), rng);
     // The differences of a result of this size are off by its own rounding: gradients far below it cannot be told.
@@ -99,7 +128,17 @@ where
         found.unwrap_or_else(|| Tensor::zeros(inputs[input].shape()))
     };
     for (input, x) in inputs.iter().enumerate() {
-        let along = |direction: &Tensor<f64>| difference(inputs, input, direction, &seed, &f);
+        // ⟨u, J v⟩ for the direction v, by five points.
+        let along = |direction: &Tensor<f64>| {
+            let at = |steps: f64| {
+                let tape = tape();
+                let moved = x + direction * (steps * STEP);
+                let moved = inputs.iter().enumerate().map(|(i, x)| if i == input { &moved } else { x });
+                let moved: Vec<Var<'_, f64>> = moved.map(|x| tape.constant(x.clone())).collect();
+                dot(&f(&moved).value(), &seed)
+            };
+            (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP)
+        };
         let gradient = gradient(input);
         for _ in 0..DIRECTIONS {
             let direction = random(x.clone(), rng);
@@ -112,23 +151,6 @@ where
         }
     }
     Ok(())
-}
-
-/// ⟨u, J v⟩ for the direction v of one input, by five points.
-fn difference<F>(inputs: &[Tensor<f64>], input: usize, direction: &Tensor<f64>, seed: &Tensor<f64>, f: &F) -> f64
-where
-    F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
-{
-    let at = |steps: f64| {
-        let tape = Tape::no_grad();
-        let moved: Vec<Var<'_, f64>> = inputs
-            .iter()
-            .enumerate()
-            .map(|(i, x)| tape.leaf(if i == input { x + direction * (steps * STEP) } else { x.clone() }))
-            .collect();
-        dot(&f(&moved).value(), seed)
-    };
-    (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP)
 }
 
 /// Compares element by element, and returns the worst.

@@ -46,8 +46,15 @@ mod backward;
 pub mod check;
 mod id;
 mod ops;
+mod pass;
+mod read;
+mod record;
+mod state;
 mod tape;
 
 pub use backward::Gradients;
 pub use id::Id;
-pub use tape::{Record, Tape, Var};
+pub use pass::Mode;
+pub use record::{Record, Shares};
+pub use state::Updates;
+pub use tape::{Tape, Var};

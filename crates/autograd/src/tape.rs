@@ -1,16 +1,16 @@
 //! The tape: an arena of values and pullbacks, in the order in which they were computed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
-use std::fmt;
+use std::sync::Arc;
 
+use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
 use crate::id::Id;
-
-/// Turns the gradient of a result into its share of the gradient of one input. It comes by value: its buffer can be
-/// reused when this is its last use.
-pub(crate) type Pullback<T> = Box<dyn Fn(Tensor<T>) -> Tensor<T> + Send>;
+use crate::pass::Mode;
+use crate::record::{Pullbacks, Record};
+use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.
 ///
@@ -36,12 +36,20 @@ pub struct Tape<T: Float = f32> {
     /// Changes with every reset, so that gradients can tell the tape's present values from past ones.
     pub(crate) id: Id,
     pub(crate) graph: RefCell<Graph<T>>,
-    wants_gradients: bool,
+    pub(crate) wants_gradients: bool,
+    pub(crate) mode: Mode,
+    pub(crate) rng: RefCell<Option<Box<dyn Rng + Send>>>,
+    pub(crate) updates: Updates<T>,
+    /// Whether the gradients of all values are kept.
+    pub(crate) retains_all: Cell<bool>,
+    /// Where in a model the named leaves are.
+    pub(crate) paths: RefCell<HashMap<Id, Arc<str>>>,
 }
 
 pub(crate) struct Graph<T: Float> {
     pub(crate) nodes: Vec<Node<T>>,
-    pub(crate) edges: Vec<Edge<T>>,
+    /// The inputs of all nodes, one node's after the other's.
+    inputs: Vec<u32>,
     /// Where the leaves that have a name of their own are.
     named: HashMap<Id, u32>,
 }
@@ -50,17 +58,22 @@ pub(crate) struct Node<T: Float> {
     pub(crate) op: &'static str,
     pub(crate) value: Tensor<T>,
     pub(crate) needs_gradient: bool,
+    /// Whether its gradient is kept though it is no leaf.
+    pub(crate) retained: bool,
     /// The name of a leaf that has one.
     pub(crate) name: Option<Id>,
-    /// The last edge to an input; each edge points on to the one before it.
-    pub(crate) edge: Option<u32>,
+    /// Where its inputs end in [`Graph::inputs`]; they begin where those of the node before end.
+    inputs_end: u32,
+    /// From its gradient to those of its inputs, if any of them needs one.
+    pub(crate) pullbacks: Option<Box<dyn Pullbacks<T>>>,
 }
 
-/// From a result to one of its inputs that needs a gradient.
-pub(crate) struct Edge<T: Float> {
-    pub(crate) input: u32,
-    pub(crate) pullback: Pullback<T>,
-    pub(crate) next: Option<u32>,
+impl<T: Float> Graph<T> {
+    /// The indices of a node's inputs.
+    pub(crate) fn inputs_of(&self, index: usize) -> &[u32] {
+        let start = if index == 0 { 0 } else { self.nodes[index - 1].inputs_end };
+        &self.inputs[start as usize..self.nodes[index].inputs_end as usize]
+    }
 }
 
 impl<T: Float> Tape<T> {
@@ -69,7 +82,7 @@ impl<T: Float> Tape<T> {
         Tape::with_gradients(true)
     }
 
-    /// A tape for evaluation: no leaf on it needs a gradient, so no pullback is kept.
+    /// A tape for evaluation: its [`Mode`] is `Eval`, and no leaf on it needs a gradient, so no pullback is kept.
     ///
     /// # Example
     /// ```
@@ -85,13 +98,21 @@ impl<T: Float> Tape<T> {
     }
 
     fn with_gradients(wants_gradients: bool) -> Self {
-        let graph = Graph { nodes: Vec::new(), edges: Vec::new(), named: HashMap::new() };
-        Tape { id: Id::new(), graph: RefCell::new(graph), wants_gradients }
+        Tape {
+            id: Id::new(),
+            graph: RefCell::new(Graph { nodes: Vec::new(), inputs: Vec::new(), named: HashMap::new() }),
+            wants_gradients,
+            mode: if wants_gradients { Mode::Train } else { Mode::Eval },
+            rng: RefCell::new(None),
+            updates: Updates::default(),
+            retains_all: Cell::new(false),
+            paths: RefCell::default(),
+        }
     }
 
     /// A value whose gradient is wanted.
     pub fn leaf(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push("leaf", value, self.wants_gradients, None, None)
+        self.push_leaf("leaf", value, self.wants_gradients, None)
     }
 
     /// The leaf that is named `id`: made of `value` at its first use, the same one ever after. What is shared between
@@ -112,23 +133,55 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn named_leaf(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
+        self.named("leaf", id, value, self.wants_gradients)
+    }
+
+    /// A value whose gradient is not wanted, such as a batch of data.
+    pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
+        self.push_leaf("constant", value, false, None)
+    }
+
+    /// The constant that is named `id`, such as the state of a model: made of `value` at its first use, the same one ever
+    /// after.
+    ///
+    /// # Panics
+    /// It was made of another value, as for [`named_leaf`](Self::named_leaf).
+    #[track_caller]
+    pub fn named_constant(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
+        self.named("constant", id, value, false)
+    }
+
+    #[track_caller]
+    fn named(&self, op: &'static str, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
         let graph = self.graph.borrow();
         if let Some(&index) = graph.named.get(&id) {
             let leaf = Var { tape: self, index };
             let known = &graph.nodes[index as usize].value;
             let same = known.shares_storage(value) && known.layout() == value.layout();
-            assert!(same, "named_leaf: the value has changed since its first use on this tape; reset the tape before");
+            assert!(same, "named_{op}: the value has changed since its first use on this tape; reset the tape before");
             return leaf;
         }
         drop(graph);
-        let leaf = self.push("leaf", value.clone(), self.wants_gradients, Some(id), None);
+        let leaf = self.push_leaf(op, value.clone(), needs_gradient, Some(id));
         self.graph.borrow_mut().named.insert(id, leaf.index);
         leaf
     }
 
-    /// A value whose gradient is not wanted, such as a batch of data.
-    pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push("constant", value, false, None, None)
+    /// Keeps the gradients of all values in every `backward` from now on, or no longer: for diagnostics. Each costs the
+    /// memory of its value.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// tape.retain_gradients(true);
+    /// let h = tape.leaf(Tensor::from([0.0])).tanh();
+    /// assert_eq!(h.scale(2.0).backward().get(h), Some(&Tensor::from([2.0])));
+    /// ```
+    pub fn retain_gradients(&self, all: bool) {
+        self.retains_all.set(all);
     }
 
     /// How many values are on the tape.
@@ -155,44 +208,43 @@ impl<T: Float> Tape<T> {
         self.id = Id::new();
         let graph = self.graph.get_mut();
         graph.nodes.clear();
-        graph.edges.clear();
+        graph.inputs.clear();
         graph.named.clear();
+        // Gradients may still carry them.
+        if !self.updates.is_empty() {
+            self.updates = Updates::default();
+        }
     }
 
-    fn push(
-        &self,
-        op: &'static str,
-        value: Tensor<T>,
-        needs_gradient: bool,
-        name: Option<Id>,
-        edge: Option<u32>,
-    ) -> Var<'_, T> {
-        let nodes = &mut self.graph.borrow_mut().nodes;
-        let index = number(nodes.len());
-        nodes.push(Node { op, value, needs_gradient, name, edge });
+    fn push_leaf(&self, op: &'static str, value: Tensor<T>, needs_gradient: bool, name: Option<Id>) -> Var<'_, T> {
+        let graph = &mut *self.graph.borrow_mut();
+        let index = number(graph.nodes.len());
+        let inputs_end = number(graph.inputs.len());
+        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name, inputs_end, pullbacks: None });
+        Var { tape: self, index }
+    }
+
+    /// Puts a result on the tape; its pullbacks are kept if any input needs a gradient.
+    pub(crate) fn push(&self, op: &'static str, value: Tensor<T>, pullbacks: impl Pullbacks<T>) -> Var<'_, T> {
+        let graph = &mut *self.graph.borrow_mut();
+        let index = number(graph.nodes.len());
+        pullbacks.list_inputs(&mut graph.inputs);
+        let inputs_end = number(graph.inputs.len());
+        let needs_gradient = pullbacks.needed();
+        let pullbacks = needs_gradient.then(|| Box::new(pullbacks) as Box<dyn Pullbacks<T>>);
+        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name: None, inputs_end, pullbacks });
         Var { tape: self, index }
     }
 }
 
-/// An index of the arena: 32 bits keep edges small.
+/// An index of the arenas, in 32 bits.
 fn number(len: usize) -> u32 {
-    u32::try_from(len).expect("a tape holds at most 2³² values: reset it between steps")
+    u32::try_from(len).expect("a tape holds at most 2³² values and inputs: reset it between steps")
 }
 
 impl<T: Float> Default for Tape<T> {
     fn default() -> Self {
         Tape::new()
-    }
-}
-
-impl<T: Float> fmt::Debug for Tape<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let graph = self.graph.borrow();
-        let mut list = f.debug_list();
-        for (index, node) in graph.nodes.iter().enumerate() {
-            list.entry(&format_args!("{index} {} {}", node.op, node.value.shape()));
-        }
-        list.finish()
     }
 }
 
@@ -238,52 +290,25 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape.graph.borrow().nodes[self.index as usize].needs_gradient
     }
 
-    /// Begins to record `value` as the result of the op `op`, on this handle's tape; see the
-    /// [crate's page](crate#writing-an-op).
-    pub fn record(self, op: &'static str, value: Tensor<T>) -> Record<'t, T> {
-        Record { tape: self.tape, op, value, edge: None }
-    }
-}
-
-impl<T: Float> fmt::Debug for Var<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Var({} {} {})", self.index, self.op(), self.shape())
-    }
-}
-
-/// A result on its way onto the tape.
-#[must_use = "nothing is on the tape before `done`"]
-pub struct Record<'t, T: Float> {
-    tape: &'t Tape<T>,
-    op: &'static str,
-    value: Tensor<T>,
-    edge: Option<u32>,
-}
-
-impl<'t, T: Float> Record<'t, T> {
-    /// Gives the pullback of one input: from the gradient of the result to that of the input, in the input's shape.
+    /// Keeps its gradient in [`backward`](Self::backward), as if it were a leaf. Where it needs none, this does nothing.
     ///
-    /// It is dropped at once where the input needs no gradient. An op that uses an input twice gives two pullbacks.
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
     ///
-    /// # Panics
-    /// The input is on another tape.
-    #[track_caller]
-    pub fn wrt(mut self, input: Var<'t, T>, pullback: impl Fn(Tensor<T>) -> Tensor<T> + Send + 'static) -> Self {
-        assert!(
-            std::ptr::eq(self.tape, input.tape),
-            "{}: its inputs are on two tapes; put them on one with `leaf` or `constant`",
-            self.op
-        );
-        let graph = &mut *self.tape.graph.borrow_mut();
-        if graph.nodes[input.index as usize].needs_gradient {
-            let next = self.edge.replace(number(graph.edges.len()));
-            graph.edges.push(Edge { input: input.index, pullback: Box::new(pullback), next });
-        }
+    /// let tape = Tape::new();
+    /// let h = tape.leaf(Tensor::from([1.0, 2.0])).scale(3.0).retain_gradient();
+    /// assert_eq!((h * h).sum(..).backward().get(h), Some(&Tensor::from([6.0, 12.0])));
+    /// ```
+    pub fn retain_gradient(self) -> Self {
+        self.tape.graph.borrow_mut().nodes[self.index as usize].retained = true;
         self
     }
 
-    /// Puts the result on the tape.
-    pub fn done(self) -> Var<'t, T> {
-        self.tape.push(self.op, self.value, self.edge.is_some(), None, self.edge)
+    /// Begins to record `value` as the result of the op `op`, on this handle's tape; see the
+    /// [crate's page](crate#writing-an-op).
+    pub fn record(self, op: &'static str, value: Tensor<T>) -> Record<'t, T> {
+        Record::new(self.tape, op, value)
     }
 }

@@ -42,7 +42,14 @@
 //! }
 //! # Ok::<(), nn::Error>(())
 //! ```
+//!
+//! What a pass is for, and what it draws, are the tape's affair: `Tape::new()` trains, `Tape::no_grad()` evaluates, and
+//! [`Dropout`] draws from the stream of `Tape::new().with_rng(rng)`. A model's *state*, such as the running statistics of
+//! [`BatchNorm1d`], is a [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's
+//! step. So the loop above stays as it is.
 
+mod batch_norm;
+mod dropout;
 mod embedding;
 mod error;
 mod linear;
@@ -50,6 +57,8 @@ mod module;
 mod param;
 mod sgd;
 
+pub use batch_norm::BatchNorm1d;
+pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use error::Error;
 pub use linear::Linear;

@@ -1,23 +1,24 @@
-//! Things with parameters, and how to reach them.
+//! Things with parameters and state, and how to reach them.
 
 use std::fmt;
 
-use autograd::Var;
-use tensor::Float;
+use autograd::{Gradients, Tape, Updates, Var};
+use tensor::{Float, Tensor};
 
 use crate::Param;
 
-/// A thing with parameters: a layer, a model, a part of one.
+/// A thing with parameters and state: a layer, a model, a part of one.
 ///
 /// The macro [`module!`](crate::module!) writes the implementation for a struct.
 pub trait Module<T: Float = f32> {
-    /// Calls `visit` with the path and value of every parameter, in the order in which the model names its parts.
+    /// Calls `visit` with the path and value of every parameter, state too, in the order in which the model names its
+    /// parts.
     fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>));
 
     /// Calls `visit` with the path of every parameter and the parameter, to be changed, in the same order.
     fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>));
 
-    /// Every parameter with its path, such as `hidden.weight`.
+    /// Every weight with its path, such as `hidden.weight`: what is trained.
     ///
     /// # Example
     /// ```
@@ -32,16 +33,107 @@ pub trait Module<T: Float = f32> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     fn parameters(&self) -> Vec<(String, &Param<T>)> {
+        self.everything().into_iter().filter(|(_, param)| param.is_trained()).collect()
+    }
+
+    /// Every state with its path, such as `norm.running_mean`: what is not trained, and yet a part of the model. PyTorch's
+    /// `named_buffers`.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{BatchNorm1d, Module};
+    ///
+    /// let norm: BatchNorm1d = BatchNorm1d::new(4)?;
+    /// let paths: Vec<_> = norm.state().into_iter().map(|(path, _)| path).collect();
+    /// assert_eq!(paths, ["running_mean", "running_var"]);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    fn state(&self) -> Vec<(String, &Param<T>)> {
+        self.everything().into_iter().filter(|(_, param)| !param.is_trained()).collect()
+    }
+
+    /// Weights and state, with their paths: what is to be saved. PyTorch's `state_dict`.
+    fn everything(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
         self.visit(Path::root(), &mut |path, param| found.push((path.to_string(), param)));
         found
     }
 
-    /// How many numbers are trained: the elements of all parameters.
+    /// How many numbers are trained: the elements of all weights.
     fn parameter_count(&self) -> usize {
         let mut count = 0;
-        self.visit(Path::root(), &mut |_, param| count += param.value().numel());
+        self.visit(Path::root(), &mut |_, param| count += if param.is_trained() { param.value().numel() } else { 0 });
         count
+    }
+
+    /// Tells a tape the paths of all parameters, so that what it prints names the module that each value belongs to. Once
+    /// is enough for all passes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use init::normal;
+    /// use nn::{Linear, Module, module};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use tensor::Tensor;
+    ///
+    /// struct Mlp {
+    ///     hidden: Linear,
+    ///     output: Linear,
+    /// }
+    ///
+    /// module!(Mlp { hidden, output });
+    ///
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut layer = |fan_in, fan_out| Linear::new(fan_in, fan_out, &normal(1.0), &mut rng);
+    /// let model = Mlp { hidden: layer(2, 8)?, output: layer(8, 3)? };
+    /// let tape = Tape::new();
+    /// model.label(&tape);
+    /// let h = model.hidden.forward(tape.constant(Tensor::ones([4, 2]))).tanh();
+    /// let y = model.output.forward(h);
+    /// assert_eq!([h, y].map(|v| v.path().unwrap().to_string()), ["hidden", "output"]);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    fn label(&self, tape: &Tape<T>) {
+        self.visit(Path::root(), &mut |path, param| tape.set_path(param.id(), path.to_string()));
+    }
+
+    /// Carries out what a pass has put aside for the state of this model: what an optimizer's step does, for a pass that no
+    /// step follows.
+    fn apply(&mut self, updates: &Updates<T>) {
+        if !updates.is_empty() {
+            self.visit_mut(Path::root(), &mut |_, param| updates.apply(param.id(), param.value_mut()));
+        }
+    }
+
+    /// The frame of every optimizer's step: calls `step` with each weight that has a gradient, to be changed, and the
+    /// gradient; and carries out what the pass has put aside for the state.
+    ///
+    /// # Panics
+    /// No weight has a gradient: these are the gradients of another model.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use nn::{Module, Param};
+    /// use tensor::Tensor;
+    ///
+    /// let mut w = Param::new(Tensor::from([3.0]));
+    /// let gradients = w.on(&Tape::new()).scale(2.0).sum(..).backward();
+    /// w.update(&gradients, &mut |_, w, gradient| w.axpy(-0.5, gradient)); // descent with a rate of 0.5
+    /// assert_eq!(w.value(), &Tensor::from([2.0]));
+    /// ```
+    #[track_caller]
+    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(Path<'_>, &mut Tensor<T>, &Tensor<T>)) {
+        let mut moved = 0;
+        self.visit_mut(Path::root(), &mut |path, param| {
+            if let Some(gradient) = gradients.named(param.id()) {
+                step(path, param.value_mut(), gradient);
+                moved += 1;
+            }
+        });
+        assert!(moved > 0, "step: no parameter of the model has a gradient; were these taken from a clone of it?");
+        self.apply(gradients.updates());
     }
 }
 
@@ -235,8 +327,6 @@ macro_rules! module {
 
 #[cfg(test)]
 mod tests {
-    use tensor::Tensor;
-
     use super::*;
 
     struct Part {
@@ -265,5 +355,31 @@ mod tests {
         let mut again = Vec::new();
         whole.visit_mut(Path::root(), &mut |path, _| again.push(path.to_string()));
         assert_eq!(again, paths);
+    }
+
+    #[test]
+    fn state_is_visited_and_neither_counted_nor_trained() {
+        let mut part =
+            Part { weight: Param::new(Tensor::ones([2])), bias: Some(Param::state(Tensor::from([1.0, 2.0]))) };
+        let paths = |list: Vec<(String, &Param)>| list.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(paths(part.parameters()), ["weight"]);
+        assert_eq!(paths(part.state()), ["bias"]);
+        assert_eq!(paths(part.everything()), ["weight", "bias"]);
+        assert_eq!(part.parameter_count(), 2);
+        assert!(!part.bias.clone().unwrap().is_trained());
+
+        let tape = Tape::new();
+        let (weight, state) = (part.weight.on(&tape), part.bias.as_ref().unwrap().on(&tape));
+        let twice = |state: &mut Tensor| *state *= 2.0;
+        tape.put_aside(part.bias.as_ref().unwrap().id(), twice);
+        let gradients = (weight * state).sum(..).backward();
+        assert!(gradients.named(part.bias.as_ref().unwrap().id()).is_none());
+        drop(tape);
+        part.update(&gradients, &mut |_, w, g| w.axpy(1.0, g));
+        assert_eq!(part.weight.value(), &Tensor::from([2.0, 3.0]));
+        assert_eq!(part.bias.as_ref().unwrap().value(), &Tensor::from([2.0, 4.0]));
+        // What the pass found is applied once, whoever brings it.
+        part.apply(gradients.updates());
+        assert_eq!(part.bias.as_ref().unwrap().value(), &Tensor::from([2.0, 4.0]));
     }
 }

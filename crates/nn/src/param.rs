@@ -1,12 +1,13 @@
-//! A tensor that is trained.
+//! The tensors that a model owns: weights, which are trained, and state.
 
 use autograd::{Id, Tape, Var};
 use tensor::{Float, Tensor};
 
-/// A tensor that is trained, with a name of its own by which its gradient is found.
+/// A tensor that a model owns, with a name of its own: a weight, which is trained, or state, which is not, such as a
+/// running mean. Both belong to what is saved of a model.
 ///
-/// Used in several places of a model, it is one leaf on the tape and has one gradient. A clone is a parameter of its
-/// own.
+/// A weight's gradient is found by its name. Used in several places of a model, it is one leaf on the tape and has one
+/// gradient. A clone is a parameter of its own.
 ///
 /// # Example
 /// ```
@@ -23,12 +24,38 @@ use tensor::{Float, Tensor};
 pub struct Param<T: Float = f32> {
     id: Id,
     value: Tensor<T>,
+    trained: bool,
 }
 
 impl<T: Float> Param<T> {
-    /// A parameter that starts at `value`.
+    /// A weight that starts at `value`.
     pub fn new(value: Tensor<T>) -> Self {
-        Param { id: Id::new(), value }
+        Param { id: Id::new(), value, trained: true }
+    }
+
+    /// State that starts at `value`: no gradient, and no optimizer moves it. PyTorch's buffers.
+    ///
+    /// A pass changes it by [`Tape::put_aside`], which optimizers and [`Module::apply`](crate::Module::apply) carry out.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use nn::{Module, Param};
+    /// use tensor::Tensor;
+    ///
+    /// let mut passes = Param::state(Tensor::scalar(0.0));
+    /// let tape = Tape::new();
+    /// tape.put_aside(passes.id(), |passes| *passes += 1.0);
+    /// passes.apply(&tape.updates());
+    /// assert_eq!(passes.value(), &Tensor::scalar(1.0));
+    /// ```
+    pub fn state(value: Tensor<T>) -> Self {
+        Param { trained: false, ..Param::new(value) }
+    }
+
+    /// Whether it is a weight, and not state.
+    pub fn is_trained(&self) -> bool {
+        self.trained
     }
 
     /// Its name, by which [`Gradients::named`](autograd::Gradients::named) finds its gradient.
@@ -46,19 +73,19 @@ impl<T: Float> Param<T> {
         &mut self.value
     }
 
-    /// The leaf that it is on a tape.
+    /// The leaf that it is on a tape; state is a constant there.
     ///
     /// # Panics
     /// The value has changed since its first use on this tape, which must be reset before.
     #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
-        tape.named_leaf(self.id, &self.value)
+        if self.trained { tape.named_leaf(self.id, &self.value) } else { tape.named_constant(self.id, &self.value) }
     }
 }
 
 impl<T: Float> Clone for Param<T> {
     /// The same value under a new name.
     fn clone(&self) -> Self {
-        Param::new(self.value.clone())
+        Param { trained: self.trained, ..Param::new(self.value.clone()) }
     }
 }

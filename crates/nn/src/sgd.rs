@@ -3,7 +3,7 @@
 use autograd::Gradients;
 use tensor::Float;
 
-use crate::{Error, Module, Path};
+use crate::{Error, Module};
 
 /// Plain stochastic gradient descent: w ← w − lr · w̄ (Robbins and Monro, 1951, *A Stochastic Approximation Method*).
 ///
@@ -54,7 +54,8 @@ impl Sgd {
         Ok(())
     }
 
-    /// Moves every parameter of `model` that has a gradient; the others, which the result did not depend on, stay.
+    /// Moves every weight of `model` that has a gradient; the others, which the result did not depend on, stay. What the
+    /// pass has found for the model's state, such as running statistics, is applied too.
     ///
     /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
     ///
@@ -63,14 +64,7 @@ impl Sgd {
     #[track_caller]
     pub fn step<T: Float>(&self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         let lr = T::from_f64(self.lr);
-        let mut moved = 0;
-        model.visit_mut(Path::root(), &mut |_, param| {
-            if let Some(gradient) = gradients.named(param.id()) {
-                param.value_mut().axpy(-lr, gradient);
-                moved += 1;
-            }
-        });
-        assert!(moved > 0, "step: no parameter of the model has a gradient; were these taken from a clone of it?");
+        model.update(gradients, &mut |_, weight, gradient| weight.axpy(-lr, gradient));
     }
 }
 

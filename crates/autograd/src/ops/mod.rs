@@ -4,8 +4,10 @@
 
 mod activation;
 mod arithmetic;
+mod dropout;
 mod index;
 mod loss;
 mod matmul;
+mod norm;
 mod reduce;
 mod view;

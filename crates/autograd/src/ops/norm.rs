@@ -1,0 +1,184 @@
+//! Normalizing the features of a batch. The gradients share the sums over the batch, hence one joint pullback.
+
+use tensor::{Float, Shape, Tensor};
+
+use crate::Var;
+
+impl<T: Float> Var<'_, T> {
+    /// Batch normalization of `[N, C, …]` by the statistics of the batch itself, with a weight and a bias of `[C]`
+    /// (Ioffe and Szegedy, 2015, *Batch Normalization*). Also returns these: each channel's mean and variance.
+    ///
+    /// y = w x̂ + b with x̂ = (x − μ) / √(σ² + eps), where μ and σ² are over all axes but 1, and σ² is divided by their
+    /// number of elements n.
+    ///
+    /// b̄ = Σ ȳ,  w̄ = Σ ȳ x̂,  x̄ = w (ȳ − b̄/n − x̂ w̄/n) / √(σ² + eps): the statistics depend on x too.
+    ///
+    /// # Panics
+    /// The input has fewer than two axes or fewer than two values per channel, the weight or the bias is not `[C]`, or the
+    /// three are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::from([[1.0, 10.0], [3.0, 30.0]]));
+    /// let (weight, bias) = (tape.leaf(Tensor::ones([2])), tape.leaf(Tensor::zeros([2])));
+    /// let (y, mean, var) = x.batch_norm(weight, bias, 0.0);
+    /// assert_eq!(y.value(), Tensor::from([[-1.0, -1.0], [1.0, 1.0]]));
+    /// assert_eq!((mean, var), (Tensor::from([2.0, 20.0]), Tensor::from([1.0, 100.0])));
+    /// ```
+    #[track_caller]
+    pub fn batch_norm(self, weight: Self, bias: Self, eps: f64) -> (Self, Tensor<T>, Tensor<T>) {
+        let (x, w, b) = (self.value(), weight.value(), bias.value());
+        let Channels { axes, wide, n } = Channels::of("batch_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
+        assert!(n >= 2, "batch_norm: {} has {n} values per channel: in training it needs at least 2", x.shape());
+        let (var, mean) = x.var_mean(&axes[..], 0);
+        let rstd = (&var + T::from_f64(eps)).rsqrt();
+        let normal = (x - mean.reshape(&wide)) * rstd.reshape(&wide);
+        let y = &normal * w.reshape(&wide) + b.reshape(&wide);
+        let share = T::from_f64(1.0 / n as f64);
+        let record = self.record("batch_norm", y).joint(&[self, weight, bias], move |g, shares| {
+            let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
+            shares.give(0, || {
+                let slope = (&w * &rstd).reshape(&wide);
+                (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
+            });
+            shares.give(1, || w_share);
+            shares.give(2, || b);
+        });
+        (record.done(), mean, var)
+    }
+
+    /// Batch normalization of `[N, C, …]` by given statistics of `[C]`, such as the running ones of an evaluation: each
+    /// element by itself.
+    ///
+    /// y = w x̂ + b with x̂ = (x − μ) r and r = 1 / √(σ² + eps), for the mean μ and the variance σ².
+    ///
+    /// b̄ = Σ ȳ,  w̄ = Σ ȳ x̂,  x̄ = ȳ w r,  μ̄ = −b̄ w r,  σ̄² = −½ w̄ w r².
+    ///
+    /// # Panics
+    /// The input has fewer than two axes, one of the others is not `[C]`, or they are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::no_grad();
+    /// let x = tape.constant(Tensor::from([[1.0, 30.0]]));
+    /// let [mean, var, weight, bias] =
+    ///     [[2.0, 20.0], [1.0, 100.0], [1.0, 1.0], [0.0, 0.0]].map(|x| tape.constant(Tensor::from(x)));
+    /// let y = x.batch_norm_by(mean, var, weight, bias, 0.0);
+    /// assert_eq!(y.value(), Tensor::from([[-1.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn batch_norm_by(self, mean: Self, var: Self, weight: Self, bias: Self, eps: f64) -> Self {
+        let (x, w) = (self.value(), weight.value());
+        let rest = [("mean", &mean.value()), ("variance", &var.value()), ("weight", &w), ("bias", &bias.value())];
+        let Channels { axes, wide, .. } = Channels::of("batch_norm_by", x.shape(), &rest);
+        let rstd = (var.value() + T::from_f64(eps)).rsqrt();
+        let normal = (x - mean.value().reshape(&wide)) * rstd.reshape(&wide);
+        let y = &normal * w.reshape(&wide) + bias.value().reshape(&wide);
+        let half = T::from_f64(-0.5);
+        self.record("batch_norm_by", y)
+            .joint(&[self, mean, var, weight, bias], move |g, shares| {
+                let (b, w_share, slope) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]), &w * &rstd);
+                shares.give(0, || g * slope.reshape(&wide));
+                shares.give(1, || -(&b * &slope));
+                shares.give(2, || &w_share * &slope * &rstd * half);
+                shares.give(3, || w_share);
+                shares.give(4, || b);
+            })
+            .done()
+    }
+}
+
+/// How an input `[N, C, …]` is normalized.
+struct Channels {
+    /// All axes but that of the channels.
+    axes: Vec<isize>,
+    /// What is `[C]`, so that it broadcasts to the input.
+    wide: Vec<usize>,
+    /// Values per channel.
+    n: usize,
+}
+
+impl Channels {
+    #[track_caller]
+    fn of<T: Float>(op: &str, x: &Shape, others: &[(&str, &Tensor<T>)]) -> Self {
+        assert!(x.rank() >= 2, "{op}: needs an input [N, C, …], got {x}");
+        let channels = x.dims()[1];
+        for (name, other) in others {
+            assert!(
+                other.dims() == [channels],
+                "{op}: the input {x} needs a {name} of [{channels}], got {}",
+                other.shape()
+            );
+        }
+        let mut wide = vec![1; x.rank() - 1];
+        wide[0] = channels;
+        Channels {
+            axes: (0..x.rank() as isize).filter(|&axis| axis != 1).collect(),
+            wide,
+            n: x.dims().iter().enumerate().filter(|&(axis, _)| axis != 1).map(|(_, &size)| size).product(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+    use crate::check::testing::assert_gradients;
+
+    const SHAPES: [&[usize]; 4] = [&[4, 3], &[2, 3], &[3, 2, 5], &[2, 3, 2, 2]];
+
+    #[test]
+    fn batch_norm() {
+        for x in SHAPES {
+            let c: &[usize] = &x[1..2];
+            assert_gradients(&[x, c, c], |x| x[0].batch_norm(x[1], x[2], 1e-2).0);
+        }
+        assert_gradients(&[&[4, 0], &[0], &[0]], |x| x[0].batch_norm(x[1], x[2], 1e-2).0);
+    }
+
+    #[test]
+    fn batch_norm_by() {
+        for x in [&SHAPES[..], &[&[1, 3], &[0, 3]]].concat() {
+            let c: &[usize] = &x[1..2];
+            assert_gradients(&[x, c, c, c, c], |x| {
+                // A variance is positive.
+                x[0].batch_norm_by(x[1], x[2] * x[2], x[3], x[4], 1e-2)
+            });
+        }
+    }
+
+    #[test]
+    fn by_its_own_statistics_both_are_the_same() {
+        let tape = Tape::new();
+        let x = tape.constant(Tensor::from_fn([5, 3], |i| ((i[0] * 7 + i[1] * 5) % 11) as f64));
+        let leaf = |x: [f64; 3]| tape.leaf(Tensor::from(x));
+        let (weight, bias) = (leaf([1.0, -2.0, 0.5]), leaf([0.0, 3.0, 1.0]));
+        let (y, mean, var) = x.batch_norm(weight, bias, 1e-5);
+        let [mean, var] = [mean, var].map(|x| tape.constant(x));
+        assert_eq!(y.value(), x.batch_norm_by(mean, var, weight, bias, 1e-5).value());
+    }
+
+    #[test]
+    #[should_panic(expected = "batch_norm: [1, 3] has 1 values per channel: in training it needs at least 2")]
+    fn a_single_example_has_no_variance() {
+        let tape = Tape::<f32>::new();
+        let [w, b] = [1.0, 0.0].map(|x| tape.leaf(Tensor::full([3], x)));
+        let _ = tape.leaf(Tensor::zeros([1, 3])).batch_norm(w, b, 1e-5);
+    }
+
+    #[test]
+    #[should_panic(expected = "batch_norm: the input [4, 3] needs a bias of [3], got [4]")]
+    fn a_bias_of_another_size_is_refused() {
+        let tape = Tape::<f32>::new();
+        let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
+        let _ = leaf(&[4, 3]).batch_norm(leaf(&[3]), leaf(&[4]), 1e-5);
+    }
+}

@@ -1,0 +1,241 @@
+//! A result on its way onto the tape, and its pullbacks.
+
+use tensor::{Float, Tensor};
+
+use crate::tape::{Tape, Var};
+
+/// A result on its way onto the tape; [`Var::record`] begins one.
+///
+/// Its type grows with each pullback. So a node has all of them in one box, and what is not [`done`](Self::done) leaves
+/// nothing behind.
+#[must_use = "nothing is on the tape before `done`"]
+pub struct Record<'t, T: Float, P = ()> {
+    tape: &'t Tape<T>,
+    op: &'static str,
+    value: Tensor<T>,
+    pullbacks: P,
+}
+
+impl<'t, T: Float> Record<'t, T> {
+    pub(crate) fn new(tape: &'t Tape<T>, op: &'static str, value: Tensor<T>) -> Self {
+        Record { tape, op, value, pullbacks: () }
+    }
+}
+
+impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
+    /// Gives the pullback of one input: from the gradient of the result to that of the input, in the input's shape. The
+    /// gradient comes by value: its buffer can be reused when this is its last use.
+    ///
+    /// It is dropped at once where the input needs no gradient. An op that uses an input twice gives two pullbacks.
+    ///
+    /// # Panics
+    /// The input is on another tape.
+    #[track_caller]
+    pub fn wrt<F>(self, input: Var<'t, T>, pullback: F) -> Record<'t, T, impl Pullbacks<T> + use<T, P, F>>
+    where
+        F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
+    {
+        let pullback = self.needs_gradient(input).then_some(pullback);
+        self.and(|before| Single { before, input: input.index, pullback })
+    }
+
+    /// Gives one pullback for several inputs whose gradients share work. It puts them into [`Shares`], by the inputs'
+    /// places in `inputs`.
+    ///
+    /// It is dropped at once where none of the inputs needs a gradient.
+    ///
+    /// # Panics
+    /// An input is on another tape. `backward` panics if the pullback leaves out an input that needs a gradient.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Var, check};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use tensor::{Float, Tensor};
+    ///
+    /// /// y = sin(a) b,  ā = ȳ b cos a,  b̄ = ȳ sin a
+    /// fn sine_times<'t, T: Float>(a: Var<'t, T>, b: Var<'t, T>) -> Var<'t, T> {
+    ///     let (x, y) = (a.value(), b.value());
+    ///     let sine = x.sin();
+    ///     a.record("sine_times", &sine * &y)
+    ///         .joint(&[a, b], move |g, shares| {
+    ///             shares.give(0, || &g * &y * x.cos());
+    ///             shares.give(1, || &g * &sine);
+    ///         })
+    ///         .done()
+    /// }
+    ///
+    /// let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// let inputs = [Tensor::from([0.3, -1.5]), Tensor::from([2.0, 0.7])];
+    /// check::gradients(&inputs, &mut rng, |x| sine_times(x[0], x[1]))?;
+    /// # Ok::<(), check::GradientError>(())
+    /// ```
+    #[track_caller]
+    pub fn joint<F>(self, inputs: &[Var<'t, T>], pullback: F) -> Record<'t, T, impl Pullbacks<T> + use<T, P, F>>
+    where
+        F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
+    {
+        let inputs: Box<[_]> = inputs.iter().map(|&input| (input.index, self.needs_gradient(input))).collect();
+        let pullback = inputs.iter().any(|&(_, needed)| needed).then_some(pullback);
+        self.and(|before| Joint { before, inputs, pullback })
+    }
+
+    /// Puts the result on the tape.
+    pub fn done(self) -> Var<'t, T> {
+        self.tape.push(self.op, self.value, self.pullbacks)
+    }
+
+    /// Whether an input needs a gradient.
+    #[track_caller]
+    fn needs_gradient(&self, input: Var<'t, T>) -> bool {
+        assert!(
+            std::ptr::eq(self.tape, input.tape),
+            "{}: its inputs are on two tapes; put them on one with `leaf` or `constant`",
+            self.op
+        );
+        input.needs_gradient()
+    }
+
+    fn and<Q>(self, more: impl FnOnce(P) -> Q) -> Record<'t, T, Q> {
+        Record { tape: self.tape, op: self.op, value: self.value, pullbacks: more(self.pullbacks) }
+    }
+}
+
+/// The pullbacks of a node, and its inputs, which are all of them: those too that need no gradient.
+pub trait Pullbacks<T: Float>: Send + 'static {
+    /// Puts the inputs' indices into `to`.
+    fn list_inputs(&self, to: &mut Vec<u32>);
+
+    /// Whether any input needs a gradient.
+    fn needed(&self) -> bool;
+
+    /// Turns the gradient of the result into those of the inputs that need one.
+    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>);
+}
+
+/// What the pullbacks of a node have given.
+pub struct Given<T: Float> {
+    /// By the inputs' indices.
+    pub(crate) shares: Vec<(u32, Tensor<T>)>,
+    /// An input that a joint pullback left out.
+    pub(crate) missing: Option<u32>,
+}
+
+impl<T: Float> Pullbacks<T> for () {
+    fn list_inputs(&self, _: &mut Vec<u32>) {}
+
+    fn needed(&self) -> bool {
+        false
+    }
+
+    fn pull(&self, _: Tensor<T>, _: &mut Given<T>) {}
+}
+
+/// The pullback of one input, after others.
+struct Single<P, F> {
+    before: P,
+    input: u32,
+    pullback: Option<F>,
+}
+
+impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> Pullbacks<T> for Single<P, F> {
+    fn list_inputs(&self, to: &mut Vec<u32>) {
+        self.before.list_inputs(to);
+        to.push(self.input);
+    }
+
+    fn needed(&self) -> bool {
+        self.pullback.is_some() || self.before.needed()
+    }
+
+    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
+        let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
+        if let (Some(pullback), Some(own)) = (&self.pullback, own) {
+            given.shares.push((self.input, pullback(own)));
+        }
+    }
+}
+
+/// The pullback of several inputs, after others.
+struct Joint<P, F> {
+    before: P,
+    /// Each with whether it needs a gradient.
+    inputs: Box<[(u32, bool)]>,
+    pullback: Option<F>,
+}
+
+impl<T, P, F> Pullbacks<T> for Joint<P, F>
+where
+    T: Float,
+    P: Pullbacks<T>,
+    F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
+{
+    fn list_inputs(&self, to: &mut Vec<u32>) {
+        self.before.list_inputs(to);
+        to.extend(self.inputs.iter().map(|&(input, _)| input));
+    }
+
+    fn needed(&self) -> bool {
+        self.pullback.is_some() || self.before.needed()
+    }
+
+    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
+        let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
+        if let (Some(pullback), Some(own)) = (&self.pullback, own) {
+            let mut shares = Shares { inputs: self.inputs.clone(), given };
+            pullback(own, &mut shares);
+            let left_out = shares.inputs.iter().find(|&&(_, still_needed)| still_needed);
+            given.missing = given.missing.or(left_out.map(|&(input, _)| input));
+        }
+    }
+}
+
+/// Hands a gradient to the pullbacks before one, and returns it for that one if it is needed there: the last to use it
+/// gets it without a clone, and with it the buffer.
+fn pull_before<T: Float>(
+    before: &impl Pullbacks<T>,
+    needed_after: bool,
+    gradient: Tensor<T>,
+    given: &mut Given<T>,
+) -> Option<Tensor<T>> {
+    match (before.needed(), needed_after) {
+        (true, true) => before.pull(gradient.clone(), given),
+        (true, false) => {
+            before.pull(gradient, given);
+            return None;
+        }
+        (false, _) => {}
+    }
+    Some(gradient)
+}
+
+/// Where a joint pullback puts the gradients of its inputs; see [`Record::joint`].
+pub struct Shares<'a, T: Float> {
+    /// Each with whether its gradient is still to be given.
+    inputs: Box<[(u32, bool)]>,
+    given: &'a mut Given<T>,
+}
+
+impl<T: Float> Shares<'_, T> {
+    /// Whether the input at this place needs a gradient that it has not been given yet.
+    ///
+    /// # Panics
+    /// There are not as many inputs.
+    #[track_caller]
+    pub fn wants(&self, input: usize) -> bool {
+        assert!(input < self.inputs.len(), "input {input} of a joint pullback of {} inputs", self.inputs.len());
+        self.inputs[input].1
+    }
+
+    /// Gives the gradient of the input at this place, in its shape; it is computed only where it is needed.
+    ///
+    /// # Panics
+    /// There are not as many inputs.
+    #[track_caller]
+    pub fn give(&mut self, input: usize, gradient: impl FnOnce() -> Tensor<T>) {
+        if self.wants(input) {
+            self.inputs[input].1 = false;
+            self.given.shares.push((self.inputs[input].0, gradient()));
+        }
+    }
+}

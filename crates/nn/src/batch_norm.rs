@@ -1,0 +1,193 @@
+//! Batch normalization as a layer, with its running statistics.
+
+use autograd::Var;
+use tensor::{Float, Shape, Tensor};
+
+use crate::{Error, Layer, Param, module};
+
+/// Batch normalization of `[N, C]` or `[N, C, L]` (Ioffe and Szegedy, 2015, *Batch Normalization: Accelerating Deep
+/// Network Training by Reducing Internal Covariate Shift*): y = w (x − μ) / √(σ² + eps) + b for each of C channels.
+///
+/// The conventions are those of PyTorch's `nn.BatchNorm1d`:
+/// - In training, μ and σ² are those of the batch, σ² divided by its number n of values per channel, which must be at
+///   least 2. The running statistics move towards them: r ← (1 − momentum) r + momentum · found. What the running variance
+///   moves towards is the unbiased one, divided by n − 1.
+/// - In evaluation, μ and σ² are the running statistics.
+/// - It begins with w = 1, b = 0, a running mean of 0 and a running variance of 1; eps is 1e-5 and momentum 0.1.
+///
+/// The running statistics change when an optimizer makes its step, or by [`Module::apply`](crate::Module::apply); a layer
+/// that is used twice in a pass moves them twice.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::{BatchNorm1d, Module};
+/// use tensor::Tensor;
+///
+/// let mut norm: BatchNorm1d = BatchNorm1d::new(2)?;
+/// let x = Tensor::from([[1.0, 10.0], [3.0, 30.0]]);
+/// let tape = Tape::new();
+/// let y = norm.forward(tape.constant(x));
+/// assert!(y.value().iter().all(|y| (y.abs() - 1.0).abs() < 1e-4));
+/// norm.apply(&tape.updates());
+/// assert_eq!(norm.running_mean.value(), &Tensor::from([0.2, 2.0])); // a tenth of the way to [2, 20]
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct BatchNorm1d<T: Float = f32> {
+    /// w, `[C]`
+    pub weight: Param<T>,
+    /// b, `[C]`
+    pub bias: Param<T>,
+    /// What μ is in evaluation, `[C]`: state
+    pub running_mean: Param<T>,
+    /// What σ² is in evaluation, `[C]`: state
+    pub running_var: Param<T>,
+    momentum: f64,
+    eps: f64,
+}
+
+module!(impl<T> BatchNorm1d<T> { weight, bias, running_mean, running_var, .. });
+
+impl<T: Float> BatchNorm1d<T> {
+    /// A layer of `channels` channels.
+    ///
+    /// # Errors
+    /// There are more channels than memory can hold.
+    pub fn new(channels: usize) -> Result<Self, Error> {
+        let shape = Shape::try_new(&[channels])?;
+        let [zeros, ones] = [T::ZERO, T::ONE].map(|x| Tensor::full(&shape, x));
+        Ok(BatchNorm1d {
+            weight: Param::new(ones.clone()),
+            bias: Param::new(zeros.clone()),
+            running_mean: Param::state(zeros),
+            running_var: Param::state(ones),
+            momentum: 0.1,
+            eps: 1e-5,
+        })
+    }
+
+    /// The same layer with another momentum: how far the running statistics move towards what a batch shows. 0 leaves them.
+    ///
+    /// # Errors
+    /// It is not in 0..=1.
+    pub fn with_momentum(self, momentum: f64) -> Result<Self, Error> {
+        if (0.0..=1.0).contains(&momentum) {
+            return Ok(BatchNorm1d { momentum, ..self });
+        }
+        Err(Error::Range { what: "the momentum of batch norm", value: momentum, rule: "in 0..=1" })
+    }
+
+    /// The same layer with another number that is added to the variance.
+    ///
+    /// # Errors
+    /// It is negative or not finite.
+    pub fn with_eps(self, eps: f64) -> Result<Self, Error> {
+        if eps >= 0.0 && eps.is_finite() {
+            return Ok(BatchNorm1d { eps, ..self });
+        }
+        Err(Error::Range { what: "the eps of batch norm", value: eps, rule: "at least 0 and finite" })
+    }
+
+    /// `[N, C]` or `[N, C, L]`, normalized, in the same shape.
+    ///
+    /// # Panics
+    /// The input has another rank or another number of channels, or in training fewer than two values per channel.
+    #[track_caller]
+    pub fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        let (tape, shape) = (x.tape(), x.shape());
+        assert!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
+        let (weight, bias) = (self.weight.on(tape), self.bias.on(tape));
+        if !tape.is_training() {
+            let (mean, var) = (self.running_mean.on(tape), self.running_var.on(tape));
+            return x.batch_norm_by(mean, var, weight, bias, self.eps);
+        }
+        let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
+        let n = (shape.numel() / shape.dims()[1].max(1)) as f64;
+        let (keep, take) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum));
+        let move_to = |found: Tensor<T>| move |running: &mut Tensor<T>| *running = &*running * keep + found * take;
+        tape.put_aside(self.running_mean.id(), move_to(mean));
+        tape.put_aside(self.running_var.id(), move_to(var * T::from_f64(n / (n - 1.0))));
+        y
+    }
+}
+
+impl<T: Float> Layer<T> for BatchNorm1d<T> {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        BatchNorm1d::forward(self, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+    use autograd::{Mode, Tape, check};
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
+    use super::*;
+    use crate::Module;
+
+    fn batch(seed: usize) -> Tensor<f64> {
+        Tensor::from_fn([6, 3], |i| ((i[0] * 7 + i[1] * 5 + seed * 3) % 11) as f64 / 3.0)
+    }
+
+    #[test]
+    fn its_gradients_are_right_in_training_and_in_evaluation() {
+        let mut norm: BatchNorm1d<f64> = BatchNorm1d::new(3).unwrap();
+        *norm.running_mean.value_mut() = Tensor::from([0.5, -1.0, 2.0]);
+        *norm.running_var.value_mut() = Tensor::from([0.5, 2.0, 1.0]);
+        *norm.weight.value_mut() = Tensor::from([1.5, -0.5, 1.0]);
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        for mode in [Mode::Train, Mode::Eval] {
+            for x in [batch(0), Tensor::from_fn([2, 3, 4], |i| ((i[0] * 5 + i[1] * 4 + i[2] * i[2]) % 7) as f64)] {
+                let tape = || Tape::new().with_mode(mode);
+                assert_eq!(check::gradients_on(tape, &[x], &mut rng, |x| norm.forward(x[0]).tanh()), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn running_statistics_move_towards_those_of_the_batches() {
+        let mut norm: BatchNorm1d<f64> = BatchNorm1d::new(3).unwrap().with_momentum(0.25).unwrap();
+        let (mut mean, mut var) = (Tensor::zeros([3]), Tensor::ones([3]));
+        let mut tape = Tape::new();
+        for step in 0..4 {
+            norm.forward(tape.constant(batch(step)));
+            assert_eq!(norm.running_mean.value(), &mean, "a pass changes nothing");
+            norm.apply(&tape.updates());
+            tape.reset();
+            mean = &mean * 0.75 + batch(step).mean(0) * 0.25;
+            var = &var * 0.75 + batch(step).var(0, 1) * 0.25;
+            for (got, want) in [(&norm.running_mean, &mean), (&norm.running_var, &var)] {
+                for (got, want) in got.value().iter().zip(want.iter()) {
+                    assert_relative_eq!(got, want, max_relative = 1e-14);
+                }
+            }
+        }
+        // A pass that nobody applies leaves no trace in the next.
+        norm.forward(tape.constant(batch(9)));
+        tape.reset();
+        assert!(tape.updates().is_empty());
+    }
+
+    #[test]
+    fn numbers_out_of_range_are_refused() {
+        let norm = || BatchNorm1d::<f32>::new(3).unwrap();
+        for bad in [-0.1, f64::NAN, 1.5] {
+            assert!(norm().with_momentum(bad).is_err(), "{bad}");
+        }
+        for bad in [-1e-5, f64::NAN, f64::INFINITY] {
+            assert!(norm().with_eps(bad).is_err(), "{bad}");
+        }
+        assert!(BatchNorm1d::<f32>::new(usize::MAX).is_err());
+    }
+
+    #[test]
+    #[should_panic(expected = "batch_norm: needs an input [N, C] or [N, C, L], got [3]")]
+    fn an_input_of_another_rank_is_refused() {
+        let norm = BatchNorm1d::<f32>::new(3).unwrap();
+        norm.forward(Tape::new().constant(Tensor::zeros([3])));
+    }
+}

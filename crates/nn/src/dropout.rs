@@ -1,0 +1,75 @@
+//! Dropout as a layer.
+
+use autograd::Var;
+use tensor::Float;
+
+use crate::{Error, Layer, module};
+
+/// Dropout (Srivastava et al., 2014, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*): in training,
+/// each element is 0 with probability p and else multiplied by 1 / (1 − p); in evaluation it stays. PyTorch's
+/// `nn.Dropout`.
+///
+/// It draws from the random stream of the tape, which a tape for training must have.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::Dropout;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::Tensor;
+///
+/// let dropout = Dropout::new(0.5)?;
+/// let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(42));
+/// let y = dropout.forward(tape.constant(Tensor::<f32>::ones([100])));
+/// assert!(y.value().iter().all(|y| y == 0.0 || y == 2.0));
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropout {
+    p: f64,
+}
+
+module!(impl<T> Dropout { .. });
+
+impl Dropout {
+    /// One that drops with probability `p`.
+    ///
+    /// # Errors
+    /// `p` is not in 0..=1.
+    pub fn new(p: f64) -> Result<Self, Error> {
+        if (0.0..=1.0).contains(&p) {
+            return Ok(Dropout { p });
+        }
+        Err(Error::Range { what: "the probability of dropout", value: p, rule: "in 0..=1" })
+    }
+
+    /// The input with some elements dropped, in training; see [`Var::dropout`].
+    ///
+    /// # Panics
+    /// The tape is for training and has no random stream.
+    #[track_caller]
+    pub fn forward<'t, T: Float>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.dropout(self.p)
+    }
+}
+
+impl<T: Float> Layer<T> for Dropout {
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        Dropout::forward(self, x)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn probabilities_that_are_none_are_refused() {
+        for p in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
+            assert!(Dropout::new(p).is_err(), "{p}");
+        }
+        let error = Dropout::new(1.5).unwrap_err();
+        assert_eq!(error.to_string(), "the probability of dropout is 1.5, but must be in 0..=1");
+    }
+}
