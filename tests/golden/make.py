@@ -56,6 +56,37 @@ def cases():
     yield case("cross_entropy", lambda x: F.cross_entropy(x, torch.tensor([2, 0, 3])), varied(3, 4))
 
 
+    for a in [(4, 3), (2, 3, 5)]:
+        train = lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True)
+        yield case("batch_norm", train, varied(*a), varied(3, step=41), varied(3, step=43))
+        evaluate = lambda x, w, b: F.batch_norm(x, torch.tensor([0.5, -1.0, 2.0]), torch.tensor([0.5, 2.0, 1.0]), w, b)
+        yield case("batch_norm_by", evaluate, varied(*a), varied(3, step=41), varied(3, step=43))
+
+
+def normalized_run():
+    """A linear layer and batch norm: ten steps of plain gradient descent, and the evaluation after each."""
+    linear = torch.nn.Linear(6, 5, bias=False)
+    norm = torch.nn.BatchNorm1d(5)
+    linear.weight.data = varied(6, 5, step=41).detach().t()
+    steps = []
+    for i in range(10):
+        x = varied(8, 6, step=37 + 2 * i).detach()
+        norm.train()
+        loss = (torch.tanh(norm(linear(x))) * varied(8, 5, step=29)).sum()
+        for p, gradient in zip([linear.weight, norm.weight, norm.bias],
+                               torch.autograd.grad(loss, [linear.weight, norm.weight, norm.bias])):
+            p.data -= 0.1 * gradient
+        norm.eval()
+        steps.append({
+            "x": tensor(x),
+            "loss": loss.item(),
+            "running_mean": tensor(norm.running_mean),
+            "running_var": tensor(norm.running_var),
+            "evaluation": tensor(norm(linear(x))),
+        })
+    return {"weight": tensor(varied(6, 5, step=41)), "seed": tensor(varied(8, 5, step=29)), "steps": steps}
+
+
 def training_run():
     """The lecture's model, smaller: ten steps of plain gradient descent."""
     shapes = [((27, 10), 37), ((30, 20), 41), ((20,), 43), ((20, 27), 47), ((27,), 53)]
@@ -84,4 +115,5 @@ if __name__ == "__main__":
     # One case a line, so that a change can be read.
     print('{"cases": [')
     print(",\n".join(json.dumps(c) for c in cases()))
-    print('],\n"training_run":', json.dumps(training_run()), "}")
+    print('],\n"training_run":', json.dumps(training_run()), ",")
+    print('"normalized_run":', json.dumps(normalized_run()), "}")
