@@ -2,7 +2,6 @@
 
 use super::copy::copy_ends;
 use super::isa::{self, Kernel};
-use super::simd::Simd;
 use crate::element::Number;
 
 /// Fills `out` with blocks of `len` elements: the next begins where `from` says.
@@ -53,7 +52,7 @@ impl<T: Number, P: Iterator<Item = (usize, usize)>> Kernel for AddBlocks<'_, T, 
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let AddBlocks { x, y, len, pairs } = self;
         for (to, from) in pairs {
             for (x, &y) in x[to..][..len].iter_mut().zip(&y[from..][..len]) {

@@ -3,7 +3,6 @@
 use std::ops::Range;
 
 use super::isa::{self, Kernel};
-use super::simd::Simd;
 
 /// The edge of the blocks in which planes are transposed: 16 elements of an f32 are a cache line.
 pub(crate) const BLOCK: usize = 16;
@@ -96,7 +95,7 @@ impl<T: Copy> Kernel for CopyRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let CopyRows { plane, out, pitch } = self;
         // Tiles of blocks: a block's lines are seldom whole, and its pages never; its neighbours come soon after.
         for rows in tiles(plane.rows) {

@@ -2,7 +2,7 @@
 //! that the compiler vectorizes.
 
 use super::isa::{self, Kernel};
-use super::simd::{Simd, prefetch_lines};
+use super::simd::prefetch_lines;
 
 /// One row of an operand: `len` elements of `data` from `at` on, `stride` apart.
 #[derive(Clone, Copy)]
@@ -119,7 +119,7 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let Map { x, out, f } = self;
         blocks(out, |start, out| match x.block(start, out.len()) {
             Row::Contiguous(x) => {
@@ -151,7 +151,7 @@ impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         blocks(self.x, |_, x| {
             for x in x {
                 *x = self.f.apply(*x);
@@ -177,7 +177,7 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let Zip { x, y, out, f } = self;
         blocks(out, |start, out| match (x.block(start, out.len()), y.block(start, out.len())) {
             (Row::Contiguous(x), Row::Contiguous(y)) => {
@@ -220,7 +220,7 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let ZipAssign { x, y, f } = self;
         blocks(x, |start, x| match y.block(start, x.len()) {
             Row::Contiguous(y) => {
@@ -257,7 +257,7 @@ impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let Zip3 { rows: (x, y, z), out, f } = self;
         let operands = |start, len| (x.block(start, len), y.block(start, len), z.block(start, len));
         blocks(out, |start, out| match operands(start, out.len()) {

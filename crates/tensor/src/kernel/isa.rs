@@ -2,6 +2,7 @@
 //!
 //! A loop is written once, as a [`Kernel`] whose `run` is inlined into one function for each instruction set. Compiled
 //! there, plain Rust is vectorized for that set, and `mul_add` is one fused instruction. No flags are needed to build.
+//! The matrix product, which the compiler is not left to vectorize, is a [`VectorKernel`].
 //!
 //! Results are the same bits on all of them: every multiply-add is fused (in software where the processor cannot), and
 //! the order of operations never depends on the width of a vector.
@@ -67,81 +68,87 @@ fn detected() -> Isa {
     Isa::Baseline
 }
 
-/// A loop, to be compiled for every instruction set.
+/// A loop in plain Rust, to be compiled for every instruction set.
 #[allow(unreachable_pub, reason = "in a bound of `Simd`")]
 pub trait Kernel {
     type Output;
 
     /// The loop. Implementations are `#[inline(always)]`: only so are they compiled for the set of the caller.
+    fn run(self) -> Self::Output;
+}
+
+/// A loop that uses the vectors of an instruction set itself. All others are one too.
+#[allow(unreachable_pub, reason = "in a bound of `Simd`")]
+pub trait VectorKernel: Sized {
+    type Output;
+
+    /// The loop, as [`Kernel::run`].
     ///
     /// # Safety
-    /// The processor must have the instructions of `S`.
-    unsafe fn run<S: Simd>(self) -> Self::Output;
+    /// The processor has the instructions of `S`.
+    unsafe fn run_with<S: Simd>(self) -> Self::Output;
 
     // Methods, and not functions of a kernel: so each is compiled with the module of its kernel, all of them side by side.
 
     /// The loop, compiled for AVX-512.
     ///
     /// # Safety
-    /// The processor must have it.
+    /// The processor has it.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx2,fma")]
-    unsafe fn run_avx512(self) -> Self::Output
-    where
-        Self: Sized,
-    {
-        // SAFETY: the attribute above makes the caller see to the instructions.
-        unsafe { self.run::<super::simd::Avx512>() }
+    unsafe fn run_avx512(self) -> Self::Output {
+        // SAFETY: whoever calls this sees to it that the processor has AVX-512.
+        unsafe { self.run_with::<super::simd::Avx512>() }
     }
 
     /// The loop, compiled for AVX2 and FMA.
     ///
     /// # Safety
-    /// The processor must have them.
+    /// The processor has them.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
-    unsafe fn run_avx2(self) -> Self::Output
-    where
-        Self: Sized,
-    {
-        // SAFETY: as above.
-        unsafe { self.run::<super::simd::Avx2>() }
+    unsafe fn run_avx2(self) -> Self::Output {
+        // SAFETY: whoever calls this sees to it that the processor has AVX2 and FMA.
+        unsafe { self.run_with::<super::simd::Avx2>() }
     }
 
     /// As `run_avx512`, and never a part of its caller.
     ///
     /// # Safety
-    /// As there.
+    /// The processor has AVX-512.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx512f,avx2,fma")]
     #[inline(never)]
-    unsafe fn run_avx512_apart(self) -> Self::Output
-    where
-        Self: Sized,
-    {
-        // SAFETY: as above.
-        unsafe { self.run::<super::simd::Avx512>() }
+    unsafe fn run_avx512_apart(self) -> Self::Output {
+        // SAFETY: as in `run_avx512`.
+        unsafe { self.run_with::<super::simd::Avx512>() }
     }
 
     /// As `run_avx2`, and never a part of its caller.
     ///
     /// # Safety
-    /// As there.
+    /// The processor has AVX2 and FMA.
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,fma")]
     #[inline(never)]
-    unsafe fn run_avx2_apart(self) -> Self::Output
-    where
-        Self: Sized,
-    {
-        // SAFETY: as above.
-        unsafe { self.run::<super::simd::Avx2>() }
+    unsafe fn run_avx2_apart(self) -> Self::Output {
+        // SAFETY: as in `run_avx2`.
+        unsafe { self.run_with::<super::simd::Avx2>() }
+    }
+}
+
+impl<K: Kernel> VectorKernel for K {
+    type Output = K::Output;
+
+    #[inline(always)]
+    unsafe fn run_with<S: Simd>(self) -> K::Output {
+        self.run()
     }
 }
 
 /// Runs the loop as it is compiled for the instruction set in use.
 #[inline]
-pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
+pub(crate) fn dispatch<K: VectorKernel>(kernel: K) -> K::Output {
     match isa() {
         #[cfg(target_arch = "x86_64")]
         // SAFETY: `isa` returns no set that this processor lacks.
@@ -150,7 +157,7 @@ pub(crate) fn dispatch<K: Kernel>(kernel: K) -> K::Output {
         // SAFETY: as above.
         Isa::Avx2 => unsafe { kernel.run_avx2() },
         // SAFETY: every processor has the baseline.
-        _ => unsafe { kernel.run::<Baseline>() },
+        _ => unsafe { kernel.run_with::<Baseline>() },
     }
 }
 

@@ -3,7 +3,6 @@
 #![allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 
 use super::isa::{self, Kernel};
-use super::simd::Simd;
 
 /// An element that is carried along with more digits than it has, where there are any.
 pub trait Carried: Copy {
@@ -81,7 +80,7 @@ impl<T: Carried, J: Fn(T::Carry, T::Carry) -> T::Carry> Kernel for ScanColumns<'
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let (first, rows) = self.x.split_at_mut(self.width);
         let mut carries: Vec<T::Carry> = first.iter().map(|x| x.carry()).collect();
         for row in rows.chunks_exact_mut(self.width) {

@@ -2,7 +2,7 @@
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
-use super::isa::Kernel;
+use super::isa::VectorKernel;
 use crate::element::Float;
 
 /// An instruction set, by its vectors.
@@ -19,12 +19,12 @@ pub trait Simd: 'static {
     ///
     /// # Safety
     /// The processor has these instructions.
-    unsafe fn call<K: Kernel>(kernel: K) -> K::Output
+    unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output
     where
         Self: Sized,
     {
-        // SAFETY: the caller's promise.
-        unsafe { kernel.run::<Self>() }
+        // SAFETY: whoever calls this sees to it that the processor has the instructions of `Self`.
+        unsafe { kernel.run_with::<Self>() }
     }
 
     /// out\[i · width + j] = rows\[j]\[i] for i and j below SIDE.
@@ -36,7 +36,7 @@ pub trait Simd: 'static {
     unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
         for (j, row) in rows.into_iter().enumerate() {
             for i in 0..SIDE {
-                // SAFETY: the caller's promise.
+                // SAFETY: i, j < SIDE: the caller's rows and `out` are valid there.
                 unsafe { *out.add(i * width + j) = *row.add(i) };
             }
         }
@@ -165,7 +165,7 @@ pub(crate) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{Kernel, SIDE, Simd, Vector};
+    use super::{VectorKernel, SIDE, Simd, Vector};
 
     /// AVX2 and FMA: 16 registers of 256 bits.
     pub(crate) struct Avx2;
@@ -176,14 +176,14 @@ mod x86 {
         const TILES: &'static [usize] = &[6, 6];
 
         #[inline(always)]
-        unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
-            // SAFETY: the caller's promise.
+        unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
+            // SAFETY: `Self` is AVX2 with FMA, which the processor has: so the caller of `Simd::call` sees to.
             unsafe { kernel.run_avx2_apart() }
         }
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
-            // SAFETY: the caller's promise.
+            // SAFETY: `Self` is AVX2, which the processor has; the rows and `out` are valid as this function's caller says.
             unsafe { transpose(rows, out, width) }
         }
     }
@@ -197,14 +197,15 @@ mod x86 {
         const TILES: &'static [usize] = &[8, 8, 8, 6];
 
         #[inline(always)]
-        unsafe fn call<K: Kernel>(kernel: K) -> K::Output {
-            // SAFETY: the caller's promise.
+        unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
+            // SAFETY: `Self` is AVX-512, which the processor has: so the caller of `Simd::call` sees to.
             unsafe { kernel.run_avx512_apart() }
         }
 
         #[inline(always)]
         unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
-            // SAFETY: the caller's promise; AVX-512 includes AVX2.
+            // SAFETY: AVX-512, which the processor has, includes AVX2; the rows and `out` are valid as this function's
+            // caller says.
             unsafe { transpose(rows, out, width) }
         }
     }
@@ -215,7 +216,8 @@ mod x86 {
     /// As [`Simd::transpose`], on a processor with AVX2.
     #[inline(always)]
     unsafe fn transpose(rows: [*const f32; SIDE], out: *mut f32, width: usize) {
-        // SAFETY: the caller's promise.
+        // SAFETY: the processor has AVX2; each row is valid for the SIDE = 8 elements of a load, and `out` for as many at
+        // i · width and (i + 4) · width, as i < 4.
         unsafe {
             let mut r = [_mm256_setzero_ps(); SIDE];
             for j in 0..SIDE {

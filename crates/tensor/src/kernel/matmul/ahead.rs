@@ -57,7 +57,8 @@ impl<T: Float> Ahead<T> {
         let last = self.width - lanes;
         for v in (0..self.width).step_by(lanes) {
             prefetch(self.from.wrapping_offset(DISTANCE * self.stride).wrapping_add(v));
-            // SAFETY: the caller's promise; a row of B may end within its last vector.
+            // SAFETY: the processor has the instructions of `S`, and the row and the room for it are valid: so this function's
+            // caller sees to. A row of B may end within its last vector, of which no more is read.
             unsafe {
                 let row = if v < last {
                     T::Vector::<S>::load(self.from.add(v))

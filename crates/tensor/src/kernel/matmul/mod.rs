@@ -22,7 +22,7 @@ use self::ahead::Ahead;
 use self::tile::{Tile, TileSizes, TileSizesOf};
 use self::vector::Dots;
 use super::chunks::Shared;
-use super::isa::{self, Kernel};
+use super::isa::{self, VectorKernel};
 use super::simd::{SIDE, Simd, Vector};
 use crate::buffer::Buffer;
 use crate::element::Float;
@@ -77,7 +77,8 @@ impl Vectorized for f32 {
         for p in (0..len - len % SIDE).step_by(SIDE) {
             let rows = columns.map(|column| column[p..][..SIDE].as_ptr());
             let out = &mut out[p * width..][..(SIDE - 1) * width + SIDE];
-            // SAFETY: the caller's promise, and the slices above have the lengths.
+            // SAFETY: the processor has the instructions of `S`: so this function's caller sees to. The slices above have
+            // SIDE elements each, and `out` room for SIDE at each multiple of `width`.
             unsafe { S::transpose(rows, out.as_mut_ptr(), width) }
         }
         pack::interleave(columns, len - len % SIDE..len, out, width);
@@ -279,11 +280,11 @@ enum Panel {
     Copied,
 }
 
-impl<T: Float> Kernel for Block<'_, T> {
+impl<T: Float> VectorKernel for Block<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    unsafe fn run_with<S: Simd>(self) {
         let Product { a, b, c, panels, add } = *self.product;
         let (k, n) = (a.columns, b.columns);
         let lanes = <T::Vector<S> as Vector<T>>::LANES;

@@ -18,7 +18,7 @@ pub(super) unsafe fn pack<T: Float, S: Simd>(b: Matrix<'_, T>, k: Range<usize>, 
         // Columns are contiguous: several side by side, so that whole cache lines are written.
         for j in (0..width).step_by(SIDE) {
             let sides = std::array::from_fn(|i| &b.data[b.position(k.start, column(j + i))..][..k.len()]);
-            // SAFETY: the caller's promise.
+            // SAFETY: the processor has the instructions of `S`: so this function's caller sees to.
             unsafe { T::interleave::<S>(sides, &mut out[j..], width) }
         }
     } else {

@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 
 use super::ahead::Ahead;
 use crate::element::Float;
-use crate::kernel::isa::Kernel;
+use crate::kernel::isa::VectorKernel;
 use crate::kernel::simd::{Simd, Vector, prefetch};
 
 /// The tiles of an instruction set.
@@ -18,11 +18,11 @@ pub struct TileSizes {
 /// Asks for the [`TileSizes`] of a float.
 pub(super) struct TileSizesOf<T>(pub(super) PhantomData<T>);
 
-impl<T: Float> Kernel for TileSizesOf<T> {
+impl<T: Float> VectorKernel for TileSizesOf<T> {
     type Output = TileSizes;
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) -> TileSizes {
+    unsafe fn run_with<S: Simd>(self) -> TileSizes {
         TileSizes { lanes: <T::Vector<S> as Vector<T>>::LANES, rows: S::TILES }
     }
 }
@@ -63,7 +63,8 @@ impl<T: Float> Tile<T> {
     pub(super) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
-        // SAFETY: the caller's promise is that of the functions below.
+        // SAFETY: the processor has the instructions of `S`, and the operands are valid for the tile, which has just so many
+        // vectors across.
         unsafe {
             match vectors {
                 1 => self.of_vectors::<S, 1>(rows, last, copy),
@@ -79,7 +80,7 @@ impl<T: Float> Tile<T> {
     /// As [`compute`](Self::compute).
     #[inline(always)]
     unsafe fn of_vectors<S: Simd, const NV: usize>(self, rows: usize, last: usize, copy: bool) {
-        // SAFETY: the caller's promise is that of the functions below.
+        // SAFETY: the tile and the operands are those of this function's caller.
         unsafe { if copy { self.of_rows::<S, NV, true>(rows, last) } else { self.of_rows::<S, NV, false>(rows, last) } }
     }
 
@@ -87,7 +88,8 @@ impl<T: Float> Tile<T> {
     /// As [`compute`](Self::compute).
     #[inline(always)]
     unsafe fn of_rows<S: Simd, const NV: usize, const COPY: bool>(self, rows: usize, last: usize) {
-        // SAFETY: the caller's promise is that of the functions below.
+        // SAFETY: the processor has the instructions of `S`, and the operands are valid for the tile, which has just so many
+        // rows.
         unsafe {
             match rows {
                 1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, COPY>(self, last)),
@@ -168,11 +170,11 @@ impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR,
     }
 }
 
-impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> Kernel for OfSize<T, MR, NV, COPY> {
+impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> VectorKernel for OfSize<T, MR, NV, COPY> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(mut self) {
+    unsafe fn run_with<S: Simd>(mut self) {
         let lanes = <Of<T, S> as Vector<T>>::LANES;
         // SAFETY: i < MR, v < NV and p < k stay within what the caller of `Tile::compute` vouches for.
         unsafe {

@@ -4,7 +4,6 @@ use super::Matrix;
 use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::kernel::isa::Kernel;
-use crate::kernel::simd::Simd;
 use crate::par;
 
 /// Partial sums of a dot product: four vectors of AVX-512, as many as keep its multiply-add unit busy.
@@ -38,7 +37,7 @@ impl<T: Float> Kernel for Dots<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         for (i, c) in self.c.iter_mut().enumerate() {
             let row = &self.a.data[self.a.position(self.start + i, 0)..][..self.x.len()];
             let dot = dot(row, self.x);

@@ -2,7 +2,6 @@
 
 use super::{BLOCK, Fold, Reduction, Rows, Run};
 use crate::kernel::isa::{self, Kernel};
-use crate::kernel::simd::Simd;
 
 /// The larger one, the first if they are equal, or if the second is a NaN.
 #[inline(always)]
@@ -52,7 +51,7 @@ impl<T: Copy + PartialOrd + Sync + Send, B: Fn(T, T) -> T + Sync> Kernel for Arg
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let Arg { better, run, stride, out } = self;
         if stride == 1 && run.step != 1 {
             for (chunk, out) in out.chunks_mut(WIDTH).enumerate() {

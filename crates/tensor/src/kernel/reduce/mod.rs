@@ -16,7 +16,6 @@ pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};
 
 use super::isa::{self, Kernel};
-use super::simd::Simd;
 
 /// Neighbours that are reduced straight, in lanes.
 const BLOCK: usize = 2048;
@@ -129,7 +128,7 @@ impl<T: Copy, R: Reduction<T>> Kernel for Blocks<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         for (i, part) in self.parts.iter_mut().enumerate() {
             *part = self.r.block(self.run.moved(i as isize * self.stride).slice());
         }
@@ -147,7 +146,7 @@ impl<T: Copy, R: Reduction<T>> Kernel for Columns<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         self.r.columns(&self.rows, self.parts);
     }
 }
@@ -189,7 +188,7 @@ impl<T, R: Reduction<T>> Kernel for Join<'_, T, R> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         for (part, &later) in self.parts.iter_mut().zip(self.later) {
             *part = self.r.join(*part, later);
         }

@@ -7,7 +7,6 @@ use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::kernel::isa::{self, Kernel};
 use crate::kernel::reduce::{WIDE, larger};
-use crate::kernel::simd::Simd;
 use crate::par;
 
 /// Columns of a block. Narrower ones suit the cache worse, whatever their length: rows that are a power of two apart
@@ -77,7 +76,7 @@ impl<'a, T> Block<'a, T> {
     /// # Safety
     /// There is no other reference to row i of the block.
     #[inline(always)]
-    #[allow(clippy::mut_from_ref, reason = "the caller's promise")]
+    #[allow(clippy::mut_from_ref, reason = "rows are apart, and the caller has one reference to each")]
     unsafe fn x(&self, i: usize) -> &mut [T] {
         // SAFETY: x is as long as y, within which this row lies; no other block has elements of it.
         unsafe { std::slice::from_raw_parts_mut(self.x.0.add(self.at + i * self.pitch), self.y(i).len()) }
@@ -93,7 +92,7 @@ impl<T: Float, N: Normalize<T>> Kernel for NormalizeColumns<'_, T, N> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         /// Rows that are summed straight; their sums are added to those before.
         const ROWS: usize = 64;
         let block = self.block;

@@ -7,7 +7,6 @@ use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::kernel::isa::{self, Kernel};
 use crate::kernel::reduce::{Fold, Reduction, WIDE, larger};
-use crate::kernel::simd::Simd;
 
 /// Elements that are gone through several times, while they are close to the processor.
 const CLOSE: usize = 2048;
@@ -40,7 +39,7 @@ impl<T: Float, F: FnMut(usize, T, T), N: Normalize<T>> Kernel for NormalizeRows<
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let NormalizeRows { x, y, width, mut terms, mut each, .. } = self;
         // A NaN comes through the sum.
         let max = Fold { empty: None, start: |x: T| x, fold: larger::<T>, join: larger::<T>, finish: |x: T| x };
@@ -108,7 +107,7 @@ impl<T: Float> Kernel for ScaleRows<'_, T> {
     type Output = ();
 
     #[inline(always)]
-    unsafe fn run<S: Simd>(self) {
+    fn run(self) {
         let width = (self.x.len() / self.factors.len()).max(1);
         let rows = self.out.chunks_exact_mut(width).zip(self.x.chunks_exact(width));
         for ((out, x), &factor) in rows.zip(self.factors) {
