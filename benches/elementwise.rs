@@ -41,5 +41,19 @@ fn elementwise(c: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, elementwise);
+/// w + α x in place, which is what a step of gradient descent does to each weight.
+fn axpy(c: &mut Criterion) {
+    let mut group = c.benchmark_group("axpy");
+    group.sample_size(20);
+    for shape in SHAPES {
+        let (mut w, x) = (random(shape), random(shape));
+        group.throughput(Throughput::Elements(w.numel() as u64));
+        group.bench_function(BenchmarkId::from_parameter(format!("{}x{}", shape[0], shape[1])), |b| {
+            b.iter(|| black_box(&mut w).axpy(1e-6, black_box(&x)));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, elementwise, axpy);
 criterion_main!(benches);

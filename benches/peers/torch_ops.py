@@ -49,6 +49,11 @@ def tanh_backward(*shape):
     return lambda: torch.ops.aten.tanh_backward(g, y)
 
 
+def axpy(*shape):
+    w, x = torch.randn(*shape), torch.randn(*shape)
+    return lambda: w.add_(x, alpha=-1e-6)
+
+
 def bias_add(rows, columns):
     x, b = torch.randn(rows, columns), torch.randn(columns)
     return lambda: x + b
@@ -75,6 +80,8 @@ def rows():
         yield f"tanh {size}", lambda shape=shape: unary(torch.tanh, *shape)
     for size, shape in list(SIZES.items())[1:]:
         yield f"tanh backward {size}", lambda shape=shape: tanh_backward(*shape)
+    for size, shape in list(SIZES.items())[:2]:
+        yield f"axpy {size}", lambda shape=shape: axpy(*shape)
     square = SIZES["1Mi"]
     yield "exp 1Mi", lambda: unary(torch.exp, *square)
     yield "sigmoid 1Mi", lambda: unary(torch.sigmoid, *square)

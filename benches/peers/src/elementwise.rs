@@ -23,6 +23,7 @@ pub fn rows() -> Vec<Row> {
     let transposed = |x: &Array2<f32>, _| x.t().as_standard_layout().into_owned();
     let mut rows: Vec<Row> = SIZES.map(tanh).into();
     rows.extend(SIZES[1..].iter().map(|&(size, dims)| tanh_backward(size, dims)));
+    rows.extend(SIZES[..2].iter().map(|&(size, dims)| axpy(size, dims)));
     rows.extend([
         unary("exp 1Mi".into(), dims, bound, Tensor::exp, map(f32::exp), |x| x.exp(), |x| x.exp()),
         unary(
@@ -87,6 +88,31 @@ fn tanh_backward(size: &str, dims: [usize; 2]) -> Row {
             Contender::new("burn", move || {
                 g.burn.clone().mul(x.burn.clone().tanh().powi_scalar(2).neg().add_scalar(1.0))
             }),
+        ]
+    })
+}
+
+/// w + α x, in place where the library can: what a step of gradient descent does to each weight.
+fn axpy(size: &str, dims: [usize; 2]) -> Row {
+    const ALPHA: f32 = -0.1;
+    let bound = Bound::Elements(Stream::Update, dims[0] * dims[1]);
+    Row::new(format!("axpy {size}"), bound, move |threads| {
+        let (w, x) = (Everywhere::normals(dims, 1), Everywhere::normals(dims, 2));
+        let (ours, ndarrays) = (move || w.evenkeel.map(|w| w), move || w.ndarray.clone());
+        vec![
+            Contender::consuming("evenkeel", ours, move |mut w| {
+                w.axpy(ALPHA, &x.evenkeel);
+                w
+            }),
+            Contender::consuming("ndarray", ndarrays, move |mut w| {
+                match threads {
+                    1 => w.scaled_add(ALPHA, &x.ndarray),
+                    _ => Zip::from(&mut w).and(&x.ndarray).par_for_each(|w, &x| *w += ALPHA * x),
+                }
+                w
+            }),
+            Contender::new("candle", move || w.candle.add(&(&x.candle * f64::from(ALPHA))?)),
+            Contender::new("burn", move || w.burn.clone() + x.burn.clone() * ALPHA),
         ]
     })
 }

@@ -106,19 +106,35 @@ impl<T: Pooled> Buffer<T> {
     /// The elements of a cache line.
     const LINE: usize = ALIGNMENT / size_of::<T>();
 
-    /// Zeros.
-    pub(crate) fn zeroed(len: usize) -> Self {
-        Buffer::aligned(fresh(len.saturating_add(Self::LINE)), len)
+    /// Zeros, or `None` where the system has not so much memory.
+    pub(crate) fn try_zeroed(len: usize) -> Option<Self> {
+        Some(Buffer::aligned(try_fresh(len.saturating_add(Self::LINE))?, len))
     }
 
     /// Elements that the caller is about to overwrite, every one: what they hold until then is unspecified.
+    ///
+    /// # Panics
+    /// The system has not so much memory. What may be larger than all its inputs is made by `create::room`, which says so
+    /// with the op and the shape.
     pub(crate) fn stale(len: usize) -> Self {
+        match Buffer::try_stale(len) {
+            Some(buffer) => buffer,
+            None => panic!("out of memory: {len} elements of {} are more than the system has", type_name::<T>()),
+        }
+    }
+
+    /// As [`stale`](Self::stale), or `None` where the system has not so much memory.
+    pub(crate) fn try_stale(len: usize) -> Option<Self> {
         if len.saturating_mul(size_of::<T>()) < LEAST {
-            return Buffer::from(fresh(len));
+            return Some(Buffer::from(try_fresh(len)?));
         }
         let (class, full) = class(len);
         let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
-        Buffer::aligned(kept.unwrap_or_else(|| fresh(full.saturating_add(Self::LINE))), len)
+        let data = match kept {
+            Some(kept) => kept,
+            None => try_fresh(full.saturating_add(Self::LINE))?,
+        };
+        Some(Buffer::aligned(data, len))
     }
 
     /// The first elements of `data` from a cache line on, of which it has one to spare.
@@ -145,11 +161,22 @@ impl<T: Pooled> Buffer<T> {
     }
 }
 
+/// From so many bytes on, the system is asked whether it has them: 2 µs, where using them takes 100 times that. A request
+/// for less is granted, or the process is about to end anyway.
+const LARGE: usize = 1 << 20;
+
 /// Zeros from the system.
-fn fresh<T: Pooled>(len: usize) -> Vec<T> {
-    let bytes = len.checked_mul(size_of::<T>()).filter(|&bytes| isize::try_from(bytes).is_ok());
-    assert!(bytes.is_some(), "a tensor of {len} elements of {} is larger than memory can be", type_name::<T>());
-    vec![T::default(); len]
+///
+/// `vec!` has pages that are zero already, and ends the process where there are none; `try_reserve` fails as it should, but
+/// what it reserves would have to be zeroed. So the second goes before the first.
+fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
+    if len.saturating_mul(size_of::<T>()) >= LARGE {
+        let mut asked = Vec::<T>::new();
+        asked.try_reserve_exact(len).ok()?;
+        // Or the compiler leaves out a request whose memory is not used.
+        std::hint::black_box(&mut asked);
+    }
+    Some(vec![T::default(); len])
 }
 
 impl<T: Pooled> Drop for Buffer<T> {
@@ -237,14 +264,21 @@ mod tests {
         assert_eq!((second.as_ptr(), second.len()), (place, 990));
         // Zeros are zeros, whatever lay there before.
         drop(second);
-        assert!(Buffer::<f32>::zeroed(1000).iter().all(|&x| x == 0.0));
+        assert!(Buffer::<f32>::try_zeroed(1000).unwrap().iter().all(|&x| x == 0.0));
+    }
+
+    #[test]
+    fn what_the_system_does_not_have_is_not_made() {
+        for len in [1 << 45, 1 << 61, usize::MAX] {
+            assert!(Buffer::<f32>::try_zeroed(len).is_none() && Buffer::<f64>::try_stale(len.min(1 << 60)).is_none());
+        }
     }
 
     #[test]
     fn a_buffer_begins_on_a_cache_line() {
         fn check<T: Pooled>() {
             for len in [64, 100, 1000, 1_000_000] {
-                for buffer in [Buffer::<T>::stale(len * 4), Buffer::zeroed(len * 4)] {
+                for buffer in [Buffer::<T>::stale(len * 4), Buffer::try_zeroed(len * 4).unwrap()] {
                     assert!(buffer.as_ptr().addr().is_multiple_of(ALIGNMENT), "{} of {}", len, type_name::<T>());
                 }
             }

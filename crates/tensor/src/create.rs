@@ -6,11 +6,60 @@ use crate::error::{Error, OrPanic, Reason};
 use crate::shape::{IntoShape, Shape};
 use crate::tensor::Tensor;
 
+/// Stale elements for a result of the op `op`.
+pub(crate) fn room<T: Element>(op: &'static str, shape: &Shape) -> Result<Buffer<T>, Error> {
+    Buffer::try_stale(shape.numel()).ok_or_else(|| too_much::<T>(op, shape))
+}
+
+#[cold]
+fn too_much<T: Element>(op: &'static str, shape: &Shape) -> Error {
+    let bytes = shape.numel() as u128 * size_of::<T>() as u128;
+    Error::new(op, Reason::Memory { shape: shape.clone(), dtype: T::DTYPE, bytes })
+}
+
+/// The shape of what the op `op` makes.
+fn shape_of(op: &'static str, shape: impl IntoShape) -> Result<Shape, Error> {
+    shape.into_shape().map_err(|error| error.of(op))
+}
+
+fn full<T: Element>(op: &'static str, shape: impl IntoShape, value: T) -> Result<Tensor<T>, Error> {
+    let shape = shape_of(op, shape)?;
+    let mut buffer = room(op, &shape)?;
+    buffer.fill(value);
+    Ok(Tensor::from_buffer(buffer, shape))
+}
+
+fn from_fn<T: Element>(
+    op: &'static str,
+    shape: impl IntoShape,
+    mut value: impl FnMut(&[usize]) -> T,
+) -> Result<Tensor<T>, Error> {
+    let shape = shape_of(op, shape)?;
+    let mut buffer = room(op, &shape)?;
+    let mut index = vec![0; shape.rank()];
+    for out in buffer.iter_mut() {
+        *out = value(&index);
+        for (entry, &size) in index.iter_mut().zip(shape.dims()).rev() {
+            *entry += 1;
+            if *entry < size {
+                break;
+            }
+            *entry = 0;
+        }
+    }
+    Ok(Tensor::from_buffer(buffer, shape))
+}
+
+/// The vector of what `element` gives for each index below `len`, as the op `op`.
+fn vector<T: Element>(op: &'static str, len: usize, mut element: impl FnMut(usize) -> T) -> Result<Tensor<T>, Error> {
+    from_fn(op, len, |index| element(index[0]))
+}
+
 impl<T: Element> Tensor<T> {
     /// Every element `value`.
     ///
     /// # Panics
-    /// The shape has more elements than can be addressed.
+    /// The shape has more elements than can be addressed, or than the system has memory for.
     ///
     /// # Example
     /// ```
@@ -20,13 +69,13 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn full(shape: impl IntoShape, value: T) -> Self {
-        let shape = shape.into_shape().or_panic();
-        let mut buffer = Buffer::stale(shape.numel());
-        buffer.fill(value);
-        Tensor::from_buffer(buffer, shape)
+        full("full", shape, value).or_panic()
     }
 
     /// Every element `value`, in the shape of `x`.
+    ///
+    /// # Panics
+    /// The system has no memory for it.
     ///
     /// # Example
     /// ```
@@ -35,8 +84,9 @@ impl<T: Element> Tensor<T> {
     /// let x = Tensor::from([[1, 2], [3, 4]]);
     /// assert_eq!(Tensor::full_like(&x, 7), Tensor::from([[7, 7], [7, 7]]));
     /// ```
+    #[track_caller]
     pub fn full_like(x: &Self, value: T) -> Self {
-        Tensor::full(x.shape(), value)
+        full("full_like", x.shape(), value).or_panic()
     }
 
     /// A tensor of rank 0.
@@ -73,7 +123,7 @@ impl<T: Element> Tensor<T> {
     /// # Errors
     /// Their number does not fit the shape.
     pub fn try_from_vec(data: Vec<T>, shape: impl IntoShape) -> Result<Self, Error> {
-        let shape = shape.into_shape()?;
+        let shape = shape_of("from_vec", shape)?;
         if data.len() != shape.numel() {
             return Err(Error::new("from_vec", Reason::Length { len: data.len(), shape }));
         }
@@ -96,7 +146,7 @@ impl<T: Element> Tensor<T> {
     /// The element at each index is what `value` returns for it; called in row-major order.
     ///
     /// # Panics
-    /// The shape has more elements than can be addressed.
+    /// The shape has more elements than can be addressed, or than the system has memory for.
     ///
     /// # Example
     /// ```
@@ -106,21 +156,8 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::from([[0, 1, 2], [10, 11, 12]]));
     /// ```
     #[track_caller]
-    pub fn from_fn(shape: impl IntoShape, mut value: impl FnMut(&[usize]) -> T) -> Self {
-        let shape = shape.into_shape().or_panic();
-        let mut buffer = Buffer::stale(shape.numel());
-        let mut index = vec![0; shape.rank()];
-        for out in buffer.iter_mut() {
-            *out = value(&index);
-            for (entry, &size) in index.iter_mut().zip(shape.dims()).rev() {
-                *entry += 1;
-                if *entry < size {
-                    break;
-                }
-                *entry = 0;
-            }
-        }
-        Tensor::from_buffer(buffer, shape)
+    pub fn from_fn(shape: impl IntoShape, value: impl FnMut(&[usize]) -> T) -> Self {
+        from_fn("from_fn", shape, value).or_panic()
     }
 }
 
@@ -128,7 +165,7 @@ impl<T: Number> Tensor<T> {
     /// Every element 0.
     ///
     /// # Panics
-    /// The shape has more elements than can be addressed.
+    /// The shape has more elements than can be addressed, or than the system has memory for.
     ///
     /// # Example
     /// ```
@@ -138,14 +175,13 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zeros(shape: impl IntoShape) -> Self {
-        let shape = shape.into_shape().or_panic();
-        Tensor::from_buffer(Buffer::zeroed(shape.numel()), shape)
+        zeros("zeros", shape).or_panic()
     }
 
     /// Every element 1.
     ///
     /// # Panics
-    /// The shape has more elements than can be addressed.
+    /// The shape has more elements than can be addressed, or than the system has memory for.
     ///
     /// # Example
     /// ```
@@ -155,10 +191,13 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn ones(shape: impl IntoShape) -> Self {
-        Tensor::full(shape, T::ONE)
+        full("ones", shape, T::ONE).or_panic()
     }
 
     /// Every element 0, in the shape of `x`.
+    ///
+    /// # Panics
+    /// The system has no memory for it.
     ///
     /// # Example
     /// ```
@@ -166,11 +205,15 @@ impl<T: Number> Tensor<T> {
     ///
     /// assert_eq!(Tensor::zeros_like(&Tensor::from([1, 2])), Tensor::from([0, 0]));
     /// ```
+    #[track_caller]
     pub fn zeros_like(x: &Self) -> Self {
-        Tensor::zeros(x.shape())
+        zeros("zeros_like", x.shape()).or_panic()
     }
 
     /// Every element 1, in the shape of `x`.
+    ///
+    /// # Panics
+    /// The system has no memory for it.
     ///
     /// # Example
     /// ```
@@ -178,14 +221,15 @@ impl<T: Number> Tensor<T> {
     ///
     /// assert_eq!(Tensor::ones_like(&Tensor::from([7, 8])), Tensor::from([1, 1]));
     /// ```
+    #[track_caller]
     pub fn ones_like(x: &Self) -> Self {
-        Tensor::ones(x.shape())
+        full("ones_like", x.shape(), T::ONE).or_panic()
     }
 
     /// The identity matrix of `n` rows.
     ///
     /// # Panics
-    /// `n`² elements cannot be addressed.
+    /// `n`² elements cannot be addressed, or the system has no memory for them.
     ///
     /// # Example
     /// ```
@@ -195,11 +239,14 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn eye(n: usize) -> Self {
-        Tensor::from_fn([n, n], |index| if index[0] == index[1] { T::ONE } else { T::ZERO })
+        from_fn("eye", [n, n], |index| if index[0] == index[1] { T::ONE } else { T::ZERO }).or_panic()
     }
 
     /// The vector 0, 1, 2, … of `len` elements, by counting up: past the last whole number that `T` holds, integers
     /// follow Rust's rules of overflow and floats stand still.
+    ///
+    /// # Panics
+    /// The system has no memory for `len` elements.
     ///
     /// # Example
     /// ```
@@ -207,6 +254,7 @@ impl<T: Number> Tensor<T> {
     ///
     /// assert_eq!(Tensor::arange(4), Tensor::from([0, 1, 2, 3]));
     /// ```
+    #[track_caller]
     pub fn arange(len: usize) -> Self {
         let mut next = T::ZERO;
         let count = |i: usize| {
@@ -216,7 +264,7 @@ impl<T: Number> Tensor<T> {
             }
             next
         };
-        (0..len).map(count).collect()
+        vector("arange", len, count).or_panic()
     }
 
     /// The vector start, start + step, start + 2 step, … up to but without `end`; PyTorch's `arange(start, end, step)`.
@@ -226,7 +274,8 @@ impl<T: Number> Tensor<T> {
     /// not exact, such as 0.1, an element close to `end` may appear. [`linspace`](Self::linspace) has no such doubt.
     ///
     /// # Panics
-    /// The step is 0 or leads away from `end`, or a number is infinite or NaN.
+    /// The step is 0 or leads away from `end`, a number is infinite or NaN, or the system has no memory for so many
+    /// elements.
     ///
     /// # Example
     /// ```
@@ -248,12 +297,16 @@ impl<T: Float> Tensor<T> {
     /// Computed in f64 and rounded, the first half from `start` upwards and the second from `end` downwards, as in
     /// PyTorch: the ends are exact and the distances symmetric.
     ///
+    /// # Panics
+    /// The system has no memory for `steps` elements.
+    ///
     /// # Example
     /// ```
     /// use tensor::Tensor;
     ///
     /// assert_eq!(Tensor::linspace(-1.0, 1.0, 5), Tensor::from([-1.0, -0.5, 0.0, 0.5, 1.0]));
     /// ```
+    #[track_caller]
     pub fn linspace(start: T, end: T, steps: usize) -> Self {
         let (first, last) = (start.to_f64(), end.to_f64());
         let distance = (last - first) / steps.saturating_sub(1).max(1) as f64;
@@ -263,8 +316,14 @@ impl<T: Float> Tensor<T> {
             i if i + 1 < steps => T::from_f64(last - distance * (steps - 1 - i) as f64),
             _ => end,
         };
-        (0..steps).map(number).collect()
+        vector("linspace", steps, number).or_panic()
     }
+}
+
+fn zeros<T: Number>(op: &'static str, shape: impl IntoShape) -> Result<Tensor<T>, Error> {
+    let shape = shape_of(op, shape)?;
+    let buffer = Buffer::try_zeroed(shape.numel()).ok_or_else(|| too_much::<T>(op, &shape))?;
+    Ok(Tensor::from_buffer(buffer, shape))
 }
 
 fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error> {
@@ -273,18 +332,13 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         let right = "a finite one that is not 0 and has the sign of end − start would";
         Error::new("arange_step", Reason::Argument { why: format!("{why}: {right}") })
     };
-    let counted = |count: usize| match Shape::try_new(&[count]) {
-        Ok(shape) => Ok(shape.numel()),
-        Err(error) => Err(error.of("arange_step")),
-    };
     if let (Some(first), Some(end), Some(by)) = (start.as_float(), end.as_float(), step.as_float()) {
         let count = ((end - first) / by).ceil();
         // Neither is NaN.
         if !(count >= 0.0 && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {
             return Err(refused());
         }
-        let count = counted(count as usize)?;
-        return Ok((0..count).map(|i| T::of_f64(first + by * i as f64)).collect());
+        return vector("arange_step", count as usize, |i| T::of_f64(first + by * i as f64));
     }
     let (first, end, by): (i64, i64, i64) = (start.convert(), end.convert(), step.convert());
     // The distance between two i64 may be none.
@@ -293,9 +347,9 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         return Err(refused());
     }
     let count = distance.unsigned_abs().div_ceil(u128::from(by.unsigned_abs()));
-    let count = counted(usize::try_from(count).unwrap_or(usize::MAX))?;
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
     // The last is below the end; one step further may be no i64.
-    Ok((0..count).map(|i| T::of_i64(first.wrapping_add((i as i64).wrapping_mul(by)))).collect())
+    vector("arange_step", count, |i| T::of_i64(first.wrapping_add((i as i64).wrapping_mul(by))))
 }
 
 impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {

@@ -7,13 +7,18 @@ use crate::tensor::Tensor;
 
 const PREFIX: &str = "tensor(";
 const LINE_WIDTH: usize = 80;
+/// Decimals of a float, for people.
+const DECIMALS: usize = 4;
 /// Tensors of more elements show only their edges.
 const THRESHOLD: usize = 1000;
 /// Elements at either end of an axis that is cut.
 const EDGE: usize = 3;
 
 impl<T: Element> fmt::Display for Tensor<T> {
-    /// The elements in brackets as PyTorch prints them; the dtype where it is neither `f32`, `i64` nor `bool`.
+    /// The elements in brackets as PyTorch prints them; the dtype where it is neither `f32`, `i64` nor `bool`. Booleans are
+    /// spelled as in Rust, `true` and `false`, and tensors without elements have no dtype, but their size.
+    ///
+    /// A precision shows as many decimals instead of four: `{x:.8}`.
     ///
     /// # Example
     /// ```
@@ -25,6 +30,14 @@ impl<T: Element> fmt::Display for Tensor<T> {
     ///         [  0.2500, 100.0000]])");
     /// ```
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.print(f, DECIMALS, true)
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// Prints the elements, with `decimals` where the caller asks for no other precision, and the dtype where it is not
+    /// obvious and `with_dtype`.
+    pub(crate) fn print(&self, f: &mut fmt::Formatter<'_>, decimals: usize, with_dtype: bool) -> fmt::Result {
         f.write_str(PREFIX)?;
         if self.numel() == 0 {
             f.write_str("[]")?;
@@ -32,10 +45,10 @@ impl<T: Element> fmt::Display for Tensor<T> {
                 write!(f, ", size={}", self.shape())?;
             }
         } else {
-            let printer = Printer::new(self);
+            let printer = Printer::new(self, f.precision().unwrap_or(decimals));
             printer.write(f, self, PREFIX.len())?;
         }
-        if !["f32", "i64", "bool"].contains(&T::DTYPE) {
+        if with_dtype && !["f32", "i64", "bool"].contains(&T::DTYPE) {
             write!(f, ", dtype={}", T::DTYPE)?;
         }
         f.write_str(")")
@@ -57,14 +70,14 @@ enum Style {
     Plain,
     /// Floats that are all whole: `3.`
     Whole,
-    /// Four decimals.
-    Fixed,
-    /// Four decimals and an exponent.
-    Scientific,
+    /// So many decimals.
+    Fixed(usize),
+    /// So many decimals and an exponent.
+    Scientific(usize),
 }
 
 impl Printer {
-    fn new<T: Element>(x: &Tensor<T>) -> Self {
+    fn new<T: Element>(x: &Tensor<T>, decimals: usize) -> Self {
         let cut = x.numel() > THRESHOLD;
         let mut shown = Vec::new();
         visit_shown(x, cut, &mut |x| shown.push(x));
@@ -80,11 +93,11 @@ impl Printer {
         let style = if telling.is_empty() {
             Style::Whole
         } else if most / least > 1000.0 || most > 1e8 || (!whole && least < 1e-4) {
-            Style::Scientific
+            Style::Scientific(decimals)
         } else if whole {
             Style::Whole
         } else {
-            Style::Fixed
+            Style::Fixed(decimals)
         };
         let width = telling.iter().map(|&x| written(x, style).len()).max().unwrap_or(1);
         Printer { style, width, cut }
@@ -136,9 +149,9 @@ fn written(x: f64, style: Style) -> String {
     match style {
         Style::Plain => x.to_string(),
         Style::Whole => format!("{x:.0}."),
-        Style::Fixed => format!("{x:.4}"),
-        Style::Scientific => {
-            let text = format!("{x:.4e}");
+        Style::Fixed(decimals) => format!("{x:.decimals$}"),
+        Style::Scientific(decimals) => {
+            let text = format!("{x:.decimals$e}");
             let (digits, exponent) = text.split_once('e').expect("scientific notation has an exponent");
             let exponent: i32 = exponent.parse().expect("the exponent is a number");
             let sign = if exponent < 0 { '-' } else { '+' };

@@ -71,6 +71,8 @@ pub trait Float: Signed + Vectorized {
     fn sqrt(self) -> Self;
     /// xʸ
     fn powf(self, y: Self) -> Self;
+    /// xⁿ
+    fn powi(self, n: i32) -> Self;
     /// sin x, x in radians.
     fn sin(self) -> Self;
     /// cos x, x in radians.
@@ -134,6 +136,10 @@ macro_rules! float {
             }
             fn powf(self, y: Self) -> Self {
                 $powf(self, y)
+            }
+            // In f64 also of f32: what fits the result neither overflows nor underflows on the way.
+            fn powi(self, n: i32) -> Self {
+                math::powi(self.into(), n) as $t
             }
             #[inline(always)]
             fn sqrt(self) -> Self {

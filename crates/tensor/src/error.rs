@@ -54,6 +54,13 @@ pub enum Reason {
         /// The right operand's shape.
         right: Shape,
     },
+    /// A product of batches of matrices that do not broadcast.
+    Batches {
+        /// The left operand's shape.
+        left: Shape,
+        /// The right operand's shape.
+        right: Shape,
+    },
     /// A rank that the op does not take.
     Rank {
         /// What the op takes, in words.
@@ -66,6 +73,13 @@ pub enum Reason {
         /// The axis asked for.
         axis: isize,
         /// The tensor's shape.
+        shape: Shape,
+    },
+    /// A new axis at a place that the result would not have.
+    NewAxis {
+        /// The axis asked for.
+        axis: isize,
+        /// The tensor's shape, without it.
         shape: Shape,
     },
     /// A list of axes that is not a permutation, or names one twice.
@@ -142,6 +156,15 @@ pub enum Reason {
         /// The dimensions asked for.
         dims: Vec<usize>,
     },
+    /// More memory than the system has.
+    Memory {
+        /// The shape asked for.
+        shape: Shape,
+        /// The type of its elements.
+        dtype: &'static str,
+        /// What they take, in bytes.
+        bytes: u128,
+    },
     /// An argument that the op does not take.
     Argument {
         /// What is wrong and what would be right, in words.
@@ -202,11 +225,20 @@ impl fmt::Display for Error {
                 let l = right.dims()[right.rank().saturating_sub(2)];
                 write!(f, "inner dimensions differ: {left} × {right} ({k} ≠ {l})")
             }
+            Reason::Batches { left, right } => {
+                let batch = |shape: &Shape| shape.dims()[..shape.rank().saturating_sub(2)].to_vec();
+                let (l, r) = (batch(left), batch(right));
+                write!(f, "batches do not broadcast: {left} × {right} ({l:?} and {r:?}; equal sizes, or 1, would fit)")
+            }
             Reason::Rank { want, got } => write!(f, "needs {want}, got {got} of rank {}", got.rank()),
             Reason::Axis { axis, shape } => match shape.rank() as isize {
                 0 => write!(f, "axis {axis} of a scalar, which has none"),
                 rank => write!(f, "axis {axis} is out of range for {shape}: it has {}..={}", -rank, rank - 1),
             },
+            Reason::NewAxis { axis, shape } => {
+                let rank = shape.rank() as isize;
+                write!(f, "a new axis {axis} is out of range for {shape}: it may be {}..={rank}", -rank - 1)
+            }
             Reason::Axes { axes, shape, rule } => {
                 write!(f, "the axes {axes:?} do not fit {shape}: {rule}")
             }
@@ -232,6 +264,9 @@ impl fmt::Display for Error {
             }
             Reason::TooLarge { dims } => {
                 write!(f, "a shape of {dims:?} has more elements than can be addressed")
+            }
+            Reason::Memory { shape, dtype, bytes } => {
+                write!(f, "{shape} of {dtype} takes {bytes} bytes, which the system does not have")
             }
             Reason::Select { index, size } => write!(f, "index {index} is out of range: 0 ≤ index < {size}"),
             Reason::Nothing { shape } => {

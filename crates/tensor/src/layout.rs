@@ -248,7 +248,10 @@ impl Layout {
             Shape::checked(before.iter().chain(&[1]).chain(after).copied().collect())
         };
         // The axis is one of the result's.
-        let axis = with(self.shape.rank())?.axis("unsqueeze", axis)?;
+        let axis = with(self.shape.rank())?.axis("unsqueeze", axis).map_err(|_| {
+            let shape = self.shape.clone();
+            Error::new("unsqueeze", Reason::NewAxis { axis, shape })
+        })?;
         let (before, after) = self.strides.split_at(axis);
         let strides = before.iter().chain(&[1]).chain(after).copied().collect();
         Ok(Layout { shape: with(axis)?, strides, offset: self.offset })

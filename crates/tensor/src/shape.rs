@@ -107,7 +107,7 @@ impl Shape {
                 }
             });
         }
-        Shape::checked(dims)
+        Shape::checked(dims).map_err(|error| error.of(op))
     }
 }
 

@@ -309,7 +309,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn expand(&self, shape: impl IntoShape) -> Self {
-        let shape = shape.into_shape().or_panic();
+        let shape = shape.into_shape().map_err(|error| error.of("expand")).or_panic();
         self.view(self.layout().broadcast_to(&shape).or_panic())
     }
 

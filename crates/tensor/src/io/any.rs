@@ -38,12 +38,21 @@ pub enum AnyTensor {
     U8(Tensor<u8>),
     /// Truth values.
     Bool(Tensor<bool>),
+    /// What a file with several tensors has beside them: one of a type that tensors here do not have. Its elements are not
+    /// read.
+    Other {
+        /// The element type, as the format calls it.
+        dtype: String,
+        /// The dimensions.
+        shape: Shape,
+    },
 }
 
-/// Runs the same code on the tensor within, whatever its type.
+/// Runs the same code on the tensor within, whatever its type, and other code where there is none.
 macro_rules! with_tensor {
-    ($any:expr, $x:ident => $body:expr) => {
+    ($any:expr, $x:ident => $body:expr, ($dtype:pat, $shape:pat) => $other:expr) => {
         match $any {
+            $crate::io::AnyTensor::Other { dtype: $dtype, shape: $shape } => $other,
             $crate::io::AnyTensor::F32($x) => $body,
             $crate::io::AnyTensor::F64($x) => $body,
             $crate::io::AnyTensor::I32($x) => $body,
@@ -57,24 +66,25 @@ macro_rules! with_tensor {
 pub(super) use with_tensor;
 
 impl AnyTensor {
-    /// The name of the element type, such as `"f32"`.
-    pub fn dtype(&self) -> &'static str {
-        fn dtype<T: Element>(_: &Tensor<T>) -> &'static str {
-            T::DTYPE
-        }
-        with_tensor!(self, x => dtype(x))
+    /// The name of the element type, such as `"f32"`; of one that tensors do not have, the format's.
+    pub fn dtype(&self) -> &str {
+        with_tensor!(self, x => dtype(x), (other, _) => other)
     }
 
     /// The dimensions.
     pub fn shape(&self) -> &Shape {
-        with_tensor!(self, x => x.shape())
+        with_tensor!(self, x => x.shape(), (_, shape) => shape)
     }
 
     /// The tensor, if its elements are of type `T`.
     pub fn get<T: Element>(&self) -> Option<&Tensor<T>> {
-        let any: &dyn Any = with_tensor!(self, x => x);
+        let any: &dyn Any = with_tensor!(self, x => x, (_, _) => return None);
         any.downcast_ref()
     }
+}
+
+fn dtype<T: Element>(_: &Tensor<T>) -> &'static str {
+    T::DTYPE
 }
 
 impl<T: Element> From<&Tensor<T>> for AnyTensor {
@@ -112,9 +122,12 @@ impl<T: Element> TryFrom<&AnyTensor> for Tensor<T> {
     /// Shares the storage.
     ///
     /// # Errors
-    /// The elements are of another type.
+    /// The elements are of another type, or were not read as no tensor has theirs.
     fn try_from(any: &AnyTensor) -> Result<Self, Error> {
-        let reason = || Reason::Dtype { want: T::DTYPE, got: any.dtype() };
+        let reason = || {
+            let wrong = |got| Reason::Dtype { want: T::DTYPE, got };
+            with_tensor!(any, x => wrong(dtype(x)), (other, _) => Reason::Unsupported(other.clone()))
+        };
         Ok(any.get().cloned().ok_or_else(reason)?)
     }
 }

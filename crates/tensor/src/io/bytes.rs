@@ -13,9 +13,13 @@ use crate::tensor::Tensor;
 /// runs of 16 KiB, 28 ms of 64 KiB and 22 ms of 256 KiB, on two shared cores of an AMD EPYC.
 const RUN: usize = 256 << 10;
 
-/// The element types that files can hold and tensors too.
+/// The element types that files can hold and tensors too, or can be given without a loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Dtype {
+    /// IEEE's half precision, which becomes f32.
+    F16,
+    /// The upper half of an f32, which becomes one.
+    BF16,
     F32,
     F64,
     I32,
@@ -24,10 +28,17 @@ pub(super) enum Dtype {
     Bool,
 }
 
-/// An element type as little-endian bytes.
-trait Stored: Element {
-    fn from_le(bytes: &[u8]) -> Self;
-    fn to_le(self, bytes: &mut [u8]);
+/// Little-endian bytes of a file as elements.
+trait Encoding {
+    type Element: Element;
+
+    /// What a file calls it.
+    const NAME: &'static str;
+
+    /// Bytes of an element.
+    const SIZE: usize;
+
+    fn from_le(bytes: &[u8]) -> Self::Element;
 
     /// A byte that belongs to no value of this type.
     fn invalid(_bytes: &[u8]) -> Option<u8> {
@@ -35,14 +46,72 @@ trait Stored: Element {
     }
 }
 
+/// An element type that is stored as it is.
+trait Stored: Element + Encoding<Element = Self> {
+    fn to_le(self, bytes: &mut [u8]);
+}
+
+/// Half precision: a sign, 5 bits of exponent and 10 of fraction.
+struct F16;
+
+impl Encoding for F16 {
+    type Element = f32;
+
+    const NAME: &'static str = "f16";
+
+    const SIZE: usize = 2;
+
+    #[inline(always)]
+    fn from_le(bytes: &[u8]) -> f32 {
+        /// The least half above 0, 2⁻²⁴.
+        const LEAST: f32 = f32::from_bits((127 - 24) << 23);
+        let bits = u32::from(u16::from_le_bytes(bytes.try_into().expect("cut to the type's size")));
+        let (sign, exponent, fraction) = (bits >> 15 << 31, bits >> 10 & 0x1f, bits & 0x3ff);
+        let size = match exponent {
+            // Below the normal numbers of f16, and not of f32.
+            0 => (fraction as f32 * LEAST).to_bits(),
+            0x1f => 0xff << 23 | fraction << 13,
+            // From a bias of 15 to one of 127.
+            _ => exponent + 112 << 23 | fraction << 13,
+        };
+        f32::from_bits(sign | size)
+    }
+}
+
+/// The upper half of an f32.
+struct Bf16;
+
+impl Encoding for Bf16 {
+    type Element = f32;
+
+    const NAME: &'static str = "bf16";
+
+    const SIZE: usize = 2;
+
+    #[inline(always)]
+    fn from_le(bytes: &[u8]) -> f32 {
+        let bits = u16::from_le_bytes(bytes.try_into().expect("cut to the type's size"));
+        f32::from_bits(u32::from(bits) << 16)
+    }
+}
+
 /// Stamps the forwarding to the numbers' own methods.
 macro_rules! stored {
     ($($t:ident)*) => {$(
-        impl Stored for $t {
+        impl Encoding for $t {
+            type Element = $t;
+
+            const NAME: &'static str = <$t>::DTYPE;
+
+            const SIZE: usize = size_of::<$t>();
+
             #[inline(always)]
             fn from_le(bytes: &[u8]) -> Self {
                 <$t>::from_le_bytes(bytes.try_into().expect("cut to the type's size"))
             }
+        }
+
+        impl Stored for $t {
             #[inline(always)]
             fn to_le(self, bytes: &mut [u8]) {
                 bytes.copy_from_slice(&self.to_le_bytes());
@@ -54,12 +123,20 @@ macro_rules! stored {
 stored!(f32 f64 i32 i64 u8);
 
 impl Stored for bool {
-    fn from_le(bytes: &[u8]) -> Self {
-        bytes[0] != 0
-    }
-
     fn to_le(self, bytes: &mut [u8]) {
         bytes[0] = self.into();
+    }
+}
+
+impl Encoding for bool {
+    type Element = bool;
+
+    const NAME: &'static str = bool::DTYPE;
+
+    const SIZE: usize = 1;
+
+    fn from_le(bytes: &[u8]) -> Self {
+        bytes[0] != 0
     }
 
     fn invalid(bytes: &[u8]) -> Option<u8> {
@@ -97,28 +174,44 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
+    /// Passes over the next `len` bytes, of which `what` consists.
+    pub(super) fn skip(&mut self, len: u64, what: &str) -> Result<(), Error> {
+        let passed = std::io::copy(&mut self.reader.by_ref().take(len), &mut std::io::sink())?;
+        if passed < len {
+            return Err(Error::malformed(format_args!("{what} takes {len} bytes; {passed} are there")));
+        }
+        self.left = self.left.map(|left| left.saturating_sub(len));
+        Ok(())
+    }
+
     /// The next elements, in row-major order.
     pub(super) fn tensor(&mut self, dtype: Dtype, shape: Shape, big_endian: bool) -> Result<AnyTensor, Error> {
         Ok(match dtype {
-            Dtype::F32 => AnyTensor::F32(self.elements(shape, big_endian)?),
-            Dtype::F64 => AnyTensor::F64(self.elements(shape, big_endian)?),
-            Dtype::I32 => AnyTensor::I32(self.elements(shape, big_endian)?),
-            Dtype::I64 => AnyTensor::I64(self.elements(shape, big_endian)?),
-            Dtype::U8 => AnyTensor::U8(self.elements(shape, big_endian)?),
-            Dtype::Bool => AnyTensor::Bool(self.elements(shape, big_endian)?),
+            Dtype::F16 => AnyTensor::F32(self.elements::<F16>(shape, big_endian)?),
+            Dtype::BF16 => AnyTensor::F32(self.elements::<Bf16>(shape, big_endian)?),
+            Dtype::F32 => AnyTensor::F32(self.elements::<f32>(shape, big_endian)?),
+            Dtype::F64 => AnyTensor::F64(self.elements::<f64>(shape, big_endian)?),
+            Dtype::I32 => AnyTensor::I32(self.elements::<i32>(shape, big_endian)?),
+            Dtype::I64 => AnyTensor::I64(self.elements::<i64>(shape, big_endian)?),
+            Dtype::U8 => AnyTensor::U8(self.elements::<u8>(shape, big_endian)?),
+            Dtype::Bool => AnyTensor::Bool(self.elements::<bool>(shape, big_endian)?),
         })
     }
 
-    fn elements<T: Stored>(&mut self, shape: Shape, big_endian: bool) -> Result<Tensor<T>, Error> {
-        let (size, elements) = (size_of::<T>(), shape.numel());
+    fn elements<E: Encoding>(&mut self, shape: Shape, big_endian: bool) -> Result<Tensor<E::Element>, Error> {
+        let (size, elements) = (E::SIZE, shape.numel());
         let bytes = elements as u128 * size as u128;
-        let short = |holds| Reason::Truncated { dtype: T::DTYPE, elements, bytes, holds };
+        let short = |holds| Reason::Truncated { dtype: E::NAME, elements, bytes, holds };
+        let memory = || Reason::Memory { dtype: E::NAME, elements };
         if let Some(left) = self.left.filter(|&left| u128::from(left) < bytes) {
             return Err(short(left).into());
         }
         // What is there is asked for at once; what is only claimed grows as it comes.
-        let mut whole = self.left.map(|_| Buffer::<T>::stale(elements));
-        let mut grown = Vec::new();
+        let mut whole = match self.left {
+            Some(_) => Some(Buffer::try_stale(elements).ok_or_else(memory)?),
+            None => None,
+        };
+        let mut grown: Vec<E::Element> = Vec::new();
         let mut run = vec![0; bytes.min(RUN as u128) as usize];
         for start in (0..elements).step_by(RUN / size) {
             let end = elements.min(start + RUN / size);
@@ -130,13 +223,16 @@ impl<R: Read> Source<R> {
             if big_endian {
                 run.chunks_exact_mut(size).for_each(<[u8]>::reverse);
             }
-            if let Some(byte) = T::invalid(run) {
-                return Err(Error::malformed(format_args!("holds {byte} as a {}, which is 0 or 1", T::DTYPE)));
+            if let Some(byte) = E::invalid(run) {
+                return Err(Error::malformed(format_args!("holds {byte} as a {}, which is 0 or 1", E::NAME)));
             }
-            let values = run.chunks_exact(size).map(T::from_le);
+            let values = run.chunks_exact(size).map(E::from_le);
             match &mut whole {
                 Some(whole) => whole[start..end].iter_mut().zip(values).for_each(|(out, x)| *out = x),
-                None => grown.extend(values),
+                None => {
+                    grown.try_reserve(end - start).map_err(|_| memory())?;
+                    grown.extend(values);
+                }
             }
         }
         self.left = self.left.map(|left| left - bytes as u64);
@@ -183,17 +279,48 @@ pub(super) fn write_elements(out: &mut impl Write, x: &AnyTensor) -> Result<(), 
         }
         Ok(())
     }
-    with_tensor!(x, x => write(out, x))
+    with_tensor!(x, x => write(out, x), (other, _) => Err(unread(other)))
+}
+
+fn unread(dtype: &str) -> Error {
+    Error::refused(format_args!("was {dtype} in its file, which no tensor has, and was not read"))
 }
 
 /// The type of a tensor's elements.
-pub(super) fn dtype(x: &AnyTensor) -> Dtype {
-    match x {
+///
+/// # Errors
+/// They were not read.
+pub(super) fn dtype(x: &AnyTensor) -> Result<Dtype, Error> {
+    Ok(match x {
+        AnyTensor::Other { dtype, .. } => return Err(unread(dtype)),
         AnyTensor::F32(_) => Dtype::F32,
         AnyTensor::F64(_) => Dtype::F64,
         AnyTensor::I32(_) => Dtype::I32,
         AnyTensor::I64(_) => Dtype::I64,
         AnyTensor::U8(_) => Dtype::U8,
         AnyTensor::Bool(_) => Dtype::Bool,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_half_is_the_float_that_it_says() {
+        for bits in 0..=u16::MAX {
+            let got = F16::from_le(&bits.to_le_bytes());
+            let (exponent, fraction) = (i32::from(bits >> 10 & 0x1f), f64::from(bits & 0x3ff) / 1024.0);
+            let size = match exponent {
+                0 => fraction * 2_f64.powi(-14),
+                31 if fraction == 0.0 => f64::INFINITY,
+                31 => f64::NAN,
+                _ => (1.0 + fraction) * 2_f64.powi(exponent - 15),
+            };
+            assert!(f64::from(got.abs()) == size || got.is_nan() && size.is_nan(), "{bits:#x}: {got}");
+            assert_eq!(got.is_sign_negative(), bits >> 15 == 1, "{bits:#x}");
+        }
+        let bf16 = |bits: u16| Bf16::from_le(&bits.to_le_bytes());
+        assert_eq!([bf16(0x3f80), bf16(0xc040), bf16(0x7f80), bf16(0x0001)], [1.0, -3.0, f32::INFINITY, 9.183_55e-41]);
     }
 }

@@ -47,6 +47,13 @@ pub enum Reason {
         /// How many bytes are there.
         holds: u64,
     },
+    /// More elements than the system has memory for.
+    Memory {
+        /// The element type.
+        dtype: &'static str,
+        /// How many elements there are.
+        elements: usize,
+    },
     /// Not a file of its format, for the reason given.
     Malformed(String),
     /// A tensor that the format cannot hold under its name, for the reason given.
@@ -126,6 +133,9 @@ impl fmt::Display for Error {
                 f,
                 "the header claims {elements} elements of {dtype}, which take {bytes} bytes; {holds} bytes are there"
             ),
+            Reason::Memory { dtype, elements } => {
+                write!(f, "holds {elements} elements of {dtype}, which are more than the system has memory for")
+            }
             Reason::Malformed(why) | Reason::Refused(why) => f.write_str(why),
         }
     }

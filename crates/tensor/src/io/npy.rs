@@ -17,9 +17,10 @@
 //! # Ok::<(), tensor::io::Error>(())
 //! ```
 //!
-//! NumPy's `float32`, `float64`, `int32`, `int64`, `uint8` and `bool` are read, of either endianness and in either
-//! order: an array in Fortran's order becomes a transposed view. Of the format's versions, 1 to 3 are read and 1 is
-//! written. Arrays of Python objects, which would run code when loaded, are an error as all other types are.
+//! NumPy's `float32`, `float64`, `int32`, `int64`, `uint8` and `bool` are read, and `float16` as f32, of either endianness
+//! and in either order: an array in Fortran's order becomes a transposed view. Of the format's versions, 1 to 3 are read and
+//! 1 is written. All other types, among them Python objects, which would run code when loaded, are an error in a `.npy`
+//! file, and [`AnyTensor::Other`] beside the arrays of a `.npz` file.
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -100,7 +101,8 @@ pub fn read_from(reader: impl Read) -> Result<AnyTensor, Error> {
 /// Makes a `.npy` file of a tensor.
 ///
 /// # Errors
-/// The file cannot be written, or the tensor has more axes than NumPy takes, which is 64.
+/// The file cannot be written, the tensor has more axes than NumPy takes, which is 64, or a shape that NumPy does not take:
+/// an empty one whose other axes are too large together.
 ///
 /// # Example
 /// See the [module](self).
@@ -123,13 +125,30 @@ pub fn write_to(mut writer: impl Write, x: impl Into<AnyTensor>) -> Result<(), E
 }
 
 /// An array with which the source ends.
-pub(super) fn whole(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
+fn whole(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
     let x = array(&mut source)?;
     source.finish()?;
     Ok(x)
 }
 
+/// The same; of a type that no tensor has, `Other`.
+pub(super) fn whole_or_other(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
+    let x = array_or_other(&mut source)?;
+    if !matches!(x, AnyTensor::Other { .. }) {
+        source.finish()?;
+    }
+    Ok(x)
+}
+
 fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
+    match array_or_other(source)? {
+        AnyTensor::Other { dtype, .. } => Err(Reason::Unsupported(dtype).into()),
+        x => Ok(x),
+    }
+}
+
+/// The array; of a type that no tensor has, `Other`, and the elements are left in the source.
+fn array_or_other(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
     let start = source.bytes(MAGIC.len() + 2, "the start of a .npy file")?;
     let (magic, version) = start.split_at(MAGIC.len());
     if magic != MAGIC {
@@ -146,7 +165,11 @@ fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
     }
     let text = source.bytes(len, "the header")?;
     let text = str::from_utf8(&text).map_err(|_| Error::malformed("the header is not text"))?;
-    let Header { dtype, big_endian, fortran, mut dims } = Header::parse(text)?;
+    let Header { dtype, fortran, mut dims } = Header::parse(text)?;
+    let (dtype, big_endian) = match dtype {
+        Ok(known) => known,
+        Err(dtype) => return Ok(AnyTensor::Other { dtype, shape: Shape::try_new(&dims).map_err(Error::malformed)? }),
+    };
     if fortran {
         dims.reverse();
     }
@@ -161,7 +184,7 @@ fn reversed(x: &AnyTensor) -> AnyTensor {
         let order: Dims<usize> = (0..x.rank()).rev().collect();
         x.view(x.layout().reorder(&order))
     }
-    super::any::with_tensor!(x, x => reversed(x).into())
+    super::any::with_tensor!(x, x => reversed(x).into(), (_, _) => x.clone())
 }
 
 /// Magic, version, length and text, so long that the elements after it are aligned.
@@ -170,14 +193,21 @@ fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
     if dims.len() > MOST_AXES {
         return Err(Error::refused(format_args!("{} axes; NumPy takes at most {MOST_AXES}", dims.len())));
     }
-    let descr = match dtype(x) {
-        Dtype::F32 => "<f4",
-        Dtype::F64 => "<f8",
-        Dtype::I32 => "<i4",
-        Dtype::I64 => "<i8",
-        Dtype::U8 => "|u1",
-        Dtype::Bool => "|b1",
+    let (descr, size) = match dtype(x)? {
+        Dtype::F16 | Dtype::BF16 => unreachable!("no tensor has these"),
+        Dtype::F32 => ("<f4", 4),
+        Dtype::F64 => ("<f8", 8),
+        Dtype::I32 => ("<i4", 4),
+        Dtype::I64 => ("<i8", 8),
+        Dtype::U8 => ("|u1", 1),
+        Dtype::Bool => ("|b1", 1),
     };
+    // NumPy multiplies all sizes but 0, of an empty array too.
+    let most =
+        dims.iter().filter(|&&dim| dim > 0).try_fold(size, |bytes: i64, &dim| bytes.checked_mul(dim.try_into().ok()?));
+    if most.is_none() {
+        return Err(Error::refused(format_args!("the shape {} is larger than NumPy takes", x.shape())));
+    }
     // A tuple of one ends in a comma.
     let shape = match dims {
         [dim] => format!("{dim},"),
@@ -196,8 +226,8 @@ fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
 /// What a header says.
 #[derive(Debug, PartialEq)]
 struct Header {
-    dtype: Dtype,
-    big_endian: bool,
+    /// The type, and whether it is big-endian; or the type's name, if no tensor has it.
+    dtype: Result<(Dtype, bool), String>,
     fortran: bool,
     dims: Vec<usize>,
 }
@@ -213,9 +243,10 @@ impl Header {
             text.expect(':')?;
             let twice = match key {
                 "descr" if text.next() == Some('[') => {
-                    return Err(Reason::Unsupported("records of several fields".into()).into());
+                    text.pass_over_list()?;
+                    descr.replace(Err("records of several fields".to_owned())).is_some()
                 }
-                "descr" => descr.replace(text.string("a type in quotes")?).is_some(),
+                "descr" => descr.replace(parse_descr(text.string("a type in quotes")?)).is_some(),
                 "fortran_order" => fortran.replace(text.truth()?).is_some(),
                 "shape" => dims.replace(text.tuple()?).is_some(),
                 _ => {
@@ -236,31 +267,32 @@ impl Header {
             return Err(Error::malformed(format_args!("the header goes on with {rest:?} where it should end")));
         }
         let missing = |key| Error::malformed(format_args!("the header has no key {key:?}"));
-        let (dtype, big_endian) = parse_descr(descr.ok_or_else(|| missing("descr"))?)?;
+        let dtype = descr.ok_or_else(|| missing("descr"))?;
         let fortran = fortran.ok_or_else(|| missing("fortran_order"))?;
-        Ok(Header { dtype, big_endian, fortran, dims: dims.ok_or_else(|| missing("shape"))? })
+        Ok(Header { dtype, fortran, dims: dims.ok_or_else(|| missing("shape"))? })
     }
 }
 
-/// `<f4` and the like: the byte order, the kind, and the size in bytes.
-fn parse_descr(descr: &str) -> Result<(Dtype, bool), Error> {
-    let unsupported = || Reason::Unsupported(format!("{descr:?}"));
+/// `<f4` and the like: the byte order, the kind, and the size in bytes. What no tensor has is named.
+fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
+    let unsupported = || format!("{descr:?}");
     let (order, kind) = descr.split_at_checked(1).ok_or_else(unsupported)?;
     let dtype = match kind {
+        "f2" => Dtype::F16,
         "f4" => Dtype::F32,
         "f8" => Dtype::F64,
         "i4" => Dtype::I32,
         "i8" => Dtype::I64,
         "u1" => Dtype::U8,
         "b1" => Dtype::Bool,
-        _ => return Err(unsupported().into()),
+        _ => return Err(unsupported()),
     };
     match (order, dtype) {
         ("<", _) => Ok((dtype, false)),
         (">", _) => Ok((dtype, true)),
         // A single byte has no order.
         ("|", Dtype::U8 | Dtype::Bool) => Ok((dtype, false)),
-        _ => Err(unsupported().into()),
+        _ => Err(unsupported()),
     }
 }
 
@@ -306,6 +338,23 @@ impl<'a> Literal<'a> {
             }
         }
         Err(self.misfit("True or False"))
+    }
+
+    /// Whatever stands in brackets, brackets in it too. None of NumPy's field names has one.
+    fn pass_over_list(&mut self) -> Result<(), Error> {
+        let mut depth = 0_usize;
+        for (at, character) in self.0.char_indices() {
+            match character {
+                '[' => depth += 1,
+                ']' => depth -= 1,
+                _ => continue,
+            }
+            if depth == 0 {
+                self.0 = &self.0[at + 1..];
+                return Ok(());
+            }
+        }
+        Err(self.misfit("a list that ends"))
     }
 
     /// Sizes in parentheses.

@@ -16,13 +16,13 @@ use super::any::AnyTensor;
 use super::bytes::Source;
 use super::error::Error;
 use super::file::replace;
-use super::npy::{whole, write_to};
+use super::npy::{whole_or_other, write_to};
 
 /// The arrays in a `.npz` file, by name; stored or deflated, as `savez` and `savez_compressed` write them.
 ///
 /// # Errors
-/// The file cannot be read, is broken, has two arrays of one name, or something in it is not an array of a type that
-/// tensors have.
+/// The file cannot be read, is broken, has two arrays of one name, or something in it is not an array. One of a type that no
+/// tensor has is not read, and [`AnyTensor::Other`].
 ///
 /// # Example
 /// See the [module](super::npy).
@@ -196,9 +196,9 @@ fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry) -> Result<AnyTenso
     let (start, end) = found.compressed_data_range();
     // Both count the bytes and sum them as they come, and compare at the end.
     if entry.deflated {
-        whole(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None))
+        whole_or_other(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None))
     } else {
-        whole(Source::new(found.verifying_reader(found.reader()), Some(end - start)))
+        whole_or_other(Source::new(found.verifying_reader(found.reader()), Some(end - start)))
     }
 }
 

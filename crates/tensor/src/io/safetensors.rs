@@ -16,7 +16,8 @@
 //! # Ok::<(), tensor::io::Error>(())
 //! ```
 //!
-//! Its `F32`, `F64`, `I32`, `I64`, `U8` and `BOOL` are read. Names are sorted: as text where they are read, and by
+//! Its `F32`, `F64`, `I32`, `I64`, `U8` and `BOOL` are read, and `F16` and `BF16` as f32; a tensor of another type is
+//! [`AnyTensor::Other`], without its elements. Names are sorted: as text where they are read, and by
 //! decreasing size of the elements and then as text in a file, which is how all writers of the format do it. The same
 //! tensors give the same bytes.
 
@@ -32,7 +33,7 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::any::AnyTensor;
 use super::bytes::{Dtype, Source, dtype, write_elements};
-use super::error::{Error, Reason};
+use super::error::Error;
 use super::file::{open, replace};
 use crate::shape::Shape;
 
@@ -55,7 +56,7 @@ pub struct Contents {
 /// The tensors and the metadata in a `.safetensors` file.
 ///
 /// # Errors
-/// The file cannot be read, is broken, has two tensors of one name, or has elements of a type that no tensor has.
+/// The file cannot be read, is broken, has two tensors of one name, or is more than the system has memory for.
 ///
 /// # Example
 /// See the [module](self).
@@ -125,17 +126,21 @@ pub fn write_to<N: AsRef<str>, X: Into<AnyTensor>>(
             return Err(Error::refused("a second tensor of this name").named(name));
         }
     }
-    let mut named: Vec<(String, AnyTensor)> = named.into_iter().collect();
+    let typed = |(name, x): (String, AnyTensor)| match dtype(&x) {
+        Ok(dtype) => Ok((name, x, stored(dtype))),
+        Err(error) => Err(error.named(&name)),
+    };
+    let mut named: Vec<(String, AnyTensor, Stored)> = named.into_iter().map(typed).collect::<Result<_, _>>()?;
     // By size of the elements first, so that all of them are aligned; the sort is stable.
-    named.sort_by_key(|(_, x)| std::cmp::Reverse(stored(dtype(x))));
+    named.sort_by_key(|&(_, _, dtype)| std::cmp::Reverse(dtype));
     writer.write_all(&header(&named, metadata)?)?;
-    named.iter().try_for_each(|(_, x)| write_elements(&mut writer, x))
+    named.iter().try_for_each(|(_, x, _)| write_elements(&mut writer, x))
 }
 
-fn header(named: &[(String, AnyTensor)], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
+fn header(named: &[(String, AnyTensor, Stored)], metadata: &BTreeMap<String, String>) -> Result<Vec<u8>, Error> {
     let mut end = 0;
-    let infos = named.iter().map(|(name, x)| {
-        let (start, dtype) = (end, stored(dtype(x)));
+    let infos = named.iter().map(|&(ref name, ref x, dtype)| {
+        let start = end;
         end += x.shape().numel() * (dtype.bitsize() / 8);
         (name.as_str(), TensorInfo { dtype, shape: x.shape().dims().to_vec(), data_offsets: (start, end) })
     });
@@ -172,20 +177,29 @@ fn contents(mut source: Source<impl Read>) -> Result<Contents, Error> {
 }
 
 fn tensor(source: &mut Source<impl Read>, info: &TensorInfo) -> Result<AnyTensor, Error> {
+    let shape = Shape::try_new(&info.shape).map_err(Error::malformed)?;
     let dtype = match info.dtype {
+        Stored::F16 => Dtype::F16,
+        Stored::BF16 => Dtype::BF16,
         Stored::F32 => Dtype::F32,
         Stored::F64 => Dtype::F64,
         Stored::I32 => Dtype::I32,
         Stored::I64 => Dtype::I64,
         Stored::U8 => Dtype::U8,
         Stored::BOOL => Dtype::Bool,
-        other => return Err(Reason::Unsupported(other.to_string()).into()),
+        other => {
+            let (start, end) = info.data_offsets;
+            source.skip((end - start) as u64, "the tensor")?;
+            return Ok(AnyTensor::Other { dtype: other.to_string(), shape });
+        }
     };
-    source.tensor(dtype, Shape::try_new(&info.shape).map_err(Error::malformed)?, false)
+    source.tensor(dtype, shape, false)
 }
 
 fn stored(dtype: Dtype) -> Stored {
     match dtype {
+        Dtype::F16 => Stored::F16,
+        Dtype::BF16 => Stored::BF16,
         Dtype::F32 => Stored::F32,
         Dtype::F64 => Stored::F64,
         Dtype::I32 => Stored::I32,

@@ -3,6 +3,7 @@
 
 use super::isa::{self, Kernel};
 use super::simd::prefetch_lines;
+use crate::par;
 
 /// One row of an operand: `len` elements of `data` from `at` on, `stride` apart.
 #[derive(Clone, Copy)]
@@ -88,14 +89,24 @@ fn blocks<T>(out: &mut [T], mut work: impl FnMut(usize, &mut [T])) {
 
 /// A function of one element. A closure is one; functions of some length are types, whose `apply` is
 /// `#[inline(always)]`: only so are they sure to be compiled for the instruction set of the loop.
-pub(crate) trait Unary<T> {
+///
+/// Kernels take functions by value, so that what they hold, such as a factor, is in a register during the loop. Behind a
+/// reference it might be changed by what the loop writes, as far as the compiler knows, and it then does not vectorize:
+/// axpy took 0.5 ns an element in cache, and takes a fifth.
+pub(crate) trait Unary<T>: Copy {
     type Output;
+
+    /// What an element costs, in nanoseconds.
+    const COST: f64;
 
     fn apply(&self, x: T) -> Self::Output;
 }
 
-impl<T, U, F: Fn(T) -> U> Unary<T> for F {
+impl<T, U, F: Fn(T) -> U + Copy> Unary<T> for F {
     type Output = U;
+
+    /// What it is of a closure nobody knows.
+    const COST: f64 = par::STREAM;
 
     #[inline(always)]
     fn apply(&self, x: T) -> U {
@@ -103,16 +114,37 @@ impl<T, U, F: Fn(T) -> U> Unary<T> for F {
     }
 }
 
+/// A function of two elements, as [`Unary`] is of one.
+pub(crate) trait Binary<T, U>: Copy {
+    type Output;
+
+    /// What a pair costs, in nanoseconds.
+    const COST: f64;
+
+    fn apply(&self, x: T, y: U) -> Self::Output;
+}
+
+impl<T, U, V, F: Fn(T, U) -> V + Copy> Binary<T, U> for F {
+    type Output = V;
+
+    const COST: f64 = par::STREAM;
+
+    #[inline(always)]
+    fn apply(&self, x: T, y: U) -> V {
+        self(x, y)
+    }
+}
+
 /// out\[i] = f(x\[i])
 #[inline]
-pub(crate) fn map<T: Copy, F: Unary<T>>(x: Row<'_, T>, out: &mut [F::Output], f: &F) {
+pub(crate) fn map<T: Copy, F: Unary<T>>(x: Row<'_, T>, out: &mut [F::Output], f: F) {
     isa::dispatch(Map { x, out, f });
 }
 
 struct Map<'a, T, F: Unary<T>> {
     x: Row<'a, T>,
     out: &'a mut [F::Output],
-    f: &'a F,
+    f: F,
 }
 
 impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
@@ -138,13 +170,13 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
 
 /// x\[i] = f(x\[i])
 #[inline]
-pub(crate) fn map_assign<T: Copy, F: Unary<T, Output = T>>(x: &mut [T], f: &F) {
+pub(crate) fn map_assign<T: Copy, F: Unary<T, Output = T>>(x: &mut [T], f: F) {
     isa::dispatch(MapAssign { x, f });
 }
 
 struct MapAssign<'a, T, F> {
     x: &'a mut [T],
-    f: &'a F,
+    f: F,
 }
 
 impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
@@ -152,9 +184,10 @@ impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
 
     #[inline(always)]
     fn run(self) {
-        blocks(self.x, |_, x| {
+        let MapAssign { x, f } = self;
+        blocks(x, |_, x| {
             for x in x {
-                *x = self.f.apply(*x);
+                *x = f.apply(*x);
             }
         });
     }
@@ -162,18 +195,18 @@ impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
 
 /// out\[i] = f(x\[i], y\[i])
 #[inline]
-pub(crate) fn zip<T: Copy, U: Copy, V>(x: Row<'_, T>, y: Row<'_, U>, out: &mut [V], f: &impl Fn(T, U) -> V) {
+pub(crate) fn zip<T: Copy, U: Copy, F: Binary<T, U>>(x: Row<'_, T>, y: Row<'_, U>, out: &mut [F::Output], f: F) {
     isa::dispatch(Zip { x, y, out, f });
 }
 
-struct Zip<'a, T, U, V, F> {
+struct Zip<'a, T, U, F: Binary<T, U>> {
     x: Row<'a, T>,
     y: Row<'a, U>,
-    out: &'a mut [V],
-    f: &'a F,
+    out: &'a mut [F::Output],
+    f: F,
 }
 
-impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
+impl<T: Copy, U: Copy, F: Binary<T, U>> Kernel for Zip<'_, T, U, F> {
     type Output = ();
 
     #[inline(always)]
@@ -182,22 +215,22 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
         blocks(out, |start, out| match (x.block(start, out.len()), y.block(start, out.len())) {
             (Row::Contiguous(x), Row::Contiguous(y)) => {
                 for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                    *out = f(x, y);
+                    *out = f.apply(x, y);
                 }
             }
             (Row::Contiguous(x), Row::Splat(y)) => {
                 for (out, &x) in out.iter_mut().zip(x) {
-                    *out = f(x, y);
+                    *out = f.apply(x, y);
                 }
             }
             (Row::Splat(x), Row::Contiguous(y)) => {
                 for (out, &y) in out.iter_mut().zip(y) {
-                    *out = f(x, y);
+                    *out = f.apply(x, y);
                 }
             }
             (x, y) => {
                 for (i, out) in out.iter_mut().enumerate() {
-                    *out = f(x.get(i), y.get(i));
+                    *out = f.apply(x.get(i), y.get(i));
                 }
             }
         });
@@ -206,17 +239,17 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V> Kernel for Zip<'_, T, U, V, F> {
 
 /// x\[i] = f(x\[i], y\[i])
 #[inline]
-pub(crate) fn zip_assign<T: Copy, U: Copy>(x: &mut [T], y: Row<'_, U>, f: &impl Fn(T, U) -> T) {
+pub(crate) fn zip_assign<T: Copy, U: Copy>(x: &mut [T], y: Row<'_, U>, f: impl Binary<T, U, Output = T>) {
     isa::dispatch(ZipAssign { x, y, f });
 }
 
 struct ZipAssign<'a, T, U, F> {
     x: &'a mut [T],
     y: Row<'a, U>,
-    f: &'a F,
+    f: F,
 }
 
-impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
+impl<T: Copy, U: Copy, F: Binary<T, U, Output = T>> Kernel for ZipAssign<'_, T, U, F> {
     type Output = ();
 
     #[inline(always)]
@@ -225,12 +258,12 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
         blocks(x, |start, x| match y.block(start, x.len()) {
             Row::Contiguous(y) => {
                 for (x, &y) in x.iter_mut().zip(y) {
-                    *x = f(*x, y);
+                    *x = f.apply(*x, y);
                 }
             }
             y => {
                 for (i, x) in x.iter_mut().enumerate() {
-                    *x = f(*x, y.get(i));
+                    *x = f.apply(*x, y.get(i));
                 }
             }
         });
@@ -242,7 +275,7 @@ impl<T: Copy, U: Copy, F: Fn(T, U) -> T> Kernel for ZipAssign<'_, T, U, F> {
 pub(crate) fn zip3<T: Copy, U: Copy, V: Copy, W>(
     rows: (Row<'_, T>, Row<'_, U>, Row<'_, V>),
     out: &mut [W],
-    f: &impl Fn(T, U, V) -> W,
+    f: impl Fn(T, U, V) -> W + Copy,
 ) {
     isa::dispatch(Zip3 { rows, out, f });
 }
@@ -250,7 +283,7 @@ pub(crate) fn zip3<T: Copy, U: Copy, V: Copy, W>(
 struct Zip3<'a, T, U, V, W, F> {
     rows: (Row<'a, T>, Row<'a, U>, Row<'a, V>),
     out: &'a mut [W],
-    f: &'a F,
+    f: F,
 }
 
 impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U, V, W, F> {

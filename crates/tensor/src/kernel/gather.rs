@@ -43,7 +43,7 @@ pub(crate) fn scatter_row<T: Copy>(
     index: Row<'_, i64>,
     source: Row<'_, T>,
     len: usize,
-    f: &impl Fn(T, T) -> T,
+    f: impl Fn(T, T) -> T + Copy,
 ) {
     match (index, source) {
         (Row::Contiguous(index), Row::Contiguous(source)) => {

@@ -18,7 +18,7 @@ mod softmax;
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use chunks::chunks;
 pub(crate) use copy::{BLOCK, Plane, copy_between, copy_row};
-pub(crate) use elementwise::{Row, Unary, map, map_assign, zip, zip_assign, zip3};
+pub(crate) use elementwise::{Binary, Row, Unary, map, map_assign, zip, zip_assign, zip3};
 pub(crate) use gather::{Line, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};

@@ -165,7 +165,7 @@ pub(crate) use x86::{Avx2, Avx512};
 mod x86 {
     use std::arch::x86_64::*;
 
-    use super::{VectorKernel, SIDE, Simd, Vector};
+    use super::{SIDE, Simd, Vector, VectorKernel};
 
     /// AVX2 and FMA: 16 registers of 256 bits.
     pub(crate) struct Avx2;

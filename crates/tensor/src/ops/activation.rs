@@ -3,6 +3,8 @@
 use super::elementwise::zip_owned;
 use crate::element::Float;
 use crate::error::OrPanic;
+use crate::kernel::Binary;
+use crate::par;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -24,6 +26,21 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn tanh_backward(self, y: &Self) -> Self {
         y.expect_shape("tanh_backward", self.shape()).or_panic();
-        zip_owned("tanh_backward", self, y, |g, y| g * (T::ONE - y * y)).or_panic()
+        zip_owned("tanh_backward", self, y, TanhBackward).or_panic()
+    }
+}
+
+/// ȳ (1 − y²)
+#[derive(Clone, Copy)]
+struct TanhBackward;
+
+impl<T: Float> Binary<T, T> for TanhBackward {
+    type Output = T;
+
+    const COST: f64 = par::STREAM;
+
+    #[inline(always)]
+    fn apply(&self, g: T, y: T) -> T {
+        g * (T::ONE - y * y)
     }
 }

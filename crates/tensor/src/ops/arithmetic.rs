@@ -6,23 +6,56 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use super::elementwise::{map, map_assign, zip, zip_assign, zip_owned};
 use crate::element::{Number, Signed};
-use crate::error::OrPanic;
+use crate::error::{Error, OrPanic, Reason};
+use crate::kernel::Binary;
 use crate::par;
 use crate::tensor::Tensor;
 
-/// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`.
+/// f with its arguments the other way round.
+#[derive(Clone, Copy)]
+struct Flipped<F>(F);
+
+impl<T, U, F: Binary<T, U>> Binary<U, T> for Flipped<F> {
+    type Output = F::Output;
+
+    const COST: f64 = F::COST;
+
+    #[inline(always)]
+    fn apply(&self, y: U, x: T) -> F::Output {
+        self.0.apply(x, y)
+    }
+}
+
+/// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`. `$check` says
+/// whether two operands have a result.
 macro_rules! operator {
-    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt) => {
+    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt $Function:ident $check:ident) => {
+        /// Of two numbers.
+        #[derive(Clone, Copy)]
+        struct $Function;
+
+        impl<T: Number> Binary<T, T> for $Function {
+            type Output = T;
+
+            const COST: f64 = par::STREAM;
+
+            #[inline(always)]
+            fn apply(&self, x: T, y: T) -> T {
+                x $symbol y
+            }
+        }
+
         impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
 
             /// Element by element; the shapes broadcast.
             ///
             /// # Panics
-            /// The shapes do not broadcast.
+            /// The shapes do not broadcast, or an integer is divided by 0.
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                zip($name, self, other, |x, y| x $symbol y).or_panic()
+                $check($name, self, other).or_panic();
+                zip($name, self, other, $Function).or_panic()
             }
         }
 
@@ -31,7 +64,8 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                zip_owned($name, self, other, |x, y| x $symbol y).or_panic()
+                $check($name, &self, other).or_panic();
+                zip_owned($name, self, other, $Function).or_panic()
             }
         }
 
@@ -44,7 +78,8 @@ macro_rules! operator {
                     // In the order in which the caller wrote them, for the message.
                     return self $symbol &other;
                 }
-                zip_owned($name, other, self, |y, x| x $symbol y).or_panic()
+                $check($name, self, &other).or_panic();
+                zip_owned($name, other, self, Flipped($Function)).or_panic()
             }
         }
 
@@ -64,6 +99,7 @@ macro_rules! operator {
             type Output = Tensor<T>;
 
             /// Each element with a number.
+            #[track_caller]
             fn $method(self, number: T) -> Tensor<T> {
                 self $symbol &Tensor::scalar(number)
             }
@@ -73,6 +109,7 @@ macro_rules! operator {
             type Output = Tensor<T>;
 
             /// Each element with a number.
+            #[track_caller]
             fn $method(self, number: T) -> Tensor<T> {
                 self $symbol &Tensor::scalar(number)
             }
@@ -84,17 +121,23 @@ macro_rules! operator {
             /// In place if this tensor is the only owner of its storage.
             ///
             /// # Panics
-            /// The other shape does not broadcast to this one.
+            /// The other shape does not broadcast to this one, or an integer is divided by 0.
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
-                zip_assign(concat!($name, "_assign"), self, other, |x, y| x $symbol y).or_panic();
+                $check(concat!($name, "_assign"), self, other).or_panic();
+                zip_assign(concat!($name, "_assign"), self, other, $Function).or_panic();
             }
         }
 
         impl<T: Number> $Assign<T> for Tensor<T> {
             /// In place if this tensor is the only owner of its storage.
+            ///
+            /// # Panics
+            /// An integer is divided by 0.
+            #[track_caller]
             fn $assign(&mut self, number: T) {
-                map_assign(self, par::STREAM, &|x| x $symbol number);
+                $check(concat!($name, "_assign"), self, &Tensor::scalar(number)).or_panic();
+                map_assign(self, move |x| $Function.apply(x, number));
             }
         }
     };
@@ -105,6 +148,7 @@ macro_rules! operator {
 
             /// A number with each element.
             #[inline]
+            #[track_caller]
             fn $method(self, tensor: &Tensor<$t>) -> Tensor<$t> {
                 &Tensor::scalar(self) $symbol tensor
             }
@@ -114,6 +158,7 @@ macro_rules! operator {
             type Output = Tensor<$t>;
 
             #[inline]
+            #[track_caller]
             fn $method(self, tensor: Tensor<$t>) -> Tensor<$t> {
                 &Tensor::scalar(self) $symbol tensor
             }
@@ -121,16 +166,44 @@ macro_rules! operator {
     )*};
 }
 
-operator!(Add add AddAssign add_assign "add" +);
-operator!(Sub sub SubAssign sub_assign "sub" -);
-operator!(Mul mul MulAssign mul_assign "mul" *);
-operator!(Div div DivAssign div_assign "div" /);
+operator!(Add add AddAssign add_assign "add" + Sum always);
+operator!(Sub sub SubAssign sub_assign "sub" - Difference always);
+operator!(Mul mul MulAssign mul_assign "mul" * Product always);
+operator!(Div div DivAssign div_assign "div" / Quotient divisible);
+
+/// Any two numbers have a sum, a difference and a product; of integers these may overflow, as Rust's do.
+#[inline(always)]
+fn always<T: Number>(_: &'static str, _: &Tensor<T>, _: &Tensor<T>) -> Result<(), Error> {
+    Ok(())
+}
+
+/// Any two floats have a quotient, but no integer has one by 0, nor the least integer by −1.
+#[inline(always)]
+fn divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
+    if T::ZERO.as_float().is_some() { Ok(()) } else { integers_divisible(op, x, y) }
+}
+
+fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
+    let refused = |why| {
+        let why = format!("{} ÷ {} of {}: {why}", x.shape(), y.shape(), T::DTYPE);
+        Err(Error::new(op, Reason::Argument { why }))
+    };
+    if x.numel() > 0 && y.iter().any(|y| y == T::ZERO) {
+        return refused("a divisor is 0; none may be");
+    }
+    let least = -1_i64 << (8 * size_of::<T>() - 1);
+    let overflows = |x: T, y: T| y.convert::<i64>() == -1 && x.convert::<i64>() == least;
+    if y.iter().any(|y| overflows(T::of_i64(least), y)) && zip(op, x, y, &overflows)?.any(..).item() {
+        return refused("the least integer has no quotient by −1");
+    }
+    Ok(())
+}
 
 impl<T: Signed> Neg for &Tensor<T> {
     type Output = Tensor<T>;
 
     fn neg(self) -> Tensor<T> {
-        map(self, par::STREAM, &|x: T| -x)
+        map(self, |x: T| -x)
     }
 }
 
@@ -141,7 +214,7 @@ impl<T: Signed> Neg for Tensor<T> {
         if self.unique_range().is_none() {
             return -&self;
         }
-        map_assign(&mut self, par::STREAM, &|x: T| -x);
+        map_assign(&mut self, |x: T| -x);
         self
     }
 }

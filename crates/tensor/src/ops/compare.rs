@@ -8,7 +8,6 @@ use std::ops::{BitAnd, BitOr, BitXor, Not};
 use super::elementwise::{map, zip, zip3};
 use crate::element::{Element, Number};
 use crate::error::OrPanic;
-use crate::par;
 use crate::tensor::Tensor;
 
 /// What may stand on the other side of an elementwise op: a tensor, by value or reference, or a number.
@@ -180,7 +179,7 @@ impl<T: Number> Tensor<T> {
     /// assert_eq!(Tensor::from([-7, 1, 9]).clamp(0, 5), Tensor::from([0, 1, 5]));
     /// ```
     pub fn clamp(&self, least: T, most: T) -> Self {
-        map(self, par::STREAM, &|x| smaller(larger(x, least), most))
+        map(self, move |x| smaller(larger(x, least), most))
     }
 }
 
@@ -260,7 +259,7 @@ impl Tensor<bool> {
     /// assert_eq!(!&Tensor::from([true, false]), Tensor::from([false, true]));
     /// ```
     pub fn logical_not(&self) -> Self {
-        map(self, par::STREAM, &|x: bool| !x)
+        map(self, |x: bool| !x)
     }
 
     /// An element of `x` wherever this mask is true, of `y` where it is not; all shapes broadcast. PyTorch's `where`, which

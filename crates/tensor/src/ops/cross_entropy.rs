@@ -94,7 +94,8 @@ fn check(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<usiz
         return Err(Error::new(op, Reason::Rank { want: "at least one axis", got: logits.clone() }));
     };
     if classes.dims() != batch {
-        classes.expect_shape(op, &Shape::try_new(batch)?)?;
+        let why = format!("logits {logits} need classes of the shape {batch:?}, got {}", classes.shape());
+        return Err(Error::new(op, Reason::Argument { why }));
     }
     match classes.iter().enumerate().find(|&(_, class)| usize::try_from(class).map_or(true, |class| class >= size)) {
         Some((position, index)) => Err(Error::new(op, Reason::Index { index, position, size })),
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "cross_entropy: needs the shape [2], got [3]")]
+    #[should_panic(expected = "cross_entropy: logits [2, 5] need classes of the shape [2], got [3]")]
     fn as_many_classes_as_rows_are_needed() {
         Tensor::<f32>::zeros([2, 5]).cross_entropy(&Tensor::from([0, 1, 2]));
     }

@@ -1,9 +1,10 @@
 //! One function of each element, of one tensor or of two that broadcast.
 
 use crate::buffer::Buffer;
+use crate::create::room;
 use crate::element::{Element, Float};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Row, Unary};
+use crate::kernel::{self, Binary, Row, Unary};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -21,7 +22,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::from([1, 2, 3]).map(|x| x * x), Tensor::from([1, 4, 9]));
     /// ```
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
-        map(self, par::STREAM, &f)
+        map(self, &f)
     }
 
     /// f of each pair of elements; the shapes broadcast.
@@ -40,7 +41,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Element, V: Element>(&self, other: &Tensor<U>, f: impl Fn(T, U) -> V + Sync) -> Tensor<V> {
-        zip("zip", self, other, f).or_panic()
+        zip("zip", self, other, &f).or_panic()
     }
 
     /// Each element becomes f of it, in place if this tensor is the only owner of its storage.
@@ -56,7 +57,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::from([1, 4, 9]));
     /// ```
     pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
-        map_assign(self, par::STREAM, &f);
+        map_assign(self, &f);
     }
 
     /// Each element becomes f of it and the one of `other`, in place if this tensor is the only owner of its storage.
@@ -76,7 +77,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zip_assign<U: Element>(&mut self, other: &Tensor<U>, f: impl Fn(T, U) -> T + Sync) {
-        zip_assign("zip_assign", self, other, f).or_panic();
+        zip_assign("zip_assign", self, other, &f).or_panic();
     }
 }
 
@@ -96,26 +97,39 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn axpy(&mut self, alpha: T, x: &Self) {
-        zip_assign("axpy", self, x, |w, x| w + alpha * x).or_panic();
+        zip_assign("axpy", self, x, Axpy { alpha }).or_panic();
     }
 }
 
-/// f of each element, which costs `cost` nanoseconds.
-pub(super) fn map<T: Element, U: Element>(
-    x: &Tensor<T>,
-    cost: f64,
-    f: &(impl Unary<T, Output = U> + Sync),
-) -> Tensor<U> {
+/// w + alpha · x
+#[derive(Clone, Copy)]
+struct Axpy<T> {
+    alpha: T,
+}
+
+impl<T: Float> Binary<T, T> for Axpy<T> {
+    type Output = T;
+
+    const COST: f64 = par::STREAM;
+
+    #[inline(always)]
+    fn apply(&self, w: T, x: T) -> T {
+        w + self.alpha * x
+    }
+}
+
+/// f of each element.
+pub(super) fn map<T: Element, U: Element, F: Unary<T, Output = U> + Sync>(x: &Tensor<T>, f: F) -> Tensor<U> {
     let x = x.readable();
     let mut out = Buffer::stale(x.numel());
     if let Some(x) = x.as_slice() {
-        par::split(&mut out, 1, cost, |start, out| {
+        par::split(&mut out, 1, F::COST, |start, out| {
             kernel::map(Row::Contiguous(&x[start..][..out.len()]), out, f);
         });
     } else {
         let walk = Walk::new([x.layout()]);
         let [stride] = walk.row_strides();
-        par::split(&mut out, 1, cost, |start, out| {
+        par::split(&mut out, 1, F::COST, |start, out| {
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let out = &mut out[flat.start - start..flat.end - start];
                 kernel::map(Row::new(x.storage(), at, stride, out.len()), out, f);
@@ -126,8 +140,8 @@ pub(super) fn map<T: Element, U: Element>(
 }
 
 /// x = f(x) for each element.
-pub(super) fn map_assign<T: Element>(x: &mut Tensor<T>, cost: f64, f: &(impl Unary<T, Output = T> + Sync)) {
-    par::split(x.as_mut_slice(), 1, cost, |_, x| kernel::map_assign(x, f));
+pub(super) fn map_assign<T: Element, F: Unary<T, Output = T> + Sync>(x: &mut Tensor<T>, f: F) {
+    par::split(x.as_mut_slice(), 1, F::COST, |_, x| kernel::map_assign(x, f));
 }
 
 /// An operand as one row of the elements of `shape`, if it is contiguous and has that shape, or is a single number.
@@ -140,17 +154,17 @@ fn flat<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Row<'a, T>> {
 }
 
 /// f of each pair, into a fresh tensor of the shape that both broadcast to.
-pub(super) fn zip<T: Element, U: Element, V: Element>(
+pub(super) fn zip<T: Element, U: Element, V: Element, F: Binary<T, U, Output = V> + Sync>(
     op: &'static str,
     x: &Tensor<T>,
     y: &Tensor<U>,
-    f: impl Fn(T, U) -> V + Sync,
+    f: F,
 ) -> Result<Tensor<V>, Error> {
     let larger = if x.rank() < y.rank() || x.numel() < y.numel() { y.shape() } else { x.shape() };
     if let (Some(x), Some(y)) = (flat(x, larger), flat(y, larger)) {
-        let mut out = Buffer::stale(larger.numel());
-        par::split(&mut out, 1, par::STREAM, |start, out| {
-            kernel::zip(x.part(start, out.len()), y.part(start, out.len()), out, &f);
+        let mut out = room(op, larger)?;
+        par::split(&mut out, 1, F::COST, |start, out| {
+            kernel::zip(x.part(start, out.len()), y.part(start, out.len()), out, f);
         });
         return Ok(Tensor::from_buffer(out, larger.clone()));
     }
@@ -159,13 +173,13 @@ pub(super) fn zip<T: Element, U: Element, V: Element>(
     let (wide_x, wide_y) = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?);
     let walk = Walk::new([&wide_x, &wide_y]);
     let [x_stride, y_stride] = walk.row_strides();
-    let mut out = Buffer::stale(shape.numel());
-    par::split(&mut out, 1, par::STREAM, |start, out| {
+    let mut out = room(op, &shape)?;
+    par::split(&mut out, 1, F::COST, |start, out| {
         walk.rows(start..start + out.len(), |flat, [x_at, y_at]| {
             let out = &mut out[flat.start - start..flat.end - start];
             let x = Row::new(x.storage(), x_at, x_stride, out.len());
             let y = Row::new(y.storage(), y_at, y_stride, out.len());
-            kernel::zip(x, y, out, &f);
+            kernel::zip(x, y, out, f);
         });
     });
     Ok(Tensor::from_buffer(out, shape))
@@ -175,21 +189,21 @@ pub(super) fn zip<T: Element, U: Element, V: Element>(
 pub(super) fn zip3<T: Element, U: Element, V: Element, W: Element>(
     op: &'static str,
     (x, y, z): (&Tensor<T>, &Tensor<U>, &Tensor<V>),
-    f: impl Fn(T, U, V) -> W + Sync,
+    f: impl Fn(T, U, V) -> W + Copy + Sync,
 ) -> Result<Tensor<W>, Error> {
     let shape = x.shape().broadcast_in(op, y.shape())?.broadcast_in(op, z.shape())?;
     let (x, y, z) = (x.readable(), y.readable(), z.readable());
     let wide = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?, z.layout().broadcast_to(&shape)?);
     let walk = Walk::new([&wide.0, &wide.1, &wide.2]);
     let strides = walk.row_strides();
-    let mut out = Buffer::stale(shape.numel());
+    let mut out = room(op, &shape)?;
     par::split(&mut out, 1, par::STREAM, |start, out| {
         walk.rows(start..start + out.len(), |flat, at| {
             let out = &mut out[flat.start - start..flat.end - start];
             let x = Row::new(x.storage(), at[0], strides[0], out.len());
             let y = Row::new(y.storage(), at[1], strides[1], out.len());
             let z = Row::new(z.storage(), at[2], strides[2], out.len());
-            kernel::zip3((x, y, z), out, &f);
+            kernel::zip3((x, y, z), out, f);
         });
     });
     Ok(Tensor::from_buffer(out, shape))
@@ -200,7 +214,7 @@ pub(super) fn zip_owned<T: Element, U: Element>(
     op: &'static str,
     mut x: Tensor<T>,
     y: &Tensor<U>,
-    f: impl Fn(T, U) -> T + Sync,
+    f: impl Binary<T, U, Output = T> + Sync,
 ) -> Result<Tensor<T>, Error> {
     let fits = y.rank() <= x.rank() && (y.shape() == x.shape() || y.layout().broadcast_to(x.shape()).is_ok());
     if fits && x.unique_range().is_some() {
@@ -211,14 +225,14 @@ pub(super) fn zip_owned<T: Element, U: Element>(
 }
 
 /// x = f(x, y) for each pair, where y broadcasts to the shape of x.
-pub(super) fn zip_assign<T: Element, U: Element>(
+pub(super) fn zip_assign<T: Element, U: Element, F: Binary<T, U, Output = T> + Sync>(
     op: &'static str,
     x: &mut Tensor<T>,
     y: &Tensor<U>,
-    f: impl Fn(T, U) -> T + Sync,
+    f: F,
 ) -> Result<(), Error> {
     if let Some(y) = flat(y, x.shape()) {
-        par::split(x.as_mut_slice(), 1, par::STREAM, |start, x| kernel::zip_assign(x, y.part(start, x.len()), &f));
+        par::split(x.as_mut_slice(), 1, F::COST, |start, x| kernel::zip_assign(x, y.part(start, x.len()), f));
         return Ok(());
     }
     let y = y.readable();
@@ -228,10 +242,10 @@ pub(super) fn zip_assign<T: Element, U: Element>(
     })?;
     let walk = Walk::new([&wide]);
     let [stride] = walk.row_strides();
-    par::split(x.as_mut_slice(), 1, par::STREAM, |start, x| {
+    par::split(x.as_mut_slice(), 1, F::COST, |start, x| {
         walk.rows(start..start + x.len(), |flat, [at]| {
             let x = &mut x[flat.start - start..flat.end - start];
-            kernel::zip_assign(x, Row::new(y.storage(), at, stride, x.len()), &f);
+            kernel::zip_assign(x, Row::new(y.storage(), at, stride, x.len()), f);
         });
     });
     Ok(())

@@ -1,6 +1,7 @@
 //! Rows by number: picking them, and adding to them.
 
 use crate::buffer::Buffer;
+use crate::create::room;
 use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
@@ -77,7 +78,7 @@ fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -
     vector("index_select", indices)?;
     let shape = Shape::checked(before.iter().chain(indices.dims()).chain(after).copied().collect())
         .map_err(|error| error.of("index_select"))?;
-    Ok(Tensor::from_buffer(pick("index_select", x, axis, indices)?, shape))
+    Ok(Tensor::from_buffer(pick("index_select", x, axis, indices, &shape)?, shape))
 }
 
 fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
@@ -86,18 +87,24 @@ fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Ten
     };
     let shape =
         Shape::checked(indices.dims().iter().chain(row).copied().collect()).map_err(|error| error.of("embedding"))?;
-    Ok(Tensor::from_buffer(pick("embedding", table, 0, indices)?, shape))
+    Ok(Tensor::from_buffer(pick("embedding", table, 0, indices, &shape)?, shape))
 }
 
-/// The slices along `axis` at all `indices`, whatever their shape, in row-major order.
-fn pick<T: Element>(op: &'static str, x: &Tensor<T>, axis: usize, indices: &Tensor<i64>) -> Result<Buffer<T>, Error> {
+/// The slices along `axis` at all `indices`, whatever their shape, in row-major order: for a result of `shape`.
+fn pick<T: Element>(
+    op: &'static str,
+    x: &Tensor<T>,
+    axis: usize,
+    indices: &Tensor<i64>,
+    shape: &Shape,
+) -> Result<Buffer<T>, Error> {
     let indices = checked(op, indices, x.dims()[axis])?;
     let indices = indices.as_slice().expect("made contiguous");
     let order: Dims<usize> = (0..x.rank()).collect();
     let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
     let (count, len) = (outer.shape().numel(), inner.shape().numel());
     let (data, stride) = (x.storage(), x.layout().strides()[axis]);
-    let mut out = Buffer::stale(count * indices.len() * len);
+    let mut out = room(op, shape)?;
     if out.is_empty() {
         return Ok(out);
     }

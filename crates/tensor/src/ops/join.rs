@@ -2,7 +2,7 @@
 
 use std::borrow::Borrow;
 
-use crate::buffer::Buffer;
+use crate::create::room;
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel;
@@ -94,7 +94,7 @@ fn join<T: Element>(op: &'static str, parts: &[&Tensor<T>], axis: usize) -> Resu
     let sizes = || parts.iter().map(|x| x.dims()[axis]);
     dims[axis] = sizes().fold(0, usize::saturating_add);
     let shape = Shape::try_new(&dims).map_err(|error| error.of(op))?;
-    let mut out = Buffer::stale(shape.numel());
+    let mut out = room(op, &shape)?;
     let (outer, inner): (usize, usize) = (dims[..axis].iter().product(), dims[axis + 1..].iter().product());
     // The output is `outer` rows, each a run of every part.
     let row = dims[axis] * inner;

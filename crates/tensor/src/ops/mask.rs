@@ -27,7 +27,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn masked_fill(self, mask: &Tensor<bool>, value: T) -> Self {
-        zip_owned("masked_fill", self, mask, |x, masked| if masked { value } else { x }).or_panic()
+        zip_owned("masked_fill", self, mask, move |x, masked| if masked { value } else { x }).or_panic()
     }
 
     /// A vector of the elements where `mask` is true, in row-major order; the shapes broadcast.

@@ -1,6 +1,7 @@
 //! The product of matrices, of batches of them, and of vectors.
 
 use crate::buffer::Buffer;
+use crate::create::room;
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Matrix};
@@ -109,13 +110,13 @@ fn vectors<T: Float>(op: &'static str, operands: [&Tensor<T>; 2]) -> Result<(), 
 
 fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
     if let Some([x, y]) = matrices(x, y) {
-        let shape = Shape::try_new(&[x.rows(), y.columns()])?;
-        let mut out = Buffer::stale(shape.numel());
+        let shape = Shape::try_new(&[x.rows(), y.columns()]).map_err(|error| error.of("matmul"))?;
+        let mut out = room("matmul", &shape)?;
         kernel::matmul(x, y, &mut out, false);
         return Ok(Tensor::from_buffer(out, shape));
     }
     let plan = Plan::new("matmul", x, y)?;
-    let mut out = Buffer::stale(plan.shape.numel());
+    let mut out = room("matmul", &plan.shape)?;
     plan.run(x, y, &mut out, false)?;
     Ok(Tensor::from_buffer(out, plan.shape))
 }
@@ -174,8 +175,14 @@ impl Plan {
             let (left, right) = (x.shape().clone(), y.shape().clone());
             return Err(Error::new(op, Reason::Inner { left, right }));
         }
-        let batch = Shape::try_new(batch_x)?.broadcast_in(op, &Shape::try_new(batch_y)?)?;
-        let axes = |m: &[usize], n: &[usize]| Shape::checked(batch.dims().iter().chain(m).chain(n).copied().collect());
+        let batch = Shape::try_new(batch_x)?.broadcast_in(op, &Shape::try_new(batch_y)?).map_err(|_| {
+            let (left, right) = (x.shape().clone(), y.shape().clone());
+            Error::new(op, Reason::Batches { left, right })
+        })?;
+        let axes = |m: &[usize], n: &[usize]| {
+            let dims = batch.dims().iter().chain(m).chain(n).copied().collect();
+            Shape::checked(dims).map_err(|error| error.of(op))
+        };
         let dropped = |rank: usize| if rank == 1 { 0 } else { 1 };
         let shape = axes(&[m][..dropped(x.rank())], &[n][..dropped(y.rank())])?;
         // A batch on the left alone is one product of more rows, if they lie evenly.

@@ -1,6 +1,6 @@
 //! Writing and adding by number: one index for each element of a source.
 
-use crate::buffer::Buffer;
+use crate::create::room;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Line, Row};
@@ -83,7 +83,7 @@ fn one_hot<T: Number>(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<T>
         .map_err(|error| error.of("one_hot"))?;
     let indices = checked("one_hot", indices, classes)?;
     let indices = indices.as_slice().expect("made contiguous");
-    let mut out = Buffer::stale(shape.numel());
+    let mut out = room("one_hot", &shape)?;
     par::split(&mut out, classes.max(1), par::STREAM, |start, out| {
         let rows = out.chunks_exact_mut(classes.max(1));
         for (row, &class) in rows.zip(&indices[start / classes.max(1)..]) {

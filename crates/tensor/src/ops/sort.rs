@@ -114,7 +114,7 @@ fn order_rows<T: Element, K: Ord + Copy + Send>(
     pack: impl Fn(T, usize) -> K + Sync,
     index: impl Fn(K) -> usize + Sync,
 ) {
-    let cost = size as f64 + k as f64 * (size as f64).log2() * par::SORT;
+    let cost = size as f64 + k as f64 * f64::from(size.max(1).ilog2()) * par::SORT;
     par::split_rows(out, [k, k], cost, |first, values, indices| {
         let mut keys = Vec::with_capacity(size);
         let rows = rows[first * size..].chunks_exact(size);

@@ -14,16 +14,19 @@ macro_rules! functions {
             $(
                 $(#[$doc])*
                 pub fn $method(&self) -> Self {
+                    #[derive(Clone, Copy)]
                     struct Function;
                     impl<T: $Bound> Unary<T> for Function {
                         type Output = T;
+
+                        const COST: f64 = par::$cost;
 
                         #[inline(always)]
                         fn apply(&self, $x: T) -> T {
                             $body
                         }
                     }
-                    map(self, par::$cost, &Function)
+                    map(self, Function)
                 }
             )*
         }
@@ -207,7 +210,7 @@ functions! { Float:
 }
 
 impl<T: Float> Tensor<T> {
-    /// xⁿ of each element, by repeated squaring.
+    /// xⁿ of each element, by repeated squaring in f64.
     ///
     /// # Example
     /// ```
@@ -217,17 +220,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([2.0, 4.0]).powi(-1), Tensor::from([0.5, 0.25]));
     /// ```
     pub fn powi(&self, n: i32) -> Self {
-        map(self, par::TRANSCENDENTAL, &|x: T| {
-            let (mut power, mut square, mut left) = (T::ONE, x, n.unsigned_abs());
-            while left > 0 {
-                if left & 1 == 1 {
-                    power *= square;
-                }
-                square *= square;
-                left >>= 1;
-            }
-            if n < 0 { T::ONE / power } else { power }
-        })
+        map(self, Powi { n })
     }
 
     /// xʸ of each element, for one exponent y; NaN below 0 unless y is whole.
@@ -239,7 +232,41 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([4.0, 9.0]).powf(1.5), Tensor::from([8.0, 27.0]));
     /// ```
     pub fn powf(&self, y: T) -> Self {
-        map(self, par::LIBRARY, &|x: T| x.powf(y))
+        map(self, Powf { y })
+    }
+}
+
+/// xⁿ
+#[derive(Clone, Copy)]
+struct Powi {
+    n: i32,
+}
+
+impl<T: Float> Unary<T> for Powi {
+    type Output = T;
+
+    const COST: f64 = par::LIBRARY;
+
+    #[inline(always)]
+    fn apply(&self, x: T) -> T {
+        x.powi(self.n)
+    }
+}
+
+/// xʸ
+#[derive(Clone, Copy)]
+struct Powf<T> {
+    y: T,
+}
+
+impl<T: Float> Unary<T> for Powf<T> {
+    type Output = T;
+
+    const COST: f64 = par::LIBRARY;
+
+    #[inline(always)]
+    fn apply(&self, x: T) -> T {
+        x.powf(self.y)
     }
 }
 

@@ -6,6 +6,7 @@
 //! threads at hand: its bits do not depend on how.)
 
 mod claims;
+mod pools;
 #[allow(unsafe_code, reason = "helpers call what the calling thread has borrowed")]
 mod team;
 
@@ -13,7 +14,8 @@ use std::sync::atomic;
 
 use rayon::prelude::*;
 
-use crate::error::{Error, Reason};
+pub use pools::with_threads;
+
 use crate::kernel;
 
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
@@ -51,32 +53,6 @@ pub(crate) const LIBRARY: f64 = 8.0;
 /// What a multiply-add of a matrix product costs: 150 GFLOP/s.
 pub(crate) const MULTIPLY_ADD: f64 = 0.0133;
 
-/// Runs `work` with at most `threads` threads for everything the tensors in it do.
-///
-/// Results do not depend on the number: it changes speed only. Outside of any such call the global rayon pool is used,
-/// whose size the environment variable `RAYON_NUM_THREADS` sets.
-///
-/// # Errors
-/// `threads` is 0, or the system refuses to start that many.
-///
-/// # Example
-/// ```
-/// use tensor::Tensor;
-///
-/// let x = Tensor::<f32>::ones([64, 64]);
-/// let y = tensor::with_threads(1, || x.matmul(&x))?;
-/// assert_eq!(y, x.matmul(&x));
-/// # Ok::<(), tensor::Error>(())
-/// ```
-pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) -> Result<R, Error> {
-    let refused = |why: String| Error::new("with_threads", Reason::Threads { why });
-    if threads == 0 {
-        return Err(refused("0 threads do no work".into()));
-    }
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?;
-    Ok(pool.install(work))
-}
-
 /// Calls `work(start, chunk)` for consecutive chunks of `out`, which begin at multiples of `unit` elements; on several
 /// threads where `cost` nanoseconds for each element add up to enough.
 pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl Fn(usize, &mut [T]) + Sync) {
@@ -108,7 +84,7 @@ pub(crate) fn split_rows<T: Send, U: Send>(
 
 /// Sorts keys of which no two are equal: so there is but one order that threads can find.
 pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
-    let cost = keys.len() as f64 * (keys.len().max(1) as f64).log2() * SORT;
+    let cost = keys.len() as f64 * f64::from(keys.len().max(1).ilog2()) * SORT;
     if cost >= WORTH_ENTERING && rayon::current_num_threads() > 1 {
         keys.par_sort_unstable()
     } else {
@@ -210,11 +186,5 @@ mod tests {
         assert_eq!(task_len(1000, 1, 1.0), None);
         let cut = |threads| with_threads(threads, || task_len(1_000_000, 16, 1.0)).unwrap();
         assert_eq!((cut(1), cut(8)), (Some(5008), Some(5008)));
-    }
-
-    #[test]
-    fn no_threads_is_an_error() {
-        let error = with_threads(0, || ()).unwrap_err();
-        assert!(error.to_string().contains("at least 1"), "{error}");
     }
 }

@@ -115,17 +115,59 @@ fn another_type_than_asked_for_is_an_error_that_names_both() {
 
 #[test]
 fn types_that_no_tensor_has_are_named() {
-    for (file, dtype) in [
-        ("half.npy", "\"<f2\""),
-        ("text.npy", "\"<U2\""),
-        ("objects.npy", "\"|O\""),
-        ("records.npy", "records of several fields"),
-        ("half.safetensors", "F16"),
-    ] {
+    for (file, dtype) in
+        [("text.npy", "\"<U2\""), ("objects.npy", "\"|O\""), ("records.npy", "records of several fields")]
+    {
         let path = golden(file);
         let error = crate::read(&path).unwrap_err();
         assert!(matches!(error.reason(), Reason::Unsupported(_)), "{error}");
         assert!(error.to_string().starts_with(&path.display().to_string()), "{error}");
         assert!(error.to_string().contains(&format!("holds {dtype}, which is none of f32, f64")), "{error}");
+    }
+}
+
+#[test]
+fn halves_become_singles() {
+    let want = Tensor::<f32>::from([0.0, 1.0, 2.0]);
+    holds("half.npy", &want.clone().into());
+    let mixed = safetensors::read(golden("mixed.safetensors")).unwrap().tensors;
+    assert_eq!(safetensors::read(golden("half.safetensors")).unwrap().tensors["half"].get(), Some(&want));
+    let numbers = Tensor::from([[1.0_f32, -2.5, 6.103_515_6e-5], [5.960_464_5e-8, 65_504.0, f32::INFINITY]]);
+    assert_eq!(mixed["f16"].get(), Some(&numbers));
+    assert_eq!(mixed["bf16"].get(), Some(&Tensor::from([1.0_f32, -2.5, 3.389_531_4e38])));
+}
+
+#[test]
+fn a_tensor_of_another_type_does_not_hide_those_beside_it() {
+    let archive = npy::read_npz(golden("mixed.npz")).unwrap();
+    let contents = safetensors::read(golden("mixed.safetensors")).unwrap();
+    for (tensors, other, dtype) in [
+        (&archive, "u2", "\"<u2\""),
+        (&archive, "records", "records of several fields"),
+        (&archive, "objects", "\"|O\""),
+        (&contents.tensors, "u2", "U16"),
+    ] {
+        assert_eq!(tensors["x"], numbers("float32", &[2, 3]));
+        assert_eq!(tensors["y"], numbers("int64", &[2]));
+        let x = &tensors[other];
+        assert_eq!((x.dtype(), x.shape().dims()), (dtype, &[2, 2][..]));
+        let error = Tensor::<i64>::try_from(x).unwrap_err();
+        assert!(error.to_string().starts_with(&format!("holds {dtype}, which is none of f32")), "{error}");
+        // What was not read is not written, not even as nothing.
+        let errors = [
+            npy::write_to(&mut Vec::new(), x).unwrap_err(),
+            npy::write_npz_to(&mut Vec::new(), [("x", x)]).unwrap_err(),
+            safetensors::write_to(&mut Vec::new(), [("x", x)], &Default::default()).unwrap_err(),
+        ];
+        assert!(errors.iter().all(|error| error.to_string().contains("was not read")), "{errors:?}");
+    }
+}
+
+#[test]
+fn shapes_that_numpy_does_not_load_are_not_written() {
+    for dims in [[0, 1 << 62], [1 << 61, 0]] {
+        let error = npy::write_to(&mut Vec::new(), Tensor::<f32>::zeros(dims)).unwrap_err();
+        assert_eq!(error.to_string(), format!("the shape {dims:?} is larger than NumPy takes"));
+        assert!(npy::write_to(&mut Vec::new(), Tensor::<u8>::zeros(dims)).is_ok());
     }
 }

@@ -537,7 +537,7 @@ mod tests {
                 let panels = Parts { len: n, unit: 16, parts: n.div_ceil(64) };
                 let product = Product { a, b, c: Shared::new(&mut c), panels, add: false };
                 // SAFETY: arrays need no instructions.
-                unsafe { Block { product: &product, rows: 0..m, panels: 0..panels.parts }.run::<Wide>() }
+                unsafe { Block { product: &product, rows: 0..m, panels: 0..panels.parts }.run_with::<Wide>() }
                 assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage}");
             }
         }

@@ -71,7 +71,7 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
                 sum += d;
                 squares += d * d;
             }
-            return Moment::new(x.len(), shift, sum, squares);
+            return Moment::new(x.len(), shift, sum, squares, x.iter().copied());
         }
         let (rows, rest) = x.as_chunks::<LANES>();
         let sample = rows.len().div_ceil(4);
@@ -91,7 +91,7 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
             sums.add(LANES, &[row]);
         }
         sums.add(rest.len(), &[rest]);
-        Moment::new(x.len(), shift, total(sums.sums), total(sums.squares))
+        Moment::new(x.len(), shift, total(sums.sums), total(sums.squares), x.iter().copied())
     }
 
     #[inline(always)]
@@ -117,7 +117,8 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
                 sums.add(width, &[rows.row(i)]);
             }
             for (j, part) in parts.iter_mut().enumerate() {
-                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j]);
+                let column = (0..rows.len()).map(|i| rows.row(i)[j]);
+                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j], column);
             }
         }
     }
@@ -126,6 +127,10 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
     fn join(&self, a: Moment, b: Moment) -> Moment {
         let count = a.count + b.count;
         let step = b.mean - a.mean;
+        if !step.is_finite() {
+            // One of them is infinite or NaN, and so is the mean of both; there is no deviation from it.
+            return Moment { count, mean: a.mean + b.mean, squares: f64::NAN };
+        }
         let share = b.count / count;
         Moment { count, mean: a.mean + step * share, squares: a.squares + b.squares + step * step * a.count * share }
     }
@@ -137,14 +142,27 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
 }
 
 impl Moment {
-    /// Of `count` elements whose deviations from `shift` have these sums.
+    /// Of `count` `elements`, whose deviations from `shift` have these sums.
     #[inline(always)]
-    fn new<T: Float>(count: usize, shift: T, sum: T, squares: T) -> Moment {
+    fn new<T: Float>(count: usize, shift: T, sum: T, squares: T, elements: impl Iterator<Item = T> + Clone) -> Moment {
+        if !squares.is_finite() {
+            return Moment::of_extremes(count, elements);
+        }
         let (count, sum) = (count as f64, sum.to_f64());
         let off = sum / count;
         let squares = squares.to_f64() - off * sum;
         // Rounding may leave a little less than nothing. Written so that a NaN passes.
         Moment { count, mean: shift.to_f64() + off, squares: if squares < 0.0 { 0.0 } else { squares } }
+    }
+
+    /// Of elements some of which are infinite, NaN, or so large that the squares overflow: in f64, by the definition. A mean
+    /// that is infinite has no deviations from it, and NaN for their squares.
+    #[cold]
+    fn of_extremes<T: Float>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {
+        let count = count as f64;
+        let mean = elements.clone().map(T::to_f64).sum::<f64>() / count;
+        let squares = elements.map(|x| x.to_f64() - mean).map(|d| d * d).sum();
+        Moment { count, mean, squares }
     }
 }
 

@@ -53,7 +53,7 @@ impl<T: Number> Tensor<T> {
     /// NaNs, the first.
     ///
     /// # Panics
-    /// The axis is out of range, several are named, or there is nothing to choose from.
+    /// The axis is out of range, several but not all are named, or there is nothing to choose from.
     ///
     /// # Example
     /// ```
@@ -72,7 +72,7 @@ impl<T: Number> Tensor<T> {
     /// NaNs, the first.
     ///
     /// # Panics
-    /// The axis is out of range, several are named, or there is nothing to choose from.
+    /// The axis is out of range, several but not all are named, or there is nothing to choose from.
     ///
     /// # Example
     /// ```

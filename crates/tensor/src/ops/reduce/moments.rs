@@ -141,4 +141,34 @@ mod tests {
         assert!(Tensor::<f32>::zeros([0, 2]).var_mean(0, 0).1.iter().all(f32::is_nan));
         assert_eq!(Tensor::from([1.0_f32, 2.0]).var(0, 2).item(), f32::INFINITY);
     }
+
+    #[test]
+    fn infinities_have_the_mean_that_they_have_elsewhere_in_any_order() {
+        let (inf, nan) = (f64::INFINITY, f64::NAN);
+        let x = Tensor::from([[-inf, 1.0], [1.0, -inf]]);
+        assert_eq!(x.var_mean(0, 0).1, Tensor::from([-inf, -inf]));
+        for len in [2, 40, 1000, 300_000] {
+            for [one, other] in [[inf, 1.0], [inf, inf], [-inf, 2.0], [nan, 1.0], [inf, -inf], [inf, nan]] {
+                for at in [[0, len - 1], [len - 1, 0], [len / 2, len / 3]] {
+                    let mut x = Tensor::from_fn([len], |i| (i[0] % 7) as f64);
+                    x.as_mut_slice()[at[1]] = other;
+                    x.as_mut_slice()[at[0]] = one;
+                    let twice = Tensor::from_fn([len, 2], |i| x.get(&i[..1]).unwrap());
+                    let (var, mean) = x.var_mean(0, 1);
+                    let (vars, means) = twice.var_mean(0, 1);
+                    let want = x.mean(0).item();
+                    for got in means.iter().chain([mean.item()]) {
+                        assert!(
+                            got == want || got.is_nan() && want.is_nan(),
+                            "{got}, not {want}: {one} {other} of {len}"
+                        );
+                    }
+                    assert!(var.item().is_nan() && vars.iter().all(f64::is_nan));
+                }
+            }
+        }
+        // What overflows on the way only.
+        let x = Tensor::from([3e38_f32, -3e38, 3e38, -3e38]);
+        assert_eq!((x.var_mean(0, 0).1.item(), x.std(0, 0).item()), (0.0, 3e38));
+    }
 }

@@ -7,7 +7,8 @@ use crate::par;
 use crate::tensor::Tensor;
 
 impl<T: Number> Tensor<T> {
-    /// The running sums along `axis`: yᵢ = x₀ + … + xᵢ. Those of f32 are carried in f64.
+    /// The running sums along `axis`: yᵢ = x₀ + … + xᵢ. Those of f32 are carried in f64. Integers stay of their
+    /// type, as in [`sum`](Self::sum).
     ///
     /// # Panics
     /// The axis is out of range.

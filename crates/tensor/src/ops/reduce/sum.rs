@@ -34,7 +34,9 @@ fn product<T: Number>() -> impl Reduction<T, Output = T> {
 impl<T: Number> Tensor<T> {
     /// The sum over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`.
     ///
-    /// Floats are summed pairwise, in an order that depends on the shape and strides alone. A sum of nothing is 0.
+    /// Floats are summed pairwise, in an order that depends on the shape and strides alone. Integers stay of their type and
+    /// follow Rust's rules of overflow, where PyTorch's become `i64`: cast before, where a sum of `u8` or `i32` may not
+    /// fit. A sum of nothing is 0.
     ///
     /// # Panics
     /// An axis is out of range or named twice.

@@ -1,6 +1,6 @@
 """Writes the files in this folder: arrays by NumPy and safetensors, some as their writers write them, some broken.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install numpy safetensors
+    python -m venv /tmp/venv && /tmp/venv/bin/pip install numpy safetensors torch
     /tmp/venv/bin/python crates/tensor/tests/io/golden/make.py
 
 Made with NumPy 2.4.6 and safetensors 0.8.0. `golden.rs` says what the arrays hold.
@@ -10,8 +10,10 @@ import zipfile
 from pathlib import Path
 
 import numpy as np
+import torch
 from numpy.lib import format
 from safetensors.numpy import save_file
+from safetensors.torch import save_file as save_torch
 
 here = Path(__file__).parent
 
@@ -64,6 +66,15 @@ np.savez(here / "no-arrays.npz")
 save_file({name: x.copy(order="C") for name, x in arrays.items()}, here / "all.safetensors", {"from": "NumPy"})
 save_file({}, here / "no-tensors.safetensors")
 save_file({"half": np.arange(3, dtype="float16")}, here / "half.safetensors")
+
+
+# Types that no tensor has beside others, and halves.
+mixed = {"x": numbers("float32", (2, 3)), "u2": np.ones((2, 2), "uint16"), "y": numbers("int64", (2,))}
+np.savez(here / "mixed.npz", **mixed, objects=np.array([[{}, {}], [{}, {}]], dtype=object),
+         records=np.ones((2, 2), dtype=[("a", "<i4"), ("b", "<f4", (2,))]))
+halves = {"f16": torch.tensor([[1, -2.5, 2**-14], [2**-24, 65504, torch.inf]], dtype=torch.float16),
+          "bf16": torch.tensor([1, -2.5, 3.3895e38], dtype=torch.bfloat16)}
+save_torch({name: torch.from_numpy(x) for name, x in mixed.items()} | halves, here / "mixed.safetensors")
 
 
 def archive(name, *entries, compression=zipfile.ZIP_STORED):
