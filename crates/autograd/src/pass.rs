@@ -88,7 +88,7 @@ impl<T: Float> Tape<T> {
     /// assert_eq!(largest, Tensor::from([3.0]));
     /// ```
     pub fn put_aside(&self, id: Id, change: impl FnOnce(&mut Tensor<T>) + Send + 'static) {
-        self.updates.push(id, Box::new(change));
+        self.updates.push((id, Box::new(change)));
     }
 
     /// The changes of state that were put aside since the last reset.

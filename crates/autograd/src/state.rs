@@ -7,17 +7,18 @@ use tensor::{Float, Tensor};
 
 use crate::id::Id;
 
-type Change<T> = Box<dyn FnOnce(&mut Tensor<T>) + Send>;
+/// What is to be done with a state, and its name.
+type Update<T> = (Id, Box<dyn FnOnce(&mut Tensor<T>) + Send>);
 
 /// Changes of a model's state that a pass has put aside (see [`Tape::put_aside`](crate::Tape::put_aside)), for whoever
 /// may change the model. Clones are the same updates: each is applied once.
 ///
 /// [`Gradients`](crate::Gradients) carry them to the optimizer, so that a training loop need not know of them.
-pub struct Updates<T: Float = f32>(Arc<Mutex<Vec<(Id, Change<T>)>>>);
+pub struct Updates<T: Float = f32>(Arc<Mutex<Vec<Update<T>>>>);
 
 impl<T: Float> Updates<T> {
-    pub(crate) fn push(&self, id: Id, change: Change<T>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((id, change));
+    pub(crate) fn push(&self, update: Update<T>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(update);
     }
 
     /// Changes `value`, the state that is named `id`, as the pass found, in the order in which it found. What is applied is

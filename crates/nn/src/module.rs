@@ -120,15 +120,15 @@ pub trait Module<T: Float = f32> {
     ///
     /// let mut w = Param::new(Tensor::from([3.0]));
     /// let gradients = w.on(&Tape::new()).scale(2.0).sum(..).backward();
-    /// w.update(&gradients, &mut |_, w, gradient| w.axpy(-0.5, gradient)); // descent with a rate of 0.5
+    /// w.update(&gradients, &mut |w, gradient| w.value_mut().axpy(-0.5, gradient)); // descent with a rate of 0.5
     /// assert_eq!(w.value(), &Tensor::from([2.0]));
     /// ```
     #[track_caller]
-    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(Path<'_>, &mut Tensor<T>, &Tensor<T>)) {
+    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(&mut Param<T>, &Tensor<T>)) {
         let mut moved = 0;
-        self.visit_mut(Path::root(), &mut |path, param| {
+        self.visit_mut(Path::root(), &mut |_, param| {
             if let Some(gradient) = gradients.named(param.id()) {
-                step(path, param.value_mut(), gradient);
+                step(param, gradient);
                 moved += 1;
             }
         });
@@ -375,7 +375,7 @@ mod tests {
         let gradients = (weight * state).sum(..).backward();
         assert!(gradients.named(part.bias.as_ref().unwrap().id()).is_none());
         drop(tape);
-        part.update(&gradients, &mut |_, w, g| w.axpy(1.0, g));
+        part.update(&gradients, &mut |w, g| w.value_mut().axpy(1.0, g));
         assert_eq!(part.weight.value(), &Tensor::from([2.0, 3.0]));
         assert_eq!(part.bias.as_ref().unwrap().value(), &Tensor::from([2.0, 4.0]));
         // What the pass found is applied once, whoever brings it.

@@ -64,7 +64,7 @@ impl Sgd {
     #[track_caller]
     pub fn step<T: Float>(&self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         let lr = T::from_f64(self.lr);
-        model.update(gradients, &mut |_, weight, gradient| weight.axpy(-lr, gradient));
+        model.update(gradients, &mut |weight, gradient| weight.value_mut().axpy(-lr, gradient));
     }
 }
 

@@ -54,7 +54,7 @@ fn explore(count: usize, helpers: usize, most: usize, close: fn(&Claims, usize))
         }
         close(&team.claims, front);
         // The leader frees what was borrowed, before any helper is known to have ended.
-        // SAFETY: as in `call`, here and below.
+        // SAFETY: as in `call`.
         let free = |x: &UnsafeCell<u32>| x.with_mut(|x| unsafe { std::mem::replace(&mut *x, FREED) });
         let calls: Vec<u32> = team.items.iter().map(free).collect();
         assert!(calls.iter().all(|&n| n <= 1), "an item was called twice: {calls:?}");
@@ -62,6 +62,7 @@ fn explore(count: usize, helpers: usize, most: usize, close: fn(&Claims, usize))
             assert!(calls.iter().all(|&n| n == 1), "an item was left out: {calls:?}");
         }
         helpers.into_iter().for_each(|helper| helper.join().unwrap());
+        // SAFETY: as above.
         let untouched = |x: &UnsafeCell<u32>| x.with(|x| unsafe { *x }) == FREED;
         assert!(team.items.iter().all(untouched), "an item was called after the close");
     });

@@ -40,10 +40,11 @@ fn call_everything<T: tensor::Float>() {
 
     use tensor::Tensor;
 
+    type Op<T> = fn(&Tensor<T>) -> Tensor<T>;
     let number = |i: usize| T::from_f64(i as f64 / 7.0 - 3.0);
     let x = black_box(Tensor::from_fn([6, 7], |i| number(i[0] * 7 + i[1])));
     let classes = Tensor::from([0, 3, 6, 1, 2, 5]);
-    let elementwise: [fn(&Tensor<T>) -> Tensor<T>; 19] = [
+    let elementwise: [Op<T>; 19] = [
         Tensor::exp,
         Tensor::exp_m1,
         Tensor::ln,

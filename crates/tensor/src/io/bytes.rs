@@ -72,7 +72,7 @@ impl Encoding for F16 {
             0 => (fraction as f32 * LEAST).to_bits(),
             0x1f => 0xff << 23 | fraction << 13,
             // From a bias of 15 to one of 127.
-            _ => exponent + 112 << 23 | fraction << 13,
+            _ => (exponent + 112) << 23 | fraction << 13,
         };
         f32::from_bits(sign | size)
     }

@@ -193,7 +193,7 @@ fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>)
     }
     let least = -1_i64 << (8 * size_of::<T>() - 1);
     let overflows = |x: T, y: T| y.convert::<i64>() == -1 && x.convert::<i64>() == least;
-    if y.iter().any(|y| overflows(T::of_i64(least), y)) && zip(op, x, y, &overflows)?.any(..).item() {
+    if y.iter().any(|y| overflows(T::of_i64(least), y)) && zip(op, x, y, overflows)?.any(..).item() {
         return refused("the least integer has no quotient by −1");
     }
     Ok(())

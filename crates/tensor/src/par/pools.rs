@@ -1,6 +1,6 @@
 //! Pools of a chosen number of threads.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -11,7 +11,7 @@ use crate::error::{Error, Reason};
 const MOST_THREADS: usize = 1024;
 
 /// Pools that nobody uses, the last used one last. To start one takes 124 µs for 2 threads (AMD EPYC, 2 cores).
-static IDLE: Mutex<Vec<ThreadPool>> = Mutex::new(Vec::new());
+static IDLE: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 
 /// How many are kept: their threads sleep, but each takes memory.
 const KEPT: usize = 8;
@@ -44,27 +44,27 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
     }
     let pool = match idle(threads) {
         Some(pool) => pool,
-        None => ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?,
+        None => Arc::new(ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?),
     };
     // Given back also if `work` panics.
-    let own = Own(Some(pool));
-    Ok(own.0.as_ref().expect("taken only when dropped").install(work))
+    let own = Own(pool);
+    Ok(own.0.install(work))
 }
 
 /// A pool of that size that nobody uses.
-fn idle(threads: usize) -> Option<ThreadPool> {
+fn idle(threads: usize) -> Option<Arc<ThreadPool>> {
     let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
     let at = idle.iter().rposition(|pool| pool.current_num_threads() == threads)?;
     Some(idle.remove(at))
 }
 
 /// A pool in the hands of one call: two that waited for each other in one pool of one thread would wait for ever.
-struct Own(Option<ThreadPool>);
+struct Own(Arc<ThreadPool>);
 
 impl Drop for Own {
     fn drop(&mut self) {
         let mut idle = IDLE.lock().unwrap_or_else(PoisonError::into_inner);
-        idle.extend(self.0.take());
+        idle.push(Arc::clone(&self.0));
         if idle.len() > KEPT {
             idle.remove(0);
         }
