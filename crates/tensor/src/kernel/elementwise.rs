@@ -75,15 +75,37 @@ fn ask_ahead<T>(block: &[T]) {
     }
 }
 
-/// Calls `work(start, block)` for consecutive blocks of `out`.
-#[inline(always)]
-fn blocks<T>(out: &mut [T], mut work: impl FnMut(usize, &mut [T])) {
-    let (mut start, mut left) = (0, out);
-    while !left.is_empty() {
+/// Consecutive blocks of an output, each with where it begins.
+///
+/// An iterator, and not a function that takes what is done to a block: a closure within a kernel is compiled for the
+/// kernel's instruction set only if it is inlined, which the compiler may choose not to do. It then ran without AVX2, and
+/// each fused multiply-add was a call.
+struct Blocks<'a, T> {
+    start: usize,
+    left: &'a mut [T],
+}
+
+impl<'a, T> Blocks<'a, T> {
+    #[inline(always)]
+    fn of(out: &'a mut [T]) -> Self {
+        Blocks { start: 0, left: out }
+    }
+}
+
+impl<'a, T> Iterator for Blocks<'a, T> {
+    type Item = (usize, &'a mut [T]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        let left = std::mem::take(&mut self.left);
+        if left.is_empty() {
+            return None;
+        }
         let (block, rest) = left.split_at_mut(BLOCK.min(left.len()));
         ask_ahead(block);
-        work(start, block);
-        (start, left) = (start + BLOCK, rest);
+        let start = self.start;
+        (self.start, self.left) = (start + BLOCK, rest);
+        Some((start, block))
     }
 }
 
@@ -153,18 +175,20 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         let Map { x, out, f } = self;
-        blocks(out, |start, out| match x.block(start, out.len()) {
-            Row::Contiguous(x) => {
-                for (out, &x) in out.iter_mut().zip(x) {
-                    *out = f.apply(x);
+        for (start, out) in Blocks::of(out) {
+            match x.block(start, out.len()) {
+                Row::Contiguous(x) => {
+                    for (out, &x) in out.iter_mut().zip(x) {
+                        *out = f.apply(x);
+                    }
+                }
+                x => {
+                    for (i, out) in out.iter_mut().enumerate() {
+                        *out = f.apply(x.get(i));
+                    }
                 }
             }
-            x => {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = f.apply(x.get(i));
-                }
-            }
-        });
+        }
     }
 }
 
@@ -185,11 +209,11 @@ impl<T: Copy, F: Unary<T, Output = T>> Kernel for MapAssign<'_, T, F> {
     #[inline(always)]
     fn run(self) {
         let MapAssign { x, f } = self;
-        blocks(x, |_, x| {
+        for (_, x) in Blocks::of(x) {
             for x in x {
                 *x = f.apply(*x);
             }
-        });
+        }
     }
 }
 
@@ -212,28 +236,30 @@ impl<T: Copy, U: Copy, F: Binary<T, U>> Kernel for Zip<'_, T, U, F> {
     #[inline(always)]
     fn run(self) {
         let Zip { x, y, out, f } = self;
-        blocks(out, |start, out| match (x.block(start, out.len()), y.block(start, out.len())) {
-            (Row::Contiguous(x), Row::Contiguous(y)) => {
-                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                    *out = f.apply(x, y);
+        for (start, out) in Blocks::of(out) {
+            match (x.block(start, out.len()), y.block(start, out.len())) {
+                (Row::Contiguous(x), Row::Contiguous(y)) => {
+                    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                        *out = f.apply(x, y);
+                    }
+                }
+                (Row::Contiguous(x), Row::Splat(y)) => {
+                    for (out, &x) in out.iter_mut().zip(x) {
+                        *out = f.apply(x, y);
+                    }
+                }
+                (Row::Splat(x), Row::Contiguous(y)) => {
+                    for (out, &y) in out.iter_mut().zip(y) {
+                        *out = f.apply(x, y);
+                    }
+                }
+                (x, y) => {
+                    for (i, out) in out.iter_mut().enumerate() {
+                        *out = f.apply(x.get(i), y.get(i));
+                    }
                 }
             }
-            (Row::Contiguous(x), Row::Splat(y)) => {
-                for (out, &x) in out.iter_mut().zip(x) {
-                    *out = f.apply(x, y);
-                }
-            }
-            (Row::Splat(x), Row::Contiguous(y)) => {
-                for (out, &y) in out.iter_mut().zip(y) {
-                    *out = f.apply(x, y);
-                }
-            }
-            (x, y) => {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = f.apply(x.get(i), y.get(i));
-                }
-            }
-        });
+        }
     }
 }
 
@@ -255,18 +281,20 @@ impl<T: Copy, U: Copy, F: Binary<T, U, Output = T>> Kernel for ZipAssign<'_, T, 
     #[inline(always)]
     fn run(self) {
         let ZipAssign { x, y, f } = self;
-        blocks(x, |start, x| match y.block(start, x.len()) {
-            Row::Contiguous(y) => {
-                for (x, &y) in x.iter_mut().zip(y) {
-                    *x = f.apply(*x, y);
+        for (start, x) in Blocks::of(x) {
+            match y.block(start, x.len()) {
+                Row::Contiguous(y) => {
+                    for (x, &y) in x.iter_mut().zip(y) {
+                        *x = f.apply(*x, y);
+                    }
+                }
+                y => {
+                    for (i, x) in x.iter_mut().enumerate() {
+                        *x = f.apply(*x, y.get(i));
+                    }
                 }
             }
-            y => {
-                for (i, x) in x.iter_mut().enumerate() {
-                    *x = f.apply(*x, y.get(i));
-                }
-            }
-        });
+        }
     }
 }
 
@@ -292,28 +320,30 @@ impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U
     #[inline(always)]
     fn run(self) {
         let Zip3 { rows: (x, y, z), out, f } = self;
-        let operands = |start, len| (x.block(start, len), y.block(start, len), z.block(start, len));
-        blocks(out, |start, out| match operands(start, out.len()) {
-            (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
-                for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
-                    *out = f(x, y, z);
+        for (start, out) in Blocks::of(out) {
+            let len = out.len();
+            match (x.block(start, len), y.block(start, len), z.block(start, len)) {
+                (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
+                    for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
+                        *out = f(x, y, z);
+                    }
+                }
+                (Row::Contiguous(x), Row::Contiguous(y), Row::Splat(z)) => {
+                    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                        *out = f(x, y, z);
+                    }
+                }
+                (Row::Contiguous(x), Row::Splat(y), Row::Contiguous(z)) => {
+                    for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
+                        *out = f(x, y, z);
+                    }
+                }
+                (x, y, z) => {
+                    for (i, out) in out.iter_mut().enumerate() {
+                        *out = f(x.get(i), y.get(i), z.get(i));
+                    }
                 }
             }
-            (Row::Contiguous(x), Row::Contiguous(y), Row::Splat(z)) => {
-                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                    *out = f(x, y, z);
-                }
-            }
-            (Row::Contiguous(x), Row::Splat(y), Row::Contiguous(z)) => {
-                for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
-                    *out = f(x, y, z);
-                }
-            }
-            (x, y, z) => {
-                for (i, out) in out.iter_mut().enumerate() {
-                    *out = f(x.get(i), y.get(i), z.get(i));
-                }
-            }
-        });
+        }
     }
 }
