@@ -79,7 +79,8 @@ fn ask_ahead<T>(block: &[T]) {
 ///
 /// An iterator, and not a function that takes what is done to a block: a closure within a kernel is compiled for the
 /// kernel's instruction set only if it is inlined, which the compiler may choose not to do. It then ran without AVX2, and
-/// each fused multiply-add was a call.
+/// each fused multiply-add was a call. What is done to a block is a function, as the compiler knows of parameters, and not of
+/// what an iterator gives, that a mutable one is no other: without, a sigmoid took 11 % longer (AMD EPYC, AVX2).
 struct Blocks<'a, T> {
     start: usize,
     left: &'a mut [T],
@@ -176,17 +177,22 @@ impl<T: Copy, F: Unary<T>> Kernel for Map<'_, T, F> {
     fn run(self) {
         let Map { x, out, f } = self;
         for (start, out) in Blocks::of(out) {
-            match x.block(start, out.len()) {
-                Row::Contiguous(x) => {
-                    for (out, &x) in out.iter_mut().zip(x) {
-                        *out = f.apply(x);
-                    }
-                }
-                x => {
-                    for (i, out) in out.iter_mut().enumerate() {
-                        *out = f.apply(x.get(i));
-                    }
-                }
+            map_block(x.block(start, out.len()), out, f);
+        }
+    }
+}
+
+#[inline(always)]
+fn map_block<T: Copy, F: Unary<T>>(x: Row<'_, T>, out: &mut [F::Output], f: F) {
+    match x {
+        Row::Contiguous(x) => {
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = f.apply(x);
+            }
+        }
+        x => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f.apply(x.get(i));
             }
         }
     }
@@ -237,27 +243,32 @@ impl<T: Copy, U: Copy, F: Binary<T, U>> Kernel for Zip<'_, T, U, F> {
     fn run(self) {
         let Zip { x, y, out, f } = self;
         for (start, out) in Blocks::of(out) {
-            match (x.block(start, out.len()), y.block(start, out.len())) {
-                (Row::Contiguous(x), Row::Contiguous(y)) => {
-                    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                        *out = f.apply(x, y);
-                    }
-                }
-                (Row::Contiguous(x), Row::Splat(y)) => {
-                    for (out, &x) in out.iter_mut().zip(x) {
-                        *out = f.apply(x, y);
-                    }
-                }
-                (Row::Splat(x), Row::Contiguous(y)) => {
-                    for (out, &y) in out.iter_mut().zip(y) {
-                        *out = f.apply(x, y);
-                    }
-                }
-                (x, y) => {
-                    for (i, out) in out.iter_mut().enumerate() {
-                        *out = f.apply(x.get(i), y.get(i));
-                    }
-                }
+            zip_block(x.block(start, out.len()), y.block(start, out.len()), out, f);
+        }
+    }
+}
+
+#[inline(always)]
+fn zip_block<T: Copy, U: Copy, F: Binary<T, U>>(x: Row<'_, T>, y: Row<'_, U>, out: &mut [F::Output], f: F) {
+    match (x, y) {
+        (Row::Contiguous(x), Row::Contiguous(y)) => {
+            for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                *out = f.apply(x, y);
+            }
+        }
+        (Row::Contiguous(x), Row::Splat(y)) => {
+            for (out, &x) in out.iter_mut().zip(x) {
+                *out = f.apply(x, y);
+            }
+        }
+        (Row::Splat(x), Row::Contiguous(y)) => {
+            for (out, &y) in out.iter_mut().zip(y) {
+                *out = f.apply(x, y);
+            }
+        }
+        (x, y) => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f.apply(x.get(i), y.get(i));
             }
         }
     }
@@ -282,17 +293,23 @@ impl<T: Copy, U: Copy, F: Binary<T, U, Output = T>> Kernel for ZipAssign<'_, T, 
     fn run(self) {
         let ZipAssign { x, y, f } = self;
         for (start, x) in Blocks::of(x) {
-            match y.block(start, x.len()) {
-                Row::Contiguous(y) => {
-                    for (x, &y) in x.iter_mut().zip(y) {
-                        *x = f.apply(*x, y);
-                    }
-                }
-                y => {
-                    for (i, x) in x.iter_mut().enumerate() {
-                        *x = f.apply(*x, y.get(i));
-                    }
-                }
+            let y = y.block(start, x.len());
+            zip_assign_block(x, y, f);
+        }
+    }
+}
+
+#[inline(always)]
+fn zip_assign_block<T: Copy, U: Copy>(x: &mut [T], y: Row<'_, U>, f: impl Binary<T, U, Output = T>) {
+    match y {
+        Row::Contiguous(y) => {
+            for (x, &y) in x.iter_mut().zip(y) {
+                *x = f.apply(*x, y);
+            }
+        }
+        y => {
+            for (i, x) in x.iter_mut().enumerate() {
+                *x = f.apply(*x, y.get(i));
             }
         }
     }
@@ -314,7 +331,7 @@ struct Zip3<'a, T, U, V, W, F> {
     f: F,
 }
 
-impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U, V, W, F> {
+impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W + Copy> Kernel for Zip3<'_, T, U, V, W, F> {
     type Output = ();
 
     #[inline(always)]
@@ -322,27 +339,36 @@ impl<T: Copy, U: Copy, V: Copy, W, F: Fn(T, U, V) -> W> Kernel for Zip3<'_, T, U
         let Zip3 { rows: (x, y, z), out, f } = self;
         for (start, out) in Blocks::of(out) {
             let len = out.len();
-            match (x.block(start, len), y.block(start, len), z.block(start, len)) {
-                (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
-                    for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
-                        *out = f(x, y, z);
-                    }
-                }
-                (Row::Contiguous(x), Row::Contiguous(y), Row::Splat(z)) => {
-                    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-                        *out = f(x, y, z);
-                    }
-                }
-                (Row::Contiguous(x), Row::Splat(y), Row::Contiguous(z)) => {
-                    for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
-                        *out = f(x, y, z);
-                    }
-                }
-                (x, y, z) => {
-                    for (i, out) in out.iter_mut().enumerate() {
-                        *out = f(x.get(i), y.get(i), z.get(i));
-                    }
-                }
+            zip3_block((x.block(start, len), y.block(start, len), z.block(start, len)), out, f);
+        }
+    }
+}
+
+#[inline(always)]
+fn zip3_block<T: Copy, U: Copy, V: Copy, W>(
+    rows: (Row<'_, T>, Row<'_, U>, Row<'_, V>),
+    out: &mut [W],
+    f: impl Fn(T, U, V) -> W,
+) {
+    match rows {
+        (Row::Contiguous(x), Row::Contiguous(y), Row::Contiguous(z)) => {
+            for (((out, &x), &y), &z) in out.iter_mut().zip(x).zip(y).zip(z) {
+                *out = f(x, y, z);
+            }
+        }
+        (Row::Contiguous(x), Row::Contiguous(y), Row::Splat(z)) => {
+            for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                *out = f(x, y, z);
+            }
+        }
+        (Row::Contiguous(x), Row::Splat(y), Row::Contiguous(z)) => {
+            for ((out, &x), &z) in out.iter_mut().zip(x).zip(z) {
+                *out = f(x, y, z);
+            }
+        }
+        (x, y, z) => {
+            for (i, out) in out.iter_mut().enumerate() {
+                *out = f(x.get(i), y.get(i), z.get(i));
             }
         }
     }

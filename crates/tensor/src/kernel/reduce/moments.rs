@@ -158,6 +158,7 @@ impl Moment {
     /// Of elements some of which are infinite, NaN, or so large that the squares overflow: in f64, by the definition. A mean
     /// that is infinite has no deviations from it, and NaN for their squares.
     #[cold]
+    #[inline(never)]
     fn of_extremes<T: Float>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {
         let count = count as f64;
         let mean = elements.clone().map(T::to_f64).sum::<f64>() / count;
