@@ -109,6 +109,17 @@ enum Origin {
 
 impl<'t, T: Float> Var<'t, T> {
     /// What it was computed from, in the op's order: those too that need no gradient.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (x, c) = (tape.leaf(Tensor::from([1.0])), tape.constant(Tensor::from([2.0])));
+    /// let values: Vec<_> = (x - c).inputs().into_iter().map(|v| v.value().item()).collect();
+    /// assert_eq!(values, [1.0, 2.0]);
+    /// ```
     pub fn inputs(self) -> Vec<Var<'t, T>> {
         let graph = self.tape.graph.borrow();
         graph.inputs_of(self.index as usize).iter().map(|&index| Var { index, ..self }).collect()

@@ -14,6 +14,22 @@ type Update<T> = (Id, Box<dyn FnOnce(&mut Tensor<T>) + Send>);
 /// may change the model. Clones are the same updates: each is applied once.
 ///
 /// [`Gradients`](crate::Gradients) carry them to the optimizer, so that a training loop need not know of them.
+///
+/// # Example
+/// ```
+/// use autograd::{Id, Tape};
+/// use tensor::Tensor;
+///
+/// let (id, mut passes) = (Id::new(), Tensor::scalar(0.0));
+/// let mut tape = Tape::new();
+/// let loss = tape.leaf(Tensor::scalar(2.0)).scale(3.0);
+/// tape.put_aside(id, |passes| *passes += 1.0);
+/// let gradients = loss.backward();
+/// tape.reset();
+/// gradients.updates().apply(id, &mut passes);
+/// gradients.updates().apply(id, &mut passes); // there is nothing left to do
+/// assert_eq!(passes.item(), 1.0);
+/// ```
 pub struct Updates<T: Float = f32>(Arc<Mutex<Vec<Update<T>>>>);
 
 impl<T: Float> Updates<T> {
@@ -31,6 +47,13 @@ impl<T: Float> Updates<T> {
         };
         for (_, change) in due {
             change(value);
+        }
+    }
+
+    /// Nothing to apply, and shared with nobody.
+    pub(crate) fn renew(&mut self) {
+        if Arc::strong_count(&self.0) > 1 || !self.is_empty() {
+            *self = Updates::default();
         }
     }
 
@@ -61,5 +84,54 @@ impl<T: Float> Default for Updates<T> {
 impl<T: Float> fmt::Debug for Updates<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Updates({})", self.len())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    #[test]
+    fn each_pass_has_updates_of_its_own_which_are_applied_once_and_in_order() {
+        let (id, other) = (Id::new(), Id::new());
+        let mut tape = Tape::<f64>::new();
+        let pass = |tape: &Tape<f64>, by: f64| {
+            tape.put_aside(id, move |x| *x += by);
+            tape.put_aside(id, |x| *x *= 10.0);
+            tape.leaf(Tensor::scalar(1.0)).scale(2.0).backward()
+        };
+        let first = pass(&tape, 1.0);
+        tape.reset();
+        let mut state = Tensor::scalar(0.0);
+        first.updates().apply(other, &mut state);
+        assert_eq!((state.item(), first.updates().len()), (0.0, 2));
+        first.updates().apply(id, &mut state);
+        assert_eq!((state.item(), first.updates().len()), (10.0, 0));
+        // The gradients of the first pass know nothing of the second.
+        let second = pass(&tape, 2.0);
+        first.updates().apply(id, &mut state);
+        assert_eq!(state.item(), 10.0);
+        second.updates().apply(id, &mut state);
+        assert_eq!(state.item(), 120.0);
+        // Two gradients of one pass bring the same updates.
+        let (a, b) = (pass(&tape, 0.0), tape.leaf(Tensor::scalar(1.0)).scale(2.0).backward());
+        b.updates().apply(id, &mut state);
+        a.updates().apply(id, &mut state);
+        assert_eq!(state.item(), 1200.0);
+        // What nobody applied is forgotten.
+        pass(&tape, 1.0);
+        tape.reset();
+        assert!(tape.updates().is_empty());
+    }
+
+    #[test]
+    fn a_change_may_itself_ask_for_the_updates() {
+        let (id, tape) = (Id::new(), Tape::<f64>::new());
+        let updates = tape.updates();
+        tape.put_aside(id, move |x| *x += updates.len() as f64);
+        let mut state = Tensor::scalar(1.0);
+        tape.updates().apply(id, &mut state);
+        assert_eq!(state.item(), 1.0);
     }
 }

@@ -146,6 +146,17 @@ impl<T: Float> Tape<T> {
     ///
     /// # Panics
     /// It was made of another value, as for [`named_leaf`](Self::named_leaf).
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id, mean) = (Tape::new(), Id::new(), Tensor::from([0.5]));
+    /// assert!(!tape.named_constant(id, &mean).needs_gradient());
+    /// tape.named_constant(id, &mean);
+    /// assert_eq!(tape.len(), 1);
+    /// ```
     #[track_caller]
     pub fn named_constant(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
         self.named("constant", id, value, false)
@@ -210,10 +221,8 @@ impl<T: Float> Tape<T> {
         graph.nodes.clear();
         graph.inputs.clear();
         graph.named.clear();
-        // Gradients may still carry them.
-        if !self.updates.is_empty() {
-            self.updates = Updates::default();
-        }
+        // Those of the passes so far are the gradients' that carry them, and no later pass adds to them.
+        self.updates.renew();
     }
 
     fn push_leaf(&self, op: &'static str, value: Tensor<T>, needs_gradient: bool, name: Option<Id>) -> Var<'_, T> {

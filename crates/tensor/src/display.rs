@@ -234,4 +234,22 @@ mod tests {
         prints(&Tensor::<f32>::zeros([0]), "tensor([])");
         prints(&Tensor::<f32>::zeros([0, 3]), "tensor([], size=[0, 3])");
     }
+
+    #[test]
+    fn debug_tells_neighbours_apart_and_says_the_dtype_once() {
+        for x in [0.75_f32, 1.5, 3.0, 1e-6, 1e20] {
+            let next = f32::from_bits(x.to_bits() + 1);
+            // Beside one that is not whole.
+            let show = |x: f32| format!("{:?}", Tensor::from([x, 0.3 * x]));
+            assert_ne!(show(x), show(next), "{x}");
+            let (x, next) = (f64::from(x), f64::from_bits(f64::from(x).to_bits() + 1));
+            let show = |x: f64| format!("{:?}", Tensor::from([x, 0.3 * x]));
+            assert_ne!(show(x), show(next), "{x}");
+        }
+        let x = Tensor::from([0.5_f64, 0.25]);
+        assert_eq!(format!("{x:.3?}"), "tensor([0.500, 0.250]) [2] f64");
+        assert_eq!(format!("{x:.1}"), "tensor([0.5, 0.2], dtype=f64)");
+        assert_eq!(format!("{:?}", Tensor::from([0.5_f32])), "tensor([0.50000000]) [1] f32");
+        assert_eq!(format!("{:.8?}", Tensor::from([7_i64])), "tensor([7]) [1] i64");
+    }
 }

@@ -276,8 +276,8 @@ impl<T: Element> PartialEq for Tensor<T> {
 }
 
 impl<T: Element> fmt::Debug for Tensor<T> {
-    /// As [`Display`](fmt::Display), with shape and dtype, and with so many decimals that elements which differ look different:
-    /// 8 of f32 and 16 of f64. A precision shows as many: `{x:.2?}`.
+    /// As [`Display`](fmt::Display), with shape and dtype, and with as many decimals as an element near 1 has: 8 of f32 and 16
+    /// of f64. A precision shows as many: `{x:.2?}`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.print(f, 2 * size_of::<T>(), false)?;
         write!(f, " {} {}", self.shape(), T::DTYPE)

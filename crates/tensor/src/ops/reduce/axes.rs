@@ -8,6 +8,8 @@ use crate::shape::Shape;
 
 /// The axes of a reduction: `..` for all of them, one such as `0` or `-1`, several as `[0, 2]`; wrapped in
 /// [`keepdim`], the reduced axes stay with size 1.
+///
+/// A scalar has no axes: neither 0 nor −1, which PyTorch accepts for one; `..` is right for any rank.
 pub trait Axes {
     /// Calls `push` with each axis; returns false where every axis is meant.
     #[doc(hidden)]
