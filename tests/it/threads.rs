@@ -5,7 +5,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 
 /// Two steps of a network large enough that its products, its tanh and its sums are shared among threads: each of them
-/// costs more than the 100 µs from which `tensor` shares.
+/// costs more than the 20 µs from which `tensor` shares.
 fn train() -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut layers = vec![

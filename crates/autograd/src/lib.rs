@@ -22,7 +22,8 @@
 //! # Writing an op
 //!
 //! An op of your own takes the same few lines as ours: compute the value, [`record`](Var::record) it, and give a
-//! pullback for each input. [`check::gradients`] then proves the pullbacks against finite differences.
+//! pullback for each input, or [one for several](Record::joint) whose gradients share work. [`check::gradients`] then
+//! proves the pullbacks against finite differences.
 //!
 //! ```
 //! use autograd::{Var, check};
