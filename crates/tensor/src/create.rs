@@ -72,6 +72,14 @@ impl<T: Element> Tensor<T> {
         full("full", shape, value).or_panic()
     }
 
+    /// Every element `value`.
+    ///
+    /// # Errors
+    /// The shape has more elements than can be addressed, or than the system has memory for.
+    pub fn try_full(shape: impl IntoShape, value: T) -> Result<Self, Error> {
+        full("full", shape, value)
+    }
+
     /// Every element `value`, in the shape of `x`.
     ///
     /// # Panics

@@ -6,7 +6,7 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::buffer::Pooled;
 use crate::convert::Convert;
-use crate::kernel::{Carried, Vectorized, math};
+use crate::kernel::{Carried, Drawn, Vectorized, math};
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
@@ -54,7 +54,7 @@ pub trait Signed: Number + Neg<Output = Self> {
 /// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked.
 ///
 /// Functions have the same bits on every machine: none of them is the system's.
-pub trait Float: Signed + Vectorized {
+pub trait Float: Signed + Vectorized + Drawn {
     /// The nearest value to `x`, which may lose digits.
     fn from_f64(x: f64) -> Self;
     /// The same value as an `f64`, which loses nothing.

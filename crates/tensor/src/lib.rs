@@ -43,6 +43,7 @@ mod layout;
 mod ndarray;
 mod ops;
 mod par;
+mod random;
 mod shape;
 mod split;
 mod tensor;

@@ -14,7 +14,7 @@ const ROUND: f32 = 12_582_912.0;
 /// c₀ + x (c₁ + x (c₂ + …)). Pairing the terms (Estrin's scheme) shortens the chain but was 5 % slower for tanh, which
 /// is bound by its number of operations (Zen 3, AVX2: 0.69 ns an element against 0.73).
 #[inline(always)]
-fn horner<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+pub(crate) fn horner<const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
     let mut sum = coefficients[N - 1];
     for &c in coefficients[..N - 1].iter().rev() {
         sum = sum.mul_add(x, c);

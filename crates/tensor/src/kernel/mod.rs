@@ -10,6 +10,7 @@ mod gather;
 mod isa;
 pub(crate) mod math;
 mod matmul;
+mod random;
 mod reduce;
 mod scan;
 mod simd;
@@ -25,6 +26,9 @@ pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
+#[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
+pub use random::Drawn;
+pub(crate) use random::{GROUP, Law, Normal, Uniform, draw};
 pub(crate) use reduce::{
     Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, nan_or, reduce_columns,
     reduce_rows, smaller,
