@@ -43,6 +43,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "3", value_parser = between::<1, 64>)]
     pub context: usize,
 
+    /// Where random numbers come from
+    #[arg(long, value_name = "GENERATOR", default_value = "chacha", ignore_case = true)]
+    pub rng: Numbers,
+
     /// Seed of the random numbers: the same seed gives the same output
     #[arg(long, value_name = "N", default_value = "42", value_parser = whole)]
     pub seed: u64,
@@ -71,9 +75,29 @@ pub enum Scheme {
     TanhFix,
     /// And W1 by the rule in place of a magic number: × (5/3)/√fan_in
     Kaiming,
+    /// And batch normalization before tanh, which takes the place of all care
+    #[value(name = "batchnorm")]
+    BatchNorm,
+}
+
+/// Where random numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Numbers {
+    /// ChaCha8, as everywhere in Evenkeel
+    Chacha,
+    /// As in the lecture's notebook: PyTorch's generator, and Python's for the split
+    Torch,
 }
 
 impl Args {
+    /// Batch normalization has nothing to compare a single example with.
+    fn check_batch(&self) -> Result<(), Failure> {
+        if self.init != Scheme::BatchNorm || self.batch > 1 {
+            return Ok(());
+        }
+        Err(Failure::Input("--init batchnorm normalizes over a batch; give a --batch of at least 2".into()))
+    }
+
     /// Refuses sizes that are fine one by one and together take more memory than most machines have.
     fn check_memory(&self) -> Result<(), Failure> {
         const MOST_GIB: usize = 8;
@@ -98,6 +122,7 @@ pub fn parse() -> Result<Option<Args>, Failure> {
     match Args::try_parse() {
         Ok(args) => {
             args.check_memory()?;
+            args.check_batch()?;
             Ok(Some(args))
         }
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {

@@ -4,7 +4,6 @@ use std::fs;
 use std::path::Path;
 
 use evenkeel::tensor::Tensor;
-use rand::{Rng, RngExt};
 
 /// How many symbols there are: `.`, which begins and ends a name, and the letters.
 pub const SYMBOLS: usize = 27;
@@ -87,12 +86,12 @@ impl Examples {
         self.targets.len()
     }
 
-    /// `size` examples drawn with replacement: contexts `[size, context]` and targets `[size]`.
-    pub fn sample(&self, size: usize, rng: &mut impl Rng) -> (Tensor<i64>, Tensor<i64>) {
+    /// The examples with these indices: contexts `[size, context]` and targets `[size]`.
+    pub fn batch(&self, indices: &[usize]) -> (Tensor<i64>, Tensor<i64>) {
+        let size = indices.len();
         let mut contexts = Vec::with_capacity(size * self.context);
         let mut targets = Vec::with_capacity(size);
-        for _ in 0..size {
-            let i = rng.random_range(0..self.len());
+        for &i in indices {
             contexts.extend_from_slice(&self.contexts[i * self.context..][..self.context]);
             targets.push(self.targets[i]);
         }
@@ -116,11 +115,8 @@ pub struct Split {
 }
 
 impl Split {
-    /// Names shuffled, then 80, 10 and 10 percent of them.
-    pub fn new(mut names: Vec<String>, context: usize, rng: &mut impl Rng) -> Self {
-        for i in (1..names.len()).rev() {
-            names.swap(i, rng.random_range(0..=i));
-        }
+    /// 80, 10 and 10 percent of the names, which have been shuffled.
+    pub fn new(names: &[String], context: usize) -> Self {
         let (first, second) = (names.len() * 8 / 10, names.len() * 9 / 10);
         Split {
             train: Examples::new(&names[..first], context),

@@ -14,6 +14,7 @@ mod data;
 mod draw;
 mod model;
 mod output;
+mod random;
 mod train;
 
 use std::io;

@@ -1,53 +1,63 @@
 //! The model: an embedding of each symbol of the context, a hidden layer of tanh units, and the logits.
 
+use evenkeel::init::Error;
 use evenkeel::prelude::*;
-use rand::{Rng, RngExt};
 
 use crate::cli::{Args, Scheme};
 use crate::data::SYMBOLS;
-use crate::draw::draw;
+use crate::random::Random;
 
 pub struct Mlp {
     embedding: Embedding,
     hidden: Linear,
+    norm: Option<BatchNorm1d>,
     output: Linear,
 }
 
-module!(Mlp { embedding, hidden, output });
+module!(Mlp { embedding, hidden, norm, output });
 
 impl Mlp {
     /// Every scheme draws the same numbers in the same order and differs only in what it multiplies them with.
-    pub fn new(args: &Args, rng: &mut impl Rng) -> Result<Self, evenkeel::nn::Error> {
-        let fan_in = args.context * args.embedding;
-        let hidden_weight: &dyn Initializer = match args.init {
-            Scheme::Original | Scheme::SoftmaxFix => &normal(1.0),
-            Scheme::TanhFix => &normal(0.2),
-            Scheme::Kaiming => &kaiming_normal(Gain::Tanh),
+    pub fn new(args: &Args, random: &mut Random) -> Result<Self, evenkeel::nn::Error> {
+        let (fan_in, hidden) = (args.context * args.embedding, args.hidden);
+        let w1 = match args.init {
+            Scheme::Original | Scheme::SoftmaxFix => 1.0,
+            Scheme::TanhFix => 0.2,
+            Scheme::Kaiming | Scheme::BatchNorm => {
+                kaiming_normal(Gain::Tanh).std(&Shape::try_new(&[fan_in, hidden])?)?
+            }
         };
-        let hidden_bias = match args.init {
-            Scheme::Original | Scheme::SoftmaxFix => normal(1.0),
-            Scheme::TanhFix | Scheme::Kaiming => normal(0.01),
+        let b1 = match args.init {
+            Scheme::Original | Scheme::SoftmaxFix => 1.0,
+            Scheme::TanhFix | Scheme::Kaiming | Scheme::BatchNorm => 0.01,
         };
-        let (output_weight, output_bias) = match args.init {
-            Scheme::Original => (normal(1.0), normal(1.0)),
-            Scheme::SoftmaxFix | Scheme::TanhFix | Scheme::Kaiming => (normal(0.01), normal(0.0)),
-        };
+        let (w2, b2) = if args.init == Scheme::Original { (1.0, 1.0) } else { (0.01, 0.0) };
+        let mut param =
+            |std, dims| Ok::<_, evenkeel::nn::Error>(Param::new(random.tensor(&normal(std), &Shape::try_new(dims)?)?));
         Ok(Mlp {
-            embedding: Embedding::new(SYMBOLS, args.embedding, &normal(1.0), rng)?,
-            hidden: Linear::new(fan_in, args.hidden, hidden_weight, rng)?.with_bias(&hidden_bias, rng)?,
-            output: Linear::new(args.hidden, SYMBOLS, &output_weight, rng)?.with_bias(&output_bias, rng)?,
+            embedding: Embedding { weight: param(1.0, &[SYMBOLS, args.embedding])? },
+            hidden: Linear { weight: param(w1, &[fan_in, hidden])?, bias: Some(param(b1, &[hidden])?) },
+            norm: match args.init {
+                // As in the lecture: the running statistics are those of some thousand batches.
+                Scheme::BatchNorm => Some(BatchNorm1d::new(hidden)?.with_momentum(0.001)?),
+                _ => None,
+            },
+            output: Linear { weight: param(w2, &[hidden, SYMBOLS])?, bias: Some(param(b2, &[SYMBOLS])?) },
         })
     }
 
     /// Contexts `[B, context]` to logits `[B, 27]`.
     pub fn forward<'t>(&self, tape: &'t Tape, contexts: &Tensor<i64>) -> Var<'t> {
         let x = self.embedding.forward(tape, contexts).flatten(1); // [B, context · embedding]
-        let h = self.hidden.forward(x).tanh(); // [B, hidden]
-        self.output.forward(h)
+        let mut h = self.hidden.forward(x); // [B, hidden]
+        if let Some(norm) = &self.norm {
+            h = norm.forward(h);
+        }
+        self.output.forward(h.tanh())
     }
 
     /// The symbols of a new name, drawn one after the other until its end or `most`.
-    pub fn name(&self, context: usize, most: usize, rng: &mut impl Rng) -> Vec<usize> {
+    pub fn name(&self, context: usize, most: usize, random: &mut Random) -> Result<Vec<usize>, Error> {
         let mut tape = Tape::no_grad();
         let mut window = vec![0; context];
         let mut name = Vec::new();
@@ -55,7 +65,7 @@ impl Mlp {
             let contexts = Tensor::from_vec(window.clone(), [1, context]);
             let p = self.forward(&tape, &contexts).value().softmax(-1);
             tape.reset();
-            let symbol = draw(p.iter(), rng.random());
+            let symbol = random.choice(&p.select(0, 0))?;
             if symbol == 0 {
                 break;
             }
@@ -63,6 +73,6 @@ impl Mlp {
             window.rotate_left(1);
             window[context - 1] = symbol as i64;
         }
-        name
+        Ok(name)
     }
 }

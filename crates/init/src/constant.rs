@@ -1,11 +1,13 @@
-//! One number everywhere.
+//! Numbers that are not random.
 
-use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::{Error, Initializer};
+use crate::check;
+use crate::draws::Draws;
+use crate::error::Error;
+use crate::scheme::Sealed;
 
-/// Every element the same number; made by [`constant`] and [`zeros`].
+/// Every element the same number; made by [`constant`], [`zeros`] and [`ones`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Constant {
     value: f64,
@@ -14,6 +16,9 @@ pub struct Constant {
 /// Every element `value`; PyTorch's `constant_`.
 ///
 /// Not for the weights of a hidden layer: its units would all stay the same.
+///
+/// # Errors
+/// On use: `value` is infinite or not a number.
 ///
 /// # Example
 /// ```
@@ -45,8 +50,25 @@ pub fn zeros() -> Constant {
     constant(0.0)
 }
 
-impl<T: Float> Initializer<T> for Constant {
-    fn init(&self, shape: &Shape, _: &mut dyn Rng) -> Result<Tensor<T>, Error> {
-        Ok(Tensor::full(shape, T::from_f64(self.value)))
+/// Every element 1, the usual start of the weight of a normalization; PyTorch's `ones_`.
+///
+/// # Example
+/// ```
+/// use init::Initializer;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let w: Tensor = init::ones().init(&Shape::from([2]), &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert_eq!(w, Tensor::ones([2]));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn ones() -> Constant {
+    constant(1.0)
+}
+
+impl Sealed for Constant {
+    fn draw<T: Float>(&self, shape: &Shape, _: &mut impl Draws) -> Result<Tensor<T>, Error> {
+        check::finite::<T>("constant", "the value", self.value)?;
+        Tensor::try_full(shape, T::from_f64(self.value)).map_err(Error::tensor("constant"))
     }
 }

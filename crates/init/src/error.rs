@@ -4,7 +4,7 @@ use std::fmt;
 
 use tensor::Shape;
 
-/// A scheme that cannot be carried out: which, and why.
+/// A scheme that cannot be carried out: which, what is wrong, and what would be right.
 ///
 /// # Example
 /// ```
@@ -18,25 +18,48 @@ use tensor::Shape;
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Error {
-    pub(crate) scheme: &'static str,
-    pub(crate) reason: Reason,
+    scheme: &'static str,
+    reason: Reason,
 }
 
 /// Why a scheme cannot be carried out; see [`Error::reason`].
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Reason {
-    /// A gain that is not a number above 0.
-    Gain(f64),
-    /// A standard deviation that is not a number of at least 0.
-    Std(f64),
-    /// A shape that is not `[fan_in, fan_out]`.
-    Shape(Shape),
-    /// A shape whose fan is 0.
-    Fan(Shape),
+    /// A number that is not in the range of what it is for.
+    Number {
+        /// What it is for, such as `"the gain"`.
+        what: &'static str,
+        /// The number.
+        value: f64,
+        /// Which numbers would do, in words.
+        rule: String,
+    },
+    /// A shape that the scheme does not fit.
+    Shape {
+        /// The shape.
+        shape: Shape,
+        /// Which shapes would do, in words.
+        rule: String,
+    },
+    /// A tensor that cannot be made, such as one that is larger than memory.
+    Tensor(tensor::Error),
 }
 
 impl Error {
+    pub(crate) fn number(scheme: &'static str, what: &'static str, value: f64, rule: impl Into<String>) -> Self {
+        Error { scheme, reason: Reason::Number { what, value, rule: rule.into() } }
+    }
+
+    pub(crate) fn shape(scheme: &'static str, shape: &Shape, rule: impl Into<String>) -> Self {
+        Error { scheme, reason: Reason::Shape { shape: shape.clone(), rule: rule.into() } }
+    }
+
+    /// For `map_err`.
+    pub(crate) fn tensor(scheme: &'static str) -> impl Fn(tensor::Error) -> Self {
+        move |error| Error { scheme, reason: Reason::Tensor(error) }
+    }
+
     /// The scheme, such as `"kaiming_normal"`.
     pub fn scheme(&self) -> &'static str {
         self.scheme
@@ -48,16 +71,22 @@ impl Error {
     }
 }
 
-impl std::error::Error for Error {}
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.reason {
+            Reason::Tensor(error) => Some(error),
+            _ => None,
+        }
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: ", self.scheme)?;
         match &self.reason {
-            Reason::Gain(gain) => write!(f, "the gain is {gain}, but must be above 0 and finite"),
-            Reason::Std(std) => write!(f, "the standard deviation is {std}, but must be at least 0 and finite"),
-            Reason::Shape(shape) => write!(f, "the shape is {shape}, but fans are known for [fan_in, fan_out]"),
-            Reason::Fan(shape) => write!(f, "the shape is {shape}, but a weight needs a fan of at least 1"),
+            Reason::Number { what, value, rule } => write!(f, "{what} is {value}, but must be {rule}"),
+            Reason::Shape { shape, rule } => write!(f, "the shape is {shape}, but must {rule}"),
+            Reason::Tensor(error) => error.fmt(f),
         }
     }
 }

@@ -1,7 +1,8 @@
 //! How much a weight must make up for the non-linearity that follows it.
 
 /// The factor by which a non-linearity shrinks the standard deviation of a signal, inverted: what the weights before it
-/// are multiplied with. The values are those of PyTorch's `torch.nn.init.calculate_gain`.
+/// are multiplied with. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU and SiLU, which it
+/// does not know, the forward gain of [`gain_of`](crate::gain_of), which computes that of any function.
 ///
 /// # Example
 /// ```
@@ -17,15 +18,26 @@ pub enum Gain {
     Linear,
     /// 1
     Sigmoid,
-    /// 5/3: keeps the signal of a deep stack of tanh layers from fading; a single layer saturates more than it must.
+    /// 5/3: keeps the signal of a deep stack of tanh layers from fading; a single layer saturates more than it must. The
+    /// forward gain of tanh is 1.5925.
     Tanh,
-    /// √2: half of a symmetric signal is cut off (He et al., 2015, *Delving Deep into Rectifiers*).
+    /// √2: half of a symmetric signal is cut off, E\[relu(z)²] = ½ (He et al., 2015, *Delving Deep into Rectifiers*).
     Relu,
     /// √(2 / (1 + slope²)), for this slope below 0 (He et al., 2015).
     LeakyRelu(f64),
-    /// 3/4: together with SELU's own scale it gives a stable fixed point (Klambauer et al., 2017, *Self-Normalizing
-    /// Neural Networks*).
+    /// 3/4: what PyTorch found to keep gradients steady. With 1 and a linear start SELU normalizes itself (Klambauer et al.,
+    /// 2017, *Self-Normalizing Neural Networks*).
     Selu,
+    /// 1.5335, for GELU(z) = z Φ(z) (Hendrycks and Gimpel, 2016, *Gaussian Error Linear Units*): 1 / √E\[z² Φ(z)²].
+    ///
+    /// Φ(z) is the probability that a normal number x is below z, so Φ(z)² is that of two, x and y, of which z is then the
+    /// largest: E\[z² Φ(z)²] = E\[z² 1(z > x) 1(z > y)] = ⅓ E\[max(x, y, z)²], and the square of the largest of three has the
+    /// mean 1 + √3 / (2π). So the gain is √(3 / (1 + √3 / (2π))).
+    Gelu,
+    /// 1.6765, for SiLU(z) = z / (1 + e⁻ᶻ), also called Swish (Ramachandran et al., 2017, *Searching for Activation
+    /// Functions*): 1 / √E\[SiLU(z)²]. The expectation, 0.355776, has no closed form; it is computed by quadrature, as
+    /// [`gain_of`](crate::gain_of) does.
+    Silu,
     /// A number of your own.
     Custom(f64),
 }
@@ -39,6 +51,8 @@ impl Gain {
             Gain::Relu => 2.0_f64.sqrt(),
             Gain::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
             Gain::Selu => 0.75,
+            Gain::Gelu => (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt(),
+            Gain::Silu => 1.676_532_470_331_092_4,
             Gain::Custom(gain) => gain,
         }
     }

@@ -5,9 +5,6 @@
 //! back, times the [`Gain`] that makes up for the non-linearity that follows, so that signals neither grow nor fade
 //! from layer to layer.
 //!
-//! Weights are stored `[fan_in, fan_out]` and used as x · W. The random stream is always passed in: the same seed
-//! gives the same weights.
-//!
 //! ```
 //! use init::{Gain, Initializer};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
@@ -15,46 +12,78 @@
 //!
 //! let mut rng = ChaCha8Rng::seed_from_u64(42);
 //! let w: Tensor = init::kaiming_normal(Gain::Tanh).init(&Shape::from([30, 200]), &mut rng)?;
-//! let variance = w.map(|x| x * x).mean(..).item();
-//! let wanted = (5.0_f32 / 3.0).powi(2) / 30.0;
-//! assert!((variance / wanted - 1.0).abs() < 0.05);
+//! let wanted = (5.0 / 3.0) / 30_f32.sqrt();
+//! assert!((w.std(.., 1).item() / wanted - 1.0).abs() < 0.03);
 //! # Ok::<(), init::Error>(())
 //! ```
+//!
+//! # Which one
+//!
+//! | weights | scheme |
+//! |---|---|
+//! | before ReLU, GELU, SiLU | [`kaiming_normal`] with [`Gain::Relu`], [`Gain::Gelu`], [`Gain::Silu`] |
+//! | before tanh | [`kaiming_normal`] or [`xavier_normal`] with [`Gain::Tanh`] |
+//! | before SELU | [`lecun_normal`] with [`Gain::Linear`] |
+//! | before an activation of your own | [`kaiming_normal`] with the gain that [`gain_of`] computes |
+//! | of the output, before a softmax | [`normal`] with a small standard deviation such as 0.01: a first loss of ln C |
+//! | of an embedding | [`normal`] with 1 |
+//! | at the end of a residual branch | [`residual`] |
+//! | recurrent | [`orthogonal`] |
+//! | of a model whose width will grow | [`mup_input`], [`mup_hidden`], [`mup_output`] |
+//! | biases | [`zeros`] |
+//!
+//! The rest is for comparing, and for special cases: [`variance_scaling`], which is the one formula behind most of these,
+//! [`uniform`], [`trunc_normal`], [`constant`], [`ones`], [`eye`], [`dirac`], [`sparse`], and what other libraries do by
+//! default: [`torch_linear`], [`candle_linear`].
+//!
+//! # Fans
+//!
+//! Weights are stored `[fan_in, fan_out]` and used as x · W. Convolutions are `[out, in, k₁, …]`. [`Layout`] says
+//! otherwise.
+//!
+//! # Random numbers
+//!
+//! The stream is always passed in, any [`rand::Rng`]. A scheme draws 256 bits from it, the key of a stream of its own
+//! ([`Tensor::keyed_normal`](tensor::Tensor::keyed_normal)). So large tensors are filled by several threads, and the same
+//! seed gives the same bits at any number of them. What a seed gives is a contract, and a change of it is a change of the
+//! version. [`torch`] has PyTorch's own generator.
 
+mod check;
 mod constant;
+mod draws;
 mod error;
+mod fan;
 mod gain;
+mod gain_of;
+mod identity;
+mod libraries;
+mod mup;
 mod normal;
-mod sample;
+mod orthogonal;
+mod quantile;
+mod scheme;
+mod sparse;
+pub mod torch;
+mod truncated;
+mod uniform;
 mod variance;
 
-use rand::Rng;
-use tensor::{Float, Shape, Tensor};
-
-pub use constant::{Constant, constant, zeros};
+pub use constant::{Constant, constant, ones, zeros};
 pub use error::{Error, Reason};
+pub use fan::{FanMode, Layout, fans};
 pub use gain::Gain;
-pub use normal::{Normal, normal};
-pub use variance::{Distribution, FanMode, VarianceScaling, kaiming_normal, kaiming_uniform};
-
-/// A scheme that fills a tensor of a given shape.
-///
-/// Schemes of your own implement it as ours do.
-///
-/// # Example
-/// ```
-/// use init::Initializer;
-/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-/// use tensor::{Shape, Tensor};
-///
-/// let w: Tensor<f64> = init::normal(0.01).init(&Shape::from([200, 27]), &mut ChaCha8Rng::seed_from_u64(1))?;
-/// assert!(w.iter().all(|x| x.abs() < 0.1));
-/// # Ok::<(), init::Error>(())
-/// ```
-pub trait Initializer<T: Float = f32> {
-    /// A tensor of this shape; random numbers are drawn from `rng` in row-major order.
-    ///
-    /// # Errors
-    /// A parameter of the scheme is out of its range, or the scheme does not know the shape's fans.
-    fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error>;
-}
+pub use gain_of::{GainOf, gain_of};
+pub use identity::{Dirac, Eye, dirac, eye};
+pub use libraries::{candle_linear, torch_linear, torch_linear_bias};
+pub use mup::{mup_hidden, mup_input, mup_output};
+pub use normal::{Normal, normal, residual};
+pub use orthogonal::{Orthogonal, orthogonal};
+pub use scheme::{Initializer, Scheme};
+pub use sparse::{Sparse, sparse};
+pub use truncated::{TruncatedNormal, trunc_normal};
+pub use uniform::{Uniform, uniform};
+#[doc(inline)]
+pub use variance::{
+    Distribution, VarianceScaling, kaiming_normal, kaiming_uniform, lecun_normal, lecun_uniform, variance_scaling,
+    xavier_normal, xavier_normal as glorot_normal, xavier_uniform, xavier_uniform as glorot_uniform,
+};

@@ -1,20 +1,25 @@
-//! A normal distribution whose standard deviation is given.
+//! Normal distributions whose standard deviation is given.
 
-use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::{Error, Initializer, Reason, sample};
+use crate::check;
+use crate::draws::{Bell, Draws};
+use crate::error::Error;
+use crate::scheme::Sealed;
 
-/// Normal with mean 0; made by [`normal`].
+/// Normal; made by [`normal`] and [`residual`].
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Normal {
-    std: f64,
+    scheme: &'static str,
+    law: Bell,
+    /// Of a residual network, by whose root the standard deviation is divided.
+    layers: Option<usize>,
 }
 
 /// Normal with mean 0 and the standard deviation `std`, for any shape; PyTorch's `normal_`.
 ///
-/// With 1 it is how a naive network starts; with 0.01 it is the usual cure for an output layer that is confidently
-/// wrong.
+/// With 1 it is how a naive network starts, and how an embedding does; with 0.01 it is the usual cure for an output layer
+/// that is confidently wrong. 0 gives zeros.
 ///
 /// # Errors
 /// On use: `std` is negative, infinite or not a number.
@@ -30,58 +35,56 @@ pub struct Normal {
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn normal(std: f64) -> Normal {
-    Normal { std }
+    Normal { scheme: "normal", law: Bell { mean: 0.0, std }, layers: None }
 }
 
-impl<T: Float> Initializer<T> for Normal {
-    fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error> {
-        if !self.std.is_finite() || self.std < 0.0 {
-            return Err(Error { scheme: "normal", reason: Reason::Std(self.std) });
-        }
-        Ok(sample::normal(0.0, self.std, shape, rng))
+/// Normal with mean 0 and standard deviation std / √(2 · layers), for the last weight of each branch of a residual network
+/// of so many layers, each of which adds two branches to the stream (in a transformer, attention and MLP).
+///
+/// The sum of all branches then has the variance that one would have: the stream does not grow with depth. GPT-2 uses it
+/// with 0.02 for the output projections (Radford et al., 2019, *Language Models are Unsupervised Multitask Learners*,
+/// section 2.3). PyTorch has no name for it.
+///
+/// # Errors
+/// On use: `std` is negative, infinite or not a number, or there are no layers.
+///
+/// # Example
+/// ```
+/// use init::Initializer;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let w: Tensor = init::residual(0.02, 8).init(&Shape::from([256, 64]), &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert!((w.std(.., 1).item() - 0.005).abs() < 1e-4); // 0.02 / √16
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn residual(std: f64, layers: usize) -> Normal {
+    Normal { scheme: "residual", layers: Some(layers), ..normal(std) }
+}
+
+impl Normal {
+    /// The same scheme with another mean, which is 0 otherwise.
+    ///
+    /// # Example
+    /// ```
+    /// let warm_gates = init::normal(0.1).with_mean(1.0);
+    /// # let _ = warm_gates;
+    /// ```
+    #[must_use]
+    pub fn with_mean(self, mean: f64) -> Self {
+        Normal { law: Bell { mean, ..self.law }, ..self }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
-
-    use super::*;
-
-    fn draw<T: Float>(std: f64, len: usize) -> Result<Tensor<T>, Error> {
-        normal(std).init(&Shape::from([len]), &mut ChaCha8Rng::seed_from_u64(7))
-    }
-
-    #[test]
-    fn first_values_for_a_seed_are_a_contract() {
-        let first: Tensor<f32> = draw(1.0, 4).unwrap();
-        assert_eq!(first.to_vec(), FIRST);
-        // An f32 is its f64 twin rounded, and a longer tensor begins like a shorter one.
-        let longer: Tensor<f64> = draw(1.0, 9).unwrap();
-        assert_eq!(longer.slice(0, ..4).map(|x| x as f32), first);
-    }
-
-    const FIRST: [f32; 4] = [0.288_801_85, 0.509_960_53, -0.227_308_53, -1.544_341];
-
-    #[test]
-    fn moments_are_those_of_a_normal_distribution() {
-        let n = 1_000_000;
-        let z: Tensor<f64> = draw(2.0, n).unwrap();
-        let moment = |power: i32| z.map(|z| (z / 2.0).powi(power)).mean(..).item();
-        // Four standard errors each: √(Var[zᵏ] / n).
-        for (power, want, variance) in [(1, 0.0, 1.0), (2, 1.0, 2.0), (3, 0.0, 15.0), (4, 3.0, 96.0)] {
-            let allowed = 4.0 * f64::sqrt(variance / n as f64);
-            assert!((moment(power) - want).abs() < allowed, "moment {power}: {}", moment(power));
+impl Sealed for Normal {
+    fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
+        let Bell { mean, std } = self.law;
+        if self.layers == Some(0) {
+            return Err(Error::number(self.scheme, "the number of layers", 0.0, "at least 1"));
         }
-    }
-
-    #[test]
-    fn bad_deviations_are_named() {
-        for std in [-1.0, f64::NAN, f64::INFINITY] {
-            let error = draw::<f32>(std, 3).unwrap_err();
-            assert!(error.to_string().contains(&format!("deviation is {std}, but")), "{error}");
-        }
-        assert_eq!(draw::<f32>(0.0, 3).unwrap(), Tensor::zeros([3]));
+        check::std::<T>(self.scheme, std)?;
+        check::finite::<T>(self.scheme, "the mean", mean)?;
+        let std = self.layers.map_or(std, |layers| std / (2.0 * layers as f64).sqrt());
+        draws.normal(self.scheme, shape, Bell { mean, std })
     }
 }

@@ -1,45 +1,91 @@
-//! Variance scaling: one formula behind the schemes that have names, Var\[w] = gain² / fan.
+//! Variance scaling: one formula behind the schemes that have names, Var\[w] = scale / fan.
 
-use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::{Error, Gain, Initializer, Reason, sample};
+use crate::check;
+use crate::draws::{Bell, Draws};
+use crate::error::Error;
+use crate::fan::{FanMode, Layout, fans_of};
+use crate::gain::Gain;
+use crate::scheme::Sealed;
 
-/// Mean 0 and variance gain² / fan; made by [`kaiming_normal`] and [`kaiming_uniform`].
+/// Mean 0 and variance scale / fan; made by [`variance_scaling`] and by all schemes that are named after their authors.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct VarianceScaling {
     scheme: &'static str,
+    /// The root of the scale.
     gain: f64,
     mode: FanMode,
     distribution: Distribution,
+    layout: Layout,
+    /// μP's output layers: the fan at which the rule is that of the others.
+    base_fan: Option<f64>,
 }
 
-/// Which fan of a weight `[fan_in, fan_out]` divides the variance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum FanMode {
-    /// How many inputs each output sums: keeps the signal's variance on the way forward.
-    In,
-    /// How many outputs each input feeds: keeps the gradient's variance on the way back.
-    Out,
-    /// The mean of both.
-    Average,
-}
-
-/// The shape of the distribution around its variance.
+/// What a distribution of a given variance looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Distribution {
     /// Normal.
     Normal,
+    /// Normal, cut off at two standard deviations of the uncut distribution, which is the wider for it: so the variance is
+    /// what it should be.
+    TruncatedNormal,
     /// Uniform within ±√3 standard deviations.
     Uniform,
 }
 
-/// Normal with standard deviation gain / √fan_in; PyTorch's `kaiming_normal_`.
+/// The standard deviation of a standard normal distribution that is cut off at ±2:
+/// √(1 − 4 φ(2) / (Φ(2) − Φ(−2))).
+const CUT_STD: f64 = 0.879_625_661_034_239_8;
+
+/// Where it is cut.
+const CUT: f64 = 2.0;
+
+/// The formula behind all of the named ones: mean 0 and variance `scale` / fan.
 ///
-/// For weights `[fan_in, fan_out]`, used as x · W. Source: He et al., 2015, *Delving Deep into Rectifiers*.
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution; [`Layout`] has the rest. It is
+/// `VarianceScaling(scale, mode, distribution)` of Keras and JAX; PyTorch has no name for it.
+///
+/// | named scheme | scale | fan | distribution |
+/// |---|---|---|---|
+/// | [`kaiming_normal`], [`kaiming_uniform`] | gain² | in | normal, uniform |
+/// | [`xavier_normal`], [`xavier_uniform`] | gain² | average | normal, uniform |
+/// | [`lecun_normal`], [`lecun_uniform`] | gain² | in | truncated normal, uniform |
+/// | [`torch_linear`](crate::torch_linear) | 1/3 | in | uniform |
+/// | [`candle_linear`](crate::candle_linear) | 2 | in | normal |
 ///
 /// # Errors
-/// On use: the gain is not a number above 0, or the shape is not `[fan_in, fan_out]` with a fan of at least 1.
+/// On use: the scale is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Distribution, FanMode, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let scheme = init::variance_scaling(2.0, FanMode::Out, Distribution::TruncatedNormal);
+/// let w: Tensor = scheme.init(&Shape::from([400, 200]), &mut ChaCha8Rng::seed_from_u64(42))?;
+/// assert!((w.std(.., 1).item() - 0.1).abs() < 1e-3); // √(2 / 200)
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn variance_scaling(scale: f64, mode: FanMode, distribution: Distribution) -> VarianceScaling {
+    named("variance_scaling", scale.sqrt(), mode, distribution)
+}
+
+pub(crate) fn named(scheme: &'static str, gain: f64, mode: FanMode, distribution: Distribution) -> VarianceScaling {
+    VarianceScaling { scheme, gain, mode, distribution, layout: Layout::Standard, base_fan: None }
+}
+
+/// Normal with standard deviation gain / √fan_in; PyTorch's `kaiming_normal_`, also called He normal.
+///
+/// For layers that ReLU and its kin follow ([`Gain::Relu`]), and the usual choice for all that are followed by a
+/// non-linearity: the signal keeps its variance on the way forward. [`mode`](VarianceScaling::mode) takes another fan.
+///
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: He et al., 2015, *Delving Deep
+/// into Rectifiers*.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
 ///
 /// # Example
 /// ```
@@ -49,21 +95,22 @@ pub enum Distribution {
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let w: Tensor = init::kaiming_normal(Gain::Relu).init(&Shape::from([512, 256]), &mut rng)?;
-/// let std = w.map(|x| x * x).mean(..).item().sqrt();
-/// assert!((std - (2.0_f32 / 512.0).sqrt()).abs() < 1e-3);
+/// assert!((w.std(.., 1).item() - (2.0_f32 / 512.0).sqrt()).abs() < 1e-3);
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn kaiming_normal(gain: Gain) -> VarianceScaling {
-    let (scheme, gain) = ("kaiming_normal", gain.value());
-    VarianceScaling { scheme, gain, mode: FanMode::In, distribution: Distribution::Normal }
+    named("kaiming_normal", gain.value(), FanMode::In, Distribution::Normal)
 }
 
-/// Uniform within ±gain √(3 / fan_in); PyTorch's `kaiming_uniform_`.
+/// Uniform within ±gain √(3 / fan_in); PyTorch's `kaiming_uniform_`, also called He uniform.
 ///
-/// For weights `[fan_in, fan_out]`, used as x · W. Source: He et al., 2015, *Delving Deep into Rectifiers*.
+/// As [`kaiming_normal`], for those who prefer weights with a bound.
+///
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: He et al., 2015, *Delving Deep
+/// into Rectifiers*.
 ///
 /// # Errors
-/// On use: the gain is not a number above 0, or the shape is not `[fan_in, fan_out]` with a fan of at least 1.
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
 ///
 /// # Example
 /// ```
@@ -77,7 +124,111 @@ pub fn kaiming_normal(gain: Gain) -> VarianceScaling {
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn kaiming_uniform(gain: Gain) -> VarianceScaling {
-    VarianceScaling { scheme: "kaiming_uniform", distribution: Distribution::Uniform, ..kaiming_normal(gain) }
+    named("kaiming_uniform", gain.value(), FanMode::In, Distribution::Uniform)
+}
+
+/// Normal with standard deviation gain √(2 / (fan_in + fan_out)); PyTorch's `xavier_normal_`, also called Glorot normal.
+///
+/// A compromise between the signal's variance on the way forward and the gradient's on the way back, for layers that
+/// tanh, sigmoid or nothing follows.
+///
+/// Both fans enter alike, so the layout does not matter. Source: Glorot and Bengio, 2010, *Understanding the Difficulty of
+/// Training Deep Feedforward Neural Networks*.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Gain, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let w: Tensor = init::xavier_normal(Gain::Linear).init(&Shape::from([150, 50]), &mut rng)?;
+/// assert!((w.std(.., 1).item() - 0.1).abs() < 3e-3);
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn xavier_normal(gain: Gain) -> VarianceScaling {
+    named("xavier_normal", gain.value(), FanMode::Average, Distribution::Normal)
+}
+
+/// Uniform within ±gain √(6 / (fan_in + fan_out)); PyTorch's `xavier_uniform_`, also called Glorot uniform.
+///
+/// The form in which the paper has it; as [`xavier_normal`] otherwise.
+///
+/// Both fans enter alike, so the layout does not matter. Source: Glorot and Bengio, 2010, *Understanding the Difficulty of
+/// Training Deep Feedforward Neural Networks*, equation 16.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Gain, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let w: Tensor = init::xavier_uniform(Gain::Linear).init(&Shape::from([500, 100]), &mut rng)?;
+/// assert!(w.iter().all(|x| x.abs() <= 0.1));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn xavier_uniform(gain: Gain) -> VarianceScaling {
+    named("xavier_uniform", gain.value(), FanMode::Average, Distribution::Uniform)
+}
+
+/// Normal with standard deviation gain / √fan_in, cut off at two standard deviations of the uncut distribution; JAX's and
+/// Keras's `lecun_normal`. PyTorch has no name for it.
+///
+/// With [`Gain::Linear`], for inputs of variance 1 and layers that SELU follows, which needs Var\[w] = 1 / fan_in
+/// (Klambauer et al., 2017, *Self-Normalizing Neural Networks*); the cut keeps outliers out.
+///
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: LeCun et al., 1998, *Efficient
+/// BackProp*, section 4.6.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Gain, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let w: Tensor = init::lecun_normal(Gain::Linear).init(&Shape::from([100, 300]), &mut rng)?;
+/// assert!((w.std(.., 1).item() - 0.1).abs() < 2e-3);
+/// assert!(w.iter().all(|x| x.abs() <= 0.1 * 2.0 / 0.8796));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn lecun_normal(gain: Gain) -> VarianceScaling {
+    named("lecun_normal", gain.value(), FanMode::In, Distribution::TruncatedNormal)
+}
+
+/// Uniform within ±gain √(3 / fan_in); JAX's and Keras's `lecun_uniform`. PyTorch has no name for it.
+///
+/// The same numbers as [`kaiming_uniform`]; with [`Gain::Linear`] it is what the name stands for.
+///
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: LeCun et al., 1998, *Efficient
+/// BackProp*, section 4.6.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Gain, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let w: Tensor = init::lecun_uniform(Gain::Linear).init(&Shape::from([300, 100]), &mut rng)?;
+/// assert!(w.iter().all(|x| x.abs() <= 0.1));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn lecun_uniform(gain: Gain) -> VarianceScaling {
+    named("lecun_uniform", gain.value(), FanMode::In, Distribution::Uniform)
 }
 
 impl VarianceScaling {
@@ -95,10 +246,31 @@ impl VarianceScaling {
         VarianceScaling { mode, ..self }
     }
 
-    /// gain / √fan for a weight of this shape.
+    /// The same scheme for weights that are stored in another order.
+    ///
+    /// # Example
+    /// ```
+    /// use init::{Gain, Layout, kaiming_normal};
+    /// use tensor::Shape;
+    ///
+    /// let w_transposed = Shape::from([7, 100]); // [fan_out, fan_in], used as x · Wᵀ
+    /// assert_eq!(kaiming_normal(Gain::Linear).layout(Layout::OutIn).std(&w_transposed)?, 0.1);
+    /// # Ok::<(), init::Error>(())
+    /// ```
+    #[must_use]
+    pub fn layout(self, layout: Layout) -> Self {
+        VarianceScaling { layout, ..self }
+    }
+
+    /// The same scheme with μP's rule for an output layer: √base / fan in place of 1 / √fan.
+    pub(crate) fn falling(self, base_fan: f64) -> Self {
+        VarianceScaling { base_fan: Some(base_fan), ..self }
+    }
+
+    /// The standard deviation √(scale / fan) for a weight of this shape.
     ///
     /// # Errors
-    /// The gain is not a number above 0, or the shape is not `[fan_in, fan_out]` with a fan of at least 1.
+    /// The gain is not a number above 0, or the shape has fewer than two axes or no elements.
     ///
     /// # Example
     /// ```
@@ -109,117 +281,35 @@ impl VarianceScaling {
     /// # Ok::<(), init::Error>(())
     /// ```
     pub fn std(&self, shape: &Shape) -> Result<f64, Error> {
-        let refuse = |reason| Err(Error { scheme: self.scheme, reason });
-        if !self.gain.is_finite() || self.gain <= 0.0 {
-            return refuse(Reason::Gain(self.gain));
-        }
-        let &[fan_in, fan_out] = shape.dims() else {
-            return refuse(Reason::Shape(shape.clone()));
-        };
+        check::gain(self.scheme, self.gain)?;
+        let [fan_in, fan_out] = fans_of(self.scheme, shape, self.layout)?;
         let fan = match self.mode {
-            FanMode::In => fan_in as f64,
-            FanMode::Out => fan_out as f64,
-            FanMode::Average => (fan_in as f64 + fan_out as f64) / 2.0,
+            FanMode::In => fan_in,
+            FanMode::Out => fan_out,
+            FanMode::Average => (fan_in + fan_out) / 2.0,
         };
-        if fan == 0.0 {
-            return refuse(Reason::Fan(shape.clone()));
+        match self.base_fan {
+            None => Ok(self.gain / fan.sqrt()),
+            Some(base) if base >= 1.0 => Ok(self.gain * base.sqrt() / fan),
+            Some(base) => Err(Error::number(self.scheme, "the fan_in of the base model", base, "at least 1")),
         }
-        Ok(self.gain / fan.sqrt())
     }
 }
 
-impl<T: Float> Initializer<T> for VarianceScaling {
-    fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error> {
+impl Sealed for VarianceScaling {
+    fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         let std = self.std(shape)?;
-        Ok(match self.distribution {
-            Distribution::Normal => sample::normal(0.0, std, shape, rng),
+        check::std::<T>(self.scheme, std)?;
+        match self.distribution {
+            Distribution::Normal => draws.normal(self.scheme, shape, Bell { mean: 0.0, std }),
+            Distribution::TruncatedNormal => {
+                let uncut = Bell { mean: 0.0, std: std / CUT_STD };
+                draws.truncated(self.scheme, shape, uncut, [-CUT * uncut.std, CUT * uncut.std])
+            }
             Distribution::Uniform => {
                 let bound = 3.0_f64.sqrt() * std;
-                sample::uniform(-bound, bound, shape, rng)
-            }
-        })
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use rand_chacha::ChaCha8Rng;
-    use rand_chacha::rand_core::SeedableRng;
-
-    use super::*;
-
-    fn draw(scheme: VarianceScaling, shape: [usize; 2]) -> Tensor<f64> {
-        scheme.init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(7)).unwrap()
-    }
-
-    /// Whether the sample's variance is within four standard errors of what it should be.
-    fn has_variance(w: &Tensor<f64>, want: f64) -> bool {
-        let squares = w.map(|x| x * x);
-        let (mean, n) = (squares.mean(..).item(), w.numel() as f64);
-        let error = (squares.map(|s| (s - mean).powi(2)).mean(..).item() / n).sqrt();
-        (mean - want).abs() < 4.0 * error
-    }
-
-    #[test]
-    fn variance_follows_gain_and_fan_of_a_matrix_that_is_not_square() {
-        let shape = [800, 500];
-        for scheme in [kaiming_normal(Gain::Tanh), kaiming_uniform(Gain::Tanh)] {
-            for (mode, fan) in [(FanMode::In, 800.0), (FanMode::Out, 500.0), (FanMode::Average, 650.0)] {
-                let w = draw(scheme.mode(mode), shape);
-                let gain = 5.0_f64 / 3.0;
-                assert!(has_variance(&w, gain * gain / fan));
-                // The same test turns away a wrong fan, a wrong gain, and a standard deviation in place of a variance.
-                assert!(!has_variance(&w, gain * gain / (1300.0 - fan + 10.0)));
-                assert!(!has_variance(&w, 2.0 / fan));
-                assert!(!has_variance(&w, gain / fan));
+                draws.uniform(self.scheme, shape, [-bound, bound])
             }
         }
-    }
-
-    #[test]
-    fn a_product_keeps_the_variance_of_its_input() {
-        // x (1000, 10) · w (10, 200), both standard normal, gives 3.16; divided by √10, about 1.
-        let mut rng = ChaCha8Rng::seed_from_u64(7);
-        let x: Tensor<f64> = crate::normal(1.0).init(&Shape::from([1000, 10]), &mut rng).unwrap();
-        let std = |w: Tensor<f64>| x.matmul(&w).map(|y| y * y).mean(..).item().sqrt();
-        let naive = std(crate::normal(1.0).init(&Shape::from([10, 200]), &mut rng).unwrap());
-        let kaiming = std(kaiming_normal(Gain::Linear).init(&Shape::from([10, 200]), &mut rng).unwrap());
-        assert!((naive - 10.0_f64.sqrt()).abs() < 0.1, "{naive}");
-        assert!((kaiming - 1.0).abs() < 0.05, "{kaiming}");
-    }
-
-    #[test]
-    fn uniform_stays_within_its_bounds_and_reaches_them() {
-        let w = draw(kaiming_uniform(Gain::Relu), [600, 100]);
-        let bound = 0.1;
-        let largest = w.iter().fold(0.0, |a: f64, x| a.max(x.abs()));
-        assert!(largest <= bound && largest > 0.999 * bound, "{largest}");
-    }
-
-    #[test]
-    fn first_values_for_a_seed_are_a_contract() {
-        let first = |scheme| draw(scheme, [2, 2]).map(|x| x as f32).to_vec();
-        assert_eq!(first(kaiming_normal(Gain::Tanh)), NORMAL);
-        assert_eq!(first(kaiming_uniform(Gain::Tanh)), UNIFORM);
-    }
-
-    const NORMAL: [f32; 4] = [0.340_356_23, 0.600_994_3, -0.267_885_68, -1.820_023_3];
-    const UNIFORM: [f32; 4] = [-1.397_041_6, -1.355_427_7, 0.833_953_8, 0.925_667_46];
-
-    #[test]
-    fn what_cannot_be_scaled_is_refused() {
-        let refused = |gain, shape: &[usize]| {
-            let mut rng = ChaCha8Rng::seed_from_u64(7);
-            let result: Result<Tensor, _> =
-                kaiming_normal(Gain::Custom(gain)).init(&Shape::try_new(shape).unwrap(), &mut rng);
-            result.unwrap_err().to_string()
-        };
-        assert_eq!(refused(0.0, &[2, 2]), "kaiming_normal: the gain is 0, but must be above 0 and finite");
-        assert_eq!(refused(f64::NAN, &[2, 2]), "kaiming_normal: the gain is NaN, but must be above 0 and finite");
-        assert_eq!(refused(1.0, &[5]), "kaiming_normal: the shape is [5], but fans are known for [fan_in, fan_out]");
-        assert_eq!(
-            refused(1.0, &[0, 5]),
-            "kaiming_normal: the shape is [0, 5], but a weight needs a fan of at least 1"
-        );
     }
 }

@@ -1,0 +1,109 @@
+//! Matrices that keep every length.
+
+use tensor::{Accum, Float, Shape, Tensor};
+
+use crate::check;
+use crate::draws::{Bell, Draws};
+use crate::error::Error;
+use crate::scheme::Sealed;
+
+/// Orthonormal rows or columns; made by [`orthogonal`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Orthogonal {
+    gain: f64,
+}
+
+/// A matrix with orthonormal rows or columns, whichever are fewer, times `gain`: of all such matrices none is likelier than
+/// another; PyTorch's `orthogonal_`.
+///
+/// A stack of linear layers keeps every length exactly, not only on average; it is how recurrent weights start. All axes
+/// but the first are taken as one: a convolution `[out, in, k₁, …]` is a matrix `[out, in · k₁ · …]`. For a matrix the
+/// layout does not matter.
+///
+/// It is the Q of a QR decomposition of normal numbers in which R has a positive diagonal: with that, Q is uniform over the
+/// Stiefel manifold (Mezzadri, 2007, *How to Generate Random Matrices from the Classical Compact Groups*). Source: Saxe et
+/// al., 2013, *Exact Solutions to the Nonlinear Dynamics of Learning in Deep Linear Neural Networks*. Orthogonal to 1e-6
+/// in f32 and to 1e-14 in f64.
+///
+/// # Errors
+/// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.
+///
+/// # Example
+/// ```
+/// use init::{Gain, Initializer};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let w: Tensor = init::orthogonal(Gain::Linear).init(&Shape::from([30, 20]), &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert!(w.t().matmul(&w).allclose(&Tensor::eye(20), 0.0, 1e-6));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn orthogonal(gain: crate::Gain) -> Orthogonal {
+    Orthogonal { gain: gain.value() }
+}
+
+impl Sealed for Orthogonal {
+    fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
+        const SCHEME: &str = "orthogonal";
+        check::gain(SCHEME, self.gain)?;
+        check::std::<T>(SCHEME, self.gain)?;
+        if shape.rank() < 2 || shape.numel() == 0 {
+            return Err(Error::shape(SCHEME, shape, "have at least two axes and no axis of size 0"));
+        }
+        let (rows, columns) = (shape.dims()[0], shape.numel() / shape.dims()[0]);
+        let normal: Tensor<T> = draws.normal(SCHEME, shape, Bell { mean: 0.0, std: 1.0 })?;
+        // In f64 whatever T is, so that only the result is rounded.
+        let wide = normal.reshape([rows, columns]).map(T::to_f64);
+        let q = match rows < columns {
+            true => orthonormal_rows(wide)?,
+            false => orthonormal_rows(wide.t().contiguous())?.t().contiguous(),
+        };
+        Ok(q.map(|x| T::from_f64(self.gain * x)).reshape(shape))
+    }
+}
+
+/// Rows that are made orthonormal at once, after those before them.
+const PANEL: usize = 64;
+
+/// The rows of `a` made orthonormal from the first to the last, by Gram and Schmidt, each in the direction of what it adds:
+/// Q of QR = Aᵀ with a positive diagonal of R.
+///
+/// In panels, so that most of the work is matrix products, and each step twice, which leaves nothing to a third (Giraud et
+/// al., 2005, *The Loss of Orthogonality in the Gram-Schmidt Orthogonalization Process*).
+fn orthonormal_rows(a: Tensor<f64>) -> Result<Tensor<f64>, Error> {
+    let (rows, columns) = (a.size(0), a.size(1));
+    let mut panels: Vec<Tensor<f64>> = Vec::new();
+    for start in (0..rows).step_by(PANEL) {
+        let mut panel = a.slice(0, start..rows.min(start + PANEL)).contiguous();
+        for _ in 0..2 {
+            for earlier in &panels {
+                let shares = -panel.matmul(&earlier.t());
+                shares.matmul_into(earlier, &mut panel, Accum::Add);
+            }
+        }
+        orthonormal_neighbours(panel.as_mut_slice(), columns)?;
+        panels.push(panel);
+    }
+    Ok(Tensor::cat(&panels, 0))
+}
+
+/// The same for few rows of so many columns.
+fn orthonormal_neighbours(panel: &mut [f64], columns: usize) -> Result<(), Error> {
+    for i in 0..panel.len() / columns {
+        let (earlier, rest) = panel.split_at_mut(i * columns);
+        let row = &mut rest[..columns];
+        for _ in 0..2 {
+            for other in earlier.chunks(columns) {
+                let share: f64 = row.iter().zip(other).map(|(x, y)| x * y).sum();
+                row.iter_mut().zip(other).for_each(|(x, y)| *x -= share * y);
+            }
+        }
+        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+        if length == 0.0 || !length.is_finite() {
+            let rule = "above 0: the stream of random numbers repeats itself";
+            return Err(Error::number("orthogonal", "what a row adds to those before it", length, rule));
+        }
+        row.iter_mut().for_each(|x| *x /= length);
+    }
+    Ok(())
+}

@@ -1,0 +1,67 @@
+//! What a scheme is, and where its numbers come from.
+
+use rand::Rng;
+use tensor::{Float, Shape, Tensor};
+
+use crate::draws::{Draws, Keyed};
+use crate::error::Error;
+
+/// A rule that fills a tensor of a given shape.
+///
+/// Schemes of your own implement it as ours do.
+///
+/// # Example
+/// ```
+/// use init::Initializer;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let w: Tensor<f64> = init::normal(0.01).init(&Shape::from([200, 27]), &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert!(w.iter().all(|x| x.abs() < 0.1));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub trait Initializer<T: Float = f32> {
+    /// A tensor of this shape.
+    ///
+    /// A scheme with random numbers takes 256 bits from `rng`, whatever the shape, and has a stream of its own from them:
+    /// so a large tensor is filled by several threads, and another width of one layer leaves the next one's numbers as
+    /// they are. The same seed gives the same bits at any number of threads and on any machine.
+    ///
+    /// # Errors
+    /// A parameter of the scheme is out of its range, the scheme does not fit the shape, or the system has no memory for
+    /// the tensor.
+    fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error>;
+}
+
+/// A scheme of this crate, whose numbers may also come from PyTorch's generator
+/// ([`torch::Generator::init`](crate::torch::Generator::init)). Sealed.
+pub trait Scheme: Sealed {}
+
+mod sealed {
+    use super::{Draws, Error, Float, Shape, Tensor};
+
+    /// The one place where a scheme says what it does.
+    pub trait Sealed {
+        fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error>;
+    }
+}
+
+pub(crate) use sealed::Sealed;
+
+/// Stamps what follows from `Sealed::draw`.
+macro_rules! initializers {
+    ($($scheme:ty)*) => {$(
+        impl Scheme for $scheme {}
+
+        impl<T: Float> Initializer<T> for $scheme {
+            fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error> {
+                self.draw(shape, &mut Keyed(rng))
+            }
+        }
+    )*};
+}
+
+initializers! {
+    crate::Constant crate::Normal crate::Uniform crate::TruncatedNormal crate::VarianceScaling crate::Eye crate::Dirac
+    crate::Orthogonal crate::Sparse
+}

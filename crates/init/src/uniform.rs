@@ -1,0 +1,40 @@
+//! The uniform distribution over a given interval.
+
+use tensor::{Float, Shape, Tensor};
+
+use crate::check;
+use crate::draws::Draws;
+use crate::error::Error;
+use crate::scheme::Sealed;
+
+/// Uniform over an interval; made by [`uniform`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Uniform {
+    ends: [f64; 2],
+}
+
+/// Uniform from `a` to `b`, for any shape; PyTorch's `uniform_`. Rounding may reach either end and exceeds neither.
+///
+/// # Errors
+/// On use: `a` is above `b`, or one of them, or their distance, is infinite or not a number.
+///
+/// # Example
+/// ```
+/// use init::Initializer;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+///
+/// let b: Tensor = init::uniform(-0.1, 0.3).init(&Shape::from([1000]), &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert!(b.iter().all(|x| (-0.1..=0.3).contains(&x)));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn uniform(a: f64, b: f64) -> Uniform {
+    Uniform { ends: [a, b] }
+}
+
+impl Sealed for Uniform {
+    fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
+        check::interval::<T>("uniform", self.ends)?;
+        draws.uniform("uniform", shape, self.ends)
+    }
+}
