@@ -3,7 +3,7 @@
 //!
 //! - [`tensor`]: a strided array: views without copies, broadcasting, a parallel matrix product
 //! - [`autograd`]: a tape of reverse-mode ops, and a checker that proves gradients in f64
-//! - [`init`]: weight initializers with stated gains and fans, seeded
+//! - [`init`]: every weight initializer of the field, seeded and tested against its exact distribution; PyTorch's generator
 //! - [`nn`]: parameters, layers and optimizers
 //!
 //! The features `npy`, `safetensors`, `ndarray` and `approx` are those of [`tensor`]; none is on by default.
@@ -27,7 +27,10 @@ pub use {autograd, init, nn, tensor};
 /// What most programs need: `use evenkeel::prelude::*;`
 pub mod prelude {
     pub use autograd::{Gradients, Mode, Tape, Var, check};
-    pub use init::{Gain, Initializer, kaiming_normal, kaiming_uniform, normal, zeros};
+    pub use init::{
+        Gain, Initializer, gain_of, kaiming_normal, kaiming_uniform, lecun_normal, normal, orthogonal, residual,
+        uniform, xavier_normal, xavier_uniform, zeros,
+    };
     pub use nn::{BatchNorm1d, Dropout, Embedding, Layer, Linear, Module, Param, Sgd, module};
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;

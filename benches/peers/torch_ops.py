@@ -95,6 +95,7 @@ def rows():
     yield "softmax 1024x1024", lambda: unary(lambda x: x.softmax(-1), *square)
     yield "cross-entropy 32x27", lambda: cross_entropy(32, 27)
     yield "cross-entropy 512x1000", lambda: cross_entropy(512, 1000)
+    yield "randn 1Mi", lambda: lambda: torch.randn(*square)
 
 
 def seconds(work, calls):

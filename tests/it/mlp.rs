@@ -77,9 +77,26 @@ fn the_number_of_steps_suits_the_built_in_list() {
 fn every_scheme_starts_where_it_should() {
     let loss = |scheme| events(&["--steps", "0", "--init", scheme])[0]["loss"].as_f64().unwrap();
     assert!(loss("original") > 15.0);
-    for scheme in ["softmax-fix", "tanh-fix", "kaiming"] {
+    for scheme in ["softmax-fix", "tanh-fix", "kaiming", "batchnorm"] {
         assert!((loss(scheme) - 27_f64.ln()).abs() < 0.1, "{scheme}");
     }
+}
+
+#[test]
+fn batch_normalization_learns_too() {
+    let events = events(&["--init", "batchnorm", "--samples", "0"]);
+    assert_eq!(events[0]["parameters"], 11_897 + 400);
+    let loss = events.last().unwrap()["val_loss"].as_f64().unwrap();
+    assert!(loss < 2.55, "{loss}");
+}
+
+#[test]
+fn pytorchs_numbers_are_other_ones_and_the_same_each_time() {
+    let args = ["--rng", "torch", "--steps", "1000", "--samples", "3"];
+    let first = events(&args);
+    assert_eq!(first, events(&[&args[..], &["--threads", "3"]].concat()));
+    assert_ne!(first, events(&["--rng", "chacha", "--steps", "1000", "--samples", "3"]));
+    assert_ne!(first, events(&[&args[..], &["--seed", "7"]].concat()));
 }
 
 #[test]
@@ -110,7 +127,7 @@ fn bad_input_is_one_line_that_says_what_to_do() {
     let few = temporary("few.txt", b"anna\nben\n");
     let binary = temporary("binary.txt", b"anna\n\xff\xfe\n");
     let folder = std::env::temp_dir().to_str().unwrap().to_owned();
-    let cases: [(&[&str], &[&str]); 16] = [
+    let cases: [(&[&str], &[&str]); 18] = [
         (&["--data", "no/such/file.txt"], &["no/such/file.txt", "--data"]),
         (&["--data", &folder], &["cannot read"]),
         (&["--data", &empty], &["has 0 names", "at least 10"]),
@@ -125,7 +142,9 @@ fn bad_input_is_one_line_that_says_what_to_do() {
         (&["--lr", "nan"], &["--lr", "above 0"]),
         (&["--lr", "-0.1"], &["--lr", "-0.1", "above 0"]),
         (&["--threads", "0"], &["--threads", "from 1"]),
-        (&["--init", "best"], &["best", "original", "softmax-fix", "tanh-fix", "kaiming"]),
+        (&["--init", "best"], &["best", "original", "softmax-fix", "tanh-fix", "kaiming", "batchnorm"]),
+        (&["--init", "batchnorm", "--batch", "1"], &["batchnorm", "--batch of at least 2"]),
+        (&["--rng", "dice"], &["dice", "chacha", "torch"]),
         (&["--layers", "3"], &["--layers", "--help"]),
     ];
     for (args, wanted) in cases {

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::data::Values;
 use crate::peak::Stream;
+use crate::random::moments;
 
 /// A turn lasts at least this long, or one call.
 const TURN: Duration = Duration::from_millis(2);
@@ -51,6 +52,12 @@ impl Contender {
     /// Each call makes a fresh result; dropping it is part of the work.
     pub fn new<O: Values>(name: &'static str, mut work: impl FnMut() -> O + 'static) -> Self {
         let result = work().values();
+        Contender::timed(name, result, move |calls| timed(calls, || drop(black_box(work()))))
+    }
+
+    /// Each call makes a fresh result of random numbers, of which only the distribution is compared.
+    pub fn drawing<O: Values>(name: &'static str, mut work: impl FnMut() -> O + 'static) -> Self {
+        let result = moments(&work());
         Contender::timed(name, result, move |calls| timed(calls, || drop(black_box(work()))))
     }
 

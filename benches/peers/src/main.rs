@@ -9,6 +9,7 @@ mod data;
 mod elementwise;
 mod matmul;
 mod peak;
+mod random;
 mod reduce;
 mod report;
 
@@ -38,7 +39,7 @@ fn main() -> ExitCode {
 }
 
 fn rows(only: &str) -> Vec<Row> {
-    let all = [peak::rows(), matmul::rows(), elementwise::rows(), reduce::rows()];
+    let all = [peak::rows(), matmul::rows(), elementwise::rows(), reduce::rows(), random::rows()];
     all.into_iter().flatten().filter(|row| row.work.contains(only)).collect()
 }
 

@@ -44,7 +44,7 @@ impl Generator {
     /// use init::torch::Generator;
     /// use tensor::Tensor;
     ///
-    /// assert_eq!(Generator::manual_seed(42).randperm(4), Tensor::from([2, 1, 0, 3])); // torch.randperm(4)
+    /// assert_eq!(Generator::manual_seed(42).randperm(4), Tensor::from([2, 3, 0, 1])); // torch.randperm(4)
     /// ```
     pub fn randperm(&mut self, n: usize) -> Tensor<i64> {
         self.permutation(n).into_iter().map(|i| i as i64).collect()
