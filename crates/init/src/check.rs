@@ -33,7 +33,14 @@ pub(crate) fn interval<T: Float>(scheme: &'static str, [low, high]: [f64; 2]) ->
     if low > high {
         return Err(Error::number(scheme, "the lower end a", low, format!("at most the upper end b, {high}")));
     }
-    finite::<T>(scheme, "the distance b − a", high - low)
+    const DISTANCE: &str = "the distance b − a";
+    finite::<T>(scheme, DISTANCE, high - low)?;
+    // All elements would be one number, such as 0.
+    if low < high && T::from_f64(low) == T::from_f64(high) {
+        let rule = format!("0 or wide enough for {} to hold both ends", T::DTYPE);
+        return Err(Error::number(scheme, DISTANCE, high - low, rule));
+    }
+    Ok(())
 }
 
 /// A gain: above 0.

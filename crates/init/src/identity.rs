@@ -12,7 +12,7 @@ pub struct Eye;
 
 /// 1 on the diagonal and 0 elsewhere, for a matrix of any sizes; PyTorch's `eye_`.
 ///
-/// The layer passes on as many of its inputs as it can; for recurrent weights see Le et al., 2015, *A Simple Way to
+/// The layer passes on as many of its inputs as it can. For the recurrent weights of networks of ReLU: Le et al., 2015, *A Simple Way to
 /// Initialize Recurrent Networks of Rectified Linear Units*.
 ///
 /// # Errors
@@ -51,7 +51,8 @@ pub struct Dirac {
 /// each group as it can: 1 in the middle of the field where a group's output has the number of an input, and 0 elsewhere;
 /// PyTorch's `dirac_`.
 ///
-/// The middle of an even size k is k / 2.
+/// A deep stack of them passes its input through, and learns from there (Zagoruyko and Komodakis, 2017, *DiracNets: Training
+/// Very Deep Neural Networks Without Skip-Connections*). The middle of an even size k is k / 2.
 ///
 /// # Errors
 /// On use: the shape is not one of a convolution, or the groups do not divide its outputs.

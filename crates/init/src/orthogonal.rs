@@ -62,43 +62,41 @@ impl Sealed for Orthogonal {
     }
 }
 
-/// Rows that are made orthonormal at once, after those before them.
-const PANEL: usize = 64;
-
 /// The rows of `a` made orthonormal from the first to the last, by Gram and Schmidt, each in the direction of what it adds:
 /// Q of QR = Aᵀ with a positive diagonal of R.
 ///
-/// In panels, so that most of the work is matrix products, and each step twice, which leaves nothing to a third (Giraud et
-/// al., 2005, *The Loss of Orthogonality in the Gram-Schmidt Orthogonalization Process*).
+/// Twice: rounding leaves the rows as far from orthogonal as they were from dependent, and what is almost orthonormal is made
+/// so to the last digit (Giraud et al., 2005, *The Loss of Orthogonality in the Gram-Schmidt Orthogonalization Process*).
 fn orthonormal_rows(a: Tensor<f64>) -> Result<Tensor<f64>, Error> {
-    let (rows, columns) = (a.size(0), a.size(1));
-    let mut panels: Vec<Tensor<f64>> = Vec::new();
-    for start in (0..rows).step_by(PANEL) {
-        let mut panel = a.slice(0, start..rows.min(start + PANEL)).contiguous();
-        for _ in 0..2 {
-            for earlier in &panels {
-                let shares = -panel.matmul(&earlier.t());
-                shares.matmul_into(earlier, &mut panel, Accum::Add);
-            }
-        }
-        orthonormal_neighbours(panel.as_mut_slice(), columns)?;
-        panels.push(panel);
-    }
-    Ok(Tensor::cat(&panels, 0))
+    gram_schmidt(gram_schmidt(a)?)
 }
 
-/// The same for few rows of so many columns.
-fn orthonormal_neighbours(panel: &mut [f64], columns: usize) -> Result<(), Error> {
-    for i in 0..panel.len() / columns {
-        let (earlier, rest) = panel.split_at_mut(i * columns);
+/// One such pass. By halves, so that most of the work is matrix products: the lower half loses what it has of the upper one.
+fn gram_schmidt(mut a: Tensor<f64>) -> Result<Tensor<f64>, Error> {
+    /// So few rows are taken one by one.
+    const FEW: usize = 8;
+    let (rows, columns) = (a.size(0), a.size(1));
+    if rows <= FEW {
+        one_by_one(a.as_mut_slice(), columns)?;
+        return Ok(a);
+    }
+    let upper = gram_schmidt(a.slice(0, ..rows / 2).contiguous())?;
+    let mut lower = a.slice(0, rows / 2..).contiguous();
+    drop(a);
+    let shares = -lower.matmul(&upper.t());
+    shares.matmul_into(&upper, &mut lower, Accum::Add);
+    Ok(Tensor::cat(&[upper, gram_schmidt(lower)?], 0))
+}
+
+fn one_by_one(rows: &mut [f64], columns: usize) -> Result<(), Error> {
+    for i in 0..rows.len() / columns {
+        let (earlier, rest) = rows.split_at_mut(i * columns);
         let row = &mut rest[..columns];
-        for _ in 0..2 {
-            for other in earlier.chunks(columns) {
-                let share: f64 = row.iter().zip(other).map(|(x, y)| x * y).sum();
-                row.iter_mut().zip(other).for_each(|(x, y)| *x -= share * y);
-            }
+        for other in earlier.chunks(columns) {
+            let share = dot(row, other);
+            row.iter_mut().zip(other).for_each(|(x, y)| *x -= share * y);
         }
-        let length = row.iter().map(|x| x * x).sum::<f64>().sqrt();
+        let length = dot(row, row).sqrt();
         if length == 0.0 || !length.is_finite() {
             let rule = "above 0: the stream of random numbers repeats itself";
             return Err(Error::number("orthogonal", "what a row adds to those before it", length, rule));
@@ -106,4 +104,16 @@ fn orthonormal_neighbours(panel: &mut [f64], columns: usize) -> Result<(), Error
         row.iter_mut().for_each(|x| *x /= length);
     }
     Ok(())
+}
+
+/// In several sums, none of which waits for another.
+fn dot(x: &[f64], y: &[f64]) -> f64 {
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
+    let mut sums = [0.0; 8];
+    for (x, y) in x.iter().zip(y) {
+        for (sum, (x, y)) in sums.iter_mut().zip(x.iter().zip(y)) {
+            *sum += x * y;
+        }
+    }
+    sums.iter().sum::<f64>() + x_rest.iter().zip(y_rest).map(|(x, y)| x * y).sum::<f64>()
 }

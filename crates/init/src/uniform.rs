@@ -13,10 +13,14 @@ pub struct Uniform {
     ends: [f64; 2],
 }
 
-/// Uniform from `a` to `b`, for any shape; PyTorch's `uniform_`. Rounding may reach either end and exceeds neither.
+/// Uniform from `a` to `b`, for any shape, with the standard deviation (b − a) / √12; PyTorch's `uniform_`. Rounding may reach
+/// either end and exceeds neither.
+///
+/// For what needs bounds of its own, such as small biases; a weight is better off with a scheme that knows its fan.
 ///
 /// # Errors
-/// On use: `a` is above `b`, or one of them, or their distance, is infinite or not a number.
+/// On use: `a` is above `b`, or one of them, or their distance, is infinite or not a number, or `T` cannot tell the ends
+/// apart.
 ///
 /// # Example
 /// ```

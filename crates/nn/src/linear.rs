@@ -26,6 +26,19 @@ use crate::{Error, Layer, Param, module};
 /// assert_eq!(y.shape().dims(), [32, 200]);
 /// # Ok::<(), nn::Error>(())
 /// ```
+///
+/// Its parameters may also be tensors that there are already, such as those of a file, or of PyTorch's generator:
+///
+/// ```
+/// use init::torch::Generator;
+/// use nn::{Linear, Param};
+///
+/// let mut g = Generator::manual_seed(2147483647);
+/// let weight = g.randn([30, 200])? * 0.2; // torch.randn((30, 200), generator=g) * 0.2
+/// let layer: Linear = Linear { weight: Param::new(weight), bias: None };
+/// # let _ = layer;
+/// # Ok::<(), init::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Linear<T: Float = f32> {
     /// W, `[fan_in, fan_out]`

@@ -44,6 +44,11 @@ fn intervals() {
     assert!(refusal(&init::uniform(f64::NAN, 1.0), &[3]).contains("the lower end a is NaN, but must be finite in f32"));
     assert!(refusal(&init::uniform(0.0, 1e39), &[3]).contains("the upper end b is"));
     assert!(refusal(&init::uniform(-3e38, 3e38), &[3]).contains("the distance b − a is"));
+    for (a, b) in [(-1e-50, 1e-50), (1.0, 1.0 + 1e-9)] {
+        assert!(refusal(&init::uniform(a, b), &[3]).contains("wide enough for f32 to hold both ends"));
+        let w: Tensor<f64> = init::uniform(a, b).init(&Shape::from([3]), &mut rng(1)).unwrap();
+        assert!(w.iter().all(|x| x != 0.0 && (a..=b).contains(&x)));
+    }
     let trunc = |mean, std, a, b| refusal(&init::trunc_normal(mean, std, a, b), &[3]);
     assert!(trunc(0.0, 1.0, 2.0, -2.0).contains("trunc_normal: the lower end a is 2"));
     assert!(trunc(0.0, 1.0, 2.0, 2.0).contains("below the upper end b, 2"));
