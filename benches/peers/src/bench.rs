@@ -6,9 +6,8 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use crate::data::Values;
+use crate::data::{Values, moments};
 use crate::peak::Stream;
-use crate::random::moments;
 
 /// A turn lasts at least this long, or one call.
 const TURN: Duration = Duration::from_millis(2);

@@ -10,7 +10,7 @@ use rand_distr::StandardNormal;
 use tensor::{Shape, Tensor};
 
 use crate::bench::{Bound, Contender, Row};
-use crate::data::{Burn, Candle, Values};
+use crate::data::{Burn, Candle};
 use crate::peak::Stream;
 
 pub fn rows() -> Vec<Row> {
@@ -28,28 +28,4 @@ pub fn rows() -> Vec<Row> {
             Contender::drawing("burn", move || Burn::random(dims, Distribution::Normal(0.0, 1.0), &Device::flex())),
         ]
     })]
-}
-
-/// Mean and standard deviation to one decimal, which is all that fills by different generators have in common.
-pub fn moments(numbers: &impl Values) -> Vec<f32> {
-    let numbers = numbers.values();
-    let mean = |numbers: &mut dyn Iterator<Item = f64>| {
-        let (sum, n) = numbers.fold((0.0, 0.0), |(sum, n), x| (sum + x, n + 1.0));
-        sum / n
-    };
-    let centre = mean(&mut numbers.iter().map(|&x| f64::from(x)));
-    let variance = mean(&mut numbers.iter().map(|&x| (f64::from(x) - centre).powi(2)));
-    [centre, variance.sqrt()].map(|x| ((x * 10.0).round() / 10.0) as f32).into()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn another_distribution_is_told_from_the_normal_one() {
-        let zeros = Tensor::<f32>::zeros([2]);
-        assert_eq!(moments(&zeros), [0.0, 0.0]);
-        assert_eq!(moments(&Tensor::from([3.0, 5.0])), [4.0, 1.0]);
-    }
 }

@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::Draws;
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Every element the same number; made by [`constant`], [`zeros`] and [`ones`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,6 +65,8 @@ pub fn zeros() -> Constant {
 pub fn ones() -> Constant {
     constant(1.0)
 }
+
+initializer!(Constant);
 
 impl Sealed for Constant {
     fn draw<T: Float>(&self, shape: &Shape, _: &mut impl Draws) -> Result<Tensor<T>, Error> {

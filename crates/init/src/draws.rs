@@ -1,27 +1,20 @@
 //! Where the random numbers of a scheme come from: a key from any stream, or PyTorch's generator.
 
 use rand::Rng;
-use tensor::{Float, Shape, Tensor};
+use tensor::{Error, Float, Shape, Tensor};
 
-use crate::error::Error;
 use crate::quantile;
 
-/// A source of whole tensors. Parameters have been checked by the scheme, whose name goes into errors.
+/// A source of whole tensors. The scheme has checked the parameters, and puts its name to errors.
 pub trait Draws {
     /// Uniform from `low` to `high`.
-    fn uniform<T: Float>(&mut self, scheme: &'static str, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error>;
+    fn uniform<T: Float>(&mut self, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error>;
 
     /// Normal.
-    fn normal<T: Float>(&mut self, scheme: &'static str, shape: &Shape, law: Bell) -> Result<Tensor<T>, Error>;
+    fn normal<T: Float>(&mut self, shape: &Shape, law: Bell) -> Result<Tensor<T>, Error>;
 
     /// Normal on the condition that it is between two ends, of which the first is below the second.
-    fn truncated<T: Float>(
-        &mut self,
-        scheme: &'static str,
-        shape: &Shape,
-        law: Bell,
-        ends: [f64; 2],
-    ) -> Result<Tensor<T>, Error>;
+    fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, Error>;
 
     /// The numbers below `n` in an order of which all are equally likely.
     fn permutation(&mut self, n: usize) -> Vec<usize>;
@@ -46,30 +39,24 @@ impl Keyed<'_> {
 }
 
 impl Draws for Keyed<'_> {
-    fn uniform<T: Float>(&mut self, scheme: &'static str, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
+    fn uniform<T: Float>(&mut self, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
         let [low, high] = inside(ends);
-        Tensor::keyed_uniform(&self.key(), shape, low, high).map_err(Error::tensor(scheme))
+        Tensor::keyed_uniform(&self.key(), shape, low, high)
     }
 
-    fn normal<T: Float>(&mut self, scheme: &'static str, shape: &Shape, law: Bell) -> Result<Tensor<T>, Error> {
+    fn normal<T: Float>(&mut self, shape: &Shape, law: Bell) -> Result<Tensor<T>, Error> {
         let [mean, std] = [law.mean, law.std].map(T::from_f64);
-        Tensor::keyed_normal(&self.key(), shape, mean, std).map_err(Error::tensor(scheme))
+        Tensor::keyed_normal(&self.key(), shape, mean, std)
     }
 
     /// By the inverse of the distribution function: a number each, however narrow the interval.
-    fn truncated<T: Float>(
-        &mut self,
-        scheme: &'static str,
-        shape: &Shape,
-        law: Bell,
-        ends: [f64; 2],
-    ) -> Result<Tensor<T>, Error> {
+    fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
         let [low, high] = inside::<T>(ends);
         let [a, b] = ends.map(|end| (end - law.mean) / law.std);
         // Where both ends are above the mean, both probabilities may round to 1: there the mirror image is drawn.
         let sign = if a > 0.0 { -1.0 } else { 1.0 };
         let [p, q] = if a > 0.0 { [-b, -a] } else { [a, b] }.map(quantile::probability);
-        let u = Tensor::keyed_uniform(&self.key(), shape, 0.0_f64, 1.0).map_err(Error::tensor(scheme))?;
+        let u = Tensor::keyed_uniform(&self.key(), shape, 0.0_f64, 1.0)?;
         Ok(u.map(|u| {
             let x = T::from_f64(law.mean + law.std * sign * quantile::quantile(p + (q - p) * u));
             if x < low {

@@ -4,7 +4,7 @@ use tensor::{Float, Shape, Tensor};
 
 use crate::draws::Draws;
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// The identity matrix; made by [`eye`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -31,6 +31,8 @@ pub struct Eye;
 pub fn eye() -> Eye {
     Eye
 }
+
+initializer!(Eye);
 
 impl Sealed for Eye {
     fn draw<T: Float>(&self, shape: &Shape, _: &mut impl Draws) -> Result<Tensor<T>, Error> {
@@ -70,6 +72,8 @@ pub struct Dirac {
 pub fn dirac(groups: usize) -> Dirac {
     Dirac { groups }
 }
+
+initializer!(Dirac);
 
 impl Sealed for Dirac {
     fn draw<T: Float>(&self, shape: &Shape, _: &mut impl Draws) -> Result<Tensor<T>, Error> {

@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Normal; made by [`normal`] and [`residual`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -76,6 +76,8 @@ impl Normal {
     }
 }
 
+initializer!(Normal);
+
 impl Sealed for Normal {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         let Bell { mean, std } = self.law;
@@ -85,6 +87,6 @@ impl Sealed for Normal {
         check::std::<T>(self.scheme, std)?;
         check::finite::<T>(self.scheme, "the mean", mean)?;
         let std = self.layers.map_or(std, |layers| std / (2.0 * layers as f64).sqrt());
-        draws.normal(self.scheme, shape, Bell { mean, std })
+        draws.normal(shape, Bell { mean, std }).map_err(Error::tensor(self.scheme))
     }
 }

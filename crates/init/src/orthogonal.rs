@@ -5,7 +5,7 @@ use tensor::{Accum, Float, Shape, Tensor};
 use crate::check;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Orthonormal rows or columns; made by [`orthogonal`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub fn orthogonal(gain: crate::Gain) -> Orthogonal {
     Orthogonal { gain: gain.value() }
 }
 
+initializer!(Orthogonal);
+
 impl Sealed for Orthogonal {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         const SCHEME: &str = "orthogonal";
@@ -51,7 +53,7 @@ impl Sealed for Orthogonal {
             return Err(Error::shape(SCHEME, shape, "have at least two axes and no axis of size 0"));
         }
         let (rows, columns) = (shape.dims()[0], shape.numel() / shape.dims()[0]);
-        let normal: Tensor<T> = draws.normal(SCHEME, shape, Bell { mean: 0.0, std: 1.0 })?;
+        let normal: Tensor<T> = draws.normal(shape, Bell { mean: 0.0, std: 1.0 }).map_err(Error::tensor(SCHEME))?;
         // In f64 whatever T is, so that only the result is rounded.
         let wide = normal.reshape([rows, columns]).map(T::to_f64);
         let q = match rows < columns {

@@ -3,7 +3,7 @@
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::draws::{Draws, Keyed};
+use crate::draws::Draws;
 use crate::error::Error;
 
 /// A rule that fills a tensor of a given shape.
@@ -49,19 +49,16 @@ mod sealed {
 pub(crate) use sealed::Sealed;
 
 /// Stamps what follows from `Sealed::draw`.
-macro_rules! initializers {
-    ($($scheme:ty)*) => {$(
-        impl Scheme for $scheme {}
+macro_rules! initializer {
+    ($scheme:ty) => {
+        impl $crate::Scheme for $scheme {}
 
-        impl<T: Float> Initializer<T> for $scheme {
-            fn init(&self, shape: &Shape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error> {
-                self.draw(shape, &mut Keyed(rng))
+        impl<T: tensor::Float> $crate::Initializer<T> for $scheme {
+            fn init(&self, shape: &tensor::Shape, rng: &mut dyn rand::Rng) -> Result<tensor::Tensor<T>, $crate::Error> {
+                $crate::scheme::Sealed::draw(self, shape, &mut $crate::draws::Keyed(rng))
             }
         }
-    )*};
+    };
 }
 
-initializers! {
-    crate::Constant crate::Normal crate::Uniform crate::TruncatedNormal crate::VarianceScaling crate::Eye crate::Dirac
-    crate::Orthogonal crate::Sparse
-}
+pub(crate) use initializer;

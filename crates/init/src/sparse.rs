@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Normal with zeros in each column; made by [`sparse`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,6 +38,8 @@ pub fn sparse(sparsity: f64, std: f64) -> Sparse {
     Sparse { sparsity, std }
 }
 
+initializer!(Sparse);
+
 impl Sealed for Sparse {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         let &[rows, columns] = shape.dims() else {
@@ -48,7 +50,7 @@ impl Sealed for Sparse {
         }
         check::std::<T>("sparse", self.std)?;
         let zeros = (self.sparsity * rows as f64).ceil() as usize;
-        let mut w = draws.normal("sparse", shape, Bell { mean: 0.0, std: self.std })?;
+        let mut w = draws.normal(shape, Bell { mean: 0.0, std: self.std }).map_err(Error::tensor("sparse"))?;
         for column in 0..columns {
             let order = draws.permutation(rows);
             let elements = w.as_mut_slice();

@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Normal between two ends; made by [`trunc_normal`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -42,6 +42,8 @@ pub fn trunc_normal(mean: f64, std: f64, a: f64, b: f64) -> TruncatedNormal {
     TruncatedNormal { law: Bell { mean, std }, ends: [a, b] }
 }
 
+initializer!(TruncatedNormal);
+
 impl Sealed for TruncatedNormal {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         const SCHEME: &str = "trunc_normal";
@@ -64,6 +66,6 @@ impl Sealed for TruncatedNormal {
                 return Err(Error::number(SCHEME, what, end, rule));
             }
         }
-        draws.truncated(SCHEME, shape, self.law, self.ends)
+        draws.truncated(shape, self.law, self.ends).map_err(Error::tensor(SCHEME))
     }
 }

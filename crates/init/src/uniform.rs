@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::Draws;
 use crate::error::Error;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Uniform over an interval; made by [`uniform`].
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -36,9 +36,11 @@ pub fn uniform(a: f64, b: f64) -> Uniform {
     Uniform { ends: [a, b] }
 }
 
+initializer!(Uniform);
+
 impl Sealed for Uniform {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         check::interval::<T>("uniform", self.ends)?;
-        draws.uniform("uniform", shape, self.ends)
+        draws.uniform(shape, self.ends).map_err(Error::tensor("uniform"))
     }
 }

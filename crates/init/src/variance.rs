@@ -7,7 +7,7 @@ use crate::draws::{Bell, Draws};
 use crate::error::Error;
 use crate::fan::{FanMode, Layout, fans_of};
 use crate::gain::Gain;
-use crate::scheme::Sealed;
+use crate::scheme::{Sealed, initializer};
 
 /// Mean 0 and variance scale / fan; made by [`variance_scaling`] and by all schemes that are named after their authors.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -296,20 +296,23 @@ impl VarianceScaling {
     }
 }
 
+initializer!(VarianceScaling);
+
 impl Sealed for VarianceScaling {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         let std = self.std(shape)?;
         check::std::<T>(self.scheme, std)?;
-        match self.distribution {
-            Distribution::Normal => draws.normal(self.scheme, shape, Bell { mean: 0.0, std }),
+        let drawn = match self.distribution {
+            Distribution::Normal => draws.normal(shape, Bell { mean: 0.0, std }),
             Distribution::TruncatedNormal => {
                 let uncut = Bell { mean: 0.0, std: std / CUT_STD };
-                draws.truncated(self.scheme, shape, uncut, [-CUT * uncut.std, CUT * uncut.std])
+                draws.truncated(shape, uncut, [-CUT * uncut.std, CUT * uncut.std])
             }
             Distribution::Uniform => {
                 let bound = 3.0_f64.sqrt() * std;
-                draws.uniform(self.scheme, shape, [-bound, bound])
+                draws.uniform(shape, [-bound, bound])
             }
-        }
+        };
+        drawn.map_err(Error::tensor(self.scheme))
     }
 }

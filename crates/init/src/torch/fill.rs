@@ -29,7 +29,7 @@ impl Generator {
     pub fn normal_<T: Float>(&mut self, x: &mut Tensor<T>, mean: f64, std: f64) -> Result<(), Error> {
         check::std::<T>("torch::normal_", std)?;
         check::finite::<T>("torch::normal_", "the mean", mean)?;
-        *x = self.normal("torch::normal_", x.shape(), Bell { mean, std })?;
+        *x = self.normal(x.shape(), Bell { mean, std }).map_err(Error::tensor("torch::normal_"))?;
         Ok(())
     }
 
@@ -49,7 +49,7 @@ impl Generator {
     /// ```
     pub fn uniform_<T: Float>(&mut self, x: &mut Tensor<T>, a: f64, b: f64) -> Result<(), Error> {
         check::interval::<T>("torch::uniform_", [a, b])?;
-        *x = self.uniform("torch::uniform_", x.shape(), [a, b])?;
+        *x = self.uniform(x.shape(), [a, b]).map_err(Error::tensor("torch::uniform_"))?;
         Ok(())
     }
 
@@ -87,21 +87,16 @@ fn normal_block<T: Float>(x: &mut [T], law: Bell) {
     }
 }
 
-/// A tensor of zeros, to be filled.
-fn room<T: Float>(scheme: &'static str, shape: &Shape) -> Result<Tensor<T>, Error> {
-    Tensor::try_full(shape, T::ZERO).map_err(Error::tensor(scheme))
-}
-
 impl Draws for Generator {
-    fn uniform<T: Float>(&mut self, scheme: &'static str, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
+    fn uniform<T: Float>(&mut self, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, tensor::Error> {
         let [low, high] = ends.map(T::from_f64);
-        let mut x = room(scheme, shape)?;
+        let mut x = Tensor::try_full(shape, T::ZERO)?;
         x.as_mut_slice().fill_with(|| self.unit_of::<T>() * (high - low) + low);
         Ok(x)
     }
 
-    fn normal<T: Float>(&mut self, scheme: &'static str, shape: &Shape, law: Bell) -> Result<Tensor<T>, Error> {
-        let mut x = room(scheme, shape)?;
+    fn normal<T: Float>(&mut self, shape: &Shape, law: Bell) -> Result<Tensor<T>, tensor::Error> {
+        let mut x = Tensor::try_full(shape, T::ZERO)?;
         let elements: &mut [T] = x.as_mut_slice();
         if elements.len() < BLOCK {
             elements.fill_with(|| T::from_f64(self.single() * law.std + law.mean));
@@ -122,21 +117,15 @@ impl Draws for Generator {
 
     /// By rejection: of normal numbers where most would do, and else of uniform ones. All that are still missing are drawn
     /// again, and all others with them.
-    fn truncated<T: Float>(
-        &mut self,
-        scheme: &'static str,
-        shape: &Shape,
-        law: Bell,
-        ends: [f64; 2],
-    ) -> Result<Tensor<T>, Error> {
+    fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, tensor::Error> {
         let [a, b] = ends.map(|end| (end - law.mean) / law.std);
         let [low, high] = ends.map(T::from_f64);
         let within = quantile::probability(b) - quantile::probability(a);
         if within > 0.3 {
-            let mut x: Tensor<T> = self.normal(scheme, shape, law)?;
+            let mut x: Tensor<T> = self.normal(shape, law)?;
             let outside = |x: T| x < low || x > high;
             while x.iter().any(outside) {
-                let fresh = self.normal(scheme, shape, law)?;
+                let fresh = self.normal(shape, law)?;
                 x.zip_assign(&fresh, |x, fresh| if outside(x) { fresh } else { x });
             }
             return Ok(x);
@@ -148,12 +137,12 @@ impl Draws for Generator {
             let z = (x - mean) / std;
             u.ln() > z * z * half - peak
         };
-        let mut x = self.uniform(scheme, shape, ends)?;
-        let chance: Tensor<T> = self.uniform(scheme, shape, [0.0, 1.0])?;
+        let mut x = self.uniform(shape, ends)?;
+        let chance: Tensor<T> = self.uniform(shape, [0.0, 1.0])?;
         let mut pending: Tensor<bool> = x.zip(&chance, refused);
         while pending.iter().any(|pending| pending) {
-            let fresh: Tensor<T> = self.uniform(scheme, shape, ends)?;
-            let chance = self.uniform(scheme, shape, [0.0, 1.0])?;
+            let fresh: Tensor<T> = self.uniform(shape, ends)?;
+            let chance = self.uniform(shape, [0.0, 1.0])?;
             x = pending.where_cond(&fresh, &x);
             let again = fresh.zip(&chance, refused);
             pending = pending.zip(&again, |pending, again| pending && again);

@@ -47,9 +47,9 @@ use tensor::{Float, IntoShape, Shape, Tensor};
 
 pub use python::PythonRandom;
 
-use crate::Scheme;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
+use crate::scheme::Scheme;
 
 /// `torch.Generator` for the CPU; see the [module's](self) page.
 ///
@@ -98,7 +98,7 @@ impl Generator {
     /// # Ok::<(), init::Error>(())
     /// ```
     pub fn rand<T: Float>(&mut self, shape: impl IntoShape) -> Result<Tensor<T>, Error> {
-        self.uniform("torch::rand", &shape_of("torch::rand", shape)?, [0.0, 1.0])
+        self.uniform(&shape_of("torch::rand", shape)?, [0.0, 1.0]).map_err(Error::tensor("torch::rand"))
     }
 
     /// Standard normal numbers: `torch.randn`.
@@ -116,7 +116,8 @@ impl Generator {
     /// # Ok::<(), init::Error>(())
     /// ```
     pub fn randn<T: Float>(&mut self, shape: impl IntoShape) -> Result<Tensor<T>, Error> {
-        self.normal("torch::randn", &shape_of("torch::randn", shape)?, Bell { mean: 0.0, std: 1.0 })
+        let law = Bell { mean: 0.0, std: 1.0 };
+        self.normal(&shape_of("torch::randn", shape)?, law).map_err(Error::tensor("torch::randn"))
     }
 
     /// A tensor by one of this crate's schemes with PyTorch's numbers: what the function of that name in `torch.nn.init`
