@@ -121,7 +121,7 @@ impl<F: Fn(f64) -> f64> GainOf<F> {
         let term = |cell: i32| {
             let z = (f64::from(cell) + 0.5) * STEP;
             let y = (self.f)(std * z);
-            y * y * (-0.5 * z * z).exp()
+            y * y * libm::exp(-0.5 * z * z)
         };
         let sum: f64 = (-CELLS..CELLS).map(term).sum();
         // What has not died away at the ends has no mean.

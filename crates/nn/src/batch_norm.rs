@@ -56,7 +56,7 @@ impl<T: Float> BatchNorm1d<T> {
     /// There are more channels than memory can hold.
     pub fn new(channels: usize) -> Result<Self, Error> {
         let shape = Shape::try_new(&[channels])?;
-        let [zeros, ones] = [T::ZERO, T::ONE].map(|x| Tensor::full(&shape, x));
+        let (zeros, ones) = (Tensor::try_full(&shape, T::ZERO)?, Tensor::try_full(&shape, T::ONE)?);
         Ok(BatchNorm1d {
             weight: Param::new(ones.clone()),
             bias: Param::new(zeros.clone()),

@@ -3,7 +3,7 @@
 use autograd::Var;
 use init::Initializer;
 use rand::Rng;
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape};
 
 use crate::{Error, Layer, Param, module};
 
@@ -56,7 +56,8 @@ impl<T: Float> Linear<T> {
     /// The initializer refuses, for instance a fan of 0, or the weight is larger than memory can be.
     pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
         let weight = weight.init(&Shape::try_new(&[fan_in, fan_out])?, rng)?;
-        Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(Tensor::zeros([fan_out]))) })
+        let bias = init::zeros().init(&Shape::from([fan_out]), rng)?;
+        Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(bias)) })
     }
 
     /// The same layer with a bias drawn by `bias`.
@@ -102,6 +103,7 @@ mod tests {
     use init::{Gain, kaiming_normal, normal};
     use rand_chacha::ChaCha8Rng;
     use rand_chacha::rand_core::SeedableRng;
+    use tensor::Tensor;
 
     use super::*;
     use crate::Module;
