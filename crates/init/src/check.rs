@@ -43,10 +43,10 @@ pub(crate) fn interval<T: Float>(scheme: &'static str, [low, high]: [f64; 2]) ->
     Ok(())
 }
 
-/// A gain: above 0.
-pub(crate) fn gain(scheme: &'static str, gain: f64) -> Result<(), Error> {
-    if gain.is_finite() && gain > 0.0 {
+/// A gain or a scale: above 0.
+pub(crate) fn positive(scheme: &'static str, (what, value): (&'static str, f64)) -> Result<(), Error> {
+    if value.is_finite() && value > 0.0 {
         return Ok(());
     }
-    Err(Error::number(scheme, "the gain", gain, "above 0 and finite"))
+    Err(Error::number(scheme, what, value, "above 0 and finite"))
 }

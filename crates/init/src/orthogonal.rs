@@ -47,7 +47,7 @@ initializer!(Orthogonal);
 impl Sealed for Orthogonal {
     fn draw<T: Float>(&self, shape: &Shape, draws: &mut impl Draws) -> Result<Tensor<T>, Error> {
         const SCHEME: &str = "orthogonal";
-        check::gain(SCHEME, self.gain)?;
+        check::positive(SCHEME, ("the gain", self.gain))?;
         check::std::<T>(SCHEME, self.gain)?;
         if shape.rank() < 2 || shape.numel() == 0 {
             return Err(Error::shape(SCHEME, shape, "have at least two axes and no axis of size 0"));

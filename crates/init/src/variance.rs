@@ -15,6 +15,8 @@ pub struct VarianceScaling {
     scheme: &'static str,
     /// The root of the scale.
     gain: f64,
+    /// What was given, and which number: the gain or the scale.
+    given: (&'static str, f64),
     mode: FanMode,
     distribution: Distribution,
     layout: Layout,
@@ -69,11 +71,12 @@ const CUT: f64 = 2.0;
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn variance_scaling(scale: f64, mode: FanMode, distribution: Distribution) -> VarianceScaling {
-    named("variance_scaling", scale.sqrt(), mode, distribution)
+    VarianceScaling { given: ("the scale", scale), ..named("variance_scaling", scale.sqrt(), mode, distribution) }
 }
 
 pub(crate) fn named(scheme: &'static str, gain: f64, mode: FanMode, distribution: Distribution) -> VarianceScaling {
-    VarianceScaling { scheme, gain, mode, distribution, layout: Layout::Standard, base_fan: None }
+    let (given, layout) = (("the gain", gain), Layout::Standard);
+    VarianceScaling { scheme, gain, given, mode, distribution, layout, base_fan: None }
 }
 
 /// Normal with standard deviation gain / √fan_in; PyTorch's `kaiming_normal_`, also called He normal.
@@ -281,7 +284,7 @@ impl VarianceScaling {
     /// # Ok::<(), init::Error>(())
     /// ```
     pub fn std(&self, shape: &Shape) -> Result<f64, Error> {
-        check::gain(self.scheme, self.gain)?;
+        check::positive(self.scheme, self.given)?;
         let [fan_in, fan_out] = fans_of(self.scheme, shape, self.layout)?;
         let fan = match self.mode {
             FanMode::In => fan_in,
