@@ -2,8 +2,11 @@
 //!
 //! `torch.Generator().manual_seed(s)` and [`Generator::manual_seed`] give the same numbers from the same calls, in the same
 //! order. Where PyTorch's code is scalar they have the same bits; where it uses vectors (normal numbers in f32 of 16 elements
-//! or more) they differ by up to 1e-6. Checked against PyTorch 2.15; it is the stream of all of PyTorch 2 but for `randint`
-//! with more than 2²⁸ numbers to choose from, which older versions draw from 32 bits.
+//! or more) they differ by up to 1e-6.
+//!
+//! Checked against PyTorch 2.15. `rand`, `randn`, `normal_`, `uniform_` and `randperm` are the same in all of PyTorch 2; other
+//! versions may draw truncated normal numbers, `multinomial`, and `randint` of 2²⁸ numbers or more otherwise. On Intel's
+//! processors PyTorch may take the exponential numbers behind `multinomial` from another library.
 //!
 //! ```
 //! use init::torch::Generator;
