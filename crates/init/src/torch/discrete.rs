@@ -82,8 +82,8 @@ impl Generator {
     /// add up to 1: `torch.multinomial(weights, count, replacement)`, of shape `[count]` or `[rows, count]`.
     ///
     /// # Errors
-    /// `weights` has neither one axis nor two, an element is negative, infinite or not a number, or without replacement a row
-    /// has fewer than `count` elements above 0; with it, one at least.
+    /// `weights` has neither one axis nor two; an element, or the sum of a row, is infinite or not a number; an element is
+    /// negative; a row has fewer elements above 0 than are drawn without replacement, or none.
     ///
     /// # Example
     /// ```
@@ -115,6 +115,11 @@ impl Generator {
             if positive < needed {
                 let rule = format!("at least {needed}, as many as are drawn without coming back, or 1");
                 return Err(Error::number(SCHEME, "the number of positive weights in a row", positive as f64, rule));
+            }
+            let sum: T = row.iter().copied().sum();
+            if !sum.is_finite() {
+                let rule = format!("finite in {}", T::DTYPE);
+                return Err(Error::number(SCHEME, "the sum of a row", sum.to_f64(), rule));
             }
         }
         let drawn: Vec<i64> = match replacement && count != 1 {

@@ -196,6 +196,7 @@ fn bad_requests_are_refused() {
         (g.multinomial(&vector(&[1.0, -1.0]), 1, true).err(), "a weight is -1, but must be at least 0 and finite"),
         (g.multinomial(&vector(&[0.0, 0.0]), 1, true).err(), "positive weights in a row is 0, but must be at least 1"),
         (g.multinomial(&vector(&[1.0, 0.0]), 2, false).err(), "positive weights in a row is 1, but must be at least 2"),
+        (g.multinomial(&vector(&[3e38, 3e38]), 2, true).err(), "the sum of a row is inf, but must be finite in f32"),
         (g.multinomial(&Tensor::<f32>::ones([1, 1, 1]), 1, true).err(), "have one axis, or two"),
         (g.rand::<f32>([1 << 40, 1 << 20]).err(), "torch::rand: "),
     ];
