@@ -1,4 +1,4 @@
-//! Making tensors. Random fills live in the `init` crate.
+//! Making tensors; of random numbers in `random`.
 
 use crate::buffer::Buffer;
 use crate::element::{Element, Float, Number};
