@@ -43,6 +43,14 @@ def cases():
     yield case("neg", lambda x: -x, varied(2, 3))
     yield case("scale", lambda x: x * 2.5, varied(2, 3))
     yield case("tanh", torch.tanh, varied(5, 7))
+    for op, f in [("sigmoid", torch.sigmoid), ("relu", torch.relu), ("gelu", F.gelu)]:
+        yield case(op, lambda x: f(x * 3), varied(5, 7))
+    for axis in [0, 1]:
+        yield case(f"softmax {axis}", lambda x: x.softmax(axis), varied(5, 6))
+        yield case(f"log_softmax {axis}", lambda x: x.log_softmax(axis), varied(5, 6))
+    for x, w in [((4, 3), (3,)), ((2, 3, 5), (3, 5))]:
+        yield case("layer_norm", lambda x, w, b: F.layer_norm(x, w.shape, w, b), varied(*x), varied(*w, step=41),
+                   varied(*w, step=43))
     for a, b in [((2, 3), (3, 4)), ((5, 2, 3), (3, 4)), ((2, 1, 2, 3), (4, 3, 2)), ((3,), (3, 4)), ((3,), (3,))]:
         yield case("matmul", torch.matmul, varied(*a), varied(*b, step=41))
     for a in [(2, 3), (5, 2, 3)]:

@@ -96,6 +96,14 @@ fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
         "neg" => -x[0],
         "scale" => x[0].scale(2.5),
         "tanh" => x[0].tanh(),
+        "sigmoid" => x[0].scale(3.0).sigmoid(),
+        "relu" => x[0].scale(3.0).relu(),
+        "gelu" => x[0].scale(3.0).gelu(),
+        "softmax 0" => x[0].softmax(0),
+        "softmax 1" => x[0].softmax(1),
+        "log_softmax 0" => x[0].log_softmax(0),
+        "log_softmax 1" => x[0].log_softmax(-1),
+        "layer_norm" => x[0].layer_norm(x[1], x[2], 1e-5),
         "matmul" => x[0].matmul(x[1]),
         "linear" => x[0].linear(x[1], x[2]),
         "reshape" => x[0].reshape([3, 4]),
@@ -116,7 +124,7 @@ fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
 #[test]
 fn every_op_agrees_with_pytorch() {
     let cases = golden().cases;
-    assert!(cases.len() >= 29, "only {} cases", cases.len());
+    assert!(cases.len() >= 38, "only {} cases", cases.len());
     for case in cases {
         let tape = Tape::new();
         let inputs: Vec<Var<'_>> = case.inputs.iter().map(|x| tape.leaf(x.tensor())).collect();

@@ -288,6 +288,12 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("batch_norm: [1, 3] has 1 values per channel", || {
             omit(BatchNorm1d::new(3).unwrap().forward(Tape::new().leaf(Tensor::<f32>::zeros([1, 3]))));
         }),
+        at!(
+            "layer_norm: the input [2, 3] needs a weight and a bias of the shape of its last axes, got [5] and [5]",
+            || { on_tape(|x, y| omit(x.layer_norm(y.sum(0), y.sum(0), 1e-5))) }
+        ),
+        at!("softmax: ", || on_tape(|x, _| omit(x.softmax(2)))),
+        at!("log_softmax: ", || on_tape(|x, _| omit(x.log_softmax(-3)))),
         at!("dropout: the tape has no random stream", || on_tape(|x, _| omit(x.dropout(0.5)))),
         at!("dropout: the probability is 2", || on_tape(|x, _| omit(x.dropout(2.0)))),
         at!("the pullback of `wrong` gave no gradient for its input 0", || {

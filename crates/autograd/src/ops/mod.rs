@@ -10,4 +10,5 @@ mod loss;
 mod matmul;
 mod norm;
 mod reduce;
+mod softmax;
 mod view;

@@ -1,6 +1,7 @@
-//! Normalizing the features of a batch. The gradients share the sums over the batch, hence one joint pullback.
+//! Normalizing the features of a batch, or of an example. The gradients share the sums over what is normalized together, hence
+//! one joint pullback.
 
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape, Tensor, keepdim};
 
 use crate::Var;
 
@@ -93,6 +94,60 @@ impl<T: Float> Var<'_, T> {
             })
             .done()
     }
+
+    /// Layer normalization: each example by the statistics of its own last axes, with a weight and a bias of the shape of these
+    /// axes (Ba, Kiros and Hinton, 2016, *Layer Normalization*). In training and in evaluation alike.
+    ///
+    /// y = w x̂ + b with x̂ = (x − μ) r and r = 1 / √(σ² + eps), where μ and σ² are over the axes of the weight, and σ² is divided
+    /// by their number of elements n.
+    ///
+    /// With ĝ = ȳ w:  x̄ = r (ĝ − Σ ĝ/n − x̂ Σ ĝ x̂/n), summed over these axes;  w̄ = Σ ȳ x̂ and b̄ = Σ ȳ, over all others.
+    ///
+    /// # Panics
+    /// The weight is a scalar, the input's last axes are not those of the weight, the bias has another shape, or the three are
+    /// on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::from([[1.0, 3.0], [10.0, 30.0]]));
+    /// let (weight, bias) = (tape.leaf(Tensor::ones([2])), tape.leaf(Tensor::zeros([2])));
+    /// assert_eq!(x.layer_norm(weight, bias, 0.0).value(), Tensor::from([[-1.0, 1.0], [-1.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn layer_norm(self, weight: Self, bias: Self, eps: f64) -> Self {
+        let (x, w, b) = (self.value(), weight.value(), bias.value());
+        let (rank, inner) = (x.rank(), w.rank());
+        assert!(
+            inner > 0 && x.dims().ends_with(w.dims()) && b.dims() == w.dims(),
+            "layer_norm: the input {} needs a weight and a bias of the shape of its last axes, got {} and {}",
+            x.shape(),
+            w.shape(),
+            b.shape()
+        );
+        let examples: Vec<isize> = (0..(rank - inner) as isize).collect();
+        let features: Vec<isize> = ((rank - inner) as isize..rank as isize).collect();
+        let (var, mean) = x.var_mean(keepdim(&features[..]), 0);
+        let rstd = (var + T::from_f64(eps)).rsqrt();
+        let normal = (x - mean) * &rstd;
+        let y = &normal * &w + b;
+        let share = T::from_f64(1.0 / w.numel() as f64);
+        self.record("layer_norm", y)
+            .joint(&[self, weight, bias], move |g, shares| {
+                shares.give(0, || {
+                    let g = &g * &w;
+                    let mean = g.sum(keepdim(&features[..])) * share;
+                    let along = (&g * &normal).sum(keepdim(&features[..])) * share;
+                    (g - mean - &normal * along) * &rstd
+                });
+                shares.give(1, || (&g * &normal).sum(&examples[..]));
+                shares.give(2, || g.sum(&examples[..]));
+            })
+            .done()
+    }
 }
 
 /// How an input `[N, C, …]` is normalized.
@@ -153,6 +208,25 @@ mod tests {
                 x[0].batch_norm_by(x[1], x[2] * x[2], x[3], x[4], 1e-2)
             });
         }
+    }
+
+    #[test]
+    fn layer_norm() {
+        for (x, w) in
+            [(&[4, 3][..], &[3][..]), (&[3], &[3]), (&[2, 3, 4], &[4]), (&[2, 3, 4], &[3, 4]), (&[0, 3], &[3])]
+        {
+            assert_gradients(&[x, w, w], |x| x[0].layer_norm(x[1], x[2], 1e-2));
+        }
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "layer_norm: the input [4, 3] needs a weight and a bias of the shape of its last axes, got [4] and [4]"
+    )]
+    fn a_weight_of_the_first_axis_is_refused() {
+        let tape = Tape::<f32>::new();
+        let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
+        let _ = leaf(&[4, 3]).layer_norm(leaf(&[4]), leaf(&[4]), 1e-5);
     }
 
     #[test]

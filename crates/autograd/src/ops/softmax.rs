@@ -1,0 +1,72 @@
+//! Softmax and its logarithm.
+
+use tensor::Float;
+
+use crate::Var;
+
+impl<T: Float> Var<'_, T> {
+    /// Softmax along an axis: yᵢ = exp xᵢ / Σₖ exp xₖ,  x̄ᵢ = yᵢ (ȳᵢ − Σₖ ȳₖ yₖ). The largest x of a line is taken off first, so
+    /// that nothing overflows. A negative axis counts from the last.
+    ///
+    /// For a loss there is [`cross_entropy`](Self::cross_entropy), which takes logits.
+    ///
+    /// # Panics
+    /// There is no such axis.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[1000.0, 1000.0], [0.0, -1000.0]]));
+    /// assert_eq!(x.softmax(-1).value(), Tensor::from([[0.5, 0.5], [1.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn softmax(self, axis: isize) -> Self {
+        let y = self.value().softmax(axis);
+        self.record("softmax", y.clone()).wrt(self, move |g| g.softmax_backward(&y, axis)).done()
+    }
+
+    /// The logarithm of softmax along an axis: yᵢ = xᵢ − ln Σₖ exp xₖ,  x̄ᵢ = ȳᵢ − exp(yᵢ) Σₖ ȳₖ. A negative axis counts from
+    /// the last.
+    ///
+    /// # Panics
+    /// There is no such axis.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([0.0, -1000.0]));
+    /// assert_eq!(x.log_softmax(0).value(), Tensor::from([0.0, -1000.0]));
+    /// ```
+    #[track_caller]
+    pub fn log_softmax(self, axis: isize) -> Self {
+        let y = self.value().log_softmax(axis);
+        self.record("log_softmax", y.clone()).wrt(self, move |g| g.log_softmax_backward(&y, axis)).done()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::check::testing::assert_gradients;
+
+    const SHAPES: [(&[usize], isize); 5] = [(&[5], 0), (&[3, 4], -1), (&[3, 4], 0), (&[2, 3, 4], 1), (&[0, 3], 1)];
+
+    #[test]
+    fn softmax() {
+        for (dims, axis) in SHAPES {
+            assert_gradients(&[dims], |x| x[0].softmax(axis));
+        }
+    }
+
+    #[test]
+    fn log_softmax() {
+        for (dims, axis) in SHAPES {
+            assert_gradients(&[dims], |x| x[0].log_softmax(axis));
+        }
+    }
+}
