@@ -89,7 +89,8 @@ fn inside<T: Float>([low, high]: [f64; 2]) -> [T; 2] {
     if low_in <= high_in { [low_in, high_in] } else { [T::from_f64(low); 2] }
 }
 
-/// A whole number below `n`, all equally likely (Lemire, 2019, *Fast Random Integer Generation in an Interval*).
+/// A whole number below `n`, all equally likely (Lemire, 2019, *Fast Random Integer Generation in an Interval*). Not by `rand`,
+/// whose versions may make something else of the same words: what a seed gives is a contract.
 fn below(rng: &mut dyn Rng, n: u64) -> u64 {
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(n);

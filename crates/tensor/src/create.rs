@@ -76,6 +76,15 @@ impl<T: Element> Tensor<T> {
     ///
     /// # Errors
     /// The shape has more elements than can be addressed, or than the system has memory for.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::try_full([2], 7)?, Tensor::from([7, 7]));
+    /// assert!(Tensor::try_full([1 << 40, 1 << 20], 0.0_f32).is_err());
+    /// # Ok::<(), tensor::Error>(())
+    /// ```
     pub fn try_full(shape: impl IntoShape, value: T) -> Result<Self, Error> {
         full("full", shape, value)
     }
