@@ -5,8 +5,10 @@
 //! - [`autograd`]: a tape of reverse-mode ops, and a checker that proves gradients in f64
 //! - [`init`]: every weight initializer of the field, seeded and tested against its exact distribution; PyTorch's generator
 //! - [`nn`]: parameters, layers and optimizers
+//! - [`diagnose`]: how a model starts, what is wrong with it, and what cures it
 //!
-//! The features `npy`, `safetensors`, `ndarray` and `approx` are those of [`tensor`]; none is on by default.
+//! The features `npy`, `safetensors`, `ndarray` and `approx` are those of [`tensor`], `serde` and `html` those of
+//! [`diagnose`]; none is on by default.
 //!
 //! Examples on the pages of the crates say `use tensor::…`; from here it is `use evenkeel::tensor::…`, or the
 //! [`prelude`] for what most programs need.
@@ -22,11 +24,12 @@
 //! # Ok::<(), evenkeel::nn::Error>(())
 //! ```
 
-pub use {autograd, init, nn, tensor};
+pub use {autograd, diagnose, init, nn, tensor};
 
 /// What most programs need: `use evenkeel::prelude::*;`
 pub mod prelude {
     pub use autograd::{Gradients, Mode, Tape, Var, check};
+    pub use diagnose::{Inspector, inspect};
     pub use init::{
         Gain, Initializer, gain_of, kaiming_normal, kaiming_uniform, lecun_normal, normal, orthogonal, residual,
         uniform, xavier_normal, xavier_uniform, zeros,

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use clap::error::ErrorKind;
 use clap::{Parser, ValueEnum};
 
-use crate::Failure;
+use crate::common::args::{self, between, positive, whole};
+use crate::common::failure::Failure;
+use crate::common::random::Numbers;
 
 /// Train a small network on names, then print new ones.
 #[derive(Parser)]
@@ -28,7 +29,7 @@ pub struct Args {
     pub batch: usize,
 
     /// Learning rate of the first half; the second takes a tenth
-    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = rate)]
+    #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = positive)]
     pub lr: f64,
 
     /// Units of the hidden layer
@@ -80,15 +81,6 @@ pub enum Scheme {
     BatchNorm,
 }
 
-/// Where random numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Numbers {
-    /// ChaCha8, as everywhere in Evenkeel
-    Chacha,
-    /// As in the lecture's notebook: PyTorch's generator, and Python's for the split
-    Torch,
-}
-
 impl Args {
     /// Batch normalization has nothing to compare a single example with.
     fn check_batch(&self) -> Result<(), Failure> {
@@ -119,43 +111,10 @@ impl Args {
 
 /// The arguments; `None` where help or the version was asked for and printed.
 pub fn parse() -> Result<Option<Args>, Failure> {
-    match Args::try_parse() {
-        Ok(args) => {
-            args.check_memory()?;
-            args.check_batch()?;
-            Ok(Some(args))
-        }
-        Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
-            error.print()?;
-            Ok(None)
-        }
-        Err(error) => Err(Failure::Input(one_line(&error.to_string()))),
+    let args: Option<Args> = args::parse()?;
+    if let Some(args) = &args {
+        args.check_memory()?;
+        args.check_batch()?;
     }
-}
-
-/// clap's message and hints without the usage below them, on one line.
-fn one_line(message: &str) -> String {
-    let message = message.strip_prefix("error: ").unwrap_or(message);
-    let before_usage = message.split("\n\nUsage:").next().unwrap_or(message);
-    let before_more = before_usage.split("\n\nFor more information").next().unwrap_or(before_usage);
-    let lines: Vec<&str> = before_more.lines().map(str::trim).filter(|line| !line.is_empty()).collect();
-    format!("{} (see --help)", lines.join("; "))
-}
-
-fn whole(text: &str) -> Result<u64, String> {
-    text.parse().map_err(|_| format!("give a whole number from 0 to {}", u64::MAX))
-}
-
-fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usize, String> {
-    match text.parse() {
-        Ok(number) if (LEAST..=MOST).contains(&number) => Ok(number),
-        _ => Err(format!("give a whole number from {LEAST} to {MOST}")),
-    }
-}
-
-fn rate(text: &str) -> Result<f64, String> {
-    match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
-        _ => Err("give a number above 0, such as 0.1".into()),
-    }
+    Ok(args)
 }

@@ -10,50 +10,19 @@
 #![allow(unreachable_pub, reason = "a program has no users but itself")]
 
 mod cli;
-mod data;
-mod draw;
+#[path = "../common/mod.rs"]
+mod common;
 mod model;
 mod output;
-mod random;
 mod train;
 
-use std::io;
 use std::process::ExitCode;
 
+use common::data;
+use common::failure::{Failure, exit};
+
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the output has had enough, as in `mlp | head`.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(Failure::Output(error)) => {
-            eprintln!("error: cannot write the output: {error}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Diverged(why)) => {
-            eprintln!("error: {why}");
-            ExitCode::FAILURE
-        }
-        Err(Failure::Input(why)) => {
-            eprintln!("error: {why}");
-            ExitCode::from(2)
-        }
-    }
-}
-
-/// Why the program ends early.
-enum Failure {
-    /// Arguments or data that cannot be used; what to do about it.
-    Input(String),
-    /// Training left the numbers behind; what to do about it.
-    Diverged(String),
-    /// Standard output is gone or full.
-    Output(io::Error),
-}
-
-impl From<io::Error> for Failure {
-    fn from(error: io::Error) -> Self {
-        Failure::Output(error)
-    }
+    exit(run())
 }
 
 fn run() -> Result<(), Failure> {

@@ -4,8 +4,8 @@ use evenkeel::init::Error;
 use evenkeel::prelude::*;
 
 use crate::cli::{Args, Scheme};
-use crate::data::SYMBOLS;
-use crate::random::Random;
+use crate::common::data::SYMBOLS;
+use crate::common::random::Random;
 
 pub struct Mlp {
     embedding: Embedding,

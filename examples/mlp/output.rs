@@ -13,6 +13,8 @@ pub enum Event {
         loss: f64,
         #[serde(serialize_with = "rounded")]
         uniform_loss: f64,
+        /// Whether the model is on an even keel, in words.
+        verdict: String,
         parameters: usize,
         train_examples: usize,
         val_examples: usize,
@@ -53,13 +55,14 @@ pub fn tell(event: &Event, json: bool) -> io::Result<()> {
         return writeln!(out);
     }
     match event {
-        Event::Init { loss, uniform_loss, parameters, train_examples, val_examples, test_examples } => {
+        Event::Init { loss, uniform_loss, verdict, parameters, train_examples, val_examples, test_examples } => {
             writeln!(out, "parameters       {parameters}")?;
             writeln!(
                 out,
                 "examples         {train_examples} to train, {val_examples} to validate, {test_examples} to test"
             )?;
-            writeln!(out, "loss at step 0   {loss:.4}  (ln 27 = {uniform_loss:.4} is to know nothing)")
+            writeln!(out, "loss at step 0   {loss:.4}  (ln 27 = {uniform_loss:.4} is to know nothing)")?;
+            writeln!(out, "verdict          {verdict}")
         }
         // The progress bar shows it.
         Event::Step { .. } => Ok(()),

@@ -3,15 +3,17 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
+use evenkeel::diagnose::Saturation;
 use evenkeel::prelude::*;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
-use crate::Failure;
 use crate::cli::Args;
-use crate::data::{Examples, SYMBOLS, Split, letter};
+use crate::common::data::{Examples, SYMBOLS, Split, letter};
+use crate::common::events::tell_report;
+use crate::common::failure::Failure;
+use crate::common::random::{Random, shuffle};
 use crate::model::Mlp;
 use crate::output::{Event, tell};
-use crate::random::{Random, shuffle};
 
 /// The lecture's steps, which suit its data: 228,146 examples, of which 80 % are trained on, 32 at a time.
 const LECTURE_STEPS: f64 = 200_000.0;
@@ -30,10 +32,9 @@ const LONGEST_NAME: usize = 50;
 pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
     shuffle(&mut names, args.rng);
     let split = Split::new(&names, args.context);
-    let input = |error: evenkeel::nn::Error| Failure::Input(error.to_string());
     let mut random = Random::new(args.rng, args.seed);
-    let mut model = Mlp::new(args, &mut random).map_err(input)?;
-    let sgd = Sgd::new(args.lr).map_err(input)?;
+    let mut model = Mlp::new(args, &mut random)?;
+    let sgd = Sgd::new(args.lr)?;
     let examples = split.train.len() + split.validation.len() + split.test.len();
     let steps = args.steps.unwrap_or_else(|| suitable_steps(examples, args.batch));
 
@@ -104,18 +105,15 @@ fn train(
     random: &mut Random,
 ) -> Result<Trained, Failure> {
     let mut tape = Tape::new();
-    let mut draw = || {
-        let indices = random.batch(split.train.len(), args.batch).map_err(|error| Failure::Input(error.to_string()))?;
-        Ok::<_, Failure>(split.train.batch(&indices))
-    };
+    let mut draw = || Ok::<_, Failure>(split.train.batch(&random.batch(split.train.len(), args.batch)?));
 
-    // The loss at step 0 is that of the first batch, before anything is learned.
+    // How it starts, before anything is learned, by its first batch.
     let mut batch = draw()?;
-    let first_loss: f64 = model.forward(&tape, &batch.0).cross_entropy(&batch.1).item().into();
-    tape.reset();
+    let start = inspector().inspect(model, |model, tape| model.forward(tape, &batch.0).cross_entropy(&batch.1));
     tell(
         &Event::Init {
-            loss: first_loss,
+            loss: start.loss.value,
+            verdict: start.verdict(),
             uniform_loss: (SYMBOLS as f64).ln(),
             parameters: model.parameter_count(),
             train_examples: split.train.len(),
@@ -124,10 +122,13 @@ fn train(
         },
         args.json,
     )?;
+    if args.json {
+        tell_report(&start, None)?;
+    }
 
     let bar = progress_bar(steps);
     let mut loss_sum = 0.0;
-    let start = Instant::now();
+    let began = Instant::now();
     for step in 1..=steps {
         if step == steps / 2 + 1 {
             sgd.set_lr(args.lr / 10.0).expect("a tenth of a valid rate is one");
@@ -151,7 +152,12 @@ fn train(
             }
         }
     }
-    Ok(Trained { first_loss, took: start.elapsed(), bar })
+    Ok(Trained { first_loss: start.loss.value, took: began.elapsed(), bar })
+}
+
+/// Units count as saturated where the lecture's map is white.
+fn inspector() -> Inspector {
+    Inspector::new().with_saturation("tanh", Saturation::unless_output(-0.99..=0.99))
 }
 
 /// An error where the loss has left the numbers.

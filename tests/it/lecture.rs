@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::mlp::events;
 
 /// The lecture's file of names, if it is here.
-fn lecture_names() -> Option<String> {
+pub(crate) fn lecture_names() -> Option<String> {
     let path = std::env::var("EVENKEEL_NAMES").ok();
     if path.is_none() {
         println!("skipped: EVENKEEL_NAMES does not name the lecture's file");
@@ -23,7 +23,7 @@ fn as_in_the_lecture(scheme: &str, seed: &str, more: &[&str]) -> Option<Vec<Valu
     Some(events(&[&run, more].concat()))
 }
 
-const SEED: &str = "2147483647";
+pub(crate) const SEED: &str = "2147483647";
 
 #[test]
 fn the_loss_at_step_0_is_the_lectures() {
@@ -57,6 +57,28 @@ fn the_loss_at_step_0_is_pytorchs_for_other_models() {
             let loss = events[0]["loss"].as_f64().unwrap();
             assert!((loss - want).abs() < 1e-6 * want.max(10.0), "{scheme}, {sizes:?}: {loss}, not {want}");
         }
+    }
+}
+
+/// The hidden layer before training, and what is found fault with.
+#[test]
+fn the_hidden_layer_starts_as_in_the_lecture() {
+    for (scheme, input_std, std, saturated, faults) in [
+        ("original", 5.181, 0.918, 60.95, &["output", "hidden"][..]),
+        ("softmax-fix", 5.181, 0.918, 60.95, &["hidden"]),
+        ("tanh-fix", 1.002, 0.627, 0.98, &[]),
+        ("kaiming", 1.524, 0.738, 8.14, &[]),
+    ] {
+        let Some(events) = as_in_the_lecture(scheme, SEED, &["--steps", "0"]) else { return };
+        let hidden = events.iter().find(|event| event["event"] == "activation").unwrap();
+        let figure = |key: &str| hidden[key].as_f64().unwrap();
+        assert!((figure("input_std") - input_std).abs() < 0.006, "{scheme}: {hidden}");
+        assert!((figure("std") - std).abs() < 0.006, "{scheme}: {hidden}");
+        assert!((100.0 * figure("saturated") - saturated).abs() < 0.02, "{scheme}: {hidden}");
+        assert_eq!(hidden["dead"], 0, "{scheme}");
+        let found: Vec<&Value> =
+            events.iter().filter(|event| event["event"] == "finding").map(|event| &event["place"]).collect();
+        assert_eq!(found, faults, "{scheme}");
     }
 }
 

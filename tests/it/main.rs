@@ -1,5 +1,6 @@
 //! What crosses crates, in one binary.
 
+mod deep;
 mod golden;
 mod lecture;
 mod mlp;
@@ -9,7 +10,7 @@ mod threads;
 
 /// Parts of the example that have tests of their own.
 #[allow(dead_code, unreachable_pub, reason = "the example uses them")]
-#[path = "../../examples/mlp"]
+#[path = "../../examples/common"]
 mod example {
     mod data;
     mod draw;

@@ -5,24 +5,33 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The example, which `cargo test` builds beside this test.
-fn binary() -> PathBuf {
+/// An example, which `cargo test` builds beside this test.
+fn binary(name: &str) -> PathBuf {
     let own = std::env::current_exe().expect("a test has a path");
     let folder = own.parent().and_then(|deps| deps.parent()).expect("a test lies in target/PROFILE/deps");
-    let path = folder.join("examples").join(format!("mlp{}", std::env::consts::EXE_SUFFIX));
+    let path = folder.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(path.exists(), "{} is missing: run the whole suite, which builds the examples", path.display());
     path
 }
 
+/// Runs an example.
+pub(crate) fn example(name: &str, args: &[&str]) -> Output {
+    Command::new(binary(name)).args(args).output().expect("the example starts")
+}
+
 pub(crate) fn mlp(args: &[&str]) -> Output {
-    Command::new(binary()).args(args).output().expect("the example starts")
+    example("mlp", args)
 }
 
 /// The lines that it prints with `--json`, without what differs from run to run.
 pub(crate) fn events(args: &[&str]) -> Vec<Value> {
-    let output = mlp(&[args, &["--json"]].concat());
+    lines(&mlp(&[args, &["--json"]].concat()))
+}
+
+/// The JSON that a run has printed, line by line, without what differs from run to run.
+pub(crate) fn lines(output: &Output) -> Vec<Value> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let text = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
     let parse = |line: &str| {
         let mut event: Value = serde_json::from_str(line).unwrap_or_else(|why| panic!("{why}: {line}"));
         for key in ["seconds", "us_per_step"] {
@@ -46,10 +55,13 @@ fn events_come_in_order_and_the_same_seed_gives_the_same_output() {
     let args = ["--steps", "2000", "--samples", "5"];
     let first = events(&args);
     let kinds: Vec<&str> = first.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["init", "step", "step", "final", "sample", "sample", "sample", "sample", "sample"]);
+    assert_eq!(
+        kinds,
+        ["init", "activation", "step", "step", "final", "sample", "sample", "sample", "sample", "sample"]
+    );
     assert_eq!(first[0]["parameters"], 11_897);
     assert!((first[0]["loss"].as_f64().unwrap() - 27_f64.ln()).abs() < 0.1);
-    let (early, late) = (first[1]["loss"].as_f64().unwrap(), first[2]["loss"].as_f64().unwrap());
+    let (early, late) = (first[2]["loss"].as_f64().unwrap(), first[3]["loss"].as_f64().unwrap());
     assert!(late < early && early < 3.0, "{early} then {late}");
 
     assert_eq!(first, events(&args));
@@ -61,8 +73,8 @@ fn events_come_in_order_and_the_same_seed_gives_the_same_output() {
 fn without_steps_there_is_a_start_and_an_end() {
     let events = events(&["--steps", "0"]);
     let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
-    assert_eq!(kinds, ["init", "final"]);
-    assert_eq!(events[1]["steps"], 0);
+    assert_eq!(kinds, ["init", "activation", "final"]);
+    assert_eq!(events[2]["steps"], 0);
 }
 
 #[test]

@@ -270,6 +270,21 @@ impl<'t, T: Float> Var<'t, T> {
         self.tape
     }
 
+    /// Its position on the tape, which is its place in [`Tape::vars`]: inputs come before results.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0]));
+    /// assert_eq!((x.index(), x.tanh().index()), (0, 1));
+    /// ```
+    pub fn index(self) -> usize {
+        self.index as usize
+    }
+
     /// The value; sharing it copies nothing.
     pub fn value(self) -> Tensor<T> {
         self.tape.graph.borrow().nodes[self.index as usize].value.clone()

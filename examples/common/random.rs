@@ -1,12 +1,21 @@
 //! Where random numbers come from.
 
+use clap::ValueEnum;
 use evenkeel::init::torch::{Generator, PythonRandom};
 use evenkeel::init::{Error, Initializer, Normal};
 use evenkeel::prelude::*;
 use rand::RngExt;
 
-use crate::cli::Numbers;
-use crate::draw::draw;
+use super::draw::draw;
+
+/// Where random numbers come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Numbers {
+    /// ChaCha8, as everywhere in Evenkeel
+    Chacha,
+    /// As in the lecture's notebook: PyTorch's generator, and Python's for the split
+    Torch,
+}
 
 /// The random numbers of a run, by what they are for.
 pub enum Random {

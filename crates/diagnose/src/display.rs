@@ -1,0 +1,165 @@
+//! A report as text: the verdict, tables, findings.
+
+use std::fmt;
+use std::io::{self, IsTerminal, Write};
+
+use crate::finding::{Finding, Severity};
+use crate::report::Report;
+use crate::table::{NONE, Table, figure, percent, sparkline};
+
+/// The width of the histograms in tables.
+const SPREAD: usize = 10;
+
+/// Plain text for a terminal of 80 columns; [`Report::print`] adds colour.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}
+
+impl Report {
+    /// Prints the report on standard output: in colour if that is a terminal, unless the environment variable `NO_COLOR` is
+    /// set.
+    ///
+    /// # Errors
+    /// Standard output cannot be written to.
+    pub fn print(&self) -> io::Result<()> {
+        struct Coloured<'a>(&'a Report);
+        impl fmt::Display for Coloured<'_> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.write(f, true)
+            }
+        }
+        let mut out = io::stdout().lock();
+        if out.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) {
+            write!(out, "{}", Coloured(self))
+        } else {
+            write!(out, "{self}")
+        }
+    }
+
+    fn write(&self, f: &mut fmt::Formatter<'_>, colour: bool) -> fmt::Result {
+        let of_step = if self.step == 0 { String::new() } else { format!("step {}, ", self.step) };
+        match self.worst() {
+            Some(Severity::Warn | Severity::Error) => {
+                let count = self.findings.iter().filter(|finding| finding.severity > Severity::Note).count();
+                let faults = if count == 1 { "fault" } else { "faults" };
+                writeln!(f, "{of_step}not on an even keel: {}, {count} {faults}", self.loss.in_words())?;
+            }
+            _ => writeln!(f, "{of_step}{}", self.verdict())?,
+        }
+        for finding in &self.findings {
+            writeln!(f)?;
+            finding.write(f, colour)?;
+        }
+        for table in [self.activation_table(), self.signal_table(), self.weight_table()] {
+            if !table.is_empty() {
+                write!(f, "\n{table}")?;
+            }
+        }
+        Ok(())
+    }
+
+    fn activation_table(&self) -> Table {
+        let mut table = Table::new(&["activation", "mean", "std", "saturated", "dead", "grad std", "spread"]);
+        for a in &self.activations {
+            table.row(vec![
+                format!("{} {}", a.place, a.kind),
+                figure(a.output.mean),
+                figure(a.output.std),
+                percent(a.saturated),
+                format!("{}/{}", a.dead, a.units),
+                a.gradient.as_ref().map_or(NONE.into(), |gradient| figure(gradient.std)),
+                sparkline(&a.output.histogram, SPREAD),
+            ]);
+        }
+        table
+    }
+
+    fn signal_table(&self) -> Table {
+        let mut table = Table::new(&["linear", "std in", "std out", "factor", "grad std"]);
+        for layer in &self.signal {
+            table.row(vec![
+                layer.place.clone(),
+                figure(layer.std_in),
+                figure(layer.std_out),
+                figure(layer.factor()),
+                layer.gradient_std.map_or(NONE.into(), figure),
+            ]);
+        }
+        table
+    }
+
+    fn weight_table(&self) -> Table {
+        let mut table = Table::new(&["parameter", "shape", "std", "grad std", "grad:data", "gradient"]);
+        for weight in &self.weights {
+            let gradient = weight.gradient.as_ref();
+            table.row(vec![
+                weight.name.clone(),
+                format!("{:?}", weight.shape),
+                figure(weight.std),
+                gradient.map_or(NONE.into(), |gradient| figure(gradient.std)),
+                weight.grad_data_ratio().map_or(NONE.into(), figure),
+                gradient.map_or(NONE.into(), |gradient| sparkline(&gradient.histogram, SPREAD)),
+            ]);
+        }
+        table
+    }
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, false)
+    }
+}
+
+impl Finding {
+    fn write(&self, f: &mut fmt::Formatter<'_>, colour: bool) -> fmt::Result {
+        // Red, yellow, cyan.
+        let code = match self.severity {
+            Severity::Error => "31",
+            Severity::Warn => "33",
+            Severity::Note => "36",
+        };
+        let (on, off) = if colour { (format!("\x1b[1;{code}m"), "\x1b[0m") } else { (String::new(), "") };
+        let mut label = format!("{on}{:<5}{off}  ", self.severity);
+        for (text, width) in [
+            (format!("{}: {}", self.place, self.message), 80),
+            (format!("rule: {}", self.rule), 80),
+            (format!("cure: {}", self.remedy), 80),
+        ] {
+            for line in wrap(&text, width - 7) {
+                writeln!(f, "{label}{line}")?;
+                label = " ".repeat(7);
+            }
+            label = " ".repeat(7);
+        }
+        Ok(())
+    }
+}
+
+/// Breaks a text between words, so that no line has more characters than `width`, unless one word does.
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split(' ') {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_break_between_words() {
+        assert_eq!(wrap("one two three", 7), ["one two", "three"]);
+        assert_eq!(wrap("überlanges wort", 4), ["überlanges", "wort"]);
+    }
+}

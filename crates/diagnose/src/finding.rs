@@ -1,0 +1,140 @@
+//! What a report finds fault with, and what cures it.
+
+use std::fmt;
+
+/// One fault: how bad it is, where, by which figure and rule, and what to do about it.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub fault: Fault,
+    /// The module or parameter that it is about.
+    pub place: String,
+    /// The figure that gave it away; what it counts is in the message.
+    pub figure: f64,
+    /// What was found, in a few words, such as `61 % of tanh saturated`.
+    pub brief: String,
+    /// What was found, in one sentence.
+    pub message: String,
+    /// The rule that it breaks.
+    pub rule: &'static str,
+    /// What to do, in this family's own API.
+    pub remedy: String,
+    /// What [`Report::cure`](crate::Report::cure) does about it; empty where a person must choose.
+    pub actions: Vec<Action>,
+}
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+pub enum Severity {
+    /// Worth knowing; does no harm by itself.
+    Note,
+    /// Training is slower than it has to be.
+    Warn,
+    /// Training fails, or wastes most of its time.
+    Error,
+}
+
+/// What can be wrong, the most harmful first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Fault {
+    /// A value or a gradient is NaN or infinite.
+    NotFinite,
+    /// Units are alike and get alike gradients: they stay alike for ever.
+    Symmetry,
+    /// The loss is far above what knowing nothing costs: the first of the classic faults.
+    Loss,
+    /// Units are so flat that they pass hardly any gradient: the second of the classic faults.
+    Saturation,
+    /// Units are saturated for every example.
+    Dead,
+    /// The signal grows or fades from layer to layer: the third of the classic faults.
+    Signal,
+    /// Gradients grow or fade from layer to layer: the third of the classic faults, on the way back.
+    Gradient,
+    /// The learning rate is too high: weights move by too large a share of themselves.
+    RateTooHigh,
+    /// The learning rate is too low.
+    RateTooLow,
+    /// A parameter has no gradient: the loss does not depend on it.
+    Unused,
+    /// The batch is too small to tell.
+    Batch,
+}
+
+impl Fault {
+    /// Which of the three classic faults it is, if any.
+    ///
+    /// # Example
+    /// ```
+    /// use diagnose::Fault;
+    ///
+    /// assert_eq!([Fault::Loss, Fault::Saturation, Fault::Gradient].map(Fault::classic), [Some(1), Some(2), Some(3)]);
+    /// assert_eq!(Fault::Symmetry.classic(), None);
+    /// ```
+    pub fn classic(self) -> Option<u8> {
+        match self {
+            Fault::Loss => Some(1),
+            Fault::Saturation => Some(2),
+            Fault::Signal | Fault::Gradient => Some(3),
+            _ => None,
+        }
+    }
+}
+
+/// A change of one parameter that needs no human choice.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+#[non_exhaustive]
+pub enum Action {
+    /// Multiply it.
+    Scale {
+        /// Its path, such as `hidden.weight`.
+        parameter: String,
+        /// By this.
+        factor: f64,
+    },
+    /// Set it to zero.
+    Zero {
+        /// Its path.
+        parameter: String,
+    },
+}
+
+impl Action {
+    /// The path of the parameter that it changes.
+    pub fn parameter(&self) -> &str {
+        match self {
+            Action::Scale { parameter, .. } | Action::Zero { parameter } => parameter,
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Action::Scale { parameter, factor } => write!(f, "{parameter} × {}", crate::table::figure(*factor)),
+            Action::Zero { parameter } => write!(f, "{parameter} to zero"),
+        }
+    }
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Severity::Note => "note",
+            Severity::Warn => "warn",
+            Severity::Error => "error",
+        })
+    }
+}
+
+/// Sorts findings by harm: the worst first.
+pub(crate) fn sort(findings: &mut [Finding]) {
+    findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.fault.cmp(&b.fault)));
+}

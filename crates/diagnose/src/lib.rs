@@ -1,0 +1,26 @@
+#![forbid(unsafe_code)]
+//! See how a neural network starts, what is wrong with it, and what cures it.
+//!
+//! [`inspect`] runs one pass forward and backward with a batch and reads everything off the tape: the loss beside ln C, each
+//! activation, signal and gradients along depth. What is wrong is a [`Finding`], with the figure, the rule and the remedy;
+//! [`Report::cure`] applies the remedies that need no human choice.
+
+mod cure;
+mod display;
+mod finding;
+mod inspect;
+mod judge;
+mod pass;
+mod report;
+mod saturation;
+mod stats;
+mod table;
+
+pub use cure::Cure;
+pub use finding::{Action, Fault, Finding, Severity};
+pub use inspect::{Inspector, inspect, inspect_graph};
+pub use judge::Limits;
+pub use pass::{Anomaly, Direction};
+pub use report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
+pub use saturation::Saturation;
+pub use stats::{BINS, Histogram, Stats};

@@ -1,0 +1,190 @@
+//! Mean, standard deviation, extremes and histogram of a tensor.
+
+use std::borrow::Cow;
+
+use tensor::{Float, Tensor};
+
+/// How many bins a [`Histogram`] has: as in the lecture's.
+pub const BINS: usize = 50;
+
+/// What the elements of a tensor look like. Elements that are NaN or infinite are counted and left out of the rest.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Stats {
+    /// How many elements there are.
+    pub count: usize,
+    /// How many of them are NaN or infinite.
+    pub non_finite: usize,
+    /// Their mean; NaN without elements.
+    pub mean: f64,
+    /// Their standard deviation, unbiased (divided by n − 1); NaN for fewer than two elements.
+    pub std: f64,
+    /// The least; NaN without elements.
+    pub min: f64,
+    /// The largest; NaN without elements.
+    pub max: f64,
+    /// How they are spread from the least to the largest.
+    pub histogram: Histogram,
+}
+
+/// Counts of elements in [`BINS`] bins of equal width, from `from` to `to`. Each bin holds its lower edge; the last one its
+/// upper edge too.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Histogram {
+    /// The lower edge of the first bin.
+    pub from: f64,
+    /// The upper edge of the last bin.
+    pub to: f64,
+    /// How many elements each bin holds.
+    pub counts: Vec<usize>,
+}
+
+impl Stats {
+    /// Those of a tensor.
+    ///
+    /// # Example
+    /// ```
+    /// use diagnose::Stats;
+    /// use tensor::Tensor;
+    ///
+    /// let stats = Stats::of(&Tensor::from([1.0, 2.0, 3.0, 4.0]));
+    /// assert_eq!((stats.mean, stats.min, stats.max), (2.5, 1.0, 4.0));
+    /// assert!((stats.std - (5.0_f64 / 3.0).sqrt()).abs() < 1e-6); // n − 1 = 3
+    /// ```
+    pub fn of<T: Float>(values: &Tensor<T>) -> Self {
+        let slice = &elements(values);
+        if all_finite(slice) {
+            let (mean, std) = mean_std(values);
+            if std.is_finite() || slice.len() < 2 {
+                return Stats::new(values, slice, mean, std, 0);
+            }
+        }
+        // NaN among them, or squares that single precision cannot hold.
+        let finite: Vec<f64> = slice.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
+        let non_finite = slice.len() - finite.len();
+        let wide = Tensor::from_slice(&finite);
+        let (mean, std) = mean_std(&wide);
+        Stats::new(&wide, &finite, mean, std, non_finite)
+    }
+
+    fn new<T: Float>(values: &Tensor<T>, slice: &[T], mean: f64, std: f64, non_finite: usize) -> Self {
+        let (min, max) = if slice.is_empty() {
+            (f64::NAN, f64::NAN)
+        } else {
+            (values.min(..).item().to_f64(), values.max(..).item().to_f64())
+        };
+        let histogram = Histogram::new(slice, min, max);
+        Stats { count: slice.len() + non_finite, non_finite, mean, std, min, max, histogram }
+    }
+
+    /// The root of the mean of the squares.
+    pub fn rms(&self) -> f64 {
+        rms(self.mean, self.std, self.count - self.non_finite)
+    }
+}
+
+/// The root of the mean of `count` squares, from their mean and unbiased standard deviation.
+pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
+    let spread = if count < 2 { 0.0 } else { std * std * (count - 1) as f64 / count as f64 };
+    (mean * mean + spread).sqrt()
+}
+
+/// The mean, and the unbiased standard deviation; NaN where there are too few elements.
+pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
+    let (var, mean) = values.var_mean(.., 1);
+    (mean.item().to_f64(), var.item().to_f64().sqrt())
+}
+
+/// The elements in order, in place where they lie so.
+pub(crate) fn elements<T: Float>(values: &Tensor<T>) -> Cow<'_, [T]> {
+    values.as_slice().map_or_else(|| Cow::Owned(values.to_vec()), Cow::Borrowed)
+}
+
+/// Whether no element is NaN or infinite. Without a branch for each, so that it runs in vectors.
+pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
+    values.chunks(256).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
+}
+
+impl Histogram {
+    /// Of values that are finite and between `from` and `to`.
+    fn new<T: Float>(values: &[T], from: f64, to: f64) -> Self {
+        // Four counts side by side: neighbours often fall into one bin, and each would wait for the one before.
+        let mut counts = [[0_u32; BINS]; 4];
+        // Halves, since the difference of the largest numbers would not be finite.
+        let width = to / 2.0 - from / 2.0;
+        let scale = if width > 0.0 { BINS as f64 / 2.0 / width } else { 0.0 };
+        for part in values.chunks(4) {
+            for (counts, x) in counts.iter_mut().zip(part) {
+                let bin = ((x.to_f64() / 2.0 - from / 2.0) * 2.0 * scale) as usize;
+                counts[bin.min(BINS - 1)] += 1;
+            }
+        }
+        let counts = (0..BINS).map(|bin| counts.iter().map(|counts| counts[bin] as usize).sum()).collect();
+        Histogram { from, to, counts }
+    }
+
+    /// How many elements there are.
+    pub fn total(&self) -> usize {
+        self.counts.iter().sum()
+    }
+
+    /// The middle of each bin, and the density there: the share of elements per unit of value. Empty where all elements are
+    /// equal, or there are none.
+    pub fn density(&self) -> Vec<(f64, f64)> {
+        let width = (self.to - self.from) / self.counts.len() as f64;
+        let total = self.total() as f64;
+        if !(width.is_finite() && width > 0.0 && total > 0.0) {
+            return Vec::new();
+        }
+        let at =
+            |(bin, &count): (usize, &usize)| (self.from + (bin as f64 + 0.5) * width, count as f64 / total / width);
+        self.counts.iter().enumerate().map(at).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+
+    use super::*;
+
+    #[test]
+    fn bins_hold_every_element_once_and_the_edges_belong_where_they_should() {
+        let stats = Stats::of(&Tensor::<f64>::from_fn([101], |i| i[0] as f64 / 100.0));
+        assert_eq!(stats.histogram.total(), 101);
+        assert_eq!((stats.histogram.counts[0], stats.histogram.counts[BINS - 1]), (2, 3));
+        let area: f64 = stats.histogram.density().iter().map(|(_, density)| density * 0.02).sum();
+        assert_relative_eq!(area, 1.0, max_relative = 1e-12);
+    }
+
+    #[test]
+    fn equal_few_and_no_elements_are_no_special_case() {
+        let equal = Stats::of(&Tensor::<f32>::full([7], 3.0));
+        assert_eq!((equal.mean, equal.std, equal.histogram.counts[0]), (3.0, 0.0, 7));
+        assert!(equal.histogram.density().is_empty());
+        let one = Stats::of(&Tensor::from([2.0_f32]));
+        assert_eq!((one.mean, one.rms(), one.std.is_nan()), (2.0, 2.0, true));
+        let none = Stats::of(&Tensor::<f32>::zeros([0, 5]));
+        assert_eq!(none.count, 0);
+        assert!(none.mean.is_nan() && none.min.is_nan() && none.histogram.density().is_empty());
+    }
+
+    #[test]
+    fn what_is_not_finite_is_counted_and_left_out() {
+        let stats = Stats::of(&Tensor::from([1.0_f32, f32::NAN, 3.0, f32::INFINITY]));
+        assert_eq!((stats.count, stats.non_finite, stats.mean, stats.max), (4, 2, 2.0, 3.0));
+        // Their squares overflow single precision.
+        let large = Stats::of(&Tensor::from([-1e30_f32, 1e30]));
+        assert_relative_eq!(large.std, 1e30 * 2_f64.sqrt(), max_relative = 1e-6);
+        let largest = Stats::of(&Tensor::from([-f64::MAX, f64::MAX]));
+        assert_eq!(largest.histogram.total(), 2);
+    }
+
+    #[test]
+    fn views_are_read_in_place() {
+        let x = Tensor::<f32>::from_fn([4, 6], |i| (i[0] * 6 + i[1]) as f32);
+        assert_eq!(Stats::of(&x.t()), Stats { ..Stats::of(&x.t().contiguous()) });
+        assert_eq!(Stats::of(&x.slice(1, 2..3)).min, 2.0);
+    }
+}

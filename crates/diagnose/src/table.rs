@@ -1,0 +1,120 @@
+//! Aligned tables for a terminal, and figures as people read them.
+
+use crate::stats::Histogram;
+
+/// What stands where there is no figure.
+pub(crate) const NONE: &str = "–";
+
+/// Three significant digits, or a power of ten where that is shorter; a dash where it is no number.
+pub(crate) fn figure(x: f64) -> String {
+    if !x.is_finite() {
+        return NONE.into();
+    }
+    let size = x.abs();
+    // What rounds up to the next power of ten has one digit more.
+    match size {
+        0.0 => "0".into(),
+        _ if !(9.995e-4..99_950.0).contains(&size) => format!("{x:.2e}"),
+        _ if size < 0.009_995 => format!("{x:.5}"),
+        _ if size < 0.099_95 => format!("{x:.4}"),
+        _ if size < 0.999_5 => format!("{x:.3}"),
+        _ if size < 9.995 => format!("{x:.2}"),
+        _ if size < 99.95 => format!("{x:.1}"),
+        _ => format!("{x:.0}"),
+    }
+}
+
+/// A share in percent.
+pub(crate) fn percent(share: f64) -> String {
+    if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { NONE.into() }
+}
+
+/// A histogram in so many characters.
+pub(crate) fn sparkline(histogram: &Histogram, width: usize) -> String {
+    const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
+    let bins = histogram.counts.len();
+    let share =
+        |column: usize| -> usize { histogram.counts[column * bins / width..(column + 1) * bins / width].iter().sum() };
+    let columns: Vec<usize> = (0..width).map(share).collect();
+    let most = columns.iter().copied().max().unwrap_or(0).max(1);
+    // The least that is there shows.
+    columns.iter().map(|&count| LEVELS[(count * 8).div_ceil(most)]).collect()
+}
+
+/// Rows under a header: the first column to the left, the others to the right.
+pub(crate) struct Table {
+    rows: Vec<Vec<String>>,
+}
+
+impl Table {
+    pub(crate) fn new(header: &[&str]) -> Self {
+        Table { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
+    }
+
+    pub(crate) fn row(&mut self, cells: Vec<String>) {
+        self.rows.push(cells);
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.rows.len() == 1
+    }
+}
+
+impl std::fmt::Display for Table {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
+        let width = |column: usize| {
+            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        };
+        let widths: Vec<usize> = (0..columns).map(width).collect();
+        for row in &self.rows {
+            let mut line = String::new();
+            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+                if column == 0 {
+                    line += &format!("{cell:<width$}");
+                } else {
+                    line += &format!("  {cell:>width$}");
+                }
+            }
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_have_three_digits_and_no_figure_is_a_dash() {
+        let cases = [
+            (0.0, "0"),
+            (27.881_7, "27.9"),
+            (3.317_9, "3.32"),
+            (0.609_5, "0.610"),
+            (0.999_6, "1.00"),
+            (0.012_34, "0.0123"),
+            (4.2e-4, "4.20e-4"),
+            (-1234.0, "-1234"),
+            (1e30, "1.00e30"),
+            (f64::NAN, "–"),
+            (f64::INFINITY, "–"),
+        ];
+        for (x, want) in cases {
+            assert_eq!(figure(x), want);
+        }
+        assert_eq!([percent(0.0814), percent(f64::NAN)], ["8.1 %", "–"]);
+    }
+
+    #[test]
+    fn columns_are_aligned_and_bars_are_as_high_as_their_share() {
+        let mut table = Table::new(&["layer", "std"]);
+        table.row(vec!["hidden".into(), "0.62".into()]);
+        table.row(vec!["é".into(), "11".into()]);
+        assert_eq!(table.to_string(), "layer    std\nhidden  0.62\né         11\n");
+        let mut counts = vec![0; 50];
+        (counts[0], counts[49]) = (8, 1);
+        assert_eq!(sparkline(&Histogram { from: 0.0, to: 1.0, counts }, 5), "█   ▁");
+    }
+}

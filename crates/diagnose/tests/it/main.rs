@@ -1,0 +1,5 @@
+//! The crate from outside, in one binary.
+
+mod bad_input;
+mod faults;
+mod model;
