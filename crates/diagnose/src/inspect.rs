@@ -205,6 +205,10 @@ impl Inspector {
         tape
     }
 
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// When units of an op are saturated; `None` where it is no activation.
     pub(crate) fn rule(&self, op: &str) -> Option<&Saturation> {
         self.rules.iter().find(|(known, _)| *known == op).map(|(_, rule)| rule)

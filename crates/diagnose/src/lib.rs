@@ -8,19 +8,25 @@
 mod cure;
 mod display;
 mod finding;
+mod history;
 mod inspect;
 mod judge;
 mod pass;
 mod report;
 mod saturation;
+mod start;
 mod stats;
 mod table;
+mod watch;
 
 pub use cure::Cure;
 pub use finding::{Action, Fault, Finding, Severity};
+pub use history::{ActivationSample, History, Sample, WeightSample};
 pub use inspect::{Inspector, inspect, inspect_graph};
 pub use judge::Limits;
 pub use pass::{Anomaly, Direction};
 pub use report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 pub use saturation::Saturation;
+pub use start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};
 pub use stats::{BINS, Histogram, Stats};
+pub use watch::Watch;

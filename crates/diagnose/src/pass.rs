@@ -269,6 +269,20 @@ pub enum Direction {
     Backward,
 }
 
+impl Anomaly {
+    /// That of a parameter's gradient, where those of intermediates were not kept.
+    pub(crate) fn of_gradient(name: &str, dims: &[usize]) -> Self {
+        Anomaly {
+            direction: Direction::Backward,
+            what: "a gradient that is no number",
+            op: "leaf",
+            place: name.to_owned(),
+            inputs: Vec::new(),
+            shape: dims.to_vec(),
+        }
+    }
+}
+
 impl std::fmt::Display for Anomaly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Anomaly { what, op, inputs, shape, .. } = self;
@@ -277,6 +291,7 @@ impl std::fmt::Display for Anomaly {
         match self.direction {
             Direction::Forward if inputs.is_empty() => write!(f, "the {op} {shape:?} holds {what}"),
             Direction::Forward => write!(f, "`{op}` of {inputs} is the first to give {what}"),
+            Direction::Backward if inputs.is_empty() => write!(f, "the {op} {shape:?} gets {what}"),
             Direction::Backward => write!(f, "the pullback of `{op}` of {inputs} is the first to give {what}"),
         }
     }

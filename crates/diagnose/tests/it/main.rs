@@ -3,3 +3,5 @@
 mod bad_input;
 mod faults;
 mod model;
+mod start;
+mod watch;

@@ -1,0 +1,290 @@
+//! Starts that are found with data: a pass shows what each layer gives, and its weights are scaled until that is right.
+
+use std::fmt;
+
+use autograd::{Tape, Var};
+use init::{Gain, Initializer, orthogonal};
+use nn::{Module, Param, Path};
+use rand::Rng;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::{Float, Tensor};
+
+use crate::pass::Pass;
+use crate::stats::mean_std;
+
+/// A start that could not be found.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Error {
+    /// A tolerance or distance that is not above 0.
+    Tolerance(f64),
+    /// No linear layer of the model has a share in what `forward` returns, or the weight is no parameter of the model.
+    NoLayer,
+    /// The result is not, or does not depend on, one cross-entropy.
+    NoClassifier,
+    /// A layer's output does not vary, or is no number, so that no factor can bring it to a variance of 1.
+    Flat {
+        /// The layer's weight.
+        weight: String,
+        /// The variance of its output.
+        variance: f64,
+    },
+    /// The loss does not come as near as it should.
+    Distance {
+        /// Where it is after the last try.
+        loss: f64,
+        /// Where it should be.
+        expected: f64,
+    },
+    /// An orthogonal weight cannot be drawn.
+    Init(init::Error),
+}
+
+impl std::error::Error for Error {}
+
+impl From<init::Error> for Error {
+    fn from(error: init::Error) -> Self {
+        Error::Init(error)
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Error::Tolerance(given) => write!(f, "the tolerance is {given}, but must be above 0"),
+            Error::NoLayer => f.write_str("no linear layer of the model has a share in the result of `forward`"),
+            Error::NoClassifier => f.write_str("the result of `forward` depends on no cross-entropy, or on several"),
+            Error::Flat { weight, variance } => {
+                write!(f, "what {weight} gives has a variance of {variance}, which no factor brings to 1")
+            }
+            Error::Distance { loss, expected } => {
+                write!(f, "the loss stays at {loss}, where it should be {expected}")
+            }
+            Error::Init(error) => error.fmt(f),
+        }
+    }
+}
+
+/// What [`lsuv`] did to a layer.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Tuned {
+    /// The layer's weight.
+    pub weight: String,
+    /// The variance of its output, when it was left.
+    pub variance: f64,
+    /// How often the weight was scaled.
+    pub scaled: u32,
+}
+
+/// How near to a variance of 1 [`lsuv`] goes, and how long it tries.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Lsuv {
+    /// A layer is left when its output's variance is within this of 1: 0.02 by default.
+    pub tolerance: f64,
+    /// It is also left when its weight has been scaled so often: 10 by default.
+    pub tries: u32,
+}
+
+impl Default for Lsuv {
+    fn default() -> Self {
+        Lsuv { tolerance: 0.02, tries: 10 }
+    }
+}
+
+/// Layer-sequential unit-variance initialization (Mishkin and Matas, 2015, *All you need is a good init*): every linear
+/// layer's weight becomes orthogonal and its bias zero; then, one layer after the other in the order of the pass, the weight is
+/// divided by the standard deviation of its output until that has a variance of 1.
+///
+/// `forward` runs the model on a batch, as for [`inspect`](crate::inspect); its result may be a loss or the model's output.
+///
+/// # Errors
+/// The tolerance is not above 0, the pass has no linear layer, or an output does not vary. The model may then be changed in
+/// part.
+///
+/// # Example
+/// ```
+/// use diagnose::{Lsuv, lsuv};
+/// use init::normal;
+/// use nn::Linear;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+/// # use init::Initializer;
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let mut model = vec![Linear::new(30, 100, &normal(1.0), &mut rng)?, Linear::new(100, 100, &normal(1.0), &mut rng)?];
+/// let x: Tensor = normal(3.0).init(&Shape::from([64, 30]), &mut rng)?;
+/// let tuned = lsuv(&mut model, Lsuv::default(), &mut rng, |model, tape| {
+///     model[1].forward(model[0].forward(tape.constant(x.clone())).relu())
+/// })?;
+/// assert_eq!(tuned[1].weight, "1.weight");
+/// assert!(tuned.iter().all(|layer| (layer.variance - 1.0).abs() < 0.02));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn lsuv<T, M, F>(model: &mut M, settings: Lsuv, rng: &mut impl Rng, forward: F) -> Result<Vec<Tuned>, Error>
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    positive(settings.tolerance)?;
+    let layers: Vec<Layer> = with_pass(model, &forward, |pass| layers(pass));
+    if layers.is_empty() {
+        return Err(Error::NoLayer);
+    }
+    for layer in &layers {
+        let shape = parameter(model, &layer.weight).ok_or(Error::NoLayer)?.value().shape().clone();
+        let weight: Tensor<T> = orthogonal(Gain::Linear).init(&shape, rng)?;
+        change(model, &layer.weight, |value| *value = weight.clone());
+        if let Some(bias) = &layer.bias {
+            change(model, bias, |value| *value = Tensor::zeros(value.shape()));
+        }
+    }
+    let tune = |layer: &Layer| {
+        let mut scaled = 0;
+        loop {
+            let variance = with_pass(model, &forward, |pass| mean_std(&pass.vars[layer.output].value()).1.powi(2));
+            if (variance - 1.0).abs() <= settings.tolerance || scaled == settings.tries {
+                return Ok(Tuned { weight: layer.weight.clone(), variance, scaled });
+            }
+            let factor = T::from_f64(1.0 / variance.sqrt());
+            if !(factor.is_finite() && factor > T::ZERO) {
+                return Err(Error::Flat { weight: layer.weight.clone(), variance });
+            }
+            change(model, &layer.weight, |value| value.map_assign(|x| x * factor));
+            scaled += 1;
+        }
+    };
+    layers.iter().map(tune).collect()
+}
+
+/// What [`calibrate_output`] did.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Calibrated {
+    /// The parameters that were scaled: the weight of the last layer, and its bias.
+    pub parameters: Vec<String>,
+    /// By this.
+    pub factor: f64,
+    /// The loss that came of it.
+    pub loss: f64,
+}
+
+/// Scales the last layer of a classifier, weight and bias, so that the loss of a batch is within `within` of ln C: the
+/// smaller the logits, the nearer. A model whose loss is that near stays as it is.
+///
+/// # Errors
+/// The distance is not above 0, there is no cross-entropy or no layer that makes its logits, or the loss is no number.
+///
+/// # Example
+/// ```
+/// use diagnose::calibrate_output;
+/// use init::normal;
+/// use nn::Linear;
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use tensor::{Shape, Tensor};
+/// # use init::Initializer;
+///
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let mut model: Linear = Linear::new(100, 27, &normal(1.0), &mut rng)?;
+/// let x: Tensor = normal(1.0).init(&Shape::from([32, 100]), &mut rng)?;
+/// let classes = Tensor::from_fn([32], |i| (i[0] % 27) as i64);
+/// let done = calibrate_output(&mut model, 0.01, |model, tape| {
+///     model.forward(tape.constant(x.clone())).cross_entropy(&classes)
+/// })?;
+/// assert!((done.loss - 27_f64.ln()).abs() <= 0.01 && done.factor < 0.1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn calibrate_output<T, M, F>(model: &mut M, within: f64, forward: F) -> Result<Calibrated, Error>
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    const TRIES: u32 = 60;
+    positive(within)?;
+    let read = |model: &M| {
+        with_pass(model, &forward, |pass| {
+            let classifier = pass.classifier()?;
+            let last = pass.scaled_by(classifier.logits);
+            let names =
+                last.map(|last| [Some(last.weight), last.bias].into_iter().flatten().map(|p| pass.place(p)).collect());
+            Some((classifier.loss.item().to_f64(), (classifier.classes as f64).ln(), names))
+        })
+    };
+    let (_, _, names) = read(model).ok_or(Error::NoClassifier)?;
+    let parameters: Vec<String> = names.ok_or(Error::NoLayer)?;
+    if !parameters.iter().all(|name| parameter(model, name).is_some()) {
+        return Err(Error::NoLayer);
+    }
+    let mut factor = 1.0;
+    for tries in 0.. {
+        let (loss, expected, _) = read(model).ok_or(Error::NoClassifier)?;
+        let distance = (loss - expected).abs();
+        if distance <= within {
+            return Ok(Calibrated { parameters, factor, loss });
+        }
+        if tries == TRIES || !distance.is_finite() {
+            return Err(Error::Distance { loss, expected });
+        }
+        // What small logits cost grows with their square. Large ones cost more, and are halved at least.
+        let shrink = (within / 2.0 / distance).sqrt().min(0.5);
+        for name in &parameters {
+            change(model, name, |value: &mut Tensor<T>| value.map_assign(|x| x * T::from_f64(shrink)));
+        }
+        factor *= shrink;
+    }
+    unreachable!("the loop ends by its tries")
+}
+
+/// A linear layer of a pass.
+struct Layer {
+    weight: String,
+    bias: Option<String>,
+    /// Where on the tape its output is.
+    output: usize,
+}
+
+/// The linear layers, each weight once.
+fn layers<T: Float>(pass: &Pass<'_, T>) -> Vec<Layer> {
+    let mut layers: Vec<Layer> = Vec::new();
+    for linear in pass.affines().into_iter().filter(|affine| !affine.normalizes) {
+        let weight = pass.place(linear.weight);
+        if layers.iter().all(|layer| layer.weight != weight) {
+            let bias = linear.bias.map(|bias| pass.place(bias));
+            layers.push(Layer { weight, bias, output: linear.output.index() });
+        }
+    }
+    layers
+}
+
+/// Runs the model forward, and reads the tape. Dropout draws the same each time.
+fn with_pass<T, M, F, R>(model: &M, forward: &F, read: impl FnOnce(&Pass<'_, T>) -> R) -> R
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(0));
+    model.label(&tape);
+    read(&Pass::with_gradients(forward(model, &tape), None))
+}
+
+fn parameter<'a, T: Float>(model: &'a (impl Module<T> + ?Sized), name: &str) -> Option<&'a Param<T>> {
+    model.parameters().into_iter().find(|(path, _)| path == name).map(|(_, param)| param)
+}
+
+fn change<T: Float>(model: &mut (impl Module<T> + ?Sized), name: &str, change: impl Fn(&mut Tensor<T>)) {
+    model.visit_mut(Path::root(), &mut |path, param| {
+        if path.to_string() == name {
+            change(param.value_mut());
+        }
+    });
+}
+
+fn positive(tolerance: f64) -> Result<(), Error> {
+    if tolerance > 0.0 { Ok(()) } else { Err(Error::Tolerance(tolerance)) }
+}
