@@ -25,6 +25,12 @@ impl From<evenkeel::nn::Error> for Failure {
     }
 }
 
+impl From<evenkeel::diagnose::WriteError> for Failure {
+    fn from(error: evenkeel::diagnose::WriteError) -> Self {
+        Failure::Input(format!("{error}; give a path that can be written to --report"))
+    }
+}
+
 impl From<evenkeel::init::Error> for Failure {
     fn from(error: evenkeel::init::Error) -> Self {
         Failure::Input(error.to_string())

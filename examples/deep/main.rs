@@ -71,6 +71,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "42", value_parser = whole)]
     pub seed: u64,
 
+    /// Write a page that shows how the network starts and how it trains
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
     /// Print one JSON object per line and nothing else
     #[arg(long)]
     pub json: bool,

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use evenkeel::diagnose::{Page, Report, Watch};
 use evenkeel::prelude::*;
 
 use crate::Args;
@@ -14,42 +15,75 @@ use crate::model::{CONTEXT, Deep};
 /// Examples per step.
 const BATCH: usize = 32;
 
+/// Samples of the training for the page.
+const SAMPLES: u64 = 200;
+
 pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
     shuffle(&mut names, args.rng);
     let split = Split::new(&names, CONTEXT);
     let mut random = Random::new(args.rng, args.seed);
     let mut model = Deep::new(args, &mut random)?;
-    let sgd = Sgd::new(args.lr)?;
-    let mut tape = Tape::new();
-    for step in 1..=args.steps.max(1) {
-        let (contexts, next) = split.train.batch(&random.batch(split.train.len(), BATCH)?);
-        // Before the first update, and once more with what the last one is computed from.
-        if step == 1 || step == args.steps {
-            let taken = if step == args.steps { args.steps } else { 0 };
-            for at in if step == 1 && args.steps == 1 { vec![0, 1] } else { vec![taken] } {
-                let inspector = Inspector::new().at_step(at);
-                let report =
-                    inspector.inspect(&model, |model, tape| model.forward(tape, &contexts).cross_entropy(&next));
-                tell(args, &report)?;
-            }
+    let mut draw = || Ok::<_, Failure>(split.train.batch(&random.batch(split.train.len(), BATCH)?));
+
+    let mut batch = draw()?;
+    let start = inspect(&model, &batch, 0);
+    tell(args, &start)?;
+    let mut page = Page::new(format!("deep, {} layers", args.layers));
+    write(args, &page.clone().run("the start", &start, None))?;
+
+    let (sgd, mut tape) = (Sgd::new(args.lr)?, Tape::new());
+    let mut watch = args.report.as_ref().map(|_| Watch::new().every(args.steps.div_ceil(SAMPLES)));
+    let mut end = None;
+    for step in 1..=args.steps {
+        if step == args.steps {
+            // As the lecture does it: what the last step is computed from.
+            end = Some(inspect(&model, &batch, step));
         }
-        if args.steps == 0 {
-            break;
-        }
-        let loss = model.forward(&tape, &contexts).cross_entropy(&next);
+        let loss = forward(&model, &tape, &batch);
         let gradients = loss.backward();
+        if let Some(watch) = &mut watch {
+            watch.before_step(&model, loss, &gradients);
+        }
         tape.reset();
         sgd.step(&mut model, &gradients);
+        if let Some(watch) = &mut watch {
+            watch.after_step(&model);
+        }
+        batch = draw()?;
     }
-    Ok(())
+    let history = watch.as_ref().map(|watch| watch.history());
+    page = page.run("the start", &start, history.filter(|_| args.steps > 0));
+    if let Some(end) = end {
+        tell(args, &end)?;
+        page = page.run(format!("after {} steps", args.steps), &end, None);
+    }
+    write(args, &page)
 }
 
-fn tell(args: &Args, report: &evenkeel::diagnose::Report) -> io::Result<()> {
+/// Contexts, and the symbols that follow them.
+type Batch = (Tensor<i64>, Tensor<i64>);
+
+fn forward<'t>(model: &Deep, tape: &'t Tape, (contexts, next): &Batch) -> Var<'t> {
+    model.forward(tape, contexts).cross_entropy(next)
+}
+
+fn inspect(model: &Deep, batch: &Batch, step: u64) -> Report {
+    Inspector::new().at_step(step).inspect(model, |model, tape| forward(model, tape, batch))
+}
+
+fn write(args: &Args, page: &Page) -> Result<(), Failure> {
+    match &args.report {
+        Some(path) => Ok(page.write(path)?),
+        None => Ok(()),
+    }
+}
+
+fn tell(args: &Args, report: &Report) -> io::Result<()> {
     if !args.json {
         report.print()?;
         return writeln!(io::stdout());
     }
-    let event = serde_json::json!({"event": "init", "step": report.step, "loss": report.loss.value});
-    writeln!(io::stdout(), "{event}")?;
+    let loss = Some(report.loss.value).filter(|loss| loss.is_finite());
+    writeln!(io::stdout(), "{}", serde_json::json!({"event": "init", "step": report.step, "loss": loss}))?;
     tell_report(report, Some(args.lr))
 }

@@ -60,6 +60,10 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "20", value_parser = whole)]
     pub samples: u64,
 
+    /// Write a page that shows how the model starts and how it trains
+    #[arg(long, value_name = "FILE.html")]
+    pub report: Option<PathBuf>,
+
     /// Print one JSON object per line and nothing else; progress goes to standard error
     #[arg(long)]
     pub json: bool,
@@ -79,6 +83,13 @@ pub enum Scheme {
     /// And batch normalization before tanh, which takes the place of all care
     #[value(name = "batchnorm")]
     BatchNorm,
+}
+
+impl Scheme {
+    /// What it is called on the command line.
+    pub fn name(self) -> String {
+        self.to_possible_value().map_or(String::new(), |value| value.get_name().to_owned())
+    }
 }
 
 impl Args {

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
-use evenkeel::diagnose::Saturation;
+use evenkeel::diagnose::{History, Page, Saturation, Watch};
 use evenkeel::prelude::*;
 use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
@@ -125,6 +125,15 @@ fn train(
     if args.json {
         tell_report(&start, None)?;
     }
+    // Before the training too: so a path that cannot be written is known at once.
+    let write = |history: Option<&History>| match &args.report {
+        Some(path) => {
+            Page::new(format!("mlp --init {}", args.init.name())).run("the start", &start, history).write(path)
+        }
+        None => Ok(()),
+    };
+    write(None)?;
+    let mut watch = args.report.as_ref().map(|_| Watch::new().with_inspector(inspector()));
 
     let bar = progress_bar(steps);
     let mut loss_sum = 0.0;
@@ -136,8 +145,14 @@ fn train(
         let loss = model.forward(&tape, &batch.0).cross_entropy(&batch.1);
         loss_sum += f64::from(loss.item());
         let gradients = loss.backward();
+        if let Some(watch) = &mut watch {
+            watch.before_step(model, loss, &gradients);
+        }
         tape.reset();
         sgd.step(model, &gradients);
+        if let Some(watch) = &mut watch {
+            watch.after_step(model);
+        }
         if step < steps {
             batch = draw()?;
         }
@@ -150,6 +165,12 @@ fn train(
             if step % REPORT == 0 {
                 bar.suspend(|| tell(&Event::Step { step, loss }, args.json))?;
             }
+        }
+    }
+    if let Some(watch) = &watch {
+        write(Some(watch.history()))?;
+        for finding in watch.findings() {
+            bar.suspend(|| eprintln!("{}: {}; {}", finding.severity, finding.message, finding.remedy));
         }
     }
     Ok(Trained { first_loss: start.loss.value, took: began.elapsed(), bar })

@@ -63,7 +63,9 @@ impl Report {
             applied.push((*action).clone());
         });
         let unchosen = self.findings.iter().filter(|finding| finding.actions.is_empty());
-        Cure { applied, left: unchosen.map(|finding| (finding.fault, finding.remedy.clone())).collect() }
+        let mut left: Vec<_> = unchosen.map(|finding| (finding.fault, finding.remedy.clone())).collect();
+        left.dedup();
+        Cure { applied, left }
     }
 }
 

@@ -10,6 +10,10 @@ use crate::table::{NONE, Table, figure, percent, sparkline};
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;
 
+/// The width of a terminal, and how much of it stands before a finding's text.
+const COLUMNS: usize = 80;
+const INDENT: usize = 7;
+
 /// Plain text for a terminal of 80 columns; [`Report::print`] adds colour.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -48,9 +52,12 @@ impl Report {
             }
             _ => writeln!(f, "{of_step}{}", self.verdict())?,
         }
+        let mut rule = "";
         for finding in &self.findings {
             writeln!(f)?;
-            finding.write(f, colour)?;
+            // What several findings break is said once.
+            finding.write(f, colour, finding.rule != rule)?;
+            rule = finding.rule;
         }
         for table in [self.activation_table(), self.signal_table(), self.weight_table()] {
             if !table.is_empty() {
@@ -109,12 +116,12 @@ impl Report {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, false)
+        self.write(f, false, true)
     }
 }
 
 impl Finding {
-    fn write(&self, f: &mut fmt::Formatter<'_>, colour: bool) -> fmt::Result {
+    fn write(&self, f: &mut fmt::Formatter<'_>, colour: bool, with_rule: bool) -> fmt::Result {
         // Red, yellow, cyan.
         let code = match self.severity {
             Severity::Error => "31",
@@ -123,16 +130,13 @@ impl Finding {
         };
         let (on, off) = if colour { (format!("\x1b[1;{code}m"), "\x1b[0m") } else { (String::new(), "") };
         let mut label = format!("{on}{:<5}{off}  ", self.severity);
-        for (text, width) in [
-            (format!("{}: {}", self.place, self.message), 80),
-            (format!("rule: {}", self.rule), 80),
-            (format!("cure: {}", self.remedy), 80),
-        ] {
-            for line in wrap(&text, width - 7) {
+        let rule = with_rule.then(|| format!("rule: {}", self.rule));
+        let about = format!("{}: {}", self.place, self.message);
+        for text in [Some(about), rule, Some(format!("cure: {}", self.remedy))].into_iter().flatten() {
+            for line in wrap(&text, COLUMNS - INDENT) {
                 writeln!(f, "{label}{line}")?;
-                label = " ".repeat(7);
+                label = " ".repeat(INDENT);
             }
-            label = " ".repeat(7);
         }
         Ok(())
     }

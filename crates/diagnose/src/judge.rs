@@ -220,10 +220,16 @@ impl<'t, T: Float> Judge<'_, 't, T> {
                 figure: activation.saturated,
                 brief: format!("{:.0} % of {} {what}", 100.0 * activation.saturated, activation.kind),
                 message: format!(
-                    "{} of {} are {what} (input std {})",
+                    "{} of {} are {what} (input std {}){}",
                     percent(activation.saturated),
                     activation.kind,
-                    figure(activation.input.std)
+                    figure(activation.input.std),
+                    match activation.dead {
+                        dead if dead > 0 && self.tells_dead(activation) => {
+                            format!(", {dead} of {} units for every example", activation.units)
+                        }
+                        _ => String::new(),
+                    }
                 ),
                 rule: "most units are where their activation is steep: a flat one passes no gradient",
                 remedy,
@@ -279,9 +285,15 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         (actions, remedy)
     }
 
+    /// Whether the batch is large enough to tell dead units from those that are saturated by chance.
+    fn tells_dead(&self, activation: &Activation) -> bool {
+        activation.map.examples >= self.limits.dead_examples
+    }
+
     fn dead(&self, activation: &Activation) -> Option<Finding> {
         let rule = self.inspector.rule(activation.kind)?;
-        if activation.dead == 0 || activation.map.examples < self.limits.dead_examples {
+        // In a saturated layer they are a part of that, and are cured with it.
+        if activation.dead == 0 || !self.tells_dead(activation) || self.is_saturated(activation).is_some() {
             return None;
         }
         let share = activation.dead as f64 / activation.units as f64;
@@ -320,18 +332,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             (Some(gain), _) => gain,
             (None, slope) => slope?.exp(),
         };
-        let layers: Vec<_> = self.pass.affines().into_iter().filter(|affine| !affine.normalizes).collect();
-        let hidden = layers.iter().zip(&self.report.signal).filter(|(_, signal)| signal.hidden && !signal.normalized);
-        let mut actions = Vec::new();
-        for (linear, signal) in hidden {
-            let ratio = self.gain_after(linear) / signal.gain();
-            // A layer that is in scale stays as it is: within what differs by chance from one draw to the next.
-            if ratio.ln().abs() > 0.1 {
-                actions.extend(
-                    self.rescale(linear, ratio).into_iter().filter(|action| matches!(action, Action::Scale { .. })),
-                );
-            }
-        }
+        let actions = self.keep_scale();
         let gain = self.gain_name();
         let names: Vec<&str> = actions.iter().map(Action::parameter).collect();
         Some(Finding {
@@ -355,6 +356,23 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         })
     }
 
+    /// Brings every hidden layer to the gain that makes up for the non-linearity after it.
+    fn keep_scale(&self) -> Vec<Action> {
+        let layers: Vec<_> = self.pass.affines().into_iter().filter(|affine| !affine.normalizes).collect();
+        let hidden = layers.iter().zip(&self.report.signal).filter(|(_, signal)| signal.hidden && !signal.normalized);
+        let mut actions = Vec::new();
+        for (linear, signal) in hidden {
+            let ratio = self.gain_after(linear) / signal.gain();
+            // A layer that is in scale stays as it is: within what differs by chance from one draw to the next.
+            if ratio.ln().abs() > 0.1 {
+                actions.extend(
+                    self.rescale(linear, ratio).into_iter().filter(|action| matches!(action, Action::Scale { .. })),
+                );
+            }
+        }
+        actions
+    }
+
     fn gradient(&self) -> Option<Finding> {
         let slope = self.report.depth.gradient.filter(|slope| self.is_steep(*slope))?;
         let factor = (-slope).exp();
@@ -371,7 +389,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
                 "draw the weights by init::kaiming_normal(Gain::{}), or normalize the layers (nn::BatchNorm1d)",
                 self.gain_name()
             ),
-            actions: Vec::new(),
+            actions: self.keep_scale(),
         })
     }
 

@@ -55,20 +55,15 @@ impl Stats {
     pub fn of<T: Float>(values: &Tensor<T>) -> Self {
         let slice = &elements(values);
         if all_finite(slice) {
-            let (mean, std) = mean_std(values);
-            if std.is_finite() || slice.len() < 2 {
-                return Stats::new(values, slice, mean, std, 0);
-            }
+            return Stats::new(values, slice, 0);
         }
-        // NaN among them, or squares that single precision cannot hold.
         let finite: Vec<f64> = slice.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
         let non_finite = slice.len() - finite.len();
-        let wide = Tensor::from_slice(&finite);
-        let (mean, std) = mean_std(&wide);
-        Stats::new(&wide, &finite, mean, std, non_finite)
+        Stats::new(&Tensor::from_slice(&finite), &finite, non_finite)
     }
 
-    fn new<T: Float>(values: &Tensor<T>, slice: &[T], mean: f64, std: f64, non_finite: usize) -> Self {
+    fn new<T: Float>(values: &Tensor<T>, slice: &[T], non_finite: usize) -> Self {
+        let (mean, std) = mean_std(values);
         let (min, max) = if slice.is_empty() {
             (f64::NAN, f64::NAN)
         } else {
@@ -93,7 +88,12 @@ pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
 /// The mean, and the unbiased standard deviation; NaN where there are too few elements.
 pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
     let (var, mean) = values.var_mean(.., 1);
-    (mean.item().to_f64(), var.item().to_f64().sqrt())
+    if var.item().is_finite() || values.numel() < 2 {
+        return (mean.item().to_f64(), var.item().to_f64().sqrt());
+    }
+    // Single precision may not hold the squares of what it holds.
+    let (var, mean) = values.cast::<f64>().var_mean(.., 1);
+    (mean.item(), var.item().sqrt())
 }
 
 /// The elements in order, in place where they lie so.

@@ -3,5 +3,7 @@
 mod bad_input;
 mod faults;
 mod model;
+#[cfg(feature = "html")]
+mod page;
 mod start;
 mod watch;

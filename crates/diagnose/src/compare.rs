@@ -1,0 +1,77 @@
+//! Several reports side by side.
+
+use std::fmt;
+
+use crate::report::Report;
+use crate::table::{NONE, Table, figure, percent};
+
+/// Two or more reports in one table: a column each, such as before and after.
+///
+/// # Example
+/// ```
+/// use diagnose::Comparison;
+/// use tensor::Tensor;
+///
+/// let inspect = |x: f32| diagnose::inspect_graph(|tape| tape.leaf(Tensor::from([[x, -x]])).tanh().mean(..));
+/// let (before, after) = (inspect(5.0), inspect(0.5));
+/// let table = Comparison::new([("before", &before), ("after", &after)]).to_string();
+/// assert!(table.contains("tanh(1) saturated     100.0 %   0.0 %"), "{table}");
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Comparison {
+    rows: Vec<Vec<String>>,
+}
+
+impl Comparison {
+    /// Of reports with their names. A figure that one lacks is a dash, one that all lack is left out.
+    pub fn new<'a>(runs: impl IntoIterator<Item = (&'a str, &'a Report)>) -> Self {
+        let (names, reports): (Vec<&str>, Vec<&Report>) = runs.into_iter().unzip();
+        let row = |title: String, cell: &dyn Fn(&Report) -> Option<String>| {
+            let cells = reports.iter().map(|report| cell(report).unwrap_or_else(|| NONE.into()));
+            [title].into_iter().chain(cells).collect::<Vec<String>>()
+        };
+        let mut rows = vec![[""].iter().chain(&names).map(|&name| name.to_owned()).collect()];
+        rows.push(row("loss".into(), &|report| {
+            report.loss.value.is_finite().then(|| format!("{:.4}", report.loss.value))
+        }));
+        rows.push(row("expected".into(), &|report| report.loss.expected.map(|loss| format!("{loss:.4}"))));
+        rows.push(row("std of the logits".into(), &|report| report.loss.logits_std.map(figure)));
+        let mut places: Vec<&str> = Vec::new();
+        for a in reports.iter().flat_map(|report| &report.activations) {
+            if !places.contains(&a.place.as_str()) {
+                places.push(&a.place);
+            }
+        }
+        for place in places {
+            let of = |report: &Report| report.activations.iter().find(|a| a.place == place).cloned();
+            rows.push(row(format!("{place} input std"), &|report| of(report).map(|a| figure(a.input.std))));
+            rows.push(row(format!("{place} saturated"), &|report| of(report).map(|a| percent(a.saturated))));
+            rows.push(row(format!("{place} gradient std"), &|report| {
+                of(report).and_then(|a| Some(figure(a.gradient?.std)))
+            }));
+        }
+        rows.push(row("signal × per layer".into(), &|report| report.depth.signal.map(|slope| figure(slope.exp()))));
+        rows.push(row("gradient × per layer back".into(), &|report| {
+            report.depth.gradient.map(|slope| figure((-slope).exp()))
+        }));
+        rows.push(row("faults".into(), &|report| {
+            let faults = report.findings.iter().filter(|finding| finding.severity > crate::Severity::Note);
+            Some(faults.count().to_string())
+        }));
+        rows.retain(|row| row[1..].iter().any(|cell| cell != NONE));
+        Comparison { rows }
+    }
+
+    /// The rows, of which the first is the header.
+    pub fn rows(&self) -> Vec<Vec<String>> {
+        self.rows.clone()
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut table = Table::new(&self.rows[0].iter().map(String::as_str).collect::<Vec<_>>());
+        self.rows[1..].iter().for_each(|row| table.row(row.clone()));
+        table.fmt(f)
+    }
+}

@@ -1,0 +1,405 @@
+//! Reports as pictures: one page that needs nothing but itself, or SVG files one by one.
+
+mod chart;
+mod map;
+
+use std::fmt::{self, Write as _};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::compare::Comparison;
+use crate::finding::{Finding, Severity};
+use crate::history::{History, Sample};
+use crate::pass::distinct;
+use crate::report::{Activation, Report};
+use crate::stats::Stats;
+use crate::table::{NONE, figure, percent};
+use chart::{Chart, Line};
+use map::escaped;
+
+const STYLE: &str = include_str!("style.css");
+
+/// A page that shows one report, or compares several side by side: the verdict first, then what is wrong, then pictures.
+///
+/// The page is one file of HTML with its pictures inside. It loads nothing, so that it works from a disk, and follows the
+/// reader's preference for light or dark.
+///
+/// # Example
+/// ```
+/// use diagnose::Page;
+/// use tensor::Tensor;
+///
+/// let report = diagnose::inspect_graph(|tape| tape.leaf(Tensor::from([[4.0, -0.1], [3.0, 0.2]])).tanh().mean(..));
+/// let page = Page::new("Two units").run("at the start", &report, None);
+/// assert!(page.to_html().starts_with("<!DOCTYPE html>"));
+/// assert!(page.pictures().iter().any(|picture| picture.name == "at-the-start-saturation-1"));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    title: String,
+    runs: Vec<Run>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Run {
+    name: String,
+    report: Report,
+    history: Option<History>,
+}
+
+/// A picture by itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Picture {
+    /// What to call the file, without its ending: letters, digits and `-`.
+    pub name: String,
+    /// SVG, with its own style for light and dark.
+    pub svg: String,
+}
+
+/// A file that could not be written.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct WriteError {
+    /// Which.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+impl fmt::Display for WriteError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "cannot write {}: {}", self.path.display(), self.source)
+    }
+}
+
+impl std::error::Error for WriteError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.source)
+    }
+}
+
+impl Page {
+    /// A page without runs.
+    pub fn new(title: impl Into<String>) -> Self {
+        Page { title: title.into(), runs: Vec::new() }
+    }
+
+    /// The same page with one more run: its report, and its history if it was watched.
+    #[must_use]
+    pub fn run(mut self, name: impl Into<String>, report: &Report, history: Option<&History>) -> Self {
+        self.runs.push(Run { name: name.into(), report: report.clone(), history: history.cloned() });
+        self
+    }
+
+    /// The page.
+    pub fn to_html(&self) -> String {
+        let title = escaped(&self.title);
+        let mut html = format!(
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
+             <style>\n{STYLE}{}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
+            chart::STYLE
+        );
+        html += "<div class=\"runs\">\n";
+        for (run, label) in self.runs.iter().zip(self.labels()) {
+            run.write(&mut html, &label, self.runs.len() > 1);
+        }
+        html += "</div>\n";
+        if self.runs.len() > 1 {
+            let runs = self.runs.iter().map(|run| (run.name.as_str(), &run.report));
+            let rows = Comparison::new(runs).rows();
+            html += &format!("<h2>Side by side</h2>\n<div class=\"card\">{}</div>\n", table(&rows));
+        }
+        html += "</main>\n</body>\n</html>\n";
+        html
+    }
+
+    /// Writes the page to a file; one that is there is replaced when the new one is whole.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn write(&self, path: impl AsRef<Path>) -> Result<(), WriteError> {
+        replace(path.as_ref(), &self.to_html())
+    }
+
+    /// Every picture by itself, the names of the runs before theirs.
+    pub fn pictures(&self) -> Vec<Picture> {
+        let of_run = |(run, name): (&Run, String)| {
+            run.pictures().into_iter().map(move |(picture, svg)| {
+                let style = format!("<style>{}{}</style>", root_style(), chart::STYLE);
+                let svg = svg.replacen(">\n", &format!(">\n{style}\n"), 1);
+                Picture { name: format!("{name}-{picture}"), svg }
+            })
+        };
+        self.runs.iter().zip(self.labels()).flat_map(of_run).collect()
+    }
+
+    /// What the runs are called in ids and file names; no two are the same.
+    fn labels(&self) -> Vec<String> {
+        let of_run = |run: &Run| Some(file_name(&run.name)).filter(|name| !name.is_empty()).unwrap_or("run".into());
+        distinct(self.runs.iter().map(of_run)).iter().map(|name| file_name(name)).collect()
+    }
+
+    /// Writes every picture to a file of its own in a folder, and returns their paths.
+    ///
+    /// # Errors
+    /// A file cannot be written; those before it are.
+    pub fn write_pictures(&self, folder: impl AsRef<Path>) -> Result<Vec<PathBuf>, WriteError> {
+        let write = |picture: Picture| {
+            let path = folder.as_ref().join(format!("{}.svg", picture.name));
+            replace(&path, &picture.svg).map(|()| path)
+        };
+        self.pictures().into_iter().map(write).collect()
+    }
+}
+
+/// The part of the style sheet that names colours.
+fn root_style() -> &'static str {
+    STYLE.split("* {").next().unwrap_or_default()
+}
+
+/// Writes to a file beside it, and renames that: what is there is never half written.
+fn replace(path: &Path, contents: &str) -> Result<(), WriteError> {
+    let mut beside = path.as_os_str().to_owned();
+    beside.push(format!(".{}.tmp", std::process::id()));
+    let result = fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
+    result.map_err(|source| {
+        // Nothing is left behind, if it is there at all.
+        let _ = fs::remove_file(&beside);
+        WriteError { path: path.to_owned(), source }
+    })
+}
+
+/// Letters, digits, and single dashes.
+fn file_name(name: &str) -> String {
+    let words = name.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
+    words.collect::<Vec<_>>().join("-").to_lowercase()
+}
+
+impl Run {
+    fn write(&self, html: &mut String, label: &str, named: bool) {
+        *html += "<section>\n";
+        if named {
+            let _ = writeln!(html, "<h2>{}</h2>", escaped(&self.name));
+        }
+        let class = match self.report.worst() {
+            Some(Severity::Error) => "error",
+            Some(Severity::Warn) => "warn",
+            _ => "good",
+        };
+        let _ = writeln!(html, "<p class=\"card verdict {class}\">{}</p>", escaped(&sentence(&self.report.verdict())));
+        let mut rule = "";
+        for finding in &self.report.findings {
+            // What several findings break is said once.
+            write_finding(html, finding, finding.rule != rule);
+            rule = finding.rule;
+        }
+        *html += "<div class=\"figures\">\n";
+        for (name, svg) in self.pictures() {
+            let _ = writeln!(html, "<figure class=\"card\" id=\"{label}-{name}\">{svg}</figure>");
+        }
+        *html += "</div>\n";
+        for (title, rows) in self.tables() {
+            if rows.len() > 1 {
+                let _ = writeln!(html, "<h3>{title}</h3>\n<div class=\"card\">{}</div>", table(&rows));
+            }
+        }
+        *html += "</section>\n";
+    }
+
+    /// The pictures that there are, with their names.
+    fn pictures(&self) -> Vec<(String, String)> {
+        let mut pictures = Vec::new();
+        let mut add = |name: &str, svg: Option<String>| pictures.extend(svg.map(|svg| (name.to_owned(), svg)));
+        let report = &self.report;
+        add("loss", self.history.as_ref().and_then(loss));
+        add("activations", densities(report, "Activations", "output", |a| Some(&a.output)));
+        add("gradients", densities(report, "Gradients of the activations", "gradient", |a| a.gradient.as_ref()));
+        for (index, a) in report.activations.iter().enumerate() {
+            let title = format!("{} {}: {} saturated, {} dead", a.place, a.kind, percent(a.saturated), a.dead);
+            add(&format!("saturation-{}", index + 1), map::to_svg(&title, &a.map));
+        }
+        add("signal", signal(report));
+        add("gradient-by-layer", gradient_by_layer(report));
+        add("weight-gradients", weight_gradients(report));
+        add("updates", self.history.as_ref().and_then(updates));
+        add("saturation-over-steps", self.history.as_ref().and_then(saturation_over_steps));
+        pictures
+    }
+
+    fn tables(&self) -> Vec<(&'static str, Vec<Vec<String>>)> {
+        let report = &self.report;
+        let header = |cells: &[&str]| vec![cells.iter().map(|&cell| cell.to_owned()).collect::<Vec<String>>()];
+        let mut activations = header(&["", "mean", "std", "saturated", "dead", "gradient std"]);
+        activations.extend(report.activations.iter().map(|a| {
+            vec![
+                format!("{} {}", a.place, a.kind),
+                figure(a.output.mean),
+                figure(a.output.std),
+                percent(a.saturated),
+                format!("{} of {}", a.dead, a.units),
+                a.gradient.as_ref().map_or(NONE.into(), |gradient| figure(gradient.std)),
+            ]
+        }));
+        let mut layers = header(&["", "std in", "std out", "factor", "gradient std"]);
+        layers.extend(report.signal.iter().map(|layer| {
+            vec![
+                layer.place.clone(),
+                figure(layer.std_in),
+                figure(layer.std_out),
+                figure(layer.factor()),
+                layer.gradient_std.map_or(NONE.into(), figure),
+            ]
+        }));
+        let mut weights = header(&["", "shape", "std", "gradient std", "grad:data"]);
+        weights.extend(report.weights.iter().map(|weight| {
+            vec![
+                weight.name.clone(),
+                format!("{:?}", weight.shape),
+                figure(weight.std),
+                weight.gradient.as_ref().map_or(NONE.into(), |gradient| figure(gradient.std)),
+                weight.grad_data_ratio().map_or(NONE.into(), figure),
+            ]
+        }));
+        vec![("Activations", activations), ("Linear layers", layers), ("Parameters", weights)]
+    }
+}
+
+fn write_finding(html: &mut String, finding: &Finding, with_rule: bool) {
+    let severity = finding.severity;
+    let _ = writeln!(
+        html,
+        "<div class=\"card finding\"><p><b class=\"{severity}\">{severity}</b> {}: {}.</p>",
+        escaped(&finding.place),
+        escaped(&finding.message)
+    );
+    if with_rule {
+        let _ = writeln!(html, "<p class=\"dim\">{}.</p>", escaped(&sentence(finding.rule)));
+    }
+    let _ = writeln!(html, "<p>Cure: {}.</p></div>", escaped(&finding.remedy));
+}
+
+/// Begins with a capital.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
+}
+
+/// A table in HTML, of which the first row is the header.
+fn table(rows: &[Vec<String>]) -> String {
+    let mut html = String::from("<table>");
+    for (index, row) in rows.iter().enumerate() {
+        let cell = if index == 0 { "th" } else { "td" };
+        html += "<tr>";
+        for text in row {
+            let _ = write!(html, "<{cell}>{}</{cell}>", escaped(text));
+        }
+        html += "</tr>";
+    }
+    html + "</table>"
+}
+
+fn loss(history: &History) -> Option<String> {
+    /// Points of the curve; each is the mean of so many steps.
+    const POINTS: usize = 400;
+    let window = history.loss.len().div_ceil(POINTS).max(1);
+    let mean = |(index, part): (usize, &[f64])| {
+        let mean = part.iter().sum::<f64>() / part.len() as f64;
+        ((index * window) as f64, mean.log10())
+    };
+    let points = history.loss.chunks(window).enumerate().map(mean).collect();
+    let lines = vec![Line { name: "loss".into(), points }];
+    let title = if window == 1 { "Loss".to_owned() } else { format!("Loss, mean of {window} steps") };
+    Chart { title: &title, x: "step", y: "log₁₀ loss", lines, guide: None, counts: true, marks: false }.to_svg()
+}
+
+fn densities(report: &Report, title: &str, x: &str, of: impl Fn(&Activation) -> Option<&Stats>) -> Option<String> {
+    let line =
+        |a: &Activation| Some(Line { name: format!("{} {}", a.place, a.kind), points: of(a)?.histogram.density() });
+    let lines = report.activations.iter().filter_map(line).collect();
+    Chart { title, x, y: "density", lines, guide: None, counts: false, marks: false }.to_svg()
+}
+
+fn weight_gradients(report: &Report) -> Option<String> {
+    let matrices = report.weights.iter().filter(|weight| weight.shape.len() > 1);
+    let line = |weight: &crate::report::Weight| {
+        Some(Line { name: weight.name.clone(), points: weight.gradient.as_ref()?.histogram.density() })
+    };
+    let lines = matrices.filter_map(line).collect();
+    Chart {
+        title: "Gradients of the weights",
+        x: "gradient",
+        y: "density",
+        lines,
+        guide: None,
+        counts: false,
+        marks: false,
+    }
+    .to_svg()
+}
+
+/// log₁₀ of figures by layer, counted from 1.
+fn by_layer(name: &str, figures: impl Iterator<Item = f64>) -> Line {
+    let points = figures.enumerate().map(|(index, std)| ((index + 1) as f64, std.log10())).collect();
+    Line { name: name.into(), points }
+}
+
+fn signal(report: &Report) -> Option<String> {
+    let lines = vec![
+        by_layer("linear layers", report.signal.iter().map(|layer| layer.std_out)),
+        by_layer("activations", report.activations.iter().map(|a| a.output.std)),
+    ];
+    let title = "Signal by layer";
+    Chart { title, x: "layer", y: "log₁₀ std", lines, guide: Some(0.0), counts: true, marks: true }.to_svg()
+}
+
+fn gradient_by_layer(report: &Report) -> Option<String> {
+    let of_activation = |a: &Activation| a.gradient.as_ref().map_or(f64::NAN, |gradient| gradient.std);
+    let lines = vec![
+        by_layer("linear layers", report.signal.iter().map(|layer| layer.gradient_std.unwrap_or(f64::NAN))),
+        by_layer("activations", report.activations.iter().map(of_activation)),
+    ];
+    let title = "Gradient by layer";
+    Chart { title, x: "layer", y: "log₁₀ std", lines, guide: None, counts: true, marks: true }.to_svg()
+}
+
+/// One line for each place, over the samples.
+fn over_steps<'a>(
+    history: &'a History,
+    names: impl Iterator<Item = &'a str>,
+    figure: impl Fn(&Sample, usize) -> Option<f64>,
+) -> Vec<Line> {
+    let points = |index: usize| {
+        let point = |sample: &Sample| Some((sample.step as f64, figure(sample, index)?));
+        history.samples.iter().filter_map(point).collect()
+    };
+    names.enumerate().map(|(index, name)| Line { name: name.to_owned(), points: points(index) }).collect()
+}
+
+fn updates(history: &History) -> Option<String> {
+    let first = history.samples.first()?;
+    let names = first.weights.iter().map(|weight| weight.name.as_str());
+    let lines = over_steps(history, names, |sample, index| sample.weights.get(index)?.update_data_log10);
+    let title = "Update:data (about −3 is healthy)";
+    Chart {
+        title,
+        x: "step",
+        y: "log₁₀ update:data",
+        lines,
+        guide: Some(-3.0),
+        counts: true,
+        marks: history.samples.len() < 3,
+    }
+    .to_svg()
+}
+
+fn saturation_over_steps(history: &History) -> Option<String> {
+    let first = history.samples.first()?;
+    let names = first.activations.iter().map(|a| a.place.as_str());
+    let lines = over_steps(history, names, |sample, index| Some(100.0 * sample.activations.get(index)?.saturated));
+    let title = "Saturated units over the training";
+    Chart { title, x: "step", y: "saturated, %", lines, guide: None, counts: true, marks: history.samples.len() < 3 }
+        .to_svg()
+}

@@ -1,0 +1,175 @@
+//! The page: it parses, needs nothing but itself, and has every figure that there is.
+
+use std::collections::HashSet;
+use std::path::PathBuf;
+
+use autograd::Tape;
+use diagnose::{Page, Report, Watch};
+use init::normal;
+use nn::Sgd;
+use roxmltree::Document;
+use tensor::Tensor;
+
+use crate::model::{Mlp, Stack, batch, inspect};
+
+/// The page as a tree. It is written so that it is XML too.
+fn parse(html: &str) -> Document<'_> {
+    let body = html.strip_prefix("<!DOCTYPE html>\n").expect("it begins as HTML does");
+    Document::parse(body).unwrap_or_else(|why| panic!("{why}\n{html}"))
+}
+
+/// Nothing is loaded from elsewhere, every id is its own, and no figure is no number.
+fn check(html: &str) {
+    let page = parse(html);
+    let mut ids = HashSet::new();
+    for node in page.descendants().filter(|node| node.is_element()) {
+        assert!(!["script", "link", "img", "iframe", "object", "image", "use"].contains(&node.tag_name().name()));
+        for attribute in node.attributes() {
+            let (name, value) = (attribute.name(), attribute.value());
+            assert!(!["href", "src", "onload"].contains(&name), "{name}={value}");
+            assert!(!value.contains("NaN") && !value.contains("inf"), "{name}={value}");
+            assert!(name != "id" || ids.insert(value.to_owned()), "the id {value} is there twice");
+        }
+        if let Some(text) = node.text().filter(|_| ["td", "text"].contains(&node.tag_name().name())) {
+            assert!(!text.contains("NaN") && text != "inf" && text != "-inf", "{text}");
+        }
+    }
+    let outside = html.replace("http://www.w3.org/2000/svg", "");
+    assert!(!outside.contains("http") && !outside.contains("url(") && !outside.contains("@import"));
+}
+
+fn figures(html: &str) -> Vec<String> {
+    let page = parse(html);
+    let figures = page.descendants().filter(|node| node.tag_name().name() == "figure");
+    figures.map(|node| node.attribute("id").unwrap().to_owned()).collect()
+}
+
+/// A training that is watched.
+fn watched(steps: usize) -> Watch {
+    let mut model = Mlp::kaiming();
+    let (x, classes) = batch(32);
+    let (sgd, mut tape, mut watch) = (Sgd::new(0.1).unwrap(), Tape::new(), Watch::new().every(10));
+    for _ in 0..steps {
+        let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
+        let gradients = loss.backward();
+        watch.before_step(&model, loss, &gradients);
+        tape.reset();
+        sgd.step(&mut model, &gradients);
+        watch.after_step(&model);
+    }
+    watch
+}
+
+#[test]
+fn a_page_of_one_run_has_the_verdict_first_and_every_figure() {
+    let html = Page::new("a < b").run("run", &inspect(&Mlp::original()), Some(watched(50).history())).to_html();
+    check(&html);
+    let want = [
+        "run-loss",
+        "run-activations",
+        "run-gradients",
+        "run-saturation-1",
+        "run-signal",
+        "run-gradient-by-layer",
+        "run-weight-gradients",
+        "run-updates",
+        "run-saturation-over-steps",
+    ];
+    assert_eq!(figures(&html), want);
+    let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    assert!(at("Not on an even keel: loss") < at("class=\"card finding\"") && at("card finding") < at("<figure"));
+    assert!(html.contains("<h1>a &lt; b</h1>") && html.contains("prefers-color-scheme: dark"));
+    for cell in ["<td>hidden tanh</td>", "<td>output.weight</td>", "<td>[30, 200]</td>"] {
+        at(cell);
+    }
+}
+
+#[test]
+fn runs_are_compared_side_by_side() {
+    let mut model = Mlp::original();
+    let before = inspect(&model);
+    before.cure(&mut model);
+    let html = Page::new("cured").run("before", &before, None).run("after", &inspect(&model), None).to_html();
+    check(&html);
+    assert!(html.contains("<tr><th></th><th>before</th><th>after</th></tr>"));
+    assert_eq!(figures(&html).iter().filter(|id| id.starts_with("after-")).count(), 6);
+    // The same name twice is not the same id twice.
+    check(&Page::new("twice").run("x", &before, None).run("x", &before, None).to_html());
+}
+
+#[test]
+fn pictures_stand_alone() {
+    let page = Page::new("t").run("run", &inspect(&Mlp::original()), Some(watched(20).history()));
+    let pictures = page.pictures();
+    assert_eq!(pictures.len(), 9);
+    for picture in &pictures {
+        let svg = Document::parse(&picture.svg).unwrap_or_else(|why| panic!("{}: {why}", picture.name));
+        assert_eq!(svg.root_element().tag_name().name(), "svg");
+        assert!(picture.svg.contains("prefers-color-scheme: dark"), "{}", picture.name);
+    }
+    let folder = temporary("pictures");
+    std::fs::create_dir_all(&folder).unwrap();
+    let paths = page.write_pictures(&folder).unwrap();
+    assert_eq!(paths.len(), 9);
+    assert!(paths[0].ends_with("run-loss.svg") && paths[0].exists());
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn what_is_no_number_has_no_place_on_a_page() {
+    let (x, classes) = batch(32);
+    let report = |model: &Mlp, x: &Tensor| -> Report {
+        diagnose::inspect(model, |model, tape| model.forward(tape.constant(x.clone())).cross_entropy(&classes))
+    };
+    check(&Page::new("NaN").run("r", &report(&Mlp::kaiming(), &x.map(|_| f32::NAN)), None).to_html());
+    check(
+        &Page::new("large").run("r", &report(&Mlp::new([1e30, 0.0], [1e30, 0.0]), &(x.clone() * 1e20)), None).to_html(),
+    );
+    check(&Page::new("zero").run("r", &report(&Mlp::new([0.0, 0.0], [0.0, 0.0]), &x), None).to_html());
+    let none = Tensor::zeros([0]);
+    let empty = diagnose::inspect(&Mlp::kaiming(), |model, tape| {
+        model.forward(tape.constant(Tensor::zeros([0, 30]))).cross_entropy(&none)
+    });
+    check(&Page::new("empty").run("r", &empty, None).to_html());
+    check(&Page::new("nothing").to_html());
+    let bare = diagnose::inspect_graph(|tape| tape.leaf(Tensor::from([2.0_f32])).mean(..));
+    check(&Page::new("no activations").run("", &bare, Some(Watch::<f32>::new().history())).to_html());
+    let deep = Stack::new(30, &normal(0.1), |x| x.tanh()).inspect();
+    check(&Page::new("deep").run("r", &deep, None).to_html());
+}
+
+#[test]
+fn a_path_that_cannot_be_written_is_named_and_nothing_is_left_behind() {
+    let page = Page::new("t").run("r", &inspect(&Mlp::kaiming()), None);
+    let folder = temporary("page");
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("missing").join("page.html");
+    let error = page.write(&path).unwrap_err();
+    assert!(error.to_string().starts_with(&format!("cannot write {}: ", path.display())), "{error}");
+    assert!(page.write(&folder).is_err(), "a folder is no file");
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 0);
+    page.write(folder.join("page.html")).unwrap();
+    page.write(folder.join("page.html")).unwrap();
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+fn temporary(name: &str) -> PathBuf {
+    std::env::temp_dir().join(format!("diagnose-{}-{name}", std::process::id()))
+}
+
+#[test]
+#[cfg(feature = "serde")]
+fn a_report_and_a_history_are_json_with_null_for_what_is_no_number() {
+    let (x, classes) = batch(32);
+    let report = diagnose::inspect(&Mlp::kaiming(), |model, tape| {
+        model.forward(tape.constant(x.map(|_| f32::NAN))).cross_entropy(&classes)
+    });
+    let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
+    assert!(json["loss"]["value"].is_null());
+    assert_eq!(json["findings"][0]["fault"], "not_finite");
+    assert_eq!(json["activations"][0]["kind"], "tanh");
+    let json = serde_json::to_value(watched(20).history()).unwrap();
+    assert_eq!(json["loss"].as_array().unwrap().len(), 20);
+    assert_eq!(json["samples"][1]["weights"][0]["name"], "hidden.weight");
+}
