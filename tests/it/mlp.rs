@@ -44,7 +44,7 @@ pub(crate) fn lines(output: &Output) -> Vec<Value> {
     text.lines().map(parse).collect()
 }
 
-fn temporary(name: &str, contents: &[u8]) -> String {
+pub(crate) fn temporary(name: &str, contents: &[u8]) -> String {
     let path = std::env::temp_dir().join(format!("evenkeel-{}-{name}", std::process::id()));
     std::fs::write(&path, contents).unwrap();
     path.to_str().unwrap().to_owned()
@@ -91,6 +91,31 @@ fn every_scheme_starts_where_it_should() {
     assert!(loss("original") > 15.0);
     for scheme in ["softmax-fix", "tanh-fix", "kaiming", "batchnorm"] {
         assert!((loss(scheme) - 27_f64.ln()).abs() < 0.1, "{scheme}");
+    }
+}
+
+#[test]
+fn a_bad_start_is_found_and_said() {
+    let events = events(&["--steps", "0", "--init", "original"]);
+    let kinds: Vec<&str> = events.iter().map(|event| event["event"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["init", "activation", "finding", "finding", "final"]);
+    assert!(events[0]["verdict"].as_str().unwrap().starts_with("not on an even keel: loss "));
+    let places: Vec<&Value> = events[2..4].iter().map(|event| &event["place"]).collect();
+    assert_eq!(places, ["output", "hidden"]);
+    assert!(events[3]["remedy"].as_str().unwrap().contains("init::kaiming_normal(Gain::Tanh)"));
+    let text = String::from_utf8(mlp(&["--steps", "0"]).stdout).unwrap();
+    assert!(text.contains("\nverdict          on an even keel: loss 3."), "{text}");
+}
+
+#[test]
+fn a_report_is_a_page_and_changes_nothing_of_the_run() {
+    let path = temporary("mlp.html", b"");
+    let args = ["--steps", "300", "--samples", "2"];
+    assert_eq!(events(&[&args[..], &["--report", &path]].concat()), events(&args));
+    let page = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    for figure in ["loss", "activations", "gradients", "saturation-1", "signal", "weight-gradients", "updates"] {
+        assert!(page.contains(&format!("<figure class=\"card\" id=\"the-start-{figure}\">")), "{figure}");
     }
 }
 

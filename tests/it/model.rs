@@ -144,3 +144,61 @@ Tape of 21 values, training
 ";
     assert_eq!(format!("{tape:?}"), want);
 }
+
+/// As in the README: not a line of the model is there for the report.
+mod own {
+    use evenkeel::autograd::Var;
+    use evenkeel::prelude::*;
+
+    /// Layer norm, which the family has as an op.
+    struct Norm {
+        weight: Param,
+        bias: Param,
+    }
+
+    module!(Norm { weight, bias });
+
+    impl Norm {
+        fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+            let tape = x.tape();
+            x.layer_norm(self.weight.on(tape), self.bias.on(tape), 1e-5)
+        }
+    }
+
+    struct Mine {
+        first: Linear,
+        norm: Norm,
+        second: Linear,
+        head: Linear,
+    }
+
+    module!(Mine { first, norm, second, head });
+
+    impl Mine {
+        fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
+            let h = self.norm.forward(self.first.forward(x)).relu();
+            self.head.forward(self.second.forward(h).gelu())
+        }
+    }
+
+    #[test]
+    fn its_report_names_every_activation_by_its_path() {
+        let mut rng = ChaCha8Rng::seed_from_u64(42);
+        let (first, second) = (kaiming_normal(Gain::Relu), kaiming_normal(Gain::Gelu));
+        let model = Mine {
+            first: Linear::new(20, 64, &first, &mut rng).unwrap(),
+            norm: Norm { weight: Param::new(Tensor::ones([64])), bias: Param::new(Tensor::zeros([64])) },
+            second: Linear::new(64, 64, &second, &mut rng).unwrap(),
+            head: Linear::new(64, 5, &normal(0.01), &mut rng).unwrap(),
+        };
+        let x: Tensor = normal(1.0).init(&Shape::from([32, 20]), &mut rng).unwrap();
+        let classes = Tensor::from_fn([32], |i| (i[0] % 5) as i64);
+        let report = inspect(&model, |model, tape| model.forward(tape.constant(x)).cross_entropy(&classes));
+        let named: Vec<(&str, &str)> = report.activations.iter().map(|a| (a.place.as_str(), a.kind)).collect();
+        assert_eq!(named, [("norm", "relu"), ("second", "gelu")]);
+        let layers: Vec<(&str, bool)> =
+            report.signal.iter().map(|layer| (layer.place.as_str(), layer.normalized)).collect();
+        assert_eq!(layers, [("first", true), ("second", false), ("head", false)]);
+        assert!(report.findings.is_empty(), "{report}");
+    }
+}

@@ -69,7 +69,7 @@ impl Stats {
         } else {
             (values.min(..).item().to_f64(), values.max(..).item().to_f64())
         };
-        let histogram = Histogram::new(slice, min, max);
+        let histogram = Histogram::new(values, min, max);
         Stats { count: slice.len() + non_finite, non_finite, mean, std, min, max, histogram }
     }
 
@@ -108,16 +108,18 @@ pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
 
 impl Histogram {
     /// Of values that are finite and between `from` and `to`.
-    fn new<T: Float>(values: &[T], from: f64, to: f64) -> Self {
-        // Four counts side by side: neighbours often fall into one bin, and each would wait for the one before.
-        let mut counts = [[0_u32; BINS]; 4];
+    fn new<T: Float>(values: &Tensor<T>, from: f64, to: f64) -> Self {
         // Halves, since the difference of the largest numbers would not be finite.
-        let width = to / 2.0 - from / 2.0;
-        let scale = if width > 0.0 { BINS as f64 / 2.0 / width } else { 0.0 };
-        for part in values.chunks(4) {
-            for (counts, x) in counts.iter_mut().zip(part) {
-                let bin = ((x.to_f64() / 2.0 - from / 2.0) * 2.0 * scale) as usize;
-                counts[bin.min(BINS - 1)] += 1;
+        let half = to / 2.0 - from / 2.0;
+        let scale = if half > 0.0 { BINS as f64 / half } else { 0.0 };
+        // The tensor's loops run in vectors and on several threads: 1 ns per element where a loop here takes 8.
+        let bins = values.map(move |x| ((x.to_f64() / 2.0 - from / 2.0) * scale).min(BINS as f64 - 1.0) as u8);
+        let bins = bins.contiguous();
+        // Four counts side by side: neighbours often fall into one bin, and each would wait for the one before.
+        let mut counts = [[0_u32; 256]; 4];
+        for part in bins.as_slice().unwrap_or_default().chunks(4) {
+            for (counts, &bin) in counts.iter_mut().zip(part) {
+                counts[usize::from(bin)] += 1;
             }
         }
         let counts = (0..BINS).map(|bin| counts.iter().map(|counts| counts[bin] as usize).sum()).collect();
