@@ -34,7 +34,7 @@ pub mod prelude {
         Gain, Initializer, gain_of, kaiming_normal, kaiming_uniform, lecun_normal, normal, orthogonal, residual,
         uniform, xavier_normal, xavier_uniform, zeros,
     };
-    pub use nn::{BatchNorm1d, Dropout, Embedding, Layer, Linear, Module, Param, Sgd, module};
+    pub use nn::{BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, Module, Param, Sgd, module};
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;
     pub use tensor::{Float, Shape, Tensor, keepdim};

@@ -147,27 +147,11 @@ Tape of 21 values, training
 
 /// As in the README: not a line of the model is there for the report.
 mod own {
-    use evenkeel::autograd::Var;
     use evenkeel::prelude::*;
-
-    /// Layer norm, which the family has as an op.
-    struct Norm {
-        weight: Param,
-        bias: Param,
-    }
-
-    module!(Norm { weight, bias });
-
-    impl Norm {
-        fn forward<'t>(&self, x: Var<'t>) -> Var<'t> {
-            let tape = x.tape();
-            x.layer_norm(self.weight.on(tape), self.bias.on(tape), 1e-5)
-        }
-    }
 
     struct Mine {
         first: Linear,
-        norm: Norm,
+        norm: LayerNorm,
         second: Linear,
         head: Linear,
     }
@@ -187,7 +171,7 @@ mod own {
         let (first, second) = (kaiming_normal(Gain::Relu), kaiming_normal(Gain::Gelu));
         let model = Mine {
             first: Linear::new(20, 64, &first, &mut rng).unwrap(),
-            norm: Norm { weight: Param::new(Tensor::ones([64])), bias: Param::new(Tensor::zeros([64])) },
+            norm: LayerNorm::new(64).unwrap(),
             second: Linear::new(64, 64, &second, &mut rng).unwrap(),
             head: Linear::new(64, 5, &normal(0.01), &mut rng).unwrap(),
         };
