@@ -32,7 +32,7 @@ pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
     write(args, &page.clone().run("the start", &start, None))?;
 
     let (sgd, mut tape) = (Sgd::new(args.lr)?, Tape::new());
-    let mut watch = args.report.as_ref().map(|_| Watch::new().every(args.steps.div_ceil(SAMPLES)));
+    let mut watch = Watch::new().every(args.steps.div_ceil(SAMPLES));
     let mut end = None;
     for step in 1..=args.steps {
         if step == args.steps {
@@ -41,19 +41,16 @@ pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
         }
         let loss = forward(&model, &tape, &batch);
         let gradients = loss.backward();
-        if let Some(watch) = &mut watch {
-            watch.before_step(&model, loss, &gradients);
-        }
+        watch.before_step(&model, loss, &gradients);
         tape.reset();
         sgd.step(&mut model, &gradients);
-        if let Some(watch) = &mut watch {
-            watch.after_step(&model);
-        }
+        watch.after_step(&model);
         batch = draw()?;
     }
-    let history = watch.as_ref().map(|watch| watch.history());
-    page = page.run("the start", &start, history.filter(|_| args.steps > 0));
-    if let Some(end) = end {
+    page = page.run("the start", &start, Some(watch.history()).filter(|_| args.steps > 0));
+    if let Some(mut end) = end {
+        // What went wrong on the way comes first.
+        end.findings.splice(0..0, watch.findings());
         tell(args, &end)?;
         page = page.run(format!("after {} steps", args.steps), &end, None);
     }

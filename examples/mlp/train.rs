@@ -138,6 +138,7 @@ fn train(
     let bar = progress_bar(steps);
     let mut loss_sum = 0.0;
     let began = Instant::now();
+    let mut outcome = Ok(());
     for step in 1..=steps {
         if step == steps / 2 + 1 {
             sgd.set_lr(args.lr / 10.0).expect("a tenth of a valid rate is one");
@@ -160,20 +161,26 @@ fn train(
         if step % REPORT == 0 || step == steps {
             let loss = loss_sum / ((step - 1) % REPORT + 1) as f64;
             loss_sum = 0.0;
-            check(loss, step, args.lr)?;
+            outcome = check(loss, step, args.lr);
+            if outcome.is_err() {
+                break;
+            }
             bar.set_message(format!("loss {loss:.4}"));
             if step % REPORT == 0 {
                 bar.suspend(|| tell(&Event::Step { step, loss }, args.json))?;
             }
         }
     }
+    let took = began.elapsed();
+    // A training that went wrong is the one to look at.
     if let Some(watch) = &watch {
         write(Some(watch.history()))?;
         for finding in watch.findings() {
             bar.suspend(|| eprintln!("{}: {}; {}", finding.severity, finding.message, finding.remedy));
         }
     }
-    Ok(Trained { first_loss: start.loss.value, took: began.elapsed(), bar })
+    outcome?;
+    Ok(Trained { first_loss: start.loss.value, took, bar })
 }
 
 /// Units count as saturated where the lecture's map is white.

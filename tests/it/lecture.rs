@@ -82,6 +82,52 @@ fn the_hidden_layer_starts_as_in_the_lecture() {
     }
 }
 
+/// The lecture's model as it is first drawn, cured by the report.
+#[test]
+fn the_cure_brings_the_lectures_original_onto_an_even_keel() {
+    use evenkeel::init::torch::{Generator, PythonRandom};
+    use evenkeel::prelude::*;
+
+    use crate::example::data::{Split, names};
+
+    struct Original {
+        embedding: Embedding,
+        hidden: Linear,
+        output: Linear,
+    }
+    module!(Original { embedding, hidden, output });
+
+    let Some(path) = lecture_names() else { return };
+    let mut names = names(Some(path.as_ref())).unwrap();
+    PythonRandom::seed(42).shuffle(&mut names);
+    let split = Split::new(&names, 3);
+    let mut g = Generator::manual_seed(2_147_483_647);
+    let mut randn = |dims: &[usize]| Param::new(g.randn(Shape::try_new(dims).unwrap()).unwrap());
+    let embedding = Embedding { weight: randn(&[27, 10]) };
+    let hidden = Linear { weight: randn(&[30, 200]), bias: Some(randn(&[200])) };
+    let output = Linear { weight: randn(&[200, 27]), bias: Some(randn(&[27])) };
+    let mut model = Original { embedding, hidden, output };
+    let batch: Tensor<i64> = g.randint(0, split.train.len() as i64, [32]).unwrap();
+    let (contexts, next) = split.train.batch(&batch.iter().map(|i| i as usize).collect::<Vec<_>>());
+    let look = |model: &Original| {
+        inspect(model, |model, tape| {
+            let x = model.embedding.forward(tape, &contexts).flatten(1);
+            model.output.forward(model.hidden.forward(x).tanh()).cross_entropy(&next)
+        })
+    };
+    let before = look(&model);
+    assert!((before.loss.value - 27.8817).abs() < 2e-4, "{before}");
+    let faults: Vec<(Option<u8>, &str)> =
+        before.findings.iter().map(|f| (f.fault.classic(), f.place.as_str())).collect();
+    assert_eq!(faults, [(Some(1), "output"), (Some(2), "hidden")], "{before}");
+    assert_eq!(before.activations[0].dead, 0);
+    before.cure(&mut model);
+    let after = look(&model);
+    assert!(after.findings.is_empty(), "{after}");
+    assert!((after.loss.value - 27_f64.ln()).abs() < 0.05, "{after}");
+    assert!(after.activations[0].saturated < 0.1, "{after}");
+}
+
 /// The losses after 200,000 steps. One test each, so that they run side by side.
 fn ends_as_in_the_lecture(scheme: &str, train: f64, validation: f64) {
     let Some(events) = as_in_the_lecture(scheme, SEED, &[]) else { return };

@@ -12,6 +12,6 @@ mod threads;
 #[allow(dead_code, unreachable_pub, reason = "the example uses them")]
 #[path = "../../examples/common"]
 mod example {
-    mod data;
+    pub(crate) mod data;
     mod draw;
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::Report;
-use crate::table::{NONE, Table, figure, percent};
+use crate::table::{NONE, aligned, figure, percent};
 
 /// Two or more reports in one table: a column each, such as before and after.
 ///
@@ -63,15 +63,13 @@ impl Comparison {
     }
 
     /// The rows, of which the first is the header.
-    pub fn rows(&self) -> Vec<Vec<String>> {
-        self.rows.clone()
+    pub fn rows(&self) -> &[Vec<String>] {
+        &self.rows
     }
 }
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut table = Table::new(&self.rows[0].iter().map(String::as_str).collect::<Vec<_>>());
-        self.rows[1..].iter().for_each(|row| table.row(row.clone()));
-        table.fmt(f)
+        f.write_str(&aligned(&self.rows))
     }
 }

@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
-use crate::table::{NONE, Table, figure, percent, sparkline};
+use crate::stats::Stats;
+use crate::table::{NONE, aligned, sparkline};
+use crate::tables;
 
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;
@@ -59,59 +61,28 @@ impl Report {
             finding.write(f, colour, finding.rule != rule)?;
             rule = finding.rule;
         }
-        for table in [self.activation_table(), self.signal_table(), self.weight_table()] {
-            if !table.is_empty() {
-                write!(f, "\n{table}")?;
-            }
+        let spread = |stats: &Stats| sparkline(&stats.histogram, SPREAD);
+        let outputs = self.activations.iter().map(|a| spread(&a.output));
+        let gradients = self.weights.iter().map(|weight| weight.gradient.as_ref().map_or(NONE.into(), spread));
+        let tables = [
+            with_column(tables::activations(self), "spread", outputs.collect()),
+            tables::signal(self),
+            with_column(tables::weights(self), "gradient", gradients.collect()),
+        ];
+        for rows in tables.iter().filter(|rows| rows.len() > 1) {
+            write!(f, "\n{}", aligned(rows))?;
         }
-        Ok(())
+        match tables::depth(self) {
+            depth if depth.is_empty() => Ok(()),
+            depth => writeln!(f, "\n{depth}"),
+        }
     }
+}
 
-    fn activation_table(&self) -> Table {
-        let mut table = Table::new(&["activation", "mean", "std", "saturated", "dead", "grad std", "spread"]);
-        for a in &self.activations {
-            table.row(vec![
-                format!("{} {}", a.place, a.kind),
-                figure(a.output.mean),
-                figure(a.output.std),
-                percent(a.saturated),
-                format!("{}/{}", a.dead, a.units),
-                a.gradient.as_ref().map_or(NONE.into(), |gradient| figure(gradient.std)),
-                sparkline(&a.output.histogram, SPREAD),
-            ]);
-        }
-        table
-    }
-
-    fn signal_table(&self) -> Table {
-        let mut table = Table::new(&["linear", "std in", "std out", "factor", "grad std"]);
-        for layer in &self.signal {
-            table.row(vec![
-                layer.place.clone(),
-                figure(layer.std_in),
-                figure(layer.std_out),
-                figure(layer.factor()),
-                layer.gradient_std.map_or(NONE.into(), figure),
-            ]);
-        }
-        table
-    }
-
-    fn weight_table(&self) -> Table {
-        let mut table = Table::new(&["parameter", "shape", "std", "grad std", "grad:data", "gradient"]);
-        for weight in &self.weights {
-            let gradient = weight.gradient.as_ref();
-            table.row(vec![
-                weight.name.clone(),
-                format!("{:?}", weight.shape),
-                figure(weight.std),
-                gradient.map_or(NONE.into(), |gradient| figure(gradient.std)),
-                weight.grad_data_ratio().map_or(NONE.into(), figure),
-                gradient.map_or(NONE.into(), |gradient| sparkline(&gradient.histogram, SPREAD)),
-            ]);
-        }
-        table
-    }
+/// Rows with one more cell each.
+fn with_column(mut rows: Vec<Vec<String>>, title: &str, cells: Vec<String>) -> Vec<Vec<String>> {
+    rows.iter_mut().zip([title.to_owned()].into_iter().chain(cells)).for_each(|(row, cell)| row.push(cell));
+    rows
 }
 
 impl fmt::Display for Finding {

@@ -47,6 +47,10 @@ pub enum Fault {
     NotFinite,
     /// Units are alike and get alike gradients: they stay alike for ever.
     Symmetry,
+    /// The learning rate is too high: weights move by too large a share of themselves.
+    RateTooHigh,
+    /// The learning rate is too low.
+    RateTooLow,
     /// The loss is far above what knowing nothing costs: the first of the classic faults.
     Loss,
     /// Units are so flat that they pass hardly any gradient: the second of the classic faults.
@@ -57,10 +61,6 @@ pub enum Fault {
     Signal,
     /// Gradients grow or fade from layer to layer: the third of the classic faults, on the way back.
     Gradient,
-    /// The learning rate is too high: weights move by too large a share of themselves.
-    RateTooHigh,
-    /// The learning rate is too low.
-    RateTooLow,
     /// A parameter has no gradient: the loss does not depend on it.
     Unused,
     /// The batch is too small to tell.

@@ -6,10 +6,11 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::Float;
 
-use crate::judge::{Limits, judge};
+use crate::judge::judge;
+use crate::limits::Limits;
 use crate::pass::{Affine, Parameter, Pass, distinct};
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
-use crate::saturation::{Saturation, Side, rules};
+use crate::saturation::{Rules, Saturation, Side};
 use crate::stats::{Stats, mean_std, rms};
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
@@ -96,7 +97,7 @@ pub struct Inspector {
     seed: u64,
     mode: Mode,
     expected_loss: Option<f64>,
-    rules: Vec<(&'static str, Saturation)>,
+    rules: Rules,
     limits: Limits,
 }
 
@@ -114,7 +115,7 @@ impl Inspector {
             seed: 0,
             mode: Mode::Train,
             expected_loss: None,
-            rules: rules(),
+            rules: Rules::new(),
             limits: Limits::default(),
         }
     }
@@ -134,11 +135,7 @@ impl Inspector {
     /// When units of the op `op` are saturated. An op that has no rule yet, such as one of your own, becomes an activation.
     #[must_use]
     pub fn with_saturation(mut self, op: &'static str, rule: Saturation) -> Self {
-        match self.rules.iter_mut().find(|(known, _)| *known == op) {
-            // What is saturated at rest stays as it was, unless it is given.
-            Some((_, old)) => *old = Saturation { at_rest: rule.at_rest.max(old.at_rest), ..rule },
-            None => self.rules.push((op, rule)),
-        }
+        self.rules.set(op, rule);
         self
     }
 
@@ -209,13 +206,12 @@ impl Inspector {
         &self.limits
     }
 
-    /// When units of an op are saturated; `None` where it is no activation.
-    pub(crate) fn rule(&self, op: &str) -> Option<&Saturation> {
-        self.rules.iter().find(|(known, _)| *known == op).map(|(_, rule)| rule)
+    pub(crate) fn rules(&self) -> &Rules {
+        &self.rules
     }
 
     fn report<T: Float>(&self, pass: &Pass<'_, T>, weights: Vec<Parameter<'_, T>>) -> Report {
-        let activations = activations(self, pass);
+        let activations = activations(&self.rules, pass);
         let signal = signal(pass);
         let mut report = Report {
             step: self.step,
@@ -227,7 +223,7 @@ impl Inspector {
             anomaly: pass.anomaly(),
             findings: Vec::new(),
         };
-        report.findings = judge(self, &self.limits, pass, &report, &weights);
+        report.findings = judge(&self.rules, &self.limits, pass, &report, &weights);
         report
     }
 
@@ -252,8 +248,8 @@ impl Inspector {
 }
 
 /// Every activation that the loss depends on.
-pub(crate) fn activations<T: Float>(inspector: &Inspector, pass: &Pass<'_, T>) -> Vec<Activation> {
-    let found: Vec<_> = pass.relevant().filter_map(|var| Some((var, inspector.rule(var.op())?))).collect();
+pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Activation> {
+    let found: Vec<_> = pass.relevant().filter_map(|var| Some((var, rules.of(var.op())?))).collect();
     let names = distinct(found.iter().map(|&(var, _)| pass.place(var)));
     let read = |((var, rule), place): ((Var<'_, T>, &Saturation), String)| {
         let (output, input) = (var.value(), pass.input(var, 0)?.value());

@@ -58,6 +58,7 @@
 //! - with the feature `html`: `Page`, one page that needs nothing but itself, and its pictures one by one
 //! - with the feature `serde`: reports and histories are `Serialize`. [`History::to_csv`] needs no feature.
 
+mod anomaly;
 mod compare;
 mod cure;
 mod display;
@@ -65,6 +66,7 @@ mod finding;
 mod history;
 mod inspect;
 mod judge;
+mod limits;
 #[cfg(feature = "html")]
 mod page;
 mod pass;
@@ -73,17 +75,19 @@ mod saturation;
 mod start;
 mod stats;
 mod table;
+mod tables;
 mod watch;
 
+pub use anomaly::{Anomaly, Direction};
 pub use compare::Comparison;
 pub use cure::Cure;
 pub use finding::{Action, Fault, Finding, Severity};
 pub use history::{ActivationSample, History, Sample, WeightSample};
 pub use inspect::{Inspector, inspect, inspect_graph};
-pub use judge::Limits;
+pub use limits::Limits;
 #[cfg(feature = "html")]
 pub use page::{Page, Picture, WriteError};
-pub use pass::{Anomaly, Direction};
+
 pub use report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 pub use saturation::Saturation;
 pub use start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};

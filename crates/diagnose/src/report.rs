@@ -2,8 +2,8 @@
 
 use tensor::Tensor;
 
+use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity};
-use crate::pass::Anomaly;
 use crate::stats::Stats;
 
 /// How a model starts, or stands: what [`inspect`](crate::inspect) reads off one pass.

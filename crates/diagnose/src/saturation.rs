@@ -65,14 +65,34 @@ impl Saturation {
     }
 }
 
-/// Those of the ops on this family's tape.
-pub(crate) fn rules() -> Vec<(&'static str, Saturation)> {
-    vec![
-        ("tanh", Saturation::unless_output(-0.97..=0.97).at_rest(0.0364)),
-        ("sigmoid", Saturation::unless_output(0.015..=0.985).at_rest(0.000_03)),
-        ("relu", Saturation::unless_output(f64::MIN_POSITIVE..=f64::INFINITY).at_rest(0.5)),
-        ("gelu", Saturation::unless_input(-2.1755..=f64::INFINITY).at_rest(0.0148)),
-    ]
+/// When units are saturated, by op: which ops are activations.
+#[derive(Clone, Debug)]
+pub(crate) struct Rules(Vec<(&'static str, Saturation)>);
+
+impl Rules {
+    /// Those of the ops on this family's tape.
+    pub(crate) fn new() -> Self {
+        Rules(vec![
+            ("tanh", Saturation::unless_output(-0.97..=0.97).at_rest(0.0364)),
+            ("sigmoid", Saturation::unless_output(0.015..=0.985).at_rest(0.000_03)),
+            ("relu", Saturation::unless_output(f64::MIN_POSITIVE..=f64::INFINITY).at_rest(0.5)),
+            ("gelu", Saturation::unless_input(-2.1755..=f64::INFINITY).at_rest(0.0148)),
+        ])
+    }
+
+    /// That of an op; `None` where it is no activation.
+    pub(crate) fn of(&self, op: &str) -> Option<&Saturation> {
+        self.0.iter().find(|(known, _)| *known == op).map(|(_, rule)| rule)
+    }
+
+    /// Replaces the rule of an op, or adds one.
+    pub(crate) fn set(&mut self, op: &'static str, rule: Saturation) {
+        match self.0.iter_mut().find(|(known, _)| *known == op) {
+            // What is saturated at rest stays as it was, unless it is given.
+            Some((_, old)) => *old = Saturation { at_rest: rule.at_rest.max(old.at_rest), ..rule },
+            None => self.0.push((op, rule)),
+        }
+    }
 }
 
 #[cfg(test)]
@@ -92,7 +112,7 @@ mod tests {
 
     #[test]
     fn the_share_at_rest_is_that_of_a_standard_normal_input() {
-        for (op, rule) in rules() {
+        for (op, rule) in Rules::new().0 {
             let output = |z: f64| match op {
                 "tanh" => z.tanh(),
                 "sigmoid" => 1.0 / (1.0 + (-z).exp()),

@@ -41,45 +41,23 @@ pub(crate) fn sparkline(histogram: &Histogram, width: usize) -> String {
     columns.iter().map(|&count| LEVELS[(count * 8).div_ceil(most)]).collect()
 }
 
-/// Rows under a header: the first column to the left, the others to the right.
-pub(crate) struct Table {
-    rows: Vec<Vec<String>>,
-}
-
-impl Table {
-    pub(crate) fn new(header: &[&str]) -> Self {
-        Table { rows: vec![header.iter().map(|&cell| cell.to_owned()).collect()] }
-    }
-
-    pub(crate) fn row(&mut self, cells: Vec<String>) {
-        self.rows.push(cells);
-    }
-
-    pub(crate) fn is_empty(&self) -> bool {
-        self.rows.len() == 1
-    }
-}
-
-impl std::fmt::Display for Table {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
-        let width = |column: usize| {
-            self.rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-        };
-        let widths: Vec<usize> = (0..columns).map(width).collect();
-        for row in &self.rows {
-            let mut line = String::new();
-            for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-                if column == 0 {
-                    line += &format!("{cell:<width$}");
-                } else {
-                    line += &format!("  {cell:>width$}");
-                }
-            }
-            writeln!(f, "{}", line.trim_end())?;
+/// Rows as lines: the first column to the left, the others to the right.
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| {
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
+            line += &if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
         }
-        Ok(())
+        text += line.trim_end();
+        text.push('\n');
     }
+    text
 }
 
 #[cfg(test)]
@@ -109,10 +87,8 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_bars_are_as_high_as_their_share() {
-        let mut table = Table::new(&["layer", "std"]);
-        table.row(vec!["hidden".into(), "0.62".into()]);
-        table.row(vec!["é".into(), "11".into()]);
-        assert_eq!(table.to_string(), "layer    std\nhidden  0.62\né         11\n");
+        let rows = [["layer", "std"], ["hidden", "0.62"], ["é", "11"]].map(|row| row.map(str::to_owned).to_vec());
+        assert_eq!(aligned(&rows), "layer    std\nhidden  0.62\né         11\n");
         let mut counts = vec![0; 50];
         (counts[0], counts[49]) = (8, 1);
         assert_eq!(sparkline(&Histogram { from: 0.0, to: 1.0, counts }, 5), "█   ▁");

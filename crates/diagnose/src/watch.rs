@@ -4,11 +4,12 @@ use autograd::{Gradients, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 
+use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity, sort};
 use crate::history::{ActivationSample, History, Sample, WeightSample};
 use crate::inspect::{Inspector, activations};
-use crate::judge::Limits;
-use crate::pass::{Anomaly, Pass};
+use crate::limits::Limits;
+use crate::pass::Pass;
 use crate::stats::{all_finite, elements, mean_std};
 use crate::table::figure;
 
@@ -108,7 +109,7 @@ impl<T: Float> Watch<T> {
             gradient_std: gradient(param.id()).map(|gradient| mean_std(gradient).1),
             update_data_log10: None,
         });
-        let activations = activations(&self.inspector, &pass).into_iter().map(|a| ActivationSample {
+        let activations = activations(self.inspector.rules(), &pass).into_iter().map(|a| ActivationSample {
             place: a.place,
             kind: a.kind,
             mean: a.output.mean,
@@ -231,7 +232,7 @@ impl<T: Float> Watch<T> {
             return Vec::new();
         };
         let find = |(then, now): (&ActivationSample, &ActivationSample)| {
-            let one_sided = self.inspector.rule(now.kind).is_some_and(|rule| rule.is_one_sided());
+            let one_sided = self.inspector.rules().of(now.kind).is_some_and(|rule| rule.is_one_sided());
             let limit = if one_sided { limits.dead_one_sided } else { limits.dead };
             let died = now.dead.saturating_sub(then.dead);
             (then.place == now.place && died as f64 > limit * now.units as f64).then(|| Finding {

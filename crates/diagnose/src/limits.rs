@@ -1,0 +1,56 @@
+//! From where on figures are faults, and why there.
+
+/// From where on a figure is a fault. [`Inspector::with_limits`] takes others.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The first loss is a fault from this share above what it should be: 0.1, where logits have a standard deviation of
+    /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From the whole above, it is an error.
+    /// What chance explains in a small batch, two standard errors, is let through.
+    pub loss: f64,
+    /// A layer is saturated when fewer units are live than this share of what a standard normal input leaves live: 0.7. So
+    /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
+    /// of 3 gives 48 % and is. Relu is accused from 65 % of zeros on.
+    pub live: f64,
+    /// Below this share, saturation is an error: 0.5.
+    pub live_error: f64,
+    /// A stack fades or grows when the standard deviation changes by this factor from layer to layer: e^0.3 = 1.35, which
+    /// in ten layers is 20. A tanh stack of gain 1 fades by 1.18 at first and ever more slowly, and is not accused. From a factor
+    /// of 2 on, it is an error.
+    pub growth: f64,
+    /// It also does when it changes by this factor over all layers together: 30.
+    pub growth_in_all: f64,
+    /// Linear layers are out of scale when each multiplies the root mean square by more than this, or by less than its
+    /// inverse: 3. Every gain in use is between 1/2 and 1.8 (see `init::Gain`). It is judged over two or more hidden layers.
+    pub gain: f64,
+    /// Units of tanh or sigmoid that are saturated for every example are a fault from this share on, and a note below: 0.05.
+    pub dead: f64,
+    /// Units of relu or gelu that are off for every example: 0.5. The examples of a batch are alike in deep layers, so that
+    /// many units are off for all of them in a network that is well.
+    pub dead_one_sided: f64,
+    /// Dead units are looked for in batches of at least so many examples: 32. In smaller ones some are so by chance.
+    pub dead_examples: usize,
+    /// Weights move too fast when the median of log₁₀ update:data is above this: −2, and too slowly when it is below
+    /// [`update_low`](Self::update_low). About −3 is healthy (Karpathy, 2022).
+    pub update_high: f64,
+    /// −5.
+    pub update_low: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            loss: 0.1,
+            live: 0.7,
+            live_error: 0.5,
+            growth: 0.3_f64.exp(),
+            growth_in_all: 30.0,
+            gain: 3.0,
+            dead: 0.05,
+            dead_one_sided: 0.5,
+            dead_examples: 32,
+            update_high: -2.0,
+            update_low: -5.0,
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! The figures of a report in rows, of which the first is the header: for text and for pages.
+
+use crate::report::Report;
+use crate::table::{NONE, figure, percent};
+
+type Rows = Vec<Vec<String>>;
+
+fn header(cells: &[&str]) -> Rows {
+    vec![cells.iter().map(|&cell| cell.to_owned()).collect()]
+}
+
+fn optional(x: Option<f64>) -> String {
+    x.map_or(NONE.into(), figure)
+}
+
+pub(crate) fn activations(report: &Report) -> Rows {
+    let mut rows = header(&["activation", "mean", "std", "saturated", "dead", "grad std"]);
+    rows.extend(report.activations.iter().map(|a| {
+        vec![
+            format!("{} {}", a.place, a.kind),
+            figure(a.output.mean),
+            figure(a.output.std),
+            percent(a.saturated),
+            format!("{}/{}", a.dead, a.units),
+            optional(a.gradient.as_ref().map(|gradient| gradient.std)),
+        ]
+    }));
+    rows
+}
+
+pub(crate) fn signal(report: &Report) -> Rows {
+    let mut rows = header(&["linear", "std in", "std out", "factor", "grad std"]);
+    rows.extend(report.signal.iter().map(|layer| {
+        let figures = [layer.std_in, layer.std_out, layer.factor(), layer.gradient_std.unwrap_or(f64::NAN)];
+        [layer.place.clone()].into_iter().chain(figures.map(figure)).collect()
+    }));
+    rows
+}
+
+pub(crate) fn weights(report: &Report) -> Rows {
+    let mut rows = header(&["parameter", "shape", "std", "grad std", "grad:data"]);
+    rows.extend(report.weights.iter().map(|weight| {
+        vec![
+            weight.name.clone(),
+            format!("{:?}", weight.shape),
+            figure(weight.std),
+            optional(weight.gradient.as_ref().map(|gradient| gradient.std)),
+            optional(weight.grad_data_ratio()),
+        ]
+    }));
+    rows
+}
+
+/// How signal and gradient change along depth, in one line; empty where there are too few layers to tell.
+pub(crate) fn depth(report: &Report) -> String {
+    let depth = &report.depth;
+    let signal = depth.signal.map(|slope| format!("signal × {} with each layer", figure(slope.exp())));
+    let gradient = depth.gradient.map(|slope| format!("gradient × {} with each layer back", figure((-slope).exp())));
+    signal.into_iter().chain(gradient).collect::<Vec<_>>().join(", ")
+}
