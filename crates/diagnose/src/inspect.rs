@@ -258,7 +258,8 @@ pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Ac
         let rows = judged.numel() / units.max(1);
         let saturated = judged.map(|x| rule.holds(x.to_f64())).reshape([rows, units]);
         let share = saturated.count_nonzero(..).item() as f64 / saturated.numel() as f64;
-        let dead = if rows == 0 { 0 } else { saturated.all(0).count_nonzero(..).item() as usize };
+        // One example cannot tell whether a unit is so for all.
+        let dead = if rows < 2 { 0 } else { saturated.all(0).count_nonzero(..).item() as usize };
         Some(Activation {
             index: var.index(),
             place,

@@ -78,7 +78,7 @@ pub struct Activation {
     pub saturated: f64,
     /// How many units there are: the last axis.
     pub units: usize,
-    /// How many units are saturated for every example.
+    /// How many units are saturated for every example; 0 where there is but one, which cannot tell.
     pub dead: usize,
     /// Which units are saturated for which example.
     pub map: Map,

@@ -116,7 +116,7 @@ impl<T: Float> Watch<T> {
             std: a.output.std,
             saturated: a.saturated,
             units: a.units,
-            dead: if a.map.examples < 2 { 0 } else { a.dead },
+            dead: a.dead,
         });
         let sample = Sample { step, activations: activations.collect(), weights: weights.collect() };
         self.history.samples.push(sample);

@@ -28,6 +28,7 @@ fn a_batch_of_one_is_said_to_tell_little() {
         [(Severity::Note, Fault::Batch)]
     );
     assert!(report.is_healthy());
+    assert_eq!(report.activations[0].dead, 0);
     assert_no_nan(&report);
     // With one unit too, there is nothing to deviate.
     let layer: Linear = Linear::new(3, 1, &init::normal(1.0), &mut rng()).unwrap();
