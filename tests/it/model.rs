@@ -145,6 +145,21 @@ Tape of 21 values, training
     assert_eq!(format!("{tape:?}"), want);
 }
 
+#[test]
+fn an_inspection_reads_norm_and_dropout_and_leaves_the_state_alone() {
+    let model = Model::new(16);
+    let (contexts, next) = batch(64);
+    let look = || inspect(&model, |model, tape| model.forward(tape, &contexts).cross_entropy(&next));
+    let report = look();
+    let places: Vec<&str> = report.activations.iter().map(|a| a.place.as_str()).collect();
+    assert_eq!(places, ["layers.0.norm", "layers.1.norm"]);
+    assert!(report.findings.is_empty(), "{report}");
+    assert_eq!(report, look(), "dropout draws the same each time");
+    assert!(model.state().iter().all(|(path, state)| {
+        state.value() == &if path.ends_with("mean") { Tensor::zeros([16]) } else { Tensor::ones([16]) }
+    }));
+}
+
 /// As in the README: not a line of the model is there for the report.
 mod own {
     use evenkeel::prelude::*;
