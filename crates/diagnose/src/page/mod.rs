@@ -109,7 +109,7 @@ impl Page {
         if self.runs.len() > 1 {
             let runs = self.runs.iter().map(|run| (run.name.as_str(), &run.report));
             let comparison = Comparison::new(runs);
-            html += &format!("<h2>Side by side</h2>\n<div class=\"card\">{}</div>\n", table(comparison.rows()));
+            html += &format!("<h2>Side by side</h2>\n<div class=\"card many\">{}</div>\n", table(comparison.rows()));
         }
         html += "</main>\n</body>\n</html>\n";
         html
