@@ -299,6 +299,12 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("the pullback of `wrong` gave no gradient for its input 0", || {
             on_tape(|x, _| omit(x.record("wrong", x.value()).joint(&[x], |_, _| ()).done().sum(..).backward()))
         }),
+        at!("backward: needs a value of one element, got [2, 3]", || {
+            omit(inspect(&Param::new(matrix()), |w, tape| w.on(tape).tanh()));
+        }),
+        at!("backward: needs a value of one element, got [2, 3]", || {
+            omit(Inspector::new().inspect_graph(|tape| tape.leaf(matrix()).tanh()));
+        }),
         at!("step: no parameter", || {
             let (mut one, other) = (Param::new(matrix()), Param::new(matrix()));
             let gradients = other.on(&Tape::new()).sum(..).backward();

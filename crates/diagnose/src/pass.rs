@@ -46,7 +46,8 @@ impl<'t, T: Float> Pass<'t, T> {
     /// Reads the tape of `loss`, and goes backward if there is anything to go back to.
     #[track_caller]
     pub(crate) fn new(loss: Var<'t, T>) -> Self {
-        let gradients = loss.needs_gradient().then(|| loss.backward());
+        // Not in a closure, which would lose the caller's line.
+        let gradients = if loss.needs_gradient() { Some(loss.backward()) } else { None };
         Pass::with_gradients(loss, gradients)
     }
 

@@ -127,21 +127,31 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             }
             _ => (Vec::new(), "make the last layer's weights small, and its bias zero".into()),
         };
-        let (what, of) = match loss.classes {
-            Some(classes) if (scale - (classes as f64).ln()).abs() < 1e-12 => {
-                (format!("ln {classes}"), format!("ln {classes} = {expected:.4}"))
+        let uniform = loss.classes.filter(|&classes| (scale - (classes as f64).ln()).abs() < 1e-12);
+        let (what, of, rule) = match uniform {
+            Some(classes) => (
+                format!("ln {classes}"),
+                format!("ln {classes} = {expected:.4}"),
+                "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
+            ),
+            None => {
+                (format!("{expected:.4}"), format!("the {expected:.4} expected"), "the first loss is what was expected")
             }
-            _ => (format!("{expected:.4}"), format!("the {expected:.4} expected")),
         };
-        let times = loss.compared / expected;
+        // An expected loss of 0 has no multiples.
+        let times = Some(loss.compared / expected).filter(|times| times.is_finite() && *times > 0.0);
+        let value = loss.compared;
         Some(Finding {
             severity: if excess > scale { Severity::Error } else { Severity::Warn },
             fault: Fault::Loss,
             place,
-            figure: loss.compared,
-            brief: format!("loss {times:.1} × {what}"),
-            message: format!("the first loss is {:.4}, {times:.1} times {of}", loss.compared),
-            rule: "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
+            figure: value,
+            brief: times.map_or(format!("loss {value:.4}, not {what}"), |times| format!("loss {times:.1} × {what}")),
+            message: match times {
+                Some(times) => format!("the first loss is {value:.4}, {times:.1} times {of}"),
+                None => format!("the first loss is {value:.4}, not {of}"),
+            },
+            rule,
             remedy,
             actions,
         })
@@ -180,7 +190,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         })
     }
 
-    /// The gain of the activation that there is most of.
+    /// The gain of the first activation, which stands for the others.
     fn gain_name(&self) -> &'static str {
         gain_name(self.report.activations.first().map_or("", |activation| activation.kind))
     }

@@ -166,3 +166,20 @@ fn an_inspection_changes_nothing_and_its_figures_repeat() {
     assert_eq!(one, other);
     assert!(model.parameters().iter().zip(&before).all(|((_, param), before)| param.value() == before));
 }
+
+#[test]
+fn a_loss_that_the_caller_expects_takes_the_place_of_ln_c() {
+    let (x, classes) = batch(32);
+    let look = |inspector: Inspector| {
+        inspector
+            .inspect(&Mlp::kaiming(), |model, tape| model.forward(tape.constant(x.clone())).cross_entropy(&classes))
+    };
+    let report = look(Inspector::new().with_expected_loss(1.0));
+    assert!(report.findings[0].message.starts_with("the first loss is 3."), "{report}");
+    assert!(report.findings[0].message.ends_with(" times the 1.0000 expected"), "{report}");
+    let report = look(Inspector::new().with_expected_loss(0.0));
+    assert!(report.findings[0].message.ends_with(", not the 0.0000 expected"), "{report}");
+    assert!(look(Inspector::new().with_expected_loss(5.0)).findings.is_empty());
+    // After step 0, a model knows something.
+    assert_eq!(look(Inspector::new().at_step(1).with_expected_loss(1.0)).loss.expected, None);
+}
