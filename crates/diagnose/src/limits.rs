@@ -1,6 +1,6 @@
 //! From where on figures are faults, and why there.
 
-/// From where on a figure is a fault. [`Inspector::with_limits`] takes others.
+/// From where on a figure is a fault. [`Inspector::with_limits`](crate::Inspector::with_limits) takes others.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
