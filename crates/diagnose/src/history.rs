@@ -54,6 +54,8 @@ pub struct ActivationSample {
 pub struct WeightSample {
     /// Its path.
     pub name: String,
+    /// Its shape.
+    pub shape: Vec<usize>,
     /// The standard deviation of its elements before the step.
     pub std: f64,
     /// The standard deviation of its gradient.
@@ -113,7 +115,13 @@ mod tests {
 
     #[test]
     fn each_figure_that_there_is_has_a_line_and_the_others_none() {
-        let weight = WeightSample { name: "a,b".into(), std: 0.5, gradient_std: Some(2.0), update_data_log10: None };
+        let weight = WeightSample {
+            name: "a,b".into(),
+            shape: vec![2],
+            std: 0.5,
+            gradient_std: Some(2.0),
+            update_data_log10: None,
+        };
         let sample = Sample { step: 1, activations: vec![], weights: vec![weight] };
         let history = History { loss: vec![3.0, f64::NAN, 2.5], samples: vec![sample] };
         let want =

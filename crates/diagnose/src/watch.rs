@@ -105,6 +105,7 @@ impl<T: Float> Watch<T> {
         }
         let weights = parameters.iter().map(|(name, param)| WeightSample {
             name: name.clone(),
+            shape: param.value().dims().to_vec(),
             std: mean_std(param.value()).1,
             gradient_std: gradient(param.id()).map(|gradient| mean_std(gradient).1),
             update_data_log10: None,
@@ -194,7 +195,7 @@ impl<T: Float> Watch<T> {
     fn rate(&self, limits: &Limits) -> Option<Finding> {
         let logs = |samples: &[Sample], biases: bool| -> Vec<f64> {
             let weights = samples.iter().flat_map(|sample| &sample.weights);
-            let taken = weights.filter(|weight| biases || weight.name.ends_with("weight"));
+            let taken = weights.filter(|weight| biases || weight.shape.len() > 1);
             taken.filter_map(|weight| weight.update_data_log10).collect()
         };
         let typical = |samples: &[Sample]| median(logs(samples, false)).or_else(|| median(logs(samples, true)));

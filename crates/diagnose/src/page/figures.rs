@@ -2,7 +2,7 @@
 
 use super::chart::{Chart, Line};
 use super::map;
-use crate::history::{History, Sample};
+use crate::history::{ActivationSample, History, Sample, WeightSample};
 use crate::report::{Activation, Report, Weight};
 use crate::stats::Stats;
 use crate::table::percent;
@@ -21,8 +21,15 @@ pub(super) fn all(report: &Report, history: Option<&History>) -> Vec<(String, St
     add("signal", signal(report));
     add("gradient-by-layer", gradient_by_layer(report));
     add("weight-gradients", weight_gradients(report));
-    add("updates", history.and_then(updates));
-    add("saturation-over-steps", history.and_then(saturation_over_steps));
+    if let Some(history) = history {
+        let title = "Update:data (about −3 is healthy)";
+        add("updates", of_weights(history, title, "log₁₀ update:data", Some(-3.0), |weight| weight.update_data_log10));
+        let title = "Saturated units over the training";
+        add("saturation-over-steps", of_activations(history, title, "saturated, %", |a| 100.0 * a.saturated));
+        add("activation-drift", of_activations(history, "Activations over the training", "std", |a| a.std));
+        let gradient = |weight: &WeightSample| weight.gradient_std.map(f64::log10);
+        add("gradient-drift", of_weights(history, "Gradients over the training", "log₁₀ std", None, gradient));
+    }
     pictures
 }
 
@@ -90,41 +97,42 @@ fn gradient_by_layer(report: &Report) -> Option<String> {
     Chart { title, x: "layer", y: "log₁₀ std", lines, guide: None, counts: true, marks: true }.to_svg()
 }
 
-/// One line for each place, over the samples.
+/// One line for each place, by its index in a sample, over the samples.
 fn over_steps<'a>(
     history: &'a History,
-    names: impl Iterator<Item = &'a str>,
+    places: impl Iterator<Item = (usize, &'a str)>,
     figure: impl Fn(&Sample, usize) -> Option<f64>,
 ) -> Vec<Line> {
     let points = |index: usize| {
         let point = |sample: &Sample| Some((sample.step as f64, figure(sample, index)?));
         history.samples.iter().filter_map(point).collect()
     };
-    names.enumerate().map(|(index, name)| Line { name: name.to_owned(), points: points(index) }).collect()
+    places.map(|(index, name)| Line { name: name.to_owned(), points: points(index) }).collect()
 }
 
-fn updates(history: &History) -> Option<String> {
-    let first = history.samples.first()?;
-    let names = first.weights.iter().map(|weight| weight.name.as_str());
-    let lines = over_steps(history, names, |sample, index| sample.weights.get(index)?.update_data_log10);
-    let title = "Update:data (about −3 is healthy)";
-    Chart {
-        title,
-        x: "step",
-        y: "log₁₀ update:data",
-        lines,
-        guide: Some(-3.0),
-        counts: true,
-        marks: history.samples.len() < 3,
-    }
-    .to_svg()
+fn of_activations(
+    history: &History,
+    title: &str,
+    y: &str,
+    figure: impl Fn(&ActivationSample) -> f64,
+) -> Option<String> {
+    let activations = history.samples.first()?.activations.iter();
+    let places = activations.map(|a| a.place.as_str()).enumerate();
+    let lines = over_steps(history, places, |sample, index| sample.activations.get(index).map(&figure));
+    Chart { title, x: "step", y, lines, guide: None, counts: true, marks: history.samples.len() < 3 }.to_svg()
 }
 
-fn saturation_over_steps(history: &History) -> Option<String> {
-    let first = history.samples.first()?;
-    let names = first.activations.iter().map(|a| a.place.as_str());
-    let lines = over_steps(history, names, |sample, index| Some(100.0 * sample.activations.get(index)?.saturated));
-    let title = "Saturated units over the training";
-    Chart { title, x: "step", y: "saturated, %", lines, guide: None, counts: true, marks: history.samples.len() < 3 }
-        .to_svg()
+/// Of matrices, as the lecture has it: biases begin at zero and move by much of themselves.
+fn of_weights(
+    history: &History,
+    title: &str,
+    y: &str,
+    guide: Option<f64>,
+    figure: impl Fn(&WeightSample) -> Option<f64>,
+) -> Option<String> {
+    let weights = history.samples.first()?.weights.iter().enumerate();
+    let places =
+        weights.filter(|(_, weight)| weight.shape.len() > 1).map(|(index, weight)| (index, weight.name.as_str()));
+    let lines = over_steps(history, places, |sample, index| figure(sample.weights.get(index)?));
+    Chart { title, x: "step", y, lines, guide, counts: true, marks: history.samples.len() < 3 }.to_svg()
 }

@@ -74,6 +74,8 @@ fn a_page_of_one_run_has_the_verdict_first_and_every_figure() {
         "run-weight-gradients",
         "run-updates",
         "run-saturation-over-steps",
+        "run-activation-drift",
+        "run-gradient-drift",
     ];
     assert_eq!(figures(&html), want);
     let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing"));
@@ -101,7 +103,7 @@ fn runs_are_compared_side_by_side() {
 fn pictures_stand_alone() {
     let page = Page::new("t").run("run", &inspect(&Mlp::original()), Some(watched(20).history()));
     let pictures = page.pictures();
-    assert_eq!(pictures.len(), 9);
+    assert_eq!(pictures.len(), 11);
     for picture in &pictures {
         let svg = Document::parse(&picture.svg).unwrap_or_else(|why| panic!("{}: {why}", picture.name));
         assert_eq!(svg.root_element().tag_name().name(), "svg");
@@ -110,7 +112,7 @@ fn pictures_stand_alone() {
     let folder = temporary("pictures");
     std::fs::create_dir_all(&folder).unwrap();
     let paths = page.write_pictures(&folder).unwrap();
-    assert_eq!(paths.len(), 9);
+    assert_eq!(paths.len(), 11);
     assert!(paths[0].ends_with("run-loss.svg") && paths[0].exists());
     std::fs::remove_dir_all(folder).unwrap();
 }
