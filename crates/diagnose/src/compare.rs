@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::report::Report;
+use crate::report::{Activation, Report};
 use crate::table::{NONE, aligned, figure, percent};
 
 /// Two or more reports in one table: a column each, such as before and after.
@@ -43,11 +43,14 @@ impl Comparison {
             }
         }
         for place in places {
-            let of = |report: &Report| report.activations.iter().find(|a| a.place == place).cloned();
-            rows.push(row(format!("{place} input std"), &|report| of(report).map(|a| figure(a.input.std))));
-            rows.push(row(format!("{place} saturated"), &|report| of(report).map(|a| percent(a.saturated))));
+            rows.push(row(format!("{place} input std"), &|report| {
+                activation(report, place).map(|a| figure(a.input.std))
+            }));
+            rows.push(row(format!("{place} saturated"), &|report| {
+                activation(report, place).map(|a| percent(a.saturated))
+            }));
             rows.push(row(format!("{place} gradient std"), &|report| {
-                of(report).and_then(|a| Some(figure(a.gradient?.std)))
+                activation(report, place).and_then(|a| Some(figure(a.gradient.as_ref()?.std)))
             }));
         }
         rows.push(row("signal × per layer".into(), &|report| report.depth.signal.map(|slope| figure(slope.exp()))));
@@ -66,6 +69,10 @@ impl Comparison {
     pub fn rows(&self) -> &[Vec<String>] {
         &self.rows
     }
+}
+
+fn activation<'a>(report: &'a Report, place: &str) -> Option<&'a Activation> {
+    report.activations.iter().find(|activation| activation.place == place)
 }
 
 impl fmt::Display for Comparison {

@@ -280,7 +280,7 @@ pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Ac
 fn signal<T: Float>(pass: &Pass<'_, T>) -> Vec<Signal> {
     let linears: Vec<Affine<'_, T>> = pass.affines().into_iter().filter(|affine| !affine.normalizes).collect();
     let names = distinct(linears.iter().map(|linear| pass.place(linear.output)));
-    let read = |(linear, place): (&Affine<'_, T>, String)| {
+    let read = |(index, (linear, place)): (usize, (&Affine<'_, T>, String))| {
         let (input, output) = (linear.input.value(), linear.output.value());
         let ((mean_in, std_in), (mean_out, std_out)) = (mean_std(&input), mean_std(&output));
         Signal {
@@ -290,16 +290,12 @@ fn signal<T: Float>(pass: &Pass<'_, T>) -> Vec<Signal> {
             mean_out,
             std_out,
             gradient_std: pass.gradient(linear.output).map(|gradient| mean_std(gradient).1),
-            hidden: is_hidden(pass, linear),
+            // Another layer comes after it.
+            hidden: index + 1 < linears.len(),
             normalized: pass.feeds_a_normalization(linear.output),
         }
     };
-    linears.iter().zip(names).map(read).collect()
-}
-
-/// Whether a linear layer's output is not the model's: another layer comes after it.
-fn is_hidden<T: Float>(pass: &Pass<'_, T>, linear: &Affine<'_, T>) -> bool {
-    pass.affines().iter().any(|later| !later.normalizes && later.output.index() > linear.output.index())
+    linears.iter().zip(names).enumerate().map(read).collect()
 }
 
 fn weight<T: Float>(parameter: &Parameter<'_, T>) -> Weight {

@@ -191,7 +191,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
     }
 
     /// The gain of the first activation, which stands for the others.
-    fn gain_name(&self) -> &'static str {
+    fn gain_name(&self) -> String {
         gain_name(self.report.activations.first().map_or("", |activation| activation.kind))
     }
 }

@@ -33,6 +33,7 @@ pub(super) fn without_bias<T: Float>(affine: &Affine<'_, T>) -> Option<f64> {
     Some(crate::stats::mean_std(&values).1).filter(|std| std.is_finite() && *std > 0.0)
 }
 
+/// The gain that makes up for a non-linearity.
 pub(super) fn gain(kind: &str) -> init::Gain {
     match kind {
         "tanh" => init::Gain::Tanh,
@@ -43,14 +44,9 @@ pub(super) fn gain(kind: &str) -> init::Gain {
     }
 }
 
-pub(super) fn gain_name(kind: &str) -> &'static str {
-    match kind {
-        "tanh" => "Tanh",
-        "sigmoid" => "Sigmoid",
-        "relu" => "Relu",
-        "gelu" => "Gelu",
-        _ => "Linear",
-    }
+/// What that gain is called, as in `init::Gain::Tanh`.
+pub(super) fn gain_name(kind: &str) -> String {
+    format!("{:?}", gain(kind))
 }
 
 /// √E\[f(z)²] for a standard normal z.
