@@ -349,7 +349,8 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         let right = "a finite one that is not 0 and has the sign of end − start would";
         Error::new("arange_step", Reason::Argument { why: format!("{why}: {right}") })
     };
-    if let (Some(first), Some(end), Some(by)) = (start.as_float(), end.as_float(), step.as_float()) {
+    if T::DTYPE.is_float() {
+        let (first, end, by): (f64, f64, f64) = (start.convert(), end.convert(), step.convert());
         let count = ((end - first) / by).ceil();
         // Neither is NaN.
         if !(count >= 0.0 && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::element::Element;
+use crate::element::{Dtype, Element};
 use crate::tensor::Tensor;
 
 const PREFIX: &str = "tensor(";
@@ -48,7 +48,7 @@ impl<T: Element> Tensor<T> {
             let printer = Printer::new(self, f.precision().unwrap_or(decimals));
             printer.write(f, self, PREFIX.len())?;
         }
-        if with_dtype && !["f32", "i64", "bool"].contains(&T::DTYPE) {
+        if with_dtype && !matches!(T::DTYPE, Dtype::F32 | Dtype::I64 | Dtype::Bool) {
             write!(f, ", dtype={}", T::DTYPE)?;
         }
         f.write_str(")")
@@ -81,12 +81,13 @@ impl Printer {
         let cut = x.numel() > THRESHOLD;
         let mut shown = Vec::new();
         visit_shown(x, cut, &mut |x| shown.push(x));
-        let Some(floats) = shown.iter().map(|x| x.as_float()).collect::<Option<Vec<f64>>>() else {
+        if !T::DTYPE.is_float() {
             let width = shown.iter().map(|x| x.to_string().len()).max().unwrap_or(0);
             return Printer { style: Style::Plain, width, cut };
-        };
+        }
         // Zeros, infinities and NaN have no say in the style.
-        let telling: Vec<f64> = floats.into_iter().filter(|x| x.is_finite() && *x != 0.0).collect();
+        let telling: Vec<f64> =
+            shown.iter().map(|x| x.convert::<f64>()).filter(|x| x.is_finite() && *x != 0.0).collect();
         let least = telling.iter().fold(f64::INFINITY, |least, x| least.min(x.abs()));
         let most = telling.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
         let whole = telling.iter().all(|x| x.fract() == 0.0);
@@ -134,7 +135,7 @@ impl Printer {
     }
 
     fn element<T: Element>(&self, x: T) -> String {
-        let text = x.as_float().map_or_else(|| x.to_string(), |x| written(x, self.style));
+        let text = if T::DTYPE.is_float() { written(x.convert(), self.style) } else { x.to_string() };
         format!("{text:>width$}", width = self.width)
     }
 }

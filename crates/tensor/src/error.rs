@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Shape;
+use crate::{Dtype, Shape};
 
 /// A call that the tensors at hand do not allow: the op, what is wrong, and what would be right.
 ///
@@ -161,7 +161,7 @@ pub enum Reason {
         /// The shape asked for.
         shape: Shape,
         /// The type of its elements.
-        dtype: &'static str,
+        dtype: Dtype,
         /// What they take, in bytes.
         bytes: u128,
     },

@@ -1,5 +1,6 @@
 //! Shape, strides and offset: every view is arithmetic on these, and no data is touched.
 
+use crate::axes::Axes;
 use crate::dims::Dims;
 use crate::error::{Error, Reason};
 use crate::shape::Shape;
@@ -32,6 +33,7 @@ impl Layout {
     }
 
     /// Row-major from offset 0: the last axis has stride 1.
+    #[inline(never)]
     pub fn contiguous(shape: Shape) -> Self {
         let mut strides = Dims::filled(0, shape.rank());
         let mut step = 1;
@@ -72,6 +74,13 @@ impl Layout {
         true
     }
 
+    /// Whether rows, which are runs along the last axis of more than one index, are neighbours in memory or one element
+    /// repeated.
+    pub(crate) fn has_rows(&self) -> bool {
+        let last = self.shape.dims().iter().rposition(|&size| size != 1);
+        self.shape.dims().contains(&0) || last.is_none_or(|axis| matches!(self.strides[axis], 0 | 1))
+    }
+
     /// The position in the storage of the element at `index`, or `None` where it lies outside the shape.
     pub fn position(&self, index: &[usize]) -> Option<usize> {
         if index.len() != self.shape.rank() || index.iter().zip(self.shape.dims()).any(|(i, size)| i >= size) {
@@ -110,6 +119,7 @@ impl Layout {
     }
 
     /// Only the named axes, in that order; the callers see to it that the rest may be left out.
+    #[inline(never)]
     pub(crate) fn reorder(&self, order: &[usize]) -> Self {
         let dims = order.iter().map(|&axis| self.shape.dims()[axis]).collect();
         let shape = Shape::checked(dims).expect("a choice of axes has no larger product than all of them");
@@ -198,6 +208,7 @@ impl Layout {
         self.slice_in("slice", axis, start, end, step)
     }
 
+    #[inline(never)]
     pub(crate) fn slice_in(
         &self,
         op: &'static str,
@@ -278,6 +289,7 @@ impl Layout {
         self.broadcast_in("expand", shape)
     }
 
+    #[inline(never)]
     pub(crate) fn broadcast_in(&self, op: &'static str, shape: &Shape) -> Result<Self, Error> {
         if &self.shape == shape {
             return Ok(self.clone());
@@ -331,25 +343,15 @@ impl Layout {
     /// The same elements in the same order, without axes of size 1 and with neighbours joined where one continues the
     /// other; at least one axis.
     pub(crate) fn joined(&self) -> Self {
-        let (mut dims, mut strides): (Dims<usize>, Dims<isize>) = (Dims::new(), Dims::new());
+        let mut axes = Axes::new();
         for (&size, &stride) in self.shape.dims().iter().zip(&*self.strides) {
-            if size == 1 {
-                continue;
-            }
-            match (dims.last_mut(), strides.last_mut()) {
-                (Some(outer), Some(last)) if *last == stride.wrapping_mul(size as isize) => {
-                    (*outer, *last) = (*outer * size, stride);
-                }
-                _ => {
-                    dims.push(size);
-                    strides.push(stride);
-                }
-            }
+            axes.push(size, [stride]);
         }
-        if dims.is_empty() {
-            dims.push(1);
-            strides.push(1);
+        if axes.sizes.is_empty() {
+            axes.sizes.push(1);
+            axes.strides[0].push(1);
         }
+        let Axes { sizes: dims, strides: [strides] } = axes;
         let shape = Shape::checked(dims).expect("joining axes keeps the number of elements");
         Layout { shape, strides, offset: self.offset }
     }

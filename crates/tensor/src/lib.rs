@@ -26,7 +26,9 @@
 
 #[cfg(feature = "approx")]
 mod approx;
+mod axes;
 mod buffer;
+mod compiled;
 mod convert;
 mod create;
 mod dims;
@@ -53,7 +55,7 @@ mod view;
 mod walk;
 
 pub use buffer::{clear_pool, set_pool_limit};
-pub use element::{Element, Float, Number, Signed};
+pub use element::{Dtype, Element, Float, Number, Signed};
 pub use error::{Error, Reason};
 #[cfg(feature = "npy")]
 pub use io::npy;

@@ -33,7 +33,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn keyed_uniform(key: &[u8; 32], shape: impl IntoShape, low: T, high: T) -> Result<Self, Error> {
         let shape = shape.into_shape().map_err(|error| error.of("keyed_uniform"))?;
-        drawn("keyed_uniform", key, &shape, Uniform { low, high }, T::UNIFORM_COST)
+        T::uniform("keyed_uniform", key, &shape, low, high)
     }
 
     /// Normal numbers with this mean and standard deviation, as a function of the key; see
@@ -56,8 +56,28 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn keyed_normal(key: &[u8; 32], shape: impl IntoShape, mean: T, std: T) -> Result<Self, Error> {
         let shape = shape.into_shape().map_err(|error| error.of("keyed_normal"))?;
-        drawn("keyed_normal", key, &shape, Normal { mean, std }, T::NORMAL_COST)
+        T::normal("keyed_normal", key, &shape, mean, std)
     }
+}
+
+pub(crate) fn uniform<T: Float>(
+    op: &'static str,
+    key: &[u8; 32],
+    shape: &Shape,
+    low: T,
+    high: T,
+) -> Result<Tensor<T>, Error> {
+    drawn(op, key, shape, Uniform { low, high }, T::UNIFORM_COST)
+}
+
+pub(crate) fn normal<T: Float>(
+    op: &'static str,
+    key: &[u8; 32],
+    shape: &Shape,
+    mean: T,
+    std: T,
+) -> Result<Tensor<T>, Error> {
+    drawn(op, key, shape, Normal { mean, std }, T::NORMAL_COST)
 }
 
 fn drawn<T: Float>(

@@ -35,6 +35,7 @@ impl Shape {
         Shape::checked(dims.iter().copied().collect())
     }
 
+    #[inline(never)]
     pub(crate) fn checked(dims: Dims<usize>) -> Result<Self, Error> {
         let product = dims.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d));
         match product {
@@ -86,6 +87,7 @@ impl Shape {
         self.broadcast_in("broadcast", other)
     }
 
+    #[inline(never)]
     pub(crate) fn broadcast_in(&self, op: &'static str, other: &Shape) -> Result<Shape, Error> {
         if self == other {
             return Ok(self.clone());

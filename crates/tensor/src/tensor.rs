@@ -165,7 +165,7 @@ impl<T: Element> Tensor<T> {
         self.as_slice().map_or_else(
             || {
                 let mut elements = vec![T::default(); self.numel()];
-                self.copy_into(&mut elements);
+                T::copy_into(self, &mut elements);
                 elements
             },
             <[T]>::to_vec,

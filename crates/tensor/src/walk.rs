@@ -7,65 +7,47 @@
 
 use std::ops::Range;
 
+use crate::axes::Axes;
 use crate::dims::Dims;
 use crate::layout::Layout;
 
 /// The rows that `N` layouts of the same shape have in common.
 pub(crate) struct Walk<const N: usize> {
-    /// Sizes of the joined axes, outermost first.
-    sizes: Dims<usize>,
-    /// Strides of each operand along the joined axes.
-    strides: [Dims<isize>; N],
+    axes: Axes<N>,
     /// Where each operand's first element lies.
     starts: [usize; N],
 }
 
 impl<const N: usize> Walk<N> {
+    #[inline(never)]
     pub(crate) fn new(layouts: [&Layout; N]) -> Self {
         debug_assert!(layouts.iter().all(|l| l.shape() == layouts[0].shape()));
-        let mut walk = Walk {
-            sizes: Dims::new(),
-            strides: std::array::from_fn(|_| Dims::new()),
-            starts: layouts.map(Layout::offset),
-        };
+        let mut axes = Axes::new();
         if layouts.iter().all(|l| l.is_contiguous()) {
-            walk.push(layouts[0].shape().numel(), [1; N]);
-            return walk;
-        }
-        for (axis, &size) in layouts[0].shape().dims().iter().enumerate() {
-            if size != 1 {
-                walk.push(size, layouts.map(|l| l.strides()[axis]));
-            }
-        }
-        walk
-    }
-
-    /// Adds an axis inside the others, joined to the last one where every operand runs on evenly.
-    fn push(&mut self, size: usize, strides: [isize; N]) {
-        let even = |(own, stride): (&Dims<isize>, isize)| {
-            own.last().is_some_and(|&last| last == stride.wrapping_mul(size as isize))
-        };
-        if size != 0 && self.strides.iter().zip(strides).all(even) {
-            *self.sizes.last_mut().expect("strides and sizes have one length") *= size;
-            for (own, stride) in self.strides.iter_mut().zip(strides) {
-                *own.last_mut().expect("checked by `even`") = stride;
-            }
+            axes.push(layouts[0].shape().numel(), [1; N]);
         } else {
-            self.sizes.push(size);
-            for (own, stride) in self.strides.iter_mut().zip(strides) {
-                own.push(stride);
+            for (axis, &size) in layouts[0].shape().dims().iter().enumerate() {
+                axes.push(size, layouts.map(|l| l.strides()[axis]));
             }
         }
+        Walk { axes, starts: layouts.map(Layout::offset) }
     }
 
     /// The stride of each operand within a row.
     pub(crate) fn row_strides(&self) -> [isize; N] {
-        std::array::from_fn(|operand| self.strides[operand].last().copied().unwrap_or(1))
+        std::array::from_fn(|operand| self.axes.strides[operand].last().copied().unwrap_or(1))
     }
 
     /// Calls `row(flat, at)` for each run of the row-major positions `range`: `flat` are the positions,
     /// `at[operand]` is where in its storage the operand's first element lies.
+    #[inline(always)]
     pub(crate) fn rows(&self, range: Range<usize>, mut row: impl FnMut(Range<usize>, [usize; N])) {
+        self.each_row(range, &mut row);
+    }
+
+    /// Behind a reference, so that this is compiled once and not for each op.
+    #[inline(never)]
+    fn each_row(&self, range: Range<usize>, row: &mut dyn FnMut(Range<usize>, [usize; N])) {
         let mut cursor = self.cursor(range.start);
         let mut flat = range.start;
         while flat < range.end {
@@ -77,10 +59,11 @@ impl<const N: usize> Walk<N> {
     }
 
     /// The place of a row-major position.
+    #[inline(never)]
     pub(crate) fn cursor(&self, flat: usize) -> Cursor<N> {
         let index = self.index(flat);
         let at = std::array::from_fn(|operand| {
-            let steps: isize = index.iter().zip(&*self.strides[operand]).map(|(&i, &s)| i as isize * s).sum();
+            let steps: isize = index.iter().zip(&*self.axes.strides[operand]).map(|(&i, &s)| i as isize * s).sum();
             self.starts[operand].wrapping_add_signed(steps)
         });
         Cursor { index, at }
@@ -91,12 +74,13 @@ impl<const N: usize> Walk<N> {
     pub(crate) fn next_run(&self, cursor: &mut Cursor<N>) -> (usize, [usize; N]) {
         let Cursor { index, at } = cursor;
         let start = *at;
-        let (Some((last, outer)), Some((&inner, sizes))) = (index.split_last_mut(), self.sizes.split_last()) else {
+        let (Some((last, outer)), Some((&inner, sizes))) = (index.split_last_mut(), self.axes.sizes.split_last())
+        else {
             // Rank 0 once the axes of size 1 are gone: one element.
             return (1, start);
         };
         let step = |at: &mut [usize; N], axis: usize, by: isize| {
-            for (at, strides) in at.iter_mut().zip(&self.strides) {
+            for (at, strides) in at.iter_mut().zip(&self.axes.strides) {
                 *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
             }
         };
@@ -121,8 +105,8 @@ impl<const N: usize> Walk<N> {
 
     /// The index, one entry per joined axis, of a row-major position.
     fn index(&self, mut flat: usize) -> Dims<usize> {
-        let mut index = Dims::filled(0, self.sizes.len());
-        for (entry, &size) in index.iter_mut().zip(&*self.sizes).rev() {
+        let mut index = Dims::filled(0, self.axes.sizes.len());
+        for (entry, &size) in index.iter_mut().zip(&*self.axes.sizes).rev() {
             *entry = flat % size.max(1);
             flat /= size.max(1);
         }

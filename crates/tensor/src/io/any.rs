@@ -3,7 +3,7 @@
 use std::any::Any;
 
 use super::error::{Error, Reason};
-use crate::element::Element;
+use crate::element::{Dtype, Element};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -68,7 +68,7 @@ pub(super) use with_tensor;
 impl AnyTensor {
     /// The name of the element type, such as `"f32"`; of one that tensors do not have, the format's.
     pub fn dtype(&self) -> &str {
-        with_tensor!(self, x => dtype(x), (other, _) => other)
+        with_tensor!(self, x => dtype(x).name(), (other, _) => other)
     }
 
     /// The dimensions.
@@ -83,7 +83,7 @@ impl AnyTensor {
     }
 }
 
-fn dtype<T: Element>(_: &Tensor<T>) -> &'static str {
+fn dtype<T: Element>(_: &Tensor<T>) -> Dtype {
     T::DTYPE
 }
 
@@ -148,7 +148,7 @@ mod tests {
 
     fn goes_in_and_out<T: Element>(x: &Tensor<T>) {
         let any = AnyTensor::from(x);
-        assert_eq!((any.dtype(), any.shape()), (T::DTYPE, x.shape()));
+        assert_eq!((any.dtype(), any.shape()), (T::DTYPE.name(), x.shape()));
         assert!(any.get::<T>().unwrap().shares_storage(x));
         assert_eq!(&Tensor::<T>::try_from(&any).unwrap(), x);
         assert_eq!(AnyTensor::from(&any), any);

@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use super::any::{AnyTensor, with_tensor};
 use super::error::{Error, Reason};
 use crate::buffer::Buffer;
-use crate::element::Element;
+use crate::element::{Dtype, Element};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -14,18 +14,14 @@ use crate::tensor::Tensor;
 const RUN: usize = 256 << 10;
 
 /// The element types that files can hold and tensors too, or can be given without a loss.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Dtype {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Encoded {
     /// IEEE's half precision, which becomes f32.
     F16,
     /// The upper half of an f32, which becomes one.
     BF16,
-    F32,
-    F64,
-    I32,
-    I64,
-    U8,
-    Bool,
+    /// As tensors hold it.
+    As(Dtype),
 }
 
 /// Little-endian bytes of a file as elements.
@@ -101,7 +97,7 @@ macro_rules! stored {
         impl Encoding for $t {
             type Element = $t;
 
-            const NAME: &'static str = <$t>::DTYPE;
+            const NAME: &'static str = <$t>::DTYPE.name();
 
             const SIZE: usize = size_of::<$t>();
 
@@ -131,7 +127,7 @@ impl Stored for bool {
 impl Encoding for bool {
     type Element = bool;
 
-    const NAME: &'static str = bool::DTYPE;
+    const NAME: &'static str = bool::DTYPE.name();
 
     const SIZE: usize = 1;
 
@@ -185,16 +181,16 @@ impl<R: Read> Source<R> {
     }
 
     /// The next elements, in row-major order.
-    pub(super) fn tensor(&mut self, dtype: Dtype, shape: Shape, big_endian: bool) -> Result<AnyTensor, Error> {
-        Ok(match dtype {
-            Dtype::F16 => AnyTensor::F32(self.elements::<F16>(shape, big_endian)?),
-            Dtype::BF16 => AnyTensor::F32(self.elements::<Bf16>(shape, big_endian)?),
-            Dtype::F32 => AnyTensor::F32(self.elements::<f32>(shape, big_endian)?),
-            Dtype::F64 => AnyTensor::F64(self.elements::<f64>(shape, big_endian)?),
-            Dtype::I32 => AnyTensor::I32(self.elements::<i32>(shape, big_endian)?),
-            Dtype::I64 => AnyTensor::I64(self.elements::<i64>(shape, big_endian)?),
-            Dtype::U8 => AnyTensor::U8(self.elements::<u8>(shape, big_endian)?),
-            Dtype::Bool => AnyTensor::Bool(self.elements::<bool>(shape, big_endian)?),
+    pub(super) fn tensor(&mut self, encoded: Encoded, shape: Shape, big_endian: bool) -> Result<AnyTensor, Error> {
+        Ok(match encoded {
+            Encoded::F16 => AnyTensor::F32(self.elements::<F16>(shape, big_endian)?),
+            Encoded::BF16 => AnyTensor::F32(self.elements::<Bf16>(shape, big_endian)?),
+            Encoded::As(Dtype::F32) => AnyTensor::F32(self.elements::<f32>(shape, big_endian)?),
+            Encoded::As(Dtype::F64) => AnyTensor::F64(self.elements::<f64>(shape, big_endian)?),
+            Encoded::As(Dtype::I32) => AnyTensor::I32(self.elements::<i32>(shape, big_endian)?),
+            Encoded::As(Dtype::I64) => AnyTensor::I64(self.elements::<i64>(shape, big_endian)?),
+            Encoded::As(Dtype::U8) => AnyTensor::U8(self.elements::<u8>(shape, big_endian)?),
+            Encoded::As(Dtype::Bool) => AnyTensor::Bool(self.elements::<bool>(shape, big_endian)?),
         })
     }
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::element::Dtype;
+
 /// A file that could not be read or written: its path, the name of the tensor in it, and the reason.
 ///
 /// # Example
@@ -30,9 +32,9 @@ pub enum Reason {
     /// Another element type than the one asked for.
     Dtype {
         /// The type asked for.
-        want: &'static str,
+        want: Dtype,
         /// The type that is there.
-        got: &'static str,
+        got: Dtype,
     },
     /// An element type that no tensor here has, as the format calls it.
     Unsupported(String),

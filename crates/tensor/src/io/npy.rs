@@ -26,11 +26,11 @@ use std::io::{Read, Write};
 use std::path::Path;
 
 use super::any::AnyTensor;
-use super::bytes::{Dtype, Source, dtype, write_elements};
+use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::{Error, Reason};
 use super::file::{open, replace};
 use crate::dims::Dims;
-use crate::element::Element;
+use crate::element::{Dtype, Element};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -193,18 +193,20 @@ fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
     if dims.len() > MOST_AXES {
         return Err(Error::refused(format_args!("{} axes; NumPy takes at most {MOST_AXES}", dims.len())));
     }
-    let (descr, size) = match dtype(x)? {
-        Dtype::F16 | Dtype::BF16 => unreachable!("no tensor has these"),
-        Dtype::F32 => ("<f4", 4),
-        Dtype::F64 => ("<f8", 8),
-        Dtype::I32 => ("<i4", 4),
-        Dtype::I64 => ("<i8", 8),
-        Dtype::U8 => ("|u1", 1),
-        Dtype::Bool => ("|b1", 1),
+    let dtype = dtype(x)?;
+    let descr = match dtype {
+        Dtype::F32 => "<f4",
+        Dtype::F64 => "<f8",
+        Dtype::I32 => "<i4",
+        Dtype::I64 => "<i8",
+        Dtype::U8 => "|u1",
+        Dtype::Bool => "|b1",
     };
     // NumPy multiplies all sizes but 0, of an empty array too.
-    let most =
-        dims.iter().filter(|&&dim| dim > 0).try_fold(size, |bytes: i64, &dim| bytes.checked_mul(dim.try_into().ok()?));
+    let most = dims
+        .iter()
+        .filter(|&&dim| dim > 0)
+        .try_fold(dtype.size() as i64, |bytes, &dim| bytes.checked_mul(dim.try_into().ok()?));
     if most.is_none() {
         return Err(Error::refused(format_args!("the shape {} is larger than NumPy takes", x.shape())));
     }
@@ -227,7 +229,7 @@ fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
 #[derive(Debug, PartialEq)]
 struct Header {
     /// The type, and whether it is big-endian; or the type's name, if no tensor has it.
-    dtype: Result<(Dtype, bool), String>,
+    dtype: Result<(Encoded, bool), String>,
     fortran: bool,
     dims: Vec<usize>,
 }
@@ -274,24 +276,24 @@ impl Header {
 }
 
 /// `<f4` and the like: the byte order, the kind, and the size in bytes. What no tensor has is named.
-fn parse_descr(descr: &str) -> Result<(Dtype, bool), String> {
+fn parse_descr(descr: &str) -> Result<(Encoded, bool), String> {
     let unsupported = || format!("{descr:?}");
     let (order, kind) = descr.split_at_checked(1).ok_or_else(unsupported)?;
     let dtype = match kind {
-        "f2" => Dtype::F16,
-        "f4" => Dtype::F32,
-        "f8" => Dtype::F64,
-        "i4" => Dtype::I32,
-        "i8" => Dtype::I64,
-        "u1" => Dtype::U8,
-        "b1" => Dtype::Bool,
+        "f2" => Encoded::F16,
+        "f4" => Encoded::As(Dtype::F32),
+        "f8" => Encoded::As(Dtype::F64),
+        "i4" => Encoded::As(Dtype::I32),
+        "i8" => Encoded::As(Dtype::I64),
+        "u1" => Encoded::As(Dtype::U8),
+        "b1" => Encoded::As(Dtype::Bool),
         _ => return Err(unsupported()),
     };
     match (order, dtype) {
         ("<", _) => Ok((dtype, false)),
         (">", _) => Ok((dtype, true)),
         // A single byte has no order.
-        ("|", Dtype::U8 | Dtype::Bool) => Ok((dtype, false)),
+        ("|", Encoded::As(Dtype::U8 | Dtype::Bool)) => Ok((dtype, false)),
         _ => Err(unsupported()),
     }
 }

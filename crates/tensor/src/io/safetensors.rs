@@ -32,9 +32,10 @@ use serde::de::{Deserialize, Deserializer, Error as _, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::any::AnyTensor;
-use super::bytes::{Dtype, Source, dtype, write_elements};
+use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::Error;
 use super::file::{open, replace};
+use crate::element::Dtype;
 use crate::shape::Shape;
 
 /// The format's own limit.
@@ -178,28 +179,26 @@ fn contents(mut source: Source<impl Read>) -> Result<Contents, Error> {
 
 fn tensor(source: &mut Source<impl Read>, info: &TensorInfo) -> Result<AnyTensor, Error> {
     let shape = Shape::try_new(&info.shape).map_err(Error::malformed)?;
-    let dtype = match info.dtype {
-        Stored::F16 => Dtype::F16,
-        Stored::BF16 => Dtype::BF16,
-        Stored::F32 => Dtype::F32,
-        Stored::F64 => Dtype::F64,
-        Stored::I32 => Dtype::I32,
-        Stored::I64 => Dtype::I64,
-        Stored::U8 => Dtype::U8,
-        Stored::BOOL => Dtype::Bool,
+    let encoded = match info.dtype {
+        Stored::F16 => Encoded::F16,
+        Stored::BF16 => Encoded::BF16,
+        Stored::F32 => Encoded::As(Dtype::F32),
+        Stored::F64 => Encoded::As(Dtype::F64),
+        Stored::I32 => Encoded::As(Dtype::I32),
+        Stored::I64 => Encoded::As(Dtype::I64),
+        Stored::U8 => Encoded::As(Dtype::U8),
+        Stored::BOOL => Encoded::As(Dtype::Bool),
         other => {
             let (start, end) = info.data_offsets;
             source.skip((end - start) as u64, "the tensor")?;
             return Ok(AnyTensor::Other { dtype: other.to_string(), shape });
         }
     };
-    source.tensor(dtype, shape, false)
+    source.tensor(encoded, shape, false)
 }
 
 fn stored(dtype: Dtype) -> Stored {
     match dtype {
-        Dtype::F16 => Stored::F16,
-        Dtype::BF16 => Stored::BF16,
         Dtype::F32 => Stored::F32,
         Dtype::F64 => Stored::F64,
         Dtype::I32 => Stored::I32,

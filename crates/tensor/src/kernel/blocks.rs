@@ -1,7 +1,7 @@
 //! Blocks of neighbours, picked by where they begin and added where they belong.
 
 use super::copy::copy_ends;
-use super::isa::{self, Kernel};
+use super::isa::kernel;
 use crate::element::Number;
 
 /// Fills `out` with blocks of `len` elements: the next begins where `from` says.
@@ -34,26 +34,10 @@ fn copy_short<T: Copy, const N: usize>(x: &[T], len: usize, from: impl Iterator<
     }
 }
 
-/// For each pair (to, from) in turn, adds the block of `len` elements of `y` that begins at `from` to that of `x` which
-/// begins at `to`.
-#[inline]
-pub(crate) fn add_blocks<T: Number>(x: &mut [T], y: &[T], len: usize, pairs: impl Iterator<Item = (usize, usize)>) {
-    isa::dispatch(AddBlocks { x, y, len, pairs });
-}
-
-struct AddBlocks<'a, T, P> {
-    x: &'a mut [T],
-    y: &'a [T],
-    len: usize,
-    pairs: P,
-}
-
-impl<T: Number, P: Iterator<Item = (usize, usize)>> Kernel for AddBlocks<'_, T, P> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let AddBlocks { x, y, len, pairs } = self;
+kernel! {
+    /// For each pair (to, from) in turn, adds the block of `len` elements of `y` that begins at `from` to that of `x` which
+    /// begins at `to`.
+    pub(crate) fn add_blocks[T: Number, P: Iterator<Item = (usize, usize)>](x: &mut [T], y: &[T], len: usize, pairs: P), memory T {
         for (to, from) in pairs {
             for (x, &y) in x[to..][..len].iter_mut().zip(&y[from..][..len]) {
                 *x += y;

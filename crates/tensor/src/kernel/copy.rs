@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::isa::{self, Kernel};
+use super::isa::kernel;
 
 /// The edge of the blocks in which planes are transposed: 16 elements of an f32 are a cache line.
 pub(crate) const BLOCK: usize = 16;
@@ -78,25 +78,10 @@ pub(crate) struct Plane<'a, T> {
     pub(crate) columns: usize,
 }
 
-impl<T: Copy> Plane<'_, T> {
-    /// Writes the rows, one after the other at distances of `pitch`: out\[i · pitch + j] = data\[at + i + j · stride].
-    pub(crate) fn copy_rows(self, out: &mut [T], pitch: usize) {
-        isa::dispatch(CopyRows { plane: self, out, pitch });
-    }
-}
-
-struct CopyRows<'a, T> {
-    plane: Plane<'a, T>,
-    out: &'a mut [T],
-    pitch: usize,
-}
-
-impl<T: Copy> Kernel for CopyRows<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let CopyRows { plane, out, pitch } = self;
+kernel! {
+    /// Writes the rows of a plane, one after the other at distances of `pitch`:
+    /// out\[i · pitch + j] = data\[at + i + j · stride].
+    pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), copying {
         // Tiles of blocks: a block's lines are seldom whole, and its pages never; its neighbours come soon after.
         for rows in tiles(plane.rows) {
             for columns in tiles(plane.columns) {

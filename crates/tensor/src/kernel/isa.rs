@@ -1,15 +1,13 @@
-//! Which instructions this processor has, and running a loop that is compiled for them.
+//! Which instructions this processor has, and loops that are compiled for them.
 //!
-//! A loop is written once, as a [`Kernel`] whose `run` is inlined into one function for each instruction set. Compiled
-//! there, plain Rust is vectorized for that set, and `mul_add` is one fused instruction. No flags are needed to build.
-//! The matrix product, which the compiler is not left to vectorize, is a [`VectorKernel`].
+//! A loop is written once, within [`kernel!`](kernel), and compiled for each instruction set. Compiled there, plain Rust is
+//! vectorized for that set, and `mul_add` is one fused instruction. No flags are needed to build. The matrix product, which
+//! the compiler is not left to vectorize, is a [`VectorKernel`](super::simd::VectorKernel).
 //!
 //! Results are the same bits on all of them: every multiply-add is fused (in software where the processor cannot), and
 //! the order of operations never depends on the width of a vector.
 
 use std::sync::OnceLock;
-
-use super::simd::{Baseline, Simd};
 
 /// An instruction set that kernels are compiled for, from the least to the most able.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,11 +21,11 @@ pub enum Isa {
     Avx512,
 }
 
-/// The instruction set in use: the most able that this processor has, or that which the environment variable
-/// `EVENKEEL_ISA` forces (`baseline`, `avx2` or `avx512`).
+/// The instruction set in use: the most able that this processor has, or the one that the environment variable
+/// `EVENKEEL_ISA` names (`baseline`, `avx2` or `avx512`).
 ///
-/// # Panics
-/// `EVENKEEL_ISA` names none of them, or one that this processor lacks: a test that forces one must not run on another.
+/// Where `EVENKEEL_ISA` names none of them, or one that this processor lacks, the process ends with exit code 2 and one line
+/// that says so: results on another instruction set than the one asked for would prove nothing.
 ///
 /// # Example
 /// ```
@@ -35,9 +33,12 @@ pub enum Isa {
 /// ```
 pub fn isa() -> Isa {
     static CHOSEN: OnceLock<Isa> = OnceLock::new();
-    *CHOSEN.get_or_init(|| match std::env::var("EVENKEEL_ISA") {
-        Ok(forced) => forced_isa(&forced, detected()).unwrap_or_else(|why| panic!("{why}")),
-        Err(_) => detected(),
+    *CHOSEN.get_or_init(|| match std::env::var_os("EVENKEEL_ISA") {
+        None => detected(),
+        Some(name) => forced_isa(&name.to_string_lossy(), detected()).unwrap_or_else(|why| {
+            eprintln!("{why}");
+            std::process::exit(2)
+        }),
     })
 }
 
@@ -68,98 +69,70 @@ fn detected() -> Isa {
     Isa::Baseline
 }
 
-/// A loop in plain Rust, to be compiled for every instruction set.
-#[allow(unreachable_pub, reason = "in a bound of `Simd`")]
-pub trait Kernel {
-    type Output;
+/// Defines a function whose body is compiled for every instruction set: `fn name[generics](arguments) -> Result { … }`.
+///
+/// What the body calls is `#[inline(always)]`: only then is it compiled for the same set. A closure is inlined only if the
+/// compiler chooses to; where it did not, each fused multiply-add in it was a call.
+///
+/// Each copy takes time to compile; so the arguments are followed by what kind of loop it is, which says where it gains:
+/// - `memory T`: it waits for loads and stores, of which processors do as many bytes with AVX2 as with AVX-512.
+/// - `arithmetic T`: it waits for instructions. Of both, only floats are compiled for more than the baseline.
+/// - `copying`: it waits for memory too, whatever the type.
+/// - `few`: it has too few elements to matter, and is compiled for the baseline alone.
+/// - `closure`: nobody knows.
+/// - `functions T`: the function is ours and vectorized for f32, and the library's for f64, which gains nothing.
+///
+/// Each function has copies of its own, such as `name::avx2`, so that a profile names the loop that ran.
+macro_rules! kernel {
+    (
+        $(#[$attribute:meta])*
+        $visible:vis fn $name:ident[$($generics:tt)*]($($arg:ident: $Arg:ty),* $(,)?) , $kind:ident $($T:ident)? $body:block
+    ) => {
+        $(#[$attribute])*
+        $visible fn $name<$($generics)*>($($arg: $Arg),*) {
+            #[inline(always)]
+            fn baseline<$($generics)*>($($arg: $Arg),*) $body
 
-    /// The loop. Implementations are `#[inline(always)]`: only so are they compiled for the set of the caller.
-    fn run(self) -> Self::Output;
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,fma")]
+            #[inline(never)]
+            fn avx2<$($generics)*>($($arg: $Arg),*) {
+                baseline($($arg),*)
+            }
+
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx2,fma")]
+            #[inline(never)]
+            fn avx512<$($generics)*>($($arg: $Arg),*) {
+                baseline($($arg),*)
+            }
+
+            match $crate::kernel::isa() {
+                // SAFETY: `isa` returns no set that this processor lacks.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::Isa::Avx512 if kernel!(@avx512 $kind $($T)?) => unsafe { avx512($($arg),*) },
+                // SAFETY: as above; AVX-512 includes AVX2.
+                #[cfg(target_arch = "x86_64")]
+                $crate::kernel::Isa::Avx512 | $crate::kernel::Isa::Avx2 if kernel!(@avx2 $kind $($T)?) => unsafe { avx2($($arg),*) },
+                _ => baseline($($arg),*),
+            }
+        }
+    };
+    // Constants: what they rule out is not compiled.
+    (@avx512 memory $T:ident) => { false };
+    (@avx2 memory $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
+    (@avx512 copying) => { false };
+    (@avx2 copying) => { true };
+    (@$set:ident few) => { false };
+    (@$set:ident closure) => { true };
+    (@avx512 arithmetic $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
+    (@avx2 arithmetic $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
+    (@$set:ident functions $T:ident) => {
+        const { matches!(<$T as $crate::element::Element>::DTYPE, $crate::element::Dtype::F32) }
+    };
 }
 
-/// A loop that uses the vectors of an instruction set itself. All others are one too.
-#[allow(unreachable_pub, reason = "in a bound of `Simd`")]
-pub trait VectorKernel: Sized {
-    type Output;
-
-    /// The loop, as [`Kernel::run`].
-    ///
-    /// # Safety
-    /// The processor has the instructions of `S`.
-    unsafe fn run_with<S: Simd>(self) -> Self::Output;
-
-    // Methods, and not functions of a kernel: so each is compiled with the module of its kernel, all of them side by side.
-
-    /// The loop, compiled for AVX-512.
-    ///
-    /// # Safety
-    /// The processor has it.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx2,fma")]
-    unsafe fn run_avx512(self) -> Self::Output {
-        // SAFETY: whoever calls this sees to it that the processor has AVX-512.
-        unsafe { self.run_with::<super::simd::Avx512>() }
-    }
-
-    /// The loop, compiled for AVX2 and FMA.
-    ///
-    /// # Safety
-    /// The processor has them.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    unsafe fn run_avx2(self) -> Self::Output {
-        // SAFETY: whoever calls this sees to it that the processor has AVX2 and FMA.
-        unsafe { self.run_with::<super::simd::Avx2>() }
-    }
-
-    /// As `run_avx512`, and never a part of its caller.
-    ///
-    /// # Safety
-    /// The processor has AVX-512.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx512f,avx2,fma")]
-    #[inline(never)]
-    unsafe fn run_avx512_apart(self) -> Self::Output {
-        // SAFETY: as in `run_avx512`.
-        unsafe { self.run_with::<super::simd::Avx512>() }
-    }
-
-    /// As `run_avx2`, and never a part of its caller.
-    ///
-    /// # Safety
-    /// The processor has AVX2 and FMA.
-    #[cfg(target_arch = "x86_64")]
-    #[target_feature(enable = "avx2,fma")]
-    #[inline(never)]
-    unsafe fn run_avx2_apart(self) -> Self::Output {
-        // SAFETY: as in `run_avx2`.
-        unsafe { self.run_with::<super::simd::Avx2>() }
-    }
-}
-
-impl<K: Kernel> VectorKernel for K {
-    type Output = K::Output;
-
-    #[inline(always)]
-    unsafe fn run_with<S: Simd>(self) -> K::Output {
-        self.run()
-    }
-}
-
-/// Runs the loop as it is compiled for the instruction set in use.
-#[inline]
-pub(crate) fn dispatch<K: VectorKernel>(kernel: K) -> K::Output {
-    match isa() {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: `isa` returns no set that this processor lacks.
-        Isa::Avx512 => unsafe { kernel.run_avx512() },
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: as above.
-        Isa::Avx2 => unsafe { kernel.run_avx2() },
-        // SAFETY: every processor has the baseline.
-        _ => unsafe { kernel.run_with::<Baseline>() },
-    }
-}
+pub(super) use kernel;
 
 #[cfg(test)]
 mod tests {

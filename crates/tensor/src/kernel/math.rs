@@ -129,6 +129,69 @@ pub(crate) fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// A float whose integers are found by plain arithmetic. (The system's functions would do it where SSE4.1 is missing.)
+pub(crate) trait Rounded:
+    Copy + PartialOrd + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self>
+{
+    /// The least power of two from which on all floats are integers.
+    const WHOLE: Self;
+    const ONE: Self;
+
+    fn size(self) -> Self;
+
+    fn with_sign_of(self, x: Self) -> Self;
+}
+
+/// Stamps what std has.
+macro_rules! rounded {
+    ($($t:ident)*) => {$(
+        impl Rounded for $t {
+            const WHOLE: Self = (1_u64 << ($t::MANTISSA_DIGITS - 1)) as $t;
+            const ONE: Self = 1.0;
+
+            #[inline(always)]
+            fn size(self) -> Self {
+                self.abs()
+            }
+
+            #[inline(always)]
+            fn with_sign_of(self, x: Self) -> Self {
+                self.copysign(x)
+            }
+        }
+    )*};
+}
+
+rounded!(f32 f64);
+
+/// The nearest integer; of two, the even one. −0 and what rounds to it stay negative.
+#[inline(always)]
+pub(crate) fn round_ties_even<T: Rounded>(x: T) -> T {
+    let size = x.size();
+    // Written so that a NaN passes.
+    if size >= T::WHOLE { x } else { (size + T::WHOLE - T::WHOLE).with_sign_of(x) }
+}
+
+/// The nearest integer that is no larger.
+#[inline(always)]
+pub(crate) fn floor<T: Rounded>(x: T) -> T {
+    let near = round_ties_even(x);
+    (if near > x { near - T::ONE } else { near }).with_sign_of(x)
+}
+
+/// The nearest integer that is no smaller.
+#[inline(always)]
+pub(crate) fn ceil<T: Rounded>(x: T) -> T {
+    let near = round_ties_even(x);
+    (if near < x { near + T::ONE } else { near }).with_sign_of(x)
+}
+
+/// The nearest integer towards 0.
+#[inline(always)]
+pub(crate) fn trunc<T: Rounded>(x: T) -> T {
+    floor(x.size()).with_sign_of(x)
+}
+
 /// xⁿ by repeated squaring, a rounding for each of at most 2 log₂ |n| products.
 pub(crate) fn powi(x: f64, n: i32) -> f64 {
     let (mut power, mut square, mut left) = (1.0, x, n.unsigned_abs());

@@ -1,11 +1,11 @@
 //! The loops over numbers, on slices: nothing here knows of tensors and their shapes.
 //!
-//! All of the crate's `unsafe` lives in this folder.
+//! Most of the crate's `unsafe` is in this folder; the rest is in `par`.
 
 mod blocks;
-mod chunks;
 mod copy;
 mod elementwise;
+mod functions;
 mod gather;
 mod isa;
 pub(crate) mod math;
@@ -17,10 +17,12 @@ mod simd;
 mod softmax;
 
 pub(crate) use blocks::{add_blocks, copy_blocks};
-pub(crate) use chunks::chunks;
-pub(crate) use copy::{BLOCK, Plane, copy_between, copy_row};
-pub(crate) use elementwise::{Binary, Row, Unary, map, map_assign, zip, zip_assign, zip3};
-pub(crate) use gather::{Line, gather_row, scatter_row};
+pub(crate) use copy::{BLOCK, Plane, copy_between, copy_plane, copy_row};
+pub(crate) use elementwise::{Binary, BinaryAssign, Closure, Formula, Row, Unary, choose, map_assign};
+pub(crate) use functions::negate;
+#[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
+pub use functions::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+pub(crate) use gather::{Accumulate, Line, Replace, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
@@ -30,12 +32,12 @@ pub(crate) use matmul::{Matrix, matmul};
 pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Normal, Uniform, draw};
 pub(crate) use reduce::{
-    Fold, LogSumExp, Moment, Moments, ROWS, Reduction, Run, WIDE, arg, join, larger, nan_or, reduce_columns,
-    reduce_rows, smaller,
+    Count, Largest, LogSumExp, Moment, Moments, Powers, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum,
+    WIDE, arg, join, reduce_columns, reduce_rows,
 };
 #[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 pub use scan::Carried;
-pub(crate) use scan::{scan_columns, scan_rows};
+pub(crate) use scan::{Join, RunningProduct, RunningSum, scan_columns, scan_rows};
 pub(crate) use softmax::{
     LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
 };

@@ -12,7 +12,7 @@
 #![allow(clippy::excessive_precision, reason = "the digits of the f32 nearest to each coefficient")]
 #![allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 
-use super::isa::{self, Kernel};
+use super::isa::kernel;
 use super::math::horner;
 use crate::element::Float;
 
@@ -241,38 +241,28 @@ impl<T: Float> Law<T> for Normal<T> {
     }
 }
 
-struct Draw<'a, T, L> {
-    key: &'a [u32; 8],
-    group: u64,
-    law: L,
-    out: &'a mut [T],
+/// Fills `out` with elements from `start` on, which is a multiple of [`GROUP`].
+pub(crate) fn draw<T: Float>(key: &[u32; 8], start: usize, law: impl Law<T>, out: &mut [T]) {
+    debug_assert_eq!(start % GROUP, 0);
+    groups(key, (start / GROUP) as u64, law, out);
 }
 
-impl<T: Float, L: Law<T>> Kernel for Draw<'_, T, L> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
+kernel! {
+    fn groups[T: Float, L: Law<T>](key: &[u32; 8], first: u64, law: L, out: &mut [T]), functions T {
         let (mut words, mut whole) = ([[0; GROUP]; 2], [T::ZERO; GROUP]);
-        for (group, out) in (self.group..).zip(self.out.chunks_mut(GROUP)) {
-            cipher(self.key, 0, group, &mut words[0]);
+        for (group, out) in (first..).zip(out.chunks_mut(GROUP)) {
+            cipher(key, 0, group, &mut words[0]);
             if T::WIDE {
-                cipher(self.key, 1, group, &mut words[1]);
+                cipher(key, 1, group, &mut words[1]);
             }
             // The last group may be cut short.
             match <&mut [T; GROUP]>::try_from(&mut *out) {
-                Ok(out) => self.law.fill(&words, out),
+                Ok(out) => law.fill(&words, out),
                 Err(_) => {
-                    self.law.fill(&words, &mut whole);
+                    law.fill(&words, &mut whole);
                     out.copy_from_slice(&whole[..out.len()]);
                 }
             }
         }
     }
-}
-
-/// Fills `out` with elements from `start` on, which is a multiple of [`GROUP`].
-pub(crate) fn draw<T: Float>(key: &[u32; 8], start: usize, law: impl Law<T>, out: &mut [T]) {
-    debug_assert_eq!(start % GROUP, 0);
-    isa::dispatch(Draw { key, group: (start / GROUP) as u64, law, out });
 }

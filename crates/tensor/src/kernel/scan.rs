@@ -2,7 +2,8 @@
 
 #![allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 
-use super::isa::{self, Kernel};
+use super::isa::kernel;
+use crate::element::Number;
 
 /// An element that is carried along with more digits than it has, where there are any.
 pub trait Carried: Copy {
@@ -37,11 +38,38 @@ macro_rules! carried {
 
 carried!(f32 as f64 f64 as f64 i32 as i32 i64 as i64 u8 as u8);
 
+/// How what is carried along and the next element become one. `join` is `#[inline(always)]`.
+pub(crate) trait Join<T: Carried>: Copy + Sync {
+    fn join(self, a: T::Carry, b: T::Carry) -> T::Carry;
+}
+
+/// Their sum.
+#[derive(Clone, Copy)]
+pub(crate) struct RunningSum;
+
+impl<T: Carried> Join<T> for RunningSum {
+    #[inline(always)]
+    fn join(self, a: T::Carry, b: T::Carry) -> T::Carry {
+        a + b
+    }
+}
+
+/// Their product.
+#[derive(Clone, Copy)]
+pub(crate) struct RunningProduct;
+
+impl<T: Carried> Join<T> for RunningProduct {
+    #[inline(always)]
+    fn join(self, a: T::Carry, b: T::Carry) -> T::Carry {
+        a * b
+    }
+}
+
 /// Lines that are gone through at once: each waits for its own sums only.
 const TOGETHER: usize = 4;
 
 /// x\[i] = join(x\[i − 1], x\[i]) in each line of `width` neighbours, one after the other.
-pub(crate) fn scan_rows<T: Carried>(x: &mut [T], width: usize, join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
+pub(crate) fn scan_rows<T: Carried>(x: &mut [T], width: usize, join: impl Join<T>) {
     for rows in x.chunks_mut(TOGETHER * width) {
         if rows.len() < TOGETHER * width {
             for row in rows.chunks_mut(width) {
@@ -55,37 +83,24 @@ pub(crate) fn scan_rows<T: Carried>(x: &mut [T], width: usize, join: &impl Fn(T:
     }
 }
 
-fn scan_together<T: Carried, const N: usize>(x: [&mut [T]; N], join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
+fn scan_together<T: Carried, const N: usize>(x: [&mut [T]; N], join: impl Join<T>) {
     let mut carry = std::array::from_fn::<_, N, _>(|k| x[k][0].carry());
     for i in 1..x[0].len() {
         for k in 0..N {
-            carry[k] = join(carry[k], x[k][i].carry());
+            carry[k] = join.join(carry[k], x[k][i].carry());
             x[k][i] = T::rounded(carry[k]);
         }
     }
 }
 
-/// As [`scan_rows`], along the first axis of x of shape [len, width].
-pub(crate) fn scan_columns<T: Carried>(x: &mut [T], width: usize, join: &impl Fn(T::Carry, T::Carry) -> T::Carry) {
-    isa::dispatch(ScanColumns { x, width, join });
-}
-
-struct ScanColumns<'a, T, J> {
-    x: &'a mut [T],
-    width: usize,
-    join: &'a J,
-}
-
-impl<T: Carried, J: Fn(T::Carry, T::Carry) -> T::Carry> Kernel for ScanColumns<'_, T, J> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let (first, rows) = self.x.split_at_mut(self.width);
+kernel! {
+    /// As [`scan_rows`], along the first axis of x of shape [len, width].
+    pub(crate) fn scan_columns[T: Number, J: Join<T>](x: &mut [T], width: usize, join: J), memory T {
+        let (first, rows) = x.split_at_mut(width);
         let mut carries: Vec<T::Carry> = first.iter().map(|x| x.carry()).collect();
-        for row in rows.chunks_exact_mut(self.width) {
+        for row in rows.chunks_exact_mut(width) {
             for (x, carry) in row.iter_mut().zip(&mut carries) {
-                *carry = (self.join)(*carry, x.carry());
+                *carry = join.join(*carry, x.carry());
                 *x = T::rounded(*carry);
             }
         }

@@ -2,8 +2,70 @@
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
-use super::isa::VectorKernel;
+use super::isa::{Isa, isa};
 use crate::element::Float;
+
+/// A loop that uses the vectors of an instruction set itself.
+pub trait VectorKernel: Sized {
+    type Output;
+
+    /// The loop. Implementations are `#[inline(always)]`: only then are they compiled for the set of the caller.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `S`.
+    unsafe fn run_with<S: Simd>(self) -> Self::Output;
+
+    /// The loop as a function of its own, compiled for AVX-512.
+    ///
+    /// # Safety
+    /// The processor has AVX-512.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn run_avx512(self) -> Self::Output;
+
+    /// The loop as a function of its own, compiled for AVX2 and FMA.
+    ///
+    /// # Safety
+    /// The processor has them.
+    #[cfg(target_arch = "x86_64")]
+    unsafe fn run_avx2(self) -> Self::Output;
+}
+
+/// Stamps what the sets of x86-64 need into an implementation of [`VectorKernel`]. There and not in the trait, so that
+/// each copy is compiled in the module of its kernel, beside the others, and a profile names the kernel.
+macro_rules! run_for_each_set {
+    () => {
+        run_for_each_set! {
+            run_avx512 "avx512f,avx2,fma" Avx512;
+            run_avx2 "avx2,fma" Avx2;
+        }
+    };
+    ($($run:ident $features:literal $Set:ident;)*) => {$(
+        #[cfg(target_arch = "x86_64")]
+        #[target_feature(enable = $features)]
+        #[inline(never)]
+        unsafe fn $run(self) -> Self::Output {
+            // SAFETY: whoever calls this sees to it that the processor has these instructions.
+            unsafe { self.run_with::<$crate::kernel::simd::$Set>() }
+        }
+    )*};
+}
+
+pub(super) use run_for_each_set;
+
+/// Runs the loop as it is compiled for the instruction set in use.
+#[inline]
+pub(crate) fn dispatch<K: VectorKernel>(kernel: K) -> K::Output {
+    match isa() {
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: `isa` returns no set that this processor lacks.
+        Isa::Avx512 => unsafe { kernel.run_avx512() },
+        #[cfg(target_arch = "x86_64")]
+        // SAFETY: as above.
+        Isa::Avx2 => unsafe { kernel.run_avx2() },
+        // SAFETY: every processor has the baseline.
+        _ => unsafe { kernel.run_with::<Baseline>() },
+    }
+}
 
 /// An instruction set, by its vectors.
 pub trait Simd: 'static {
@@ -149,12 +211,12 @@ pub(crate) fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
-/// As [`prefetch`], for all lines of `len` elements.
-#[inline(always)]
-pub(crate) fn prefetch_lines<T>(at: *const T, len: usize) {
+/// As [`prefetch`], for all lines of so many bytes. Not inlined: it is more code than most of the loops that call it.
+#[inline(never)]
+pub(super) fn prefetch_bytes(at: *const u8, bytes: usize) {
     const LINE: usize = 64;
-    for line in (0..len * size_of::<T>()).step_by(LINE) {
-        prefetch(at.wrapping_byte_add(line));
+    for line in (0..bytes).step_by(LINE) {
+        prefetch(at.wrapping_add(line));
     }
 }
 
@@ -178,7 +240,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
             // SAFETY: `Self` is AVX2 with FMA, which the processor has: so the caller of `Simd::call` sees to.
-            unsafe { kernel.run_avx2_apart() }
+            unsafe { kernel.run_avx2() }
         }
 
         #[inline(always)]
@@ -199,7 +261,7 @@ mod x86 {
         #[inline(always)]
         unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
             // SAFETY: `Self` is AVX-512, which the processor has: so the caller of `Simd::call` sees to.
-            unsafe { kernel.run_avx512_apart() }
+            unsafe { kernel.run_avx512() }
         }
 
         #[inline(always)]

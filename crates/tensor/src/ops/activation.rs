@@ -1,10 +1,8 @@
 //! Pullbacks of activations, fused.
 
-use super::elementwise::zip_owned;
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::Binary;
-use crate::par;
+use crate::kernel::OfFloats;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -26,7 +24,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn tanh_backward(self, y: &Self) -> Self {
         y.expect_shape("tanh_backward", self.shape()).or_panic();
-        zip_owned("tanh_backward", self, y, TanhBackward).or_panic()
+        T::zip_floats_owned("tanh_backward", self, y, OfFloats::TanhBackward).or_panic()
     }
 
     /// The pullback of sigmoid: self · y (1 − y), where y = σ(x) and self is the gradient with respect to y.
@@ -46,7 +44,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn sigmoid_backward(self, y: &Self) -> Self {
         y.expect_shape("sigmoid_backward", self.shape()).or_panic();
-        zip_owned("sigmoid_backward", self, y, SigmoidBackward).or_panic()
+        T::zip_floats_owned("sigmoid_backward", self, y, OfFloats::SigmoidBackward).or_panic()
     }
 
     /// The pullback of relu: self where y = relu(x) is above 0, else 0, also at the kink; self is the gradient with respect to
@@ -67,7 +65,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn relu_backward(self, y: &Self) -> Self {
         y.expect_shape("relu_backward", self.shape()).or_panic();
-        zip_owned("relu_backward", self, y, ReluBackward).or_panic()
+        T::zip_floats_owned("relu_backward", self, y, OfFloats::ReluBackward).or_panic()
     }
 
     /// The pullback of gelu: self · (Φ(x) + x φ(x)), with the standard normal distribution function Φ and its density φ; self is
@@ -88,71 +86,7 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn gelu_backward(self, x: &Self) -> Self {
         x.expect_shape("gelu_backward", self.shape()).or_panic();
-        zip_owned("gelu_backward", self, x, GeluBackward).or_panic()
-    }
-}
-
-/// ȳ (1 − y²)
-#[derive(Clone, Copy)]
-struct TanhBackward;
-
-impl<T: Float> Binary<T, T> for TanhBackward {
-    type Output = T;
-
-    const COST: f64 = par::STREAM;
-
-    #[inline(always)]
-    fn apply(&self, g: T, y: T) -> T {
-        g * (T::ONE - y * y)
-    }
-}
-
-/// ȳ y (1 − y)
-#[derive(Clone, Copy)]
-struct SigmoidBackward;
-
-impl<T: Float> Binary<T, T> for SigmoidBackward {
-    type Output = T;
-
-    const COST: f64 = par::STREAM;
-
-    #[inline(always)]
-    fn apply(&self, g: T, y: T) -> T {
-        g * y * (T::ONE - y)
-    }
-}
-
-/// ȳ where y > 0
-#[derive(Clone, Copy)]
-struct ReluBackward;
-
-impl<T: Float> Binary<T, T> for ReluBackward {
-    type Output = T;
-
-    const COST: f64 = par::STREAM;
-
-    #[inline(always)]
-    fn apply(&self, g: T, y: T) -> T {
-        // Written so that a NaN passes, as it does on the way forward.
-        if y <= T::ZERO { T::ZERO } else { g }
-    }
-}
-
-/// ȳ (Φ(x) + x φ(x))
-#[derive(Clone, Copy)]
-struct GeluBackward;
-
-impl<T: Float> Binary<T, T> for GeluBackward {
-    type Output = T;
-
-    const COST: f64 = par::LIBRARY;
-
-    #[inline(always)]
-    fn apply(&self, g: T, x: T) -> T {
-        let half = T::from_f64(0.5);
-        let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
-        let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());
-        g * x.mul_add(density, distribution)
+        T::zip_floats_owned("gelu_backward", self, x, OfFloats::GeluBackward).or_panic()
     }
 }
 

@@ -4,47 +4,16 @@
 
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use super::elementwise::{map, map_assign, zip, zip_assign, zip_owned};
+use super::elementwise::zip;
 use crate::element::{Number, Signed};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::Binary;
-use crate::par;
+use crate::kernel::{Closure, OfNumbers, OfSigned};
 use crate::tensor::Tensor;
-
-/// f with its arguments the other way round.
-#[derive(Clone, Copy)]
-struct Flipped<F>(F);
-
-impl<T, U, F: Binary<T, U>> Binary<U, T> for Flipped<F> {
-    type Output = F::Output;
-
-    const COST: f64 = F::COST;
-
-    #[inline(always)]
-    fn apply(&self, y: U, x: T) -> F::Output {
-        self.0.apply(x, y)
-    }
-}
 
 /// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`. `$check` says
 /// whether two operands have a result.
 macro_rules! operator {
-    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt $Function:ident $check:ident) => {
-        /// Of two numbers.
-        #[derive(Clone, Copy)]
-        struct $Function;
-
-        impl<T: Number> Binary<T, T> for $Function {
-            type Output = T;
-
-            const COST: f64 = par::STREAM;
-
-            #[inline(always)]
-            fn apply(&self, x: T, y: T) -> T {
-                x $symbol y
-            }
-        }
-
+    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt $assign_symbol:tt $Name:ident $Reverse:ident $check:ident) => {
         impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
 
@@ -55,7 +24,7 @@ macro_rules! operator {
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
                 $check($name, self, other).or_panic();
-                zip($name, self, other, $Function).or_panic()
+                T::zip_numbers($name, self, other, OfNumbers::$Name).or_panic()
             }
         }
 
@@ -65,7 +34,7 @@ macro_rules! operator {
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
                 $check($name, &self, other).or_panic();
-                zip_owned($name, self, other, $Function).or_panic()
+                T::zip_numbers_owned($name, self, other, OfNumbers::$Name).or_panic()
             }
         }
 
@@ -79,7 +48,7 @@ macro_rules! operator {
                     return self $symbol &other;
                 }
                 $check($name, self, &other).or_panic();
-                zip_owned($name, other, self, Flipped($Function)).or_panic()
+                T::zip_numbers_owned($name, other, self, OfNumbers::$Reverse).or_panic()
             }
         }
 
@@ -125,7 +94,7 @@ macro_rules! operator {
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
                 $check(concat!($name, "_assign"), self, other).or_panic();
-                zip_assign(concat!($name, "_assign"), self, other, $Function).or_panic();
+                T::zip_numbers_assign(concat!($name, "_assign"), self, other, OfNumbers::$Name).or_panic();
             }
         }
 
@@ -136,8 +105,7 @@ macro_rules! operator {
             /// An integer is divided by 0.
             #[track_caller]
             fn $assign(&mut self, number: T) {
-                $check(concat!($name, "_assign"), self, &Tensor::scalar(number)).or_panic();
-                map_assign(self, move |x| $Function.apply(x, number));
+                *self $assign_symbol &Tensor::scalar(number);
             }
         }
     };
@@ -166,10 +134,10 @@ macro_rules! operator {
     )*};
 }
 
-operator!(Add add AddAssign add_assign "add" + Sum always);
-operator!(Sub sub SubAssign sub_assign "sub" - Difference always);
-operator!(Mul mul MulAssign mul_assign "mul" * Product always);
-operator!(Div div DivAssign div_assign "div" / Quotient divisible);
+operator!(Add add AddAssign add_assign "add" + += Add Add always);
+operator!(Sub sub SubAssign sub_assign "sub" - -= Sub ReverseSub always);
+operator!(Mul mul MulAssign mul_assign "mul" * *= Mul Mul always);
+operator!(Div div DivAssign div_assign "div" / /= Div ReverseDiv divisible);
 
 /// Any two numbers have a sum, a difference and a product; of integers these may overflow, as Rust's do.
 #[inline(always)]
@@ -180,10 +148,11 @@ fn always<T: Number>(_: &'static str, _: &Tensor<T>, _: &Tensor<T>) -> Result<()
 /// Any two floats have a quotient, but no integer has one by 0, nor the least integer by −1.
 #[inline(always)]
 fn divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
-    if T::ZERO.as_float().is_some() { Ok(()) } else { integers_divisible(op, x, y) }
+    if T::DTYPE.is_float() { Ok(()) } else { T::divisible(op, x, y) }
 }
 
-fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
+/// As `divisible`, of integers.
+pub(crate) fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
     let refused = |why| {
         let why = format!("{} ÷ {} of {}: {why}", x.shape(), y.shape(), T::DTYPE);
         Err(Error::new(op, Reason::Argument { why }))
@@ -193,7 +162,7 @@ fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>)
     }
     let least = -1_i64 << (8 * size_of::<T>() - 1);
     let overflows = |x: T, y: T| y.convert::<i64>() == -1 && x.convert::<i64>() == least;
-    if y.iter().any(|y| overflows(T::of_i64(least), y)) && zip(op, x, y, overflows)?.any(..).item() {
+    if y.iter().any(|y| overflows(T::of_i64(least), y)) && zip(op, x, y, Closure(&overflows))?.any(..).item() {
         return refused("the least integer has no quotient by −1");
     }
     Ok(())
@@ -203,19 +172,15 @@ impl<T: Signed> Neg for &Tensor<T> {
     type Output = Tensor<T>;
 
     fn neg(self) -> Tensor<T> {
-        map(self, |x: T| -x)
+        T::map_signed(self, OfSigned::Neg)
     }
 }
 
 impl<T: Signed> Neg for Tensor<T> {
     type Output = Tensor<T>;
 
-    fn neg(mut self) -> Tensor<T> {
-        if self.unique_range().is_none() {
-            return -&self;
-        }
-        map_assign(&mut self, |x: T| -x);
-        self
+    fn neg(self) -> Tensor<T> {
+        T::negate(self)
     }
 }
 

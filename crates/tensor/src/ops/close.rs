@@ -1,7 +1,7 @@
 //! Whether two tensors are nearly the same.
 
 use crate::element::Float;
-use crate::error::OrPanic;
+use crate::error::{Error, OrPanic};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -23,14 +23,18 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn allclose(&self, other: &Self, rtol: f64, atol: f64) -> bool {
-        let shape = self.shape().broadcast_in("allclose", other.shape()).or_panic();
-        let close = |(x, y): (T, T)| {
-            let (x, y) = (x.to_f64(), y.to_f64());
-            let apart = (x - y).abs();
-            x == y || (apart.is_finite() && apart <= atol + (rtol * y).abs())
-        };
-        self.expand(&shape).iter().zip(other.expand(&shape).iter()).all(close)
+        T::allclose(self, other, rtol, atol).or_panic()
     }
+}
+
+pub(crate) fn allclose<T: Float>(x: &Tensor<T>, y: &Tensor<T>, rtol: f64, atol: f64) -> Result<bool, Error> {
+    let shape = x.shape().broadcast_in("allclose", y.shape())?;
+    let close = |(x, y): (T, T)| {
+        let (x, y) = (x.to_f64(), y.to_f64());
+        let apart = (x - y).abs();
+        x == y || (apart.is_finite() && apart <= atol + (rtol * y).abs())
+    };
+    Ok(x.expand(&shape).iter().zip(y.expand(&shape).iter()).all(close))
 }
 
 #[cfg(test)]

@@ -5,9 +5,10 @@
 use std::borrow::Cow;
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
-use super::elementwise::{map, zip, zip3};
+use super::elementwise::{map, zip};
 use crate::element::{Element, Number};
 use crate::error::OrPanic;
+use crate::kernel::{Closure, Comparison, OfNumber, OfNumbers};
 use crate::tensor::Tensor;
 
 /// What may stand on the other side of an elementwise op: a tensor, by value or reference, or a number.
@@ -52,7 +53,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn eq(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("eq", self, &other.tensor(), |x, y| x == y).or_panic()
+        T::compare("eq", self, &other.tensor(), Comparison::Eq).or_panic()
     }
 
     /// Whether x ≠ y, for each element.
@@ -68,7 +69,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn ne(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("ne", self, &other.tensor(), |x, y| x != y).or_panic()
+        T::compare("ne", self, &other.tensor(), Comparison::Ne).or_panic()
     }
 
     /// Whether x < y, for each element.
@@ -84,7 +85,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn lt(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("lt", self, &other.tensor(), |x, y| x < y).or_panic()
+        T::compare("lt", self, &other.tensor(), Comparison::Lt).or_panic()
     }
 
     /// Whether x ≤ y, for each element.
@@ -100,7 +101,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn le(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("le", self, &other.tensor(), |x, y| x <= y).or_panic()
+        T::compare("le", self, &other.tensor(), Comparison::Le).or_panic()
     }
 
     /// Whether x > y, for each element.
@@ -116,7 +117,9 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn gt(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("gt", self, &other.tensor(), |x, y| x > y).or_panic()
+        let other = other.tensor();
+        self.shape().broadcast_in("gt", other.shape()).or_panic();
+        T::compare("gt", &other, self, Comparison::Lt).or_panic()
     }
 
     /// Whether x ≥ y, for each element.
@@ -132,7 +135,9 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn ge(&self, other: impl Operand<T>) -> Tensor<bool> {
-        zip("ge", self, &other.tensor(), |x, y| x >= y).or_panic()
+        let other = other.tensor();
+        self.shape().broadcast_in("ge", other.shape()).or_panic();
+        T::compare("ge", &other, self, Comparison::Le).or_panic()
     }
 }
 
@@ -150,7 +155,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn maximum(&self, other: impl Operand<T>) -> Self {
-        zip("maximum", self, &other.tensor(), larger).or_panic()
+        T::zip_numbers("maximum", self, &other.tensor(), OfNumbers::Maximum).or_panic()
     }
 
     /// The smaller one of each pair; the shapes broadcast. NaN if either is.
@@ -166,7 +171,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn minimum(&self, other: impl Operand<T>) -> Self {
-        zip("minimum", self, &other.tensor(), smaller).or_panic()
+        T::zip_numbers("minimum", self, &other.tensor(), OfNumbers::Minimum).or_panic()
     }
 
     /// Each element, raised to `least` and then lowered to `most`: `most` everywhere where it is below `least`, as in
@@ -179,22 +184,8 @@ impl<T: Number> Tensor<T> {
     /// assert_eq!(Tensor::from([-7, 1, 9]).clamp(0, 5), Tensor::from([0, 1, 5]));
     /// ```
     pub fn clamp(&self, least: T, most: T) -> Self {
-        map(self, move |x| smaller(larger(x, least), most))
+        T::map_number(self, OfNumber::Clamp { least, most })
     }
-}
-
-/// The larger of two; NaN if either is: a number that is not itself.
-#[inline(always)]
-#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-fn larger<T: Number>(x: T, y: T) -> T {
-    if x > y || x != x { x } else { y }
-}
-
-/// The smaller of two; NaN if either is.
-#[inline(always)]
-#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-fn smaller<T: Number>(x: T, y: T) -> T {
-    if x < y || x != x { x } else { y }
 }
 
 /// Logic, element by element; the shapes broadcast. The operators `&`, `|`, `^` and `!` do the same.
@@ -213,7 +204,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn logical_and(&self, other: &Self) -> Self {
-        zip("logical_and", self, other, |x, y| x & y).or_panic()
+        zip("logical_and", self, other, Closure(&|x: bool, y: bool| x & y)).or_panic()
     }
 
     /// Whether either is true.
@@ -230,7 +221,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn logical_or(&self, other: &Self) -> Self {
-        zip("logical_or", self, other, |x, y| x | y).or_panic()
+        zip("logical_or", self, other, Closure(&|x: bool, y: bool| x | y)).or_panic()
     }
 
     /// Whether just one of them is true.
@@ -247,7 +238,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn logical_xor(&self, other: &Self) -> Self {
-        zip("logical_xor", self, other, |x, y| x ^ y).or_panic()
+        zip("logical_xor", self, other, Closure(&|x: bool, y: bool| x ^ y)).or_panic()
     }
 
     /// Whether it is false.
@@ -259,7 +250,7 @@ impl Tensor<bool> {
     /// assert_eq!(!&Tensor::from([true, false]), Tensor::from([false, true]));
     /// ```
     pub fn logical_not(&self) -> Self {
-        map(self, |x: bool| !x)
+        map(self, Closure(&|x: bool| !x))
     }
 
     /// An element of `x` wherever this mask is true, of `y` where it is not; all shapes broadcast. PyTorch's `where`, which
@@ -277,7 +268,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn where_cond<T: Element>(&self, x: impl Operand<T>, y: impl Operand<T>) -> Tensor<T> {
-        zip3("where_cond", (self, &x.tensor(), &y.tensor()), |mask, x, y| if mask { x } else { y }).or_panic()
+        T::choose("where_cond", self, &x.tensor(), &y.tensor()).or_panic()
     }
 }
 

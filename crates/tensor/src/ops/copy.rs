@@ -5,9 +5,11 @@ use std::borrow::Cow;
 use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::Element;
+use crate::error::Error;
 use crate::kernel::{self, Plane};
 use crate::layout::Layout;
 use crate::par;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
@@ -15,27 +17,38 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order in storage of their own.
     pub(crate) fn copied(&self) -> Self {
         let mut out = Buffer::stale(self.numel());
-        self.copy_into(&mut out);
+        T::copy_into(self, &mut out);
         Tensor::from_buffer(out, self.shape().clone())
     }
 
-    /// This tensor, or a copy in row-major order where reading it so would fetch a cache line for each element.
+    /// This tensor, or a copy of it, so that its rows are neighbours in memory or one element repeated. Computing tanh of
+    /// every second column took 3.4 ns an element where it was read in place, and 0.85 copied first (Emerald Rapids).
     pub(super) fn readable(&self) -> Cow<'_, Self> {
-        if Planes::new(self.layout()).is_some() { Cow::Owned(self.copied()) } else { Cow::Borrowed(self) }
+        if self.layout().has_rows() { Cow::Borrowed(self) } else { Cow::Owned(self.copied()) }
     }
 
-    /// Writes all elements in row-major order.
-    pub(crate) fn copy_into(&self, out: &mut [T]) {
-        let data = self.storage();
-        if let Some(planes) = Planes::new(self.layout()) {
-            // Whole blocks of planes: so none is cut between tasks.
-            let unit = kernel::BLOCK * planes.pitch;
-            par::split(out, unit, par::STREAM, |start, out| planes.copy(data, start, out));
-            return;
+    /// As [`readable`](Self::readable), expanded to `shape`.
+    pub(super) fn readable_as(&self, shape: &Shape) -> Result<Self, Error> {
+        let wide = self.view(self.layout().broadcast_to(shape)?);
+        if wide.layout().has_rows() {
+            return Ok(wide);
         }
-        let walk = Walk::new([self.layout()]);
-        par::split(out, 1, par::STREAM, |start, out| copy_run(&walk, data, start, out));
+        let copy = self.copied();
+        Ok(copy.view(copy.layout().broadcast_to(shape)?))
     }
+}
+
+/// Writes all elements in row-major order.
+pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
+    let data = x.storage();
+    if let Some(planes) = Planes::new(x.layout()) {
+        // Whole blocks of planes: so none is cut between tasks.
+        let unit = kernel::BLOCK * planes.pitch;
+        par::split(out, unit, par::STREAM, |start, out| planes.copy(data, start, out));
+        return;
+    }
+    let walk = Walk::new([x.layout()]);
+    par::split(out, 1, par::STREAM, |start, out| copy_run(&walk, data, start, out));
 }
 
 /// Writes the elements from the row-major position `start` on that fit `out`.
@@ -106,7 +119,7 @@ impl Planes {
                     let at = at.wrapping_add_signed(i as isize * stride) + first;
                     let now = &mut now[(plane - planes.start) * self.columns..];
                     let plane = Plane { data, at, stride: self.stride, rows, columns: self.columns };
-                    plane.copy_rows(now, self.pitch);
+                    kernel::copy_plane(plane, now, self.pitch);
                 }
             });
             (out, row) = (rest, row + rows);

@@ -28,26 +28,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(&self, classes: &Tensor<i64>) -> (Self, Self) {
-        let (x, classes) = (self.contiguous(), classes.contiguous());
-        let width = check("cross_entropy", x.shape(), &classes).or_panic();
-        let (x_data, class) = (x.as_slice().expect("made contiguous"), classes.as_slice().expect("made contiguous"));
-        let mut p = Buffer::stale(x.numel());
-        let mut losses = Buffer::stale(classes.numel());
-        if !p.is_empty() {
-            par::split_rows(
-                (&mut p[..], &mut losses[..]),
-                [width, 1],
-                width as f64 * <Softmax as Normalize<T>>::COST,
-                |start, p, losses| {
-                    let x = &x_data[start * width..][..p.len()];
-                    kernel::normalize_rows(p, x, width, Softmax, |i, largest, sum| {
-                        // Apart, since their sum would round the logarithm away where the largest is large.
-                        losses[i] = sum.ln() + (largest - x[i * width + class[start + i] as usize]);
-                    });
-                },
-            );
-        }
-        (Tensor::from_buffer(losses, classes.shape().clone()), Tensor::from_buffer(p, x.shape().clone()))
+        T::cross_entropy(self, classes).or_panic()
     }
 
     /// The pullback of [`cross_entropy`](Self::cross_entropy): x̄ᵢⱼ = ȳᵢ (pᵢⱼ − \[j = tᵢ]), where self is p and
@@ -66,26 +47,57 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy_backward(&self, classes: &Tensor<i64>, gradient: &Self) -> Self {
-        let classes = classes.contiguous();
-        let width = check("cross_entropy_backward", self.shape(), &classes).or_panic();
-        gradient.expect_shape("cross_entropy_backward", classes.shape()).or_panic();
-        let (p, gradient) = (self.contiguous(), gradient.contiguous());
-        let (p_data, gradient) =
-            (p.as_slice().expect("made contiguous"), gradient.as_slice().expect("made contiguous"));
-        let class = classes.as_slice().expect("made contiguous");
-        let mut x = Buffer::stale(p.numel());
-        if !x.is_empty() {
-            par::split(&mut x, width, par::STREAM, |start, x| {
-                let rows = start / width..(start + x.len()) / width;
-                let (gradient, class) = (&gradient[rows.clone()], &class[rows]);
-                kernel::scale_rows(x, &p_data[start..][..x.len()], gradient);
-                for ((row, &class), &gradient) in x.chunks_exact_mut(width).zip(class).zip(gradient) {
-                    row[class as usize] -= gradient;
-                }
-            });
-        }
-        Tensor::from_buffer(x, p.shape().clone())
+        T::cross_entropy_backward(self, classes, gradient).or_panic()
     }
+}
+
+/// The losses, and the probabilities.
+pub(crate) fn cross_entropy<T: Float>(x: &Tensor<T>, classes: &Tensor<i64>) -> Result<(Tensor<T>, Tensor<T>), Error> {
+    let (x, classes) = (x.contiguous(), classes.contiguous());
+    let width = check("cross_entropy", x.shape(), &classes)?;
+    let (x_data, class) = (x.as_slice().expect("made contiguous"), classes.as_slice().expect("made contiguous"));
+    let mut p = Buffer::stale(x.numel());
+    let mut losses = Buffer::stale(classes.numel());
+    if !p.is_empty() {
+        par::split_rows(
+            (&mut p[..], &mut losses[..]),
+            [width, 1],
+            width as f64 * <Softmax as Normalize<T>>::COST,
+            &|start, p, losses| {
+                let x = &x_data[start * width..][..p.len()];
+                kernel::normalize_rows(p, x, width, Softmax, |i, largest, sum| {
+                    // Apart, since their sum would round the logarithm away where the largest is large.
+                    losses[i] = sum.ln() + (largest - x[i * width + class[start + i] as usize]);
+                });
+            },
+        );
+    }
+    Ok((Tensor::from_buffer(losses, classes.shape().clone()), Tensor::from_buffer(p, x.shape().clone())))
+}
+
+pub(crate) fn cross_entropy_backward<T: Float>(
+    p: &Tensor<T>,
+    classes: &Tensor<i64>,
+    gradient: &Tensor<T>,
+) -> Result<Tensor<T>, Error> {
+    let classes = classes.contiguous();
+    let width = check("cross_entropy_backward", p.shape(), &classes)?;
+    gradient.expect_shape("cross_entropy_backward", classes.shape())?;
+    let (p, gradient) = (p.contiguous(), gradient.contiguous());
+    let (p_data, gradient) = (p.as_slice().expect("made contiguous"), gradient.as_slice().expect("made contiguous"));
+    let class = classes.as_slice().expect("made contiguous");
+    let mut x = Buffer::stale(p.numel());
+    if !x.is_empty() {
+        par::split(&mut x, width, par::STREAM, |start, x| {
+            let rows = start / width..(start + x.len()) / width;
+            let (gradient, class) = (&gradient[rows.clone()], &class[rows]);
+            kernel::scale_rows(x, &p_data[start..][..x.len()], gradient);
+            for ((row, &class), &gradient) in x.chunks_exact_mut(width).zip(class).zip(gradient) {
+                row[class as usize] -= gradient;
+            }
+        });
+    }
+    Ok(Tensor::from_buffer(x, p.shape().clone()))
 }
 
 /// The number of classes, if each of `classes` is one of them.

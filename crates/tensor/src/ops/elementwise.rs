@@ -2,9 +2,9 @@
 
 use crate::buffer::Buffer;
 use crate::create::room;
-use crate::element::{Element, Float};
-use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Binary, Row, Unary};
+use crate::element::{Element, Float, Signed};
+use crate::error::{Error, OrPanic};
+use crate::kernel::{self, Binary, BinaryAssign, Closure, OfFloats, OfSigned, Row, Unary};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -22,7 +22,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::from([1, 2, 3]).map(|x| x * x), Tensor::from([1, 4, 9]));
     /// ```
     pub fn map<U: Element>(&self, f: impl Fn(T) -> U + Sync) -> Tensor<U> {
-        map(self, &f)
+        map(self, Closure(&f))
     }
 
     /// f of each pair of elements; the shapes broadcast.
@@ -41,7 +41,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zip<U: Element, V: Element>(&self, other: &Tensor<U>, f: impl Fn(T, U) -> V + Sync) -> Tensor<V> {
-        zip("zip", self, other, &f).or_panic()
+        zip("zip", self, other, Closure(&f)).or_panic()
     }
 
     /// Each element becomes f of it, in place if this tensor is the only owner of its storage.
@@ -57,7 +57,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::from([1, 4, 9]));
     /// ```
     pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
-        map_assign(self, &f);
+        par::split(self.as_mut_slice(), 1, par::STREAM, |_, x| kernel::map_assign(x, Closure(&f)));
     }
 
     /// Each element becomes f of it and the one of `other`, in place if this tensor is the only owner of its storage.
@@ -77,7 +77,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn zip_assign<U: Element>(&mut self, other: &Tensor<U>, f: impl Fn(T, U) -> T + Sync) {
-        zip_assign("zip_assign", self, other, &f).or_panic();
+        zip_assign("zip_assign", self, other, Closure(&f)).or_panic();
     }
 }
 
@@ -97,51 +97,33 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn axpy(&mut self, alpha: T, x: &Self) {
-        zip_assign("axpy", self, x, Axpy { alpha }).or_panic();
+        T::zip_floats_assign("axpy", self, x, OfFloats::Axpy { alpha }).or_panic();
     }
 }
 
-/// w + alpha · x
-#[derive(Clone, Copy)]
-struct Axpy<T> {
-    alpha: T,
-}
-
-impl<T: Float> Binary<T, T> for Axpy<T> {
-    type Output = T;
-
-    const COST: f64 = par::STREAM;
-
-    #[inline(always)]
-    fn apply(&self, w: T, x: T) -> T {
-        w + self.alpha * x
-    }
-}
+// The plumbing of each takes its function behind a reference: it is compiled once for the types of elements.
 
 /// f of each element.
-pub(super) fn map<T: Element, U: Element, F: Unary<T, Output = U> + Sync>(x: &Tensor<T>, f: F) -> Tensor<U> {
+pub(crate) fn map<T: Element, F: Unary<T, Output: Element>>(x: &Tensor<T>, f: F) -> Tensor<F::Output> {
+    map_by(x, &f)
+}
+
+fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -> Tensor<U> {
     let x = x.readable();
     let mut out = Buffer::stale(x.numel());
     if let Some(x) = x.as_slice() {
-        par::split(&mut out, 1, F::COST, |start, out| {
-            kernel::map(Row::Contiguous(&x[start..][..out.len()]), out, f);
-        });
+        par::split(&mut out, 1, f.cost(), |start, out| f.map(Row::Contiguous(&x[start..][..out.len()]), out));
     } else {
         let walk = Walk::new([x.layout()]);
         let [stride] = walk.row_strides();
-        par::split(&mut out, 1, F::COST, |start, out| {
+        par::split(&mut out, 1, f.cost(), |start, out| {
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let out = &mut out[flat.start - start..flat.end - start];
-                kernel::map(Row::new(x.storage(), at, stride, out.len()), out, f);
+                f.map(Row::new(x.storage(), at, stride, out.len()), out);
             });
         });
     }
     Tensor::from_buffer(out, x.shape().clone())
-}
-
-/// x = f(x) for each element.
-pub(super) fn map_assign<T: Element, F: Unary<T, Output = T> + Sync>(x: &mut Tensor<T>, f: F) {
-    par::split(x.as_mut_slice(), 1, F::COST, |_, x| kernel::map_assign(x, f));
 }
 
 /// An operand as one row of the elements of `shape`, if it is contiguous and has that shape, or is a single number.
@@ -154,101 +136,123 @@ fn flat<'a, T: Element>(x: &'a Tensor<T>, shape: &Shape) -> Option<Row<'a, T>> {
 }
 
 /// f of each pair, into a fresh tensor of the shape that both broadcast to.
-pub(super) fn zip<T: Element, U: Element, V: Element, F: Binary<T, U, Output = V> + Sync>(
+pub(crate) fn zip<T: Element, U: Element, F: Binary<T, U, Output: Element>>(
     op: &'static str,
     x: &Tensor<T>,
     y: &Tensor<U>,
     f: F,
+) -> Result<Tensor<F::Output>, Error> {
+    zip_by(op, x, y, &f)
+}
+
+fn zip_by<T: Element, U: Element, V: Element>(
+    op: &'static str,
+    x: &Tensor<T>,
+    y: &Tensor<U>,
+    f: &dyn Binary<T, U, Output = V>,
 ) -> Result<Tensor<V>, Error> {
     let larger = if x.rank() < y.rank() || x.numel() < y.numel() { y.shape() } else { x.shape() };
     if let (Some(x), Some(y)) = (flat(x, larger), flat(y, larger)) {
         let mut out = room(op, larger)?;
-        par::split(&mut out, 1, F::COST, |start, out| {
-            kernel::zip(x.part(start, out.len()), y.part(start, out.len()), out, f);
+        par::split(&mut out, 1, f.cost(), |start, out| {
+            f.zip(x.part(start, out.len()), y.part(start, out.len()), out);
         });
         return Ok(Tensor::from_buffer(out, larger.clone()));
     }
     let shape = x.shape().broadcast_in(op, y.shape())?;
-    let (x, y) = (x.readable(), y.readable());
-    let (wide_x, wide_y) = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?);
-    let walk = Walk::new([&wide_x, &wide_y]);
+    let (x, y) = (x.readable_as(&shape)?, y.readable_as(&shape)?);
+    let walk = Walk::new([x.layout(), y.layout()]);
     let [x_stride, y_stride] = walk.row_strides();
     let mut out = room(op, &shape)?;
-    par::split(&mut out, 1, F::COST, |start, out| {
+    par::split(&mut out, 1, f.cost(), |start, out| {
         walk.rows(start..start + out.len(), |flat, [x_at, y_at]| {
             let out = &mut out[flat.start - start..flat.end - start];
             let x = Row::new(x.storage(), x_at, x_stride, out.len());
             let y = Row::new(y.storage(), y_at, y_stride, out.len());
-            kernel::zip(x, y, out, f);
+            f.zip(x, y, out);
         });
     });
     Ok(Tensor::from_buffer(out, shape))
 }
 
-/// f of each triple, into a fresh tensor of the shape that all broadcast to.
-pub(super) fn zip3<T: Element, U: Element, V: Element, W: Element>(
+/// The element of `x` where the mask is true, else that of `y`; all three broadcast.
+pub(crate) fn choose<T: Element>(
     op: &'static str,
-    (x, y, z): (&Tensor<T>, &Tensor<U>, &Tensor<V>),
-    f: impl Fn(T, U, V) -> W + Copy + Sync,
-) -> Result<Tensor<W>, Error> {
-    let shape = x.shape().broadcast_in(op, y.shape())?.broadcast_in(op, z.shape())?;
-    let (x, y, z) = (x.readable(), y.readable(), z.readable());
-    let wide = (x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?, z.layout().broadcast_to(&shape)?);
-    let walk = Walk::new([&wide.0, &wide.1, &wide.2]);
+    mask: &Tensor<bool>,
+    x: &Tensor<T>,
+    y: &Tensor<T>,
+) -> Result<Tensor<T>, Error> {
+    let shape = mask.shape().broadcast_in(op, x.shape())?.broadcast_in(op, y.shape())?;
+    let (mask, x, y) = (mask.readable_as(&shape)?, x.readable_as(&shape)?, y.readable_as(&shape)?);
+    let walk = Walk::new([mask.layout(), x.layout(), y.layout()]);
     let strides = walk.row_strides();
     let mut out = room(op, &shape)?;
     par::split(&mut out, 1, par::STREAM, |start, out| {
         walk.rows(start..start + out.len(), |flat, at| {
             let out = &mut out[flat.start - start..flat.end - start];
-            let x = Row::new(x.storage(), at[0], strides[0], out.len());
-            let y = Row::new(y.storage(), at[1], strides[1], out.len());
-            let z = Row::new(z.storage(), at[2], strides[2], out.len());
-            kernel::zip3((x, y, z), out, f);
+            let mask = Row::new(mask.storage(), at[0], strides[0], out.len());
+            let x = Row::new(x.storage(), at[1], strides[1], out.len());
+            let y = Row::new(y.storage(), at[2], strides[2], out.len());
+            kernel::choose(mask, x, y, out);
         });
     });
     Ok(Tensor::from_buffer(out, shape))
 }
 
 /// f of each pair, in the buffer of `x` if nobody else owns it and the result has its shape.
-pub(super) fn zip_owned<T: Element, U: Element>(
+pub(crate) fn zip_owned<T: Element, U: Element, F: BinaryAssign<T, U>>(
     op: &'static str,
     mut x: Tensor<T>,
     y: &Tensor<U>,
-    f: impl Binary<T, U, Output = T> + Sync,
+    f: F,
 ) -> Result<Tensor<T>, Error> {
     let fits = y.rank() <= x.rank() && (y.shape() == x.shape() || y.layout().broadcast_to(x.shape()).is_ok());
     if fits && x.unique_range().is_some() {
-        zip_assign(op, &mut x, y, f)?;
+        zip_assign_by(op, &mut x, y, &f)?;
         return Ok(x);
     }
     zip(op, &x, y, f)
 }
 
 /// x = f(x, y) for each pair, where y broadcasts to the shape of x.
-pub(super) fn zip_assign<T: Element, U: Element, F: Binary<T, U, Output = T> + Sync>(
+pub(crate) fn zip_assign<T: Element, U: Element, F: BinaryAssign<T, U>>(
     op: &'static str,
     x: &mut Tensor<T>,
     y: &Tensor<U>,
     f: F,
 ) -> Result<(), Error> {
+    zip_assign_by(op, x, y, &f)
+}
+
+fn zip_assign_by<T: Element, U: Element>(
+    op: &'static str,
+    x: &mut Tensor<T>,
+    y: &Tensor<U>,
+    f: &dyn BinaryAssign<T, U, Output = T>,
+) -> Result<(), Error> {
     if let Some(y) = flat(y, x.shape()) {
-        par::split(x.as_mut_slice(), 1, F::COST, |start, x| kernel::zip_assign(x, y.part(start, x.len()), f));
+        par::split(x.as_mut_slice(), 1, f.cost(), |start, x| f.zip_assign(x, y.part(start, x.len())));
         return Ok(());
     }
-    let y = y.readable();
-    let wide = y.layout().broadcast_to(x.shape()).map_err(|_| {
-        let (from, to) = (y.shape().clone(), x.shape().clone());
-        Error::new(op, Reason::Expand { from, to })
-    })?;
-    let walk = Walk::new([&wide]);
+    let y = y.readable_as(x.shape()).map_err(|error| error.of(op))?;
+    let walk = Walk::new([y.layout()]);
     let [stride] = walk.row_strides();
-    par::split(x.as_mut_slice(), 1, F::COST, |start, x| {
+    par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
         walk.rows(start..start + x.len(), |flat, [at]| {
             let x = &mut x[flat.start - start..flat.end - start];
-            kernel::zip_assign(x, Row::new(y.storage(), at, stride, x.len()), f);
+            f.zip_assign(x, Row::new(y.storage(), at, stride, x.len()));
         });
     });
     Ok(())
+}
+
+/// −x, in its own buffer if nobody else owns it.
+pub(crate) fn negate<T: Signed>(mut x: Tensor<T>) -> Tensor<T> {
+    if x.unique_range().is_none() {
+        return map(&x, OfSigned::Neg);
+    }
+    par::split(x.as_mut_slice(), 1, par::STREAM, |_, x| kernel::negate(x));
+    x
 }
 
 #[cfg(test)]
@@ -287,8 +291,8 @@ mod tests {
             for y in [x.clone(), x.contiguous(), Tensor::scalar(3.0)] {
                 let want: Vec<f64> = x.iter().zip(y.expand(x.shape()).iter()).map(|(x, y)| x - 2.0 * y).collect();
                 assert_eq!(x.zip(&y, |x, y| x - 2.0 * y).to_vec(), want, "{:?}", x.layout());
-                assert_eq!(zip_owned("test", x.clone(), &y, |x, y| x - 2.0 * y).unwrap().to_vec(), want);
-                assert_eq!(zip_owned("test", x.copied(), &y, |x, y| x - 2.0 * y).unwrap().to_vec(), want);
+                assert_eq!(zip_owned("test", x.clone(), &y, Closure(&|x, y| x - 2.0 * y)).unwrap().to_vec(), want);
+                assert_eq!(zip_owned("test", x.copied(), &y, Closure(&|x, y| x - 2.0 * y)).unwrap().to_vec(), want);
             }
         }
     }

@@ -31,7 +31,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn gather(&self, axis: isize, indices: &Tensor<i64>) -> Self {
-        gather(self, axis, indices).or_panic()
+        T::gather(self, axis, indices).or_panic()
     }
 
     /// For each entry of `indices`, the element at that row-major position, whatever the shape; the result has the shape
@@ -49,15 +49,19 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn take(&self, indices: &Tensor<i64>) -> Self {
-        check("take", indices, self.numel()).or_panic();
-        let x = self.contiguous();
-        let line = Line { at: x.layout().offset(), step: 0, stride: 1 };
-        let lines = Layout::contiguous(Shape::scalar()).broadcast_to(indices.shape()).or_panic();
-        pick(x.storage(), line, &lines, indices)
+        T::take(self, indices).or_panic()
     }
 }
 
-fn gather<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+pub(crate) fn take<T: Element>(x: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+    check("take", indices, x.numel())?;
+    let x = x.contiguous();
+    let line = Line { at: x.layout().offset(), step: 0, stride: 1 };
+    let lines = Layout::contiguous(Shape::scalar()).broadcast_to(indices.shape())?;
+    Ok(pick(x.storage(), line, &lines, indices))
+}
+
+pub(crate) fn gather<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis("gather", axis)?;
     fits("gather", x.shape(), axis, indices.shape())?;
     check("gather", indices, x.dims()[axis])?;
@@ -67,6 +71,7 @@ fn gather<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Resu
 
 /// The element at each index of its line; `lines` says where these begin.
 fn pick<T: Element>(data: &[T], line: Line, lines: &Layout, indices: &Tensor<i64>) -> Tensor<T> {
+    let indices = indices.readable();
     let mut out = Buffer::stale(indices.numel());
     let walk = Walk::new([indices.layout(), lines]);
     let [index_stride, step] = walk.row_strides();

@@ -26,7 +26,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn index_select(&self, axis: isize, indices: &Tensor<i64>) -> Self {
-        index_select(self, axis, indices).or_panic()
+        T::index_select(self, axis, indices).or_panic()
     }
 
     /// The rows of a table `[N, …]` at `indices` of any shape: `[indices…, …]`; PyTorch's `functional.embedding`.
@@ -44,7 +44,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn embedding(&self, indices: &Tensor<i64>) -> Self {
-        embedding(self, indices).or_panic()
+        T::embedding(self, indices).or_panic()
     }
 }
 
@@ -68,11 +68,11 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn index_add(self, axis: isize, indices: &Tensor<i64>, source: &Self) -> Self {
-        index_add(self, axis, indices, source).or_panic()
+        T::index_add(self, axis, indices, source).or_panic()
     }
 }
 
-fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+pub(crate) fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis("index_select", axis)?;
     let (before, after) = (&x.dims()[..axis], &x.dims()[axis + 1..]);
     vector("index_select", indices)?;
@@ -81,7 +81,7 @@ fn index_select<T: Element>(x: &Tensor<T>, axis: isize, indices: &Tensor<i64>) -
     Ok(Tensor::from_buffer(pick("index_select", x, axis, indices, &shape)?, shape))
 }
 
-fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
+pub(crate) fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) -> Result<Tensor<T>, Error> {
     let Some((_, row)) = table.dims().split_first() else {
         return Err(Error::new("embedding", Reason::Rank { want: "at least one axis", got: table.shape().clone() }));
     };
@@ -144,7 +144,7 @@ fn copy_block<T: Copy>(walk: &Walk<1>, (data, by): (&[T], usize), out: &mut [T])
     walk.rows(0..out.len(), |flat, [at]| kernel::copy_row(data, at.wrapping_add(by), stride, &mut out[flat]));
 }
 
-fn index_add<T: Number>(
+pub(crate) fn index_add<T: Number>(
     mut x: Tensor<T>,
     axis: isize,
     indices: &Tensor<i64>,

@@ -32,7 +32,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn cat(tensors: &[impl Borrow<Self>], axis: isize) -> Self {
         let tensors: Vec<&Self> = tensors.iter().map(Borrow::borrow).collect();
-        cat("cat", &tensors, axis).or_panic()
+        T::cat("cat", &tensors, axis).or_panic()
     }
 
     /// The tensors, all of one shape, side by side along a new axis; −1 puts it last.
@@ -51,11 +51,11 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn stack(tensors: &[impl Borrow<Self>], axis: isize) -> Self {
         let tensors: Vec<&Self> = tensors.iter().map(Borrow::borrow).collect();
-        stack(&tensors, axis).or_panic()
+        T::stack(&tensors, axis).or_panic()
     }
 }
 
-fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
+pub(crate) fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
     let Some(first) = tensors.first() else { return Err(none("stack")) };
     let mut slices = Vec::with_capacity(tensors.len());
     for x in tensors {
@@ -66,7 +66,7 @@ fn stack<T: Element>(tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, E
     join("stack", &slices.iter().collect::<Vec<_>>(), axis)
 }
 
-pub(super) fn cat<T: Element>(op: &'static str, tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
+pub(crate) fn cat<T: Element>(op: &'static str, tensors: &[&Tensor<T>], axis: isize) -> Result<Tensor<T>, Error> {
     let Some(&first) = tensors.first() else { return Err(none(op)) };
     let parts: Vec<&Tensor<T>> = tensors.iter().copied().filter(|x| x.dims() != [0]).collect();
     let Some(&model) = parts.first() else {
@@ -109,7 +109,7 @@ fn join<T: Element>(op: &'static str, parts: &[&Tensor<T>], axis: usize) -> Resu
         let mut rest = &mut out[..];
         for x in parts {
             let (now, later) = rest.split_at_mut(x.numel());
-            x.copy_into(now);
+            T::copy_into(x, now);
             rest = later;
         }
     } else if outer == 1 || row > SHORT_ROW {

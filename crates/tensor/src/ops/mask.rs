@@ -4,7 +4,8 @@ use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::error::{Error, OrPanic};
 use crate::kernel::Row;
-use crate::ops::elementwise::zip_owned;
+use crate::ops::elementwise::choose;
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -27,7 +28,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn masked_fill(self, mask: &Tensor<bool>, value: T) -> Self {
-        zip_owned("masked_fill", self, mask, move |x, masked| if masked { value } else { x }).or_panic()
+        T::masked_fill(self, mask, value).or_panic()
     }
 
     /// A vector of the elements where `mask` is true, in row-major order; the shapes broadcast.
@@ -44,7 +45,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn masked_select(&self, mask: &Tensor<bool>) -> Self {
-        masked_select(self, mask).or_panic()
+        T::masked_select(self, mask).or_panic()
     }
 
     /// The indices of all elements that are not zero, in row-major order: `[n, rank]` for n of them. NaN is not zero.
@@ -57,11 +58,22 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x.nonzero(), Tensor::from([[0, 1], [1, 0]]));
     /// ```
     pub fn nonzero(&self) -> Tensor<i64> {
-        nonzero(self)
+        T::nonzero(self)
     }
 }
 
-fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<i64> {
+pub(crate) fn masked_fill<T: Element>(mut x: Tensor<T>, mask: &Tensor<bool>, value: T) -> Result<Tensor<T>, Error> {
+    let flat = if mask.shape() == x.shape() && x.unique_range().is_some() { mask.as_slice() } else { None };
+    let Some(mask_elements) = flat else { return choose("masked_fill", mask, &Tensor::scalar(value), &x) };
+    par::split(x.as_mut_slice(), 1, par::STREAM, |start, x| {
+        for (x, &masked) in x.iter_mut().zip(&mask_elements[start..]) {
+            *x = if masked { value } else { *x };
+        }
+    });
+    Ok(x)
+}
+
+pub(crate) fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<i64> {
     let zero = T::default();
     let count = x.iter().fold(0, |count, x| count + usize::from(x != zero));
     let rank = x.rank();
@@ -93,19 +105,19 @@ fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<i64> {
     Tensor::from_buffer(out, Shape::from([count, rank]))
 }
 
-fn masked_select<T: Element>(x: &Tensor<T>, mask: &Tensor<bool>) -> Result<Tensor<T>, Error> {
+pub(crate) fn masked_select<T: Element>(x: &Tensor<T>, mask: &Tensor<bool>) -> Result<Tensor<T>, Error> {
     let shape = x.shape().broadcast_in("masked_select", mask.shape())?;
-    let wide_mask = mask.expand(&shape);
-    let count = wide_mask.iter().fold(0, |count, masked| count + usize::from(masked));
+    let (x, mask) = (x.readable_as(&shape)?, mask.readable_as(&shape)?);
+    let count = mask.iter().fold(0, |count, masked| count + usize::from(masked));
     let mut out = Buffer::stale(count);
-    let walk = Walk::new([&x.layout().broadcast_to(&shape)?, wide_mask.layout()]);
+    let walk = Walk::new([x.layout(), mask.layout()]);
     let [x_stride, mask_stride] = walk.row_strides();
     let mut taken = 0;
     walk.rows(0..shape.numel(), |flat, [x_at, mask_at]| {
         let x = Row::new(x.storage(), x_at, x_stride, flat.len());
         let mask = Row::new(mask.storage(), mask_at, mask_stride, flat.len());
         for i in 0..flat.len() {
-            // Written in any case, and kept if counted: nothing that a processor would have to guess.
+            // Written in any case, and kept if counted: no branch to mispredict.
             let Some(out) = out.get_mut(taken) else { return };
             *out = x.get(i);
             taken += usize::from(mask.get(i));

@@ -30,7 +30,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn matmul(&self, other: &Self) -> Self {
-        matmul(self, other).or_panic()
+        T::matmul(self, other).or_panic()
     }
 
     /// The matrix product into `out`: out = x · w, or with [`Accum::Add`], out = out + x · w. Shapes as in
@@ -52,7 +52,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn matmul_into(&self, other: &Self, out: &mut Self, accum: Accum) {
-        matmul_into(self, other, out, accum).or_panic();
+        T::matmul_into(self, other, out, accum).or_panic();
     }
 
     /// The dot product of two vectors of one length, Σᵢ xᵢ yᵢ: a scalar.
@@ -70,7 +70,7 @@ impl<T: Float> Tensor<T> {
     pub fn dot(&self, other: &Self) -> Self {
         vectors("dot", [self, other]).or_panic();
         other.expect_shape("dot", self.shape()).or_panic();
-        matmul(self, other).or_panic()
+        T::matmul(self, other).or_panic()
     }
 
     /// The products of each element of a vector with each of another, yᵢⱼ = xᵢ wⱼ: `[m]` and `[n]` give `[m, n]`.
@@ -108,7 +108,7 @@ fn vectors<T: Float>(op: &'static str, operands: [&Tensor<T>; 2]) -> Result<(), 
     }
 }
 
-fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
+pub(crate) fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
     if let Some([x, y]) = matrices(x, y) {
         let shape = Shape::try_new(&[x.rows(), y.columns()]).map_err(|error| error.of("matmul"))?;
         let mut out = room("matmul", &shape)?;
@@ -121,7 +121,12 @@ fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>, Error> {
     Ok(Tensor::from_buffer(out, plan.shape))
 }
 
-fn matmul_into<T: Float>(x: &Tensor<T>, y: &Tensor<T>, out: &mut Tensor<T>, accum: Accum) -> Result<(), Error> {
+pub(crate) fn matmul_into<T: Float>(
+    x: &Tensor<T>,
+    y: &Tensor<T>,
+    out: &mut Tensor<T>,
+    accum: Accum,
+) -> Result<(), Error> {
     // Nothing in an output that others see is worth a copy.
     let own = |out: &mut Tensor<T>| {
         if accum == Accum::Replace && out.unique_range().is_none() {

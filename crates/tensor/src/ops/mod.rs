@@ -2,6 +2,7 @@
 
 mod activation;
 mod arithmetic;
+mod cast;
 mod close;
 mod compare;
 mod copy;
@@ -20,6 +21,32 @@ mod sort;
 mod triangle;
 mod unary;
 
+pub(crate) use arithmetic::integers_divisible;
+pub(crate) use cast::cast;
+pub(crate) use close::allclose;
 pub use compare::Operand;
+pub(crate) use copy::copy_into;
+pub(crate) use cross_entropy::{cross_entropy, cross_entropy_backward};
+pub(crate) use elementwise::{choose, map, negate, zip, zip_assign, zip_owned};
+pub(crate) use gather::{gather, take};
+pub(crate) use index::{embedding, index_add, index_select};
+pub(crate) use join::{cat, stack};
+pub(crate) use mask::{masked_fill, masked_select, nonzero};
 pub use matmul::Accum;
+pub(crate) use matmul::{matmul, matmul_into};
 pub use reduce::{Axes, KeepDim, keepdim};
+pub(crate) use reduce::{
+    arg, count_nonzero, deviation, fold, log_sum_exp, mean, norm, scan, sum_to, var_mean, variance,
+};
+pub(crate) use scatter::{one_hot, scatter, scatter_add};
+pub(crate) use softmax::normalize;
+pub(crate) use sort::ordered;
+pub(crate) use triangle::triangle;
+#[allow(unreachable_pub, reason = "in the traits that keep the public `Element` sealed")]
+pub use {
+    cast::Cast,
+    reduce::{Fold, Over, Running},
+    scatter::Scattered,
+    softmax::Normalization,
+    triangle::Side,
+};

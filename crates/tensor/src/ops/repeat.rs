@@ -2,7 +2,6 @@
 
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
-use crate::ops::join::cat;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -85,7 +84,7 @@ impl<T: Element> Tensor<T> {
         // No more elements than an isize counts.
         let first = size - shift.rem_euclid(size as isize) as usize;
         let (head, tail) = (self.slice(axis as isize, first..), self.slice(axis as isize, ..first));
-        cat("roll", &[&head, &tail], axis as isize).or_panic()
+        T::cat("roll", &[&head, &tail], axis as isize).or_panic()
     }
 }
 

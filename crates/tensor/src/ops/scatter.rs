@@ -3,7 +3,7 @@
 use crate::create::room;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Line, Row};
+use crate::kernel::{self, Accumulate, Formula, Line, Replace, Row};
 use crate::layout::Layout;
 use crate::ops::gather::{fits, lines};
 use crate::ops::index::{check, checked};
@@ -32,7 +32,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn scatter(self, axis: isize, indices: &Tensor<i64>, source: &Self) -> Self {
-        scatter("scatter", self, axis, indices, source, |_, y| y).or_panic()
+        T::scatter(self, axis, Scattered { indices, source }).or_panic()
     }
 }
 
@@ -57,7 +57,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn scatter_add(self, axis: isize, indices: &Tensor<i64>, source: &Self) -> Self {
-        scatter("scatter_add", self, axis, indices, source, |x, y| x + y).or_panic()
+        T::scatter_add(self, axis, Scattered { indices, source }).or_panic()
     }
 
     /// For each class a vector of `classes` zeros, but for a one at the class: `[…]` gives `[…, classes]`.
@@ -74,11 +74,11 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn one_hot(indices: &Tensor<i64>, classes: usize) -> Self {
-        one_hot(indices, classes).or_panic()
+        T::one_hot(indices, classes).or_panic()
     }
 }
 
-fn one_hot<T: Number>(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<T>, Error> {
+pub(crate) fn one_hot<T: Number>(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<T>, Error> {
     let shape = Shape::checked(indices.dims().iter().copied().chain([classes]).collect())
         .map_err(|error| error.of("one_hot"))?;
     let indices = checked("one_hot", indices, classes)?;
@@ -94,23 +94,36 @@ fn one_hot<T: Number>(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<T>
     Ok(Tensor::from_buffer(out, shape))
 }
 
-fn scatter<T: Element>(
+/// What is written, and where along an axis.
+pub struct Scattered<'a, T: Element> {
+    indices: &'a Tensor<i64>,
+    source: &'a Tensor<T>,
+}
+
+pub(crate) fn scatter<T: Element>(x: Tensor<T>, axis: isize, what: Scattered<'_, T>) -> Result<Tensor<T>, Error> {
+    scatter_by("scatter", x, axis, what, Replace)
+}
+
+pub(crate) fn scatter_add<T: Number>(x: Tensor<T>, axis: isize, what: Scattered<'_, T>) -> Result<Tensor<T>, Error> {
+    scatter_by("scatter_add", x, axis, what, Accumulate)
+}
+
+fn scatter_by<T: Element>(
     op: &'static str,
     mut x: Tensor<T>,
     axis: isize,
-    indices: &Tensor<i64>,
-    source: &Tensor<T>,
-    f: impl Fn(T, T) -> T + Sync,
+    Scattered { indices, source }: Scattered<'_, T>,
+    f: impl Formula<(T, T), Output = T> + Sync,
 ) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis(op, axis)?;
     fits(op, x.shape(), axis, indices.shape())?;
-    let mut used = source.layout().clone();
     if source.rank() != indices.rank() || source.dims().iter().zip(indices.dims()).any(|(size, used)| size < used) {
         let why = format!("a source of {} does not cover indices {}", source.shape(), indices.shape());
         return Err(Error::new(op, Reason::Argument { why: format!("{why}: the same shape would") }));
     }
+    let mut used = source.clone();
     for (a, &size) in indices.dims().iter().enumerate() {
-        used = used.slice(a as isize, 0, size, 1)?;
+        used = used.narrow(a as isize, 0, size);
     }
     let size = x.dims()[axis];
     check(op, indices, size)?;
@@ -118,7 +131,8 @@ fn scatter<T: Element>(
         return Ok(x);
     }
     let own = Layout::contiguous(x.shape().clone());
-    let walk = Walk::new([indices.layout(), &used, &lines(&own, axis, indices.shape())?]);
+    let (indices, source) = (indices.readable(), used.readable());
+    let walk = Walk::new([indices.layout(), source.layout(), &lines(&own, axis, indices.shape())?]);
     let [index_stride, source_stride, step] = walk.row_strides();
     // Lines that do not share an element are independent: tasks are cut along the axes before `axis`, where the indices
     // go through all of these.
@@ -132,7 +146,7 @@ fn scatter<T: Element>(
             let index = Row::new(indices.storage(), index_at, index_stride, flat.len());
             let source = Row::new(source.storage(), source_at, source_stride, flat.len());
             let line = Line { at: at - start, step, stride: own.strides()[axis] };
-            kernel::scatter_row(x, line, index, source, flat.len(), &f);
+            kernel::scatter_row(x, line, index, source, flat.len(), f);
         });
     });
     Ok(x)

@@ -23,7 +23,12 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn softmax(&self, axis: isize) -> Self {
         let axis = self.shape().axis("softmax", axis).or_panic();
-        normalize(Tensor::from_buffer(Buffer::stale(self.numel()), self.shape().clone()), self, axis, Softmax)
+        T::normalize(
+            Tensor::from_buffer(Buffer::stale(self.numel()), self.shape().clone()),
+            self,
+            axis,
+            Normalization::Softmax,
+        )
     }
 
     /// The logarithm of softmax along `axis`: xⱼ − ln Σₖ exp xₖ, with the largest x taken off first, so that nothing
@@ -42,7 +47,12 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn log_softmax(&self, axis: isize) -> Self {
         let axis = self.shape().axis("log_softmax", axis).or_panic();
-        normalize(Tensor::from_buffer(Buffer::stale(self.numel()), self.shape().clone()), self, axis, LogSoftmax)
+        T::normalize(
+            Tensor::from_buffer(Buffer::stale(self.numel()), self.shape().clone()),
+            self,
+            axis,
+            Normalization::LogSoftmax,
+        )
     }
 
     /// The pullback of softmax along `axis`: yⱼ (ȳⱼ − Σₖ ȳₖ yₖ), where y is the softmax and self is ȳ, the gradient with
@@ -64,7 +74,7 @@ impl<T: Float> Tensor<T> {
     pub fn softmax_backward(self, y: &Self, axis: isize) -> Self {
         y.expect_shape("softmax_backward", self.shape()).or_panic();
         let axis = self.shape().axis("softmax_backward", axis).or_panic();
-        normalize(self, y, axis, SoftmaxBackward)
+        T::normalize(self, y, axis, Normalization::SoftmaxBackward)
     }
 
     /// The pullback of log-softmax along `axis`: ȳⱼ − exp yⱼ Σₖ ȳₖ, where y is the log-softmax and self is ȳ, the
@@ -86,12 +96,30 @@ impl<T: Float> Tensor<T> {
     pub fn log_softmax_backward(self, y: &Self, axis: isize) -> Self {
         y.expect_shape("log_softmax_backward", self.shape()).or_panic();
         let axis = self.shape().axis("log_softmax_backward", axis).or_panic();
-        normalize(self, y, axis, LogSoftmaxBackward)
+        T::normalize(self, y, axis, Normalization::LogSoftmaxBackward)
     }
 }
 
+/// What is done with lines.
+#[derive(Clone, Copy)]
+pub enum Normalization {
+    Softmax,
+    LogSoftmax,
+    SoftmaxBackward,
+    LogSoftmaxBackward,
+}
+
 /// Changes each line of x along `axis`, given that of y.
-fn normalize<T: Float, N: Normalize<T> + Copy>(mut x: Tensor<T>, y: &Tensor<T>, axis: usize, op: N) -> Tensor<T> {
+pub(crate) fn normalize<T: Float>(x: Tensor<T>, y: &Tensor<T>, axis: usize, how: Normalization) -> Tensor<T> {
+    match how {
+        Normalization::Softmax => normalize_by(x, y, axis, Softmax),
+        Normalization::LogSoftmax => normalize_by(x, y, axis, LogSoftmax),
+        Normalization::SoftmaxBackward => normalize_by(x, y, axis, SoftmaxBackward),
+        Normalization::LogSoftmaxBackward => normalize_by(x, y, axis, LogSoftmaxBackward),
+    }
+}
+
+fn normalize_by<T: Float, N: Normalize<T>>(mut x: Tensor<T>, y: &Tensor<T>, axis: usize, op: N) -> Tensor<T> {
     if x.numel() == 0 {
         return x;
     }

@@ -26,7 +26,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn sort(&self, axis: isize, descending: bool) -> (Self, Tensor<i64>) {
         let axis = self.shape().axis("sort", axis).or_panic();
-        ordered(self, axis, self.dims()[axis], descending)
+        T::ordered(self, axis, self.dims()[axis], descending)
     }
 
     /// The indices along `axis` in the order in which their elements ascend, or descend.
@@ -43,7 +43,7 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn argsort(&self, axis: isize, descending: bool) -> Tensor<i64> {
         let axis = self.shape().axis("argsort", axis).or_panic();
-        ordered(self, axis, self.dims()[axis], descending).1
+        T::ordered(self, axis, self.dims()[axis], descending).1
     }
 
     /// The `k` largest elements along `axis`, or the smallest, with their indices: the first is the extreme. Of equal
@@ -74,11 +74,11 @@ fn topk<T: Element>(x: &Tensor<T>, k: usize, axis: isize, largest: bool) -> Resu
             format!("{k} elements along axis {axis} of {}, which has {size}: at most that many would do", x.shape());
         return Err(Error::new("topk", Reason::Argument { why }));
     }
-    Ok(ordered(x, axis, k, largest))
+    Ok(T::ordered(x, axis, k, largest))
 }
 
 /// The first `k` elements along `axis` in ascending or descending order, and where they come from.
-fn ordered<T: Element>(x: &Tensor<T>, axis: usize, k: usize, descending: bool) -> (Tensor<T>, Tensor<i64>) {
+pub(crate) fn ordered<T: Element>(x: &Tensor<T>, axis: usize, k: usize, descending: bool) -> (Tensor<T>, Tensor<i64>) {
     // Rows are sorted where they lie together.
     let rows = x.transpose(axis as isize, -1).contiguous();
     let (rows, mut dims) = (rows.as_slice().expect("made contiguous"), rows.dims().to_vec());
@@ -115,7 +115,7 @@ fn order_rows<T: Element, K: Ord + Copy + Send>(
     index: impl Fn(K) -> usize + Sync,
 ) {
     let cost = size as f64 + k as f64 * f64::from(size.max(1).ilog2()) * par::SORT;
-    par::split_rows(out, [k, k], cost, |first, values, indices| {
+    par::split_rows(out, [k, k], cost, &|first, values, indices| {
         let mut keys = Vec::with_capacity(size);
         let rows = rows[first * size..].chunks_exact(size);
         for ((row, values), indices) in rows.zip(values.chunks_exact_mut(k)).zip(indices.chunks_exact_mut(k)) {

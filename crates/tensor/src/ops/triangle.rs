@@ -30,8 +30,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn tril(&self, diagonal: isize) -> Self {
-        let end = |i: usize| (i as isize).saturating_add(diagonal).saturating_add(1).max(0) as usize;
-        triangle("tril", self, |i| 0..end(i)).or_panic()
+        T::triangle("tril", self, Side::Lower, diagonal).or_panic()
     }
 
     /// The elements on the given diagonal and above it, and zeros below: yᵢⱼ = xᵢⱼ where j − i ≥ `diagonal`.
@@ -48,16 +47,34 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn triu(&self, diagonal: isize) -> Self {
-        let start = |i: usize| (i as isize).saturating_add(diagonal).max(0) as usize;
-        triangle("triu", self, |i| start(i)..usize::MAX).or_panic()
+        T::triangle("triu", self, Side::Upper, diagonal).or_panic()
     }
 }
 
-/// The columns that `kept` says of each row, and zeros.
-fn triangle<T: Element>(
+/// The part of a matrix on one side of a diagonal, which belongs to it.
+#[derive(Clone, Copy)]
+pub enum Side {
+    Lower,
+    Upper,
+}
+
+impl Side {
+    /// The columns that row i keeps, however many there are.
+    fn kept(self, i: usize, diagonal: isize) -> Range<usize> {
+        let on = (i as isize).saturating_add(diagonal);
+        match self {
+            Side::Lower => 0..on.saturating_add(1).max(0) as usize,
+            Side::Upper => on.max(0) as usize..usize::MAX,
+        }
+    }
+}
+
+/// The tensor with zeros on the other side.
+pub(crate) fn triangle<T: Element>(
     op: &'static str,
     x: &Tensor<T>,
-    kept: impl Fn(usize) -> Range<usize> + Sync,
+    side: Side,
+    diagonal: isize,
 ) -> Result<Tensor<T>, Error> {
     let &[.., rows, columns] = x.dims() else {
         return Err(Error::new(op, Reason::Rank { want: "at least two axes", got: x.shape().clone() }));
@@ -69,7 +86,7 @@ fn triangle<T: Element>(
     par::split(&mut out, width, par::STREAM, |start, out| {
         let first = start / width;
         for (i, row) in out.chunks_exact_mut(width).enumerate() {
-            let kept = kept((first + i) % rows);
+            let kept = side.kept((first + i) % rows, diagonal);
             let (from, to) = (kept.start.min(columns), kept.end.min(columns));
             row[..from].fill(T::default());
             row[to..].fill(T::default());

@@ -1,39 +1,24 @@
 //! Functions of one element, in PyTorch's names.
 
-use super::elementwise::map;
 use crate::element::{Float, Number, Signed};
-use crate::kernel::Unary;
-use crate::par;
+use crate::kernel::{OfFloat, OfNumber, OfSigned};
 use crate::tensor::Tensor;
 
-/// Stamps methods, each with a type for its function: unlike a closure, one whose `apply` is sure to be inlined into the
-/// loop, and so to be compiled for the loop's instruction set. The second word is the cost in `par`.
-macro_rules! functions {
-    ($Bound:ident: $($(#[$doc:meta])* $method:ident, $cost:ident, |$x:ident| $body:expr;)*) => {
+/// Stamps methods, each with the name of its function.
+macro_rules! methods {
+    ($Bound:ident $map:ident $List:ident: $($(#[$doc:meta])* $method:ident $Name:ident;)*) => {
         impl<T: $Bound> Tensor<T> {
             $(
                 $(#[$doc])*
                 pub fn $method(&self) -> Self {
-                    #[derive(Clone, Copy)]
-                    struct Function;
-                    impl<T: $Bound> Unary<T> for Function {
-                        type Output = T;
-
-                        const COST: f64 = par::$cost;
-
-                        #[inline(always)]
-                        fn apply(&self, $x: T) -> T {
-                            $body
-                        }
-                    }
-                    map(self, Function)
+                    T::$map(self, $List::$Name)
                 }
             )*
         }
     };
 }
 
-functions! { Number:
+methods! { Number map_number OfNumber:
     /// x² of each element.
     ///
     /// # Example
@@ -42,10 +27,10 @@ functions! { Number:
     ///
     /// assert_eq!(Tensor::from([1, -3]).square(), Tensor::from([1, 9]));
     /// ```
-    square, STREAM, |x| x * x;
+    square Square;
 }
 
-functions! { Signed:
+methods! { Signed map_signed OfSigned:
     /// |x| of each element. The least integer has none, and follows Rust's rules of overflow.
     ///
     /// # Example
@@ -54,7 +39,7 @@ functions! { Signed:
     ///
     /// assert_eq!(Tensor::from([1, -3]).abs(), Tensor::from([1, 3]));
     /// ```
-    abs, STREAM, |x| x.abs();
+    abs Abs;
 
     /// 1, −1 or 0, as each element is above, below or neither: also for NaN.
     ///
@@ -64,10 +49,10 @@ functions! { Signed:
     ///
     /// assert_eq!(Tensor::from([2.5, -3.0, 0.0]).sign(), Tensor::from([1.0, -1.0, 0.0]));
     /// ```
-    sign, STREAM, |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { T::ZERO };
+    sign Sign;
 }
 
-functions! { Float:
+methods! { Float map_float OfFloat:
     /// eˣ of each element. In f32 at most 2 ulp off.
     ///
     /// # Example
@@ -76,7 +61,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 1000.0]).exp(), Tensor::from([1.0, f64::INFINITY]));
     /// ```
-    exp, TRANSCENDENTAL, |x| x.exp();
+    exp Exp;
 
     /// eˣ − 1 of each element, accurate near 0; PyTorch's `expm1`.
     ///
@@ -86,7 +71,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 1e-20]).exp_m1(), Tensor::from([0.0, 1e-20]));
     /// ```
-    exp_m1, LIBRARY, |x| x.exp_m1();
+    exp_m1 ExpM1;
 
     /// The natural logarithm of each element; PyTorch's `log`. In f32 at most 2 ulp off; −∞ of 0, NaN of less.
     ///
@@ -96,7 +81,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([1.0, 0.0]).ln(), Tensor::from([0.0, f64::NEG_INFINITY]));
     /// ```
-    ln, TRANSCENDENTAL, |x| x.ln();
+    ln Ln;
 
     /// ln(1 + x) of each element, accurate near 0; PyTorch's `log1p`.
     ///
@@ -106,7 +91,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 1e-20]).ln_1p(), Tensor::from([0.0, 1e-20]));
     /// ```
-    ln_1p, LIBRARY, |x| x.ln_1p();
+    ln_1p Ln1p;
 
     /// √x of each element; NaN below 0.
     ///
@@ -116,7 +101,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([4.0, 9.0]).sqrt(), Tensor::from([2.0, 3.0]));
     /// ```
-    sqrt, TRANSCENDENTAL, |x| x.sqrt();
+    sqrt Sqrt;
 
     /// 1 / √x of each element.
     ///
@@ -126,7 +111,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([4.0, 0.25]).rsqrt(), Tensor::from([0.5, 2.0]));
     /// ```
-    rsqrt, TRANSCENDENTAL, |x| T::ONE / x.sqrt();
+    rsqrt Rsqrt;
 
     /// 1 / x of each element; PyTorch's `reciprocal`.
     ///
@@ -136,7 +121,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([4.0, -0.5]).recip(), Tensor::from([0.25, -2.0]));
     /// ```
-    recip, TRANSCENDENTAL, |x| T::ONE / x;
+    recip Recip;
 
     /// The sine of each element, in radians.
     ///
@@ -146,7 +131,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0]).sin(), Tensor::from([0.0]));
     /// ```
-    sin, LIBRARY, |x| x.sin();
+    sin Sin;
 
     /// The cosine of each element, in radians.
     ///
@@ -156,7 +141,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0]).cos(), Tensor::from([1.0]));
     /// ```
-    cos, LIBRARY, |x| x.cos();
+    cos Cos;
 
     /// The hyperbolic tangent of each element. In f32 at most 2 ulp off, odd, monotone, and ±1 where it rounds to that.
     ///
@@ -166,7 +151,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 100.0]).tanh(), Tensor::from([0.0, 1.0]));
     /// ```
-    tanh, TRANSCENDENTAL, |x| x.tanh();
+    tanh Tanh;
 
     /// 1 / (1 + e⁻ˣ) of each element.
     ///
@@ -176,7 +161,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 1000.0]).sigmoid(), Tensor::from([0.5, 1.0]));
     /// ```
-    sigmoid, TRANSCENDENTAL, |x| x.sigmoid();
+    sigmoid Sigmoid;
 
     /// max(x, 0) of each element; NaN stays.
     ///
@@ -186,7 +171,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([-1.0, 2.0]).relu(), Tensor::from([0.0, 2.0]));
     /// ```
-    relu, STREAM, |x| if x <= T::ZERO { T::ZERO } else { x };
+    relu Relu;
 
     /// The error function of each element, 2/√π ∫₀ˣ exp(−t²) dt.
     ///
@@ -196,7 +181,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 10.0]).erf(), Tensor::from([0.0, 1.0]));
     /// ```
-    erf, LIBRARY, |x| x.erf();
+    erf Erf;
 
     /// x Φ(x) of each element, where Φ is the normal distribution function: ½ x (1 + erf(x/√2)) (Hendrycks & Gimpel, 2016).
     ///
@@ -206,7 +191,7 @@ functions! { Float:
     ///
     /// assert_eq!(Tensor::from([0.0, 100.0]).gelu(), Tensor::from([0.0, 100.0]));
     /// ```
-    gelu, LIBRARY, |x| x * T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
+    gelu Gelu;
 }
 
 impl<T: Float> Tensor<T> {
@@ -220,7 +205,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([2.0, 4.0]).powi(-1), Tensor::from([0.5, 0.25]));
     /// ```
     pub fn powi(&self, n: i32) -> Self {
-        map(self, Powi { n })
+        T::map_float(self, OfFloat::Powi { n })
     }
 
     /// xʸ of each element, for one exponent y; NaN below 0 unless y is whole.
@@ -232,41 +217,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([4.0, 9.0]).powf(1.5), Tensor::from([8.0, 27.0]));
     /// ```
     pub fn powf(&self, y: T) -> Self {
-        map(self, Powf { y })
-    }
-}
-
-/// xⁿ
-#[derive(Clone, Copy)]
-struct Powi {
-    n: i32,
-}
-
-impl<T: Float> Unary<T> for Powi {
-    type Output = T;
-
-    const COST: f64 = par::LIBRARY;
-
-    #[inline(always)]
-    fn apply(&self, x: T) -> T {
-        x.powi(self.n)
-    }
-}
-
-/// xʸ
-#[derive(Clone, Copy)]
-struct Powf<T> {
-    y: T,
-}
-
-impl<T: Float> Unary<T> for Powf<T> {
-    type Output = T;
-
-    const COST: f64 = par::LIBRARY;
-
-    #[inline(always)]
-    fn apply(&self, x: T) -> T {
-        x.powf(self.y)
+        T::map_float(self, OfFloat::Powf { y })
     }
 }
 

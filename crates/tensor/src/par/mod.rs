@@ -5,6 +5,8 @@
 //! whose results are outputs too: so a result has the same bits at any number of threads. (A product may be cut for the
 //! threads at hand: its bits do not depend on how.)
 
+#[allow(unsafe_code, reason = "tasks share a slice, each a part of its own")]
+mod chunks;
 mod claims;
 mod pools;
 #[allow(unsafe_code, reason = "helpers call what the calling thread has borrowed")]
@@ -14,9 +16,9 @@ use std::sync::atomic;
 
 use rayon::prelude::*;
 
+pub(crate) use chunks::Shared;
+use chunks::{OnPairs, chunks};
 pub use pools::with_threads;
-
-use crate::kernel;
 
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
 // (Emerald Rapids, AVX-512, 2 cores, a virtual machine), f32, in nanoseconds.
@@ -47,21 +49,31 @@ pub(crate) const READ: f64 = 0.03;
 /// What a transcendental function costs in vectors: tanh took 0.35.
 pub(crate) const TRANSCENDENTAL: f64 = 0.35;
 
+/// What a division or a root costs in vectors.
+pub(crate) const DIVISION: f64 = 0.35;
+
 /// What a function of the library costs, which is not vectorized: erf took 5 to 20.
 pub(crate) const LIBRARY: f64 = 8.0;
 
 /// What a multiply-add of a matrix product costs: 150 GFLOP/s.
 pub(crate) const MULTIPLY_ADD: f64 = 0.0133;
 
+// What is generic over closures hands them on behind a reference, so that the rest is compiled once and not for each op.
+
 /// Calls `work(start, chunk)` for consecutive chunks of `out`, which begin at multiples of `unit` elements; on several
 /// threads where `cost` nanoseconds for each element add up to enough.
+#[inline(always)]
 pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl Fn(usize, &mut [T]) + Sync) {
+    split_by(out, unit, cost, &work);
+}
+
+fn split_by<T: Send>(out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     match task_len(out.len(), unit, cost) {
         // One thread goes through the same tasks.
         Some(len) => {
             // Beside it goes a slice of nothing, which takes no memory.
             let nothing: &mut [()] = &mut vec![(); out.len()];
-            kernel::chunks((out, nothing), [len, len], |i, chunk, _| work(i * len, chunk));
+            chunks((out, nothing), [len, len], &|i, chunk, _| work(i * len, chunk));
         }
         None => work(0, out),
     }
@@ -73,11 +85,11 @@ pub(crate) fn split_rows<T: Send, U: Send>(
     (a, b): (&mut [T], &mut [U]),
     widths: [usize; 2],
     cost: f64,
-    work: impl Fn(usize, &mut [T], &mut [U]) + Sync,
+    work: &OnPairs<'_, T, U>,
 ) {
     debug_assert_eq!(a.len() / widths[0], b.len() / widths[1]);
     match task_len(a.len() / widths[0], 1, cost) {
-        Some(rows) => kernel::chunks((a, b), widths.map(|width| rows * width), |i, a, b| work(i * rows, a, b)),
+        Some(rows) => chunks((a, b), widths.map(|width| rows * width), &|i, a, b| work(i * rows, a, b)),
         None => work(0, a, b),
     }
 }
@@ -93,7 +105,7 @@ pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
 }
 
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
-pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: impl Fn(usize, usize) + Sync) {
+pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, usize) + Sync)) {
     let task = task_len(len, unit, cost).unwrap_or(len.max(1));
     each(len.div_ceil(task), &|i| work(i * task, ((i + 1) * task).min(len)));
 }
@@ -146,7 +158,7 @@ mod tests {
 
             let mut pairs = (vec![0usize; len * unit], vec![0usize; len]);
             with_threads(3, || {
-                split_rows((&mut pairs.0[..], &mut pairs.1[..]), [unit, 1], cost, |start, a, b| {
+                split_rows((&mut pairs.0[..], &mut pairs.1[..]), [unit, 1], cost, &|start, a, b| {
                     for (i, (a, b)) in a.chunks_mut(unit).zip(b).enumerate() {
                         a.fill(start + i);
                         *b = start + i;
@@ -158,7 +170,7 @@ mod tests {
             assert!(pairs.1.iter().enumerate().all(|(i, &x)| x == i));
 
             let seen = std::sync::Mutex::new(vec![0; len]);
-            with_threads(3, || ranges(len, unit, cost, |from, to| seen.lock().unwrap()[from..to].fill(1))).unwrap();
+            with_threads(3, || ranges(len, unit, cost, &|from, to| seen.lock().unwrap()[from..to].fill(1))).unwrap();
             assert!(seen.into_inner().unwrap().iter().all(|&n| n == 1));
         }
     }
@@ -168,7 +180,7 @@ mod tests {
         for (rows, cost) in [(0, 1e9), (1, 1e9), (1000, 1e3), (1000, 1e9), (1000, 1.0)] {
             let (mut a, mut b) = (vec![0; rows * 3], vec![0; rows * 2]);
             with_threads(3, || {
-                split_rows((&mut a, &mut b), [3, 2], cost, |first, a, b| {
+                split_rows((&mut a, &mut b), [3, 2], cost, &|first, a, b| {
                     assert_eq!(a.len() / 3, b.len() / 2);
                     for (row, (a, b)) in a.chunks_mut(3).zip(b.chunks_mut(2)).enumerate() {
                         a.fill(first + row + 1);

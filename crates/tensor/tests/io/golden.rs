@@ -3,7 +3,7 @@
 use std::fs;
 
 use tensor::io::{AnyTensor, Reason};
-use tensor::{Tensor, npy, safetensors};
+use tensor::{Dtype, Tensor, npy, safetensors};
 
 use crate::{DTYPES, golden, numbers};
 
@@ -110,7 +110,7 @@ fn another_type_than_asked_for_is_an_error_that_names_both() {
     let path = golden("c-float64.npy");
     let error = npy::read::<f32>(&path).unwrap_err();
     assert_eq!(error.to_string(), format!("{}: holds f64, not f32", path.display()));
-    assert!(matches!(error.reason(), Reason::Dtype { want: "f32", got: "f64" }));
+    assert!(matches!(error.reason(), Reason::Dtype { want: Dtype::F32, got: Dtype::F64 }));
 }
 
 #[test]

@@ -20,30 +20,16 @@ use std::ops::Range;
 
 use self::ahead::Ahead;
 use self::tile::{Tile, TileSizes, TileSizesOf};
-use self::vector::Dots;
-use super::chunks::Shared;
-use super::isa::{self, VectorKernel};
-use super::simd::{SIDE, Simd, Vector};
+use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::par;
+use crate::par::{self, Shared};
 
 /// A float with vectors on every instruction set.
 pub trait Vectorized: Copy {
     /// Its vector on `S`.
     #[doc(hidden)]
     type Vector<S: Simd>: Vector<Self>;
-
-    // The loops. Not generic, so that they are compiled once, in this crate.
-
-    #[doc(hidden)]
-    fn block(block: Block<'_, Self>);
-
-    #[doc(hidden)]
-    fn dots(dots: Dots<'_, Self>);
-
-    #[doc(hidden)]
-    fn tile_sizes() -> TileSizes;
 
     /// out\[p · width + j] = columns\[j]\[p]
     ///
@@ -58,18 +44,6 @@ pub trait Vectorized: Copy {
 
 impl Vectorized for f32 {
     type Vector<S: Simd> = S::F32;
-
-    fn block(block: Block<'_, Self>) {
-        isa::dispatch(block);
-    }
-
-    fn dots(dots: Dots<'_, Self>) {
-        isa::dispatch(dots);
-    }
-
-    fn tile_sizes() -> TileSizes {
-        isa::dispatch(TileSizesOf(PhantomData::<Self>))
-    }
 
     #[inline(always)]
     unsafe fn interleave<S: Simd>(columns: [&[f32]; SIDE], out: &mut [f32], width: usize) {
@@ -87,18 +61,6 @@ impl Vectorized for f32 {
 
 impl Vectorized for f64 {
     type Vector<S: Simd> = S::F64;
-
-    fn block(block: Block<'_, Self>) {
-        isa::dispatch(block);
-    }
-
-    fn dots(dots: Dots<'_, Self>) {
-        isa::dispatch(dots);
-    }
-
-    fn tile_sizes() -> TileSizes {
-        isa::dispatch(TileSizesOf(PhantomData::<Self>))
-    }
 }
 
 /// A strided matrix, all of it within `data`.
@@ -212,7 +174,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     if n == 1 && m > 1 {
         return matmul(b.t(), a.t(), c, add);
     }
-    let TileSizes { lanes, rows } = T::tile_sizes();
+    let TileSizes { lanes, rows } = simd::dispatch(TileSizesOf(PhantomData::<T>));
     let height = rows[rows.len() - 1];
     let panels = Parts { len: n, unit: lanes, parts: n.div_ceil(lanes * rows.len()) };
     // Columns are parted first: B is then copied once.
@@ -220,7 +182,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     let (tasks, least) = (par::tasks(cost), m.div_ceil(BLOCK_ROWS));
     if tasks == 1 && least == 1 {
         let product = Product { a, b, c: Shared::new(c), panels, add };
-        return T::block(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
+        return simd::dispatch(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
     }
     let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
     let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
@@ -228,11 +190,11 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
 
     let product = Product { a, b, c: Shared::new(c), panels, add };
     let blocks = down.parts * across.parts;
-    par::ranges(blocks, 1, cost / blocks as f64, |from, to| {
+    par::ranges(blocks, 1, cost / blocks as f64, &|from, to| {
         for block in from..to {
             let rows = down.range(block / across.parts);
             let panels = across.range(block % across.parts);
-            T::block(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
+            simd::dispatch(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
         }
     });
 }
@@ -263,7 +225,7 @@ struct Product<'a, T> {
 }
 
 /// A block of C: the work of one task.
-pub struct Block<'a, T> {
+struct Block<'a, T> {
     product: &'a Product<'a, T>,
     rows: Range<usize>,
     panels: Range<usize>,
@@ -282,6 +244,8 @@ enum Panel {
 
 impl<T: Float> VectorKernel for Block<'_, T> {
     type Output = ();
+
+    run_for_each_set!();
 
     #[inline(always)]
     unsafe fn run_with<S: Simd>(self) {

@@ -4,11 +4,10 @@ use std::marker::PhantomData;
 
 use super::ahead::Ahead;
 use crate::element::Float;
-use crate::kernel::isa::VectorKernel;
-use crate::kernel::simd::{Simd, Vector, prefetch};
+use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set};
 
 /// The tiles of an instruction set.
-pub struct TileSizes {
+pub(super) struct TileSizes {
     /// Elements of a vector.
     pub(super) lanes: usize,
     /// The most rows, by vectors across less one.
@@ -20,6 +19,8 @@ pub(super) struct TileSizesOf<T>(pub(super) PhantomData<T>);
 
 impl<T: Float> VectorKernel for TileSizesOf<T> {
     type Output = TileSizes;
+
+    run_for_each_set!();
 
     #[inline(always)]
     unsafe fn run_with<S: Simd>(self) -> TileSizes {
@@ -172,6 +173,8 @@ impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR,
 
 impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> VectorKernel for OfSize<T, MR, NV, COPY> {
     type Output = ();
+
+    run_for_each_set!();
 
     #[inline(always)]
     unsafe fn run_with<S: Simd>(mut self) {

@@ -3,7 +3,7 @@
 use super::Matrix;
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::kernel::isa::Kernel;
+use crate::kernel::isa::kernel;
 use crate::par;
 
 /// Partial sums of a dot product: four vectors of AVX-512, as many as keep its multiply-add unit busy.
@@ -20,28 +20,16 @@ pub(super) fn rows_by_vector<T: Float>(a: Matrix<'_, T>, x: Matrix<'_, T>, c: &m
         *out = x.data[x.position(p, 0)];
     }
     let x = if copy.is_empty() { &x.data[x.at..][..k] } else { &copy[..] };
-    par::split(c, 1, k as f64 * par::STREAM, |start, c| T::dots(Dots { a, x, start, c, add }));
+    par::split(c, 1, k as f64 * par::STREAM, |start, c| dots(a, x, start, c, add));
 }
 
-/// The dot products of some rows of A with x.
-pub struct Dots<'a, T> {
-    a: Matrix<'a, T>,
-    x: &'a [T],
-    /// The first row.
-    start: usize,
-    c: &'a mut [T],
-    add: bool,
-}
-
-impl<T: Float> Kernel for Dots<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (i, c) in self.c.iter_mut().enumerate() {
-            let row = &self.a.data[self.a.position(self.start + i, 0)..][..self.x.len()];
-            let dot = dot(row, self.x);
-            *c = if self.add { *c + dot } else { dot };
+kernel! {
+    /// The dot products of x and rows of A, from row `start` on.
+    fn dots[T: Float](a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool), arithmetic T {
+        for (i, c) in c.iter_mut().enumerate() {
+            let row = &a.data[a.position(start + i, 0)..][..x.len()];
+            let dot = dot(row, x);
+            *c = if add { *c + dot } else { dot };
         }
     }
 }

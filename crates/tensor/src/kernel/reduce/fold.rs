@@ -1,132 +1,266 @@
 //! Reductions that take one element after the other.
 
-use super::{Reduction, Rows};
+use super::{Blockwise, Reduction, Rows, Run, reduction};
+use crate::element::{Element, Float, Number};
+use crate::kernel::isa::kernel;
 
-/// A reduction by single elements: a few closures, short enough to be inlined wherever they are called.
-pub(crate) struct Fold<O, S, F, J, E> {
-    /// Of nothing, if that has a value.
-    pub(crate) empty: Option<O>,
+/// A reduction by single elements. Every function is `#[inline(always)]`.
+pub(crate) trait Fold<T>: Copy {
+    type Part: Copy;
+
+    /// Whether the order of elements leaves no trace in the result.
+    const EXACT: bool = false;
+
     /// What a part begins as, given one of its elements. That is folded too, and more than once.
-    pub(crate) start: S,
+    fn start(self, x: T) -> Self::Part;
+
     /// A part and one more element.
-    pub(crate) fold: F,
+    fn fold(self, part: Self::Part, x: T) -> Self::Part;
+
     /// A part and the part of later elements.
-    pub(crate) join: J,
-    /// The result.
-    pub(crate) finish: E,
+    fn join(self, a: Self::Part, b: Self::Part) -> Self::Part;
 }
 
-impl<T, P, O, S, F, J, E> Reduction<T> for Fold<O, S, F, J, E>
-where
-    T: Copy,
-    P: Copy + Send + Sync,
-    O: Copy + Sync,
-    S: Fn(T) -> P + Sync,
-    F: Fn(P, T) -> P + Sync,
-    J: Fn(P, P) -> P + Sync,
-    E: Fn(P) -> O + Sync,
-{
-    type Part = P;
-    type Output = O;
-
-    #[inline(always)]
-    fn empty(&self) -> Option<O> {
-        self.empty
-    }
-
-    #[inline(always)]
-    fn block(&self, x: &[T]) -> P {
-        if x.len() < SHORT {
-            return x.iter().fold((self.start)(x[0]), |part, &x| (self.fold)(part, x));
+/// Stamps types that name folds, each with what it may hold.
+macro_rules! folds {
+    ($(
+        $(#[$doc:meta])*
+        $Name:ident $(($p:ident: $P:ty))? [$T:ident: $Bound:path] -> $Part:ty, exact: $exact:expr, $kind:ident $($of:ident)? {
+            start |$first:pat_param| $start:expr;
+            fold |$part:ident, $x:ident| $fold:expr;
+            join |$a:ident, $b:ident| $join:expr;
         }
-        // As many lanes as fill four of the widest vectors, the latency of an addition.
-        match size_of::<P>() > 4 {
-            _ if x.len() < 128 => self.lanes::<16, T, P>(x),
-            true => self.lanes::<32, T, P>(x),
-            false => self.lanes::<64, T, P>(x),
-        }
-    }
+    )*) => {$(
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub(crate) struct $Name $((pub(crate) $P))?;
 
-    #[inline(always)]
-    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [P]) {
-        for (part, &x) in parts.iter_mut().zip(rows.row(0)) {
-            *part = (self.start)(x);
-        }
-        let whole = rows.len() - rows.len() % TOGETHER;
-        for i in (0..whole).step_by(TOGETHER) {
-            let rows: [&[T]; TOGETHER] = std::array::from_fn(|k| &rows.row(i + k)[..parts.len()]);
-            for (j, part) in parts.iter_mut().enumerate() {
-                *part = rows.iter().fold(*part, |part, row| (self.fold)(part, row[j]));
+        impl<$T: $Bound> Fold<$T> for $Name {
+            type Part = $Part;
+
+            const EXACT: bool = $exact;
+
+            #[inline(always)]
+            fn start(self, $first: $T) -> $Part {
+                $start
+            }
+
+            #[inline(always)]
+            fn fold(self, $part: $Part, $x: $T) -> $Part {
+                let $Name $(($p))? = self;
+                $fold
+            }
+
+            #[inline(always)]
+            fn join(self, $a: $Part, $b: $Part) -> $Part {
+                $join
             }
         }
-        for i in whole..rows.len() {
-            for (part, &x) in parts.iter_mut().zip(rows.row(i)) {
-                *part = (self.fold)(*part, x);
+
+        impl<$T: $Bound> Blockwise<$T> for $Name {
+            type Part = $Part;
+
+            #[inline(always)]
+            fn block(self, x: &[$T]) -> $Part {
+                block(self, x)
+            }
+
+            #[inline(always)]
+            fn columns(self, rows: &Rows<'_, $T>, parts: &mut [$Part]) {
+                columns(self, rows, parts);
+            }
+
+            #[inline(always)]
+            fn join(self, a: $Part, b: $Part) -> $Part {
+                Fold::<$T>::join(self, a, b)
             }
         }
+
+        reduction!($Name[$T: $Bound] -> $Part, $kind $($of)?, few);
+    )*};
+}
+
+folds! {
+    /// Σ x
+    Sum[T: Number] -> T, exact: !T::DTYPE.is_float(), arithmetic T {
+        start |_| T::ZERO;
+        fold |sum, x| sum + x;
+        join |a, b| a + b;
+    }
+
+    /// Π x
+    Product[T: Number] -> T, exact: !T::DTYPE.is_float(), memory T {
+        start |_| T::ONE;
+        fold |product, x| product * x;
+        join |a, b| a * b;
+    }
+
+    /// The smallest; NaN if any is.
+    Smallest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory T {
+        start |x| x;
+        fold |least, x| nan_or(smaller(least, x), x);
+        join |a, b| nan_or(smaller(a, b), b);
+    }
+
+    /// The largest; NaN if any is.
+    Largest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory T {
+        start |x| x;
+        fold |most, x| nan_or(larger(most, x), x);
+        join |a, b| nan_or(larger(a, b), b);
+    }
+
+    /// How many are true.
+    Count[T: Truth] -> i64, exact: true, memory T {
+        start |_| 0;
+        fold |number, x| number + x.into();
+        join |a, b| a + b;
+    }
+
+    /// Σ |x|, in f64.
+    Sizes[T: Float] -> f64, exact: false, memory T {
+        start |_| 0.0;
+        fold |sum, x| sum + x.to_f64().abs();
+        join |a, b| a + b;
+    }
+
+    /// Σ x², in f64.
+    Squares[T: Float] -> f64, exact: false, memory T {
+        start |_| 0.0;
+        fold |sum, x| sum + x.to_f64() * x.to_f64();
+        join |a, b| a + b;
+    }
+
+    /// Σ |x|ᵖ, in f64.
+    Powers(p: f64)[T: Float] -> f64, exact: false, few {
+        start |_| 0.0;
+        fold |sum, x| sum + Float::powf(x.to_f64().abs(), p);
+        join |a, b| a + b;
+    }
+}
+
+/// A bool: folds are stamped for a type parameter.
+pub(crate) trait Truth: Element + Into<i64> {}
+
+impl Truth for bool {}
+
+/// The largest of those that are no NaN, or the first element.
+#[derive(Clone, Copy)]
+pub(crate) struct LargestNumber;
+
+impl<T: Float> Fold<T> for LargestNumber {
+    type Part = T;
+
+    #[inline(always)]
+    fn start(self, x: T) -> T {
+        x
     }
 
     #[inline(always)]
-    fn join(&self, a: P, b: P) -> P {
-        (self.join)(a, b)
+    fn fold(self, most: T, x: T) -> T {
+        larger(most, x)
     }
 
     #[inline(always)]
-    fn finish(&self, part: P) -> O {
-        (self.finish)(part)
+    fn join(self, a: T, b: T) -> T {
+        larger(a, b)
     }
+}
+
+/// The larger one, the first if they are equal, or if the second is a NaN.
+#[inline(always)]
+pub(crate) fn larger<T: Copy + PartialOrd>(a: T, b: T) -> T {
+    if b > a { b } else { a }
+}
+
+/// The smaller one, the first if they are equal, or if the second is a NaN.
+#[inline(always)]
+pub(crate) fn smaller<T: Copy + PartialOrd>(a: T, b: T) -> T {
+    if b < a { b } else { a }
+}
+
+/// The second if it is a NaN, else the first.
+#[inline(always)]
+#[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
+fn nan_or<T: Copy + PartialOrd>(a: T, b: T) -> T {
+    if b != b { b } else { a }
 }
 
 /// Below this many elements, one after the other is as fast as lanes that are joined in the end.
 const SHORT: usize = 16;
 
-/// Rows that are folded at once: each part is loaded and stored but once for all of them.
+/// Rows that are folded at once: each part is loaded and stored once for all of them.
 const TOGETHER: usize = 8;
 
-impl<O, S, F, J, E> Fold<O, S, F, J, E> {
-    /// Elements, of which there are some, in independent lanes.
-    #[inline(always)]
-    fn lanes<const LANES: usize, T, P>(&self, x: &[T]) -> P
-    where
-        T: Copy,
-        P: Copy,
-        S: Fn(T) -> P,
-        F: Fn(P, T) -> P,
-        J: Fn(P, P) -> P,
-    {
-        let mut lanes = [(self.start)(x[0]); LANES];
-        let (rows, rest) = x.as_chunks::<LANES>();
-        let (whole, rows) = rows.as_chunks::<TOGETHER>();
-        // Lane by lane, which the compiler turns into vectors; row by row, it would keep the lanes in memory.
-        for rows in whole {
-            for (j, lane) in lanes.iter_mut().enumerate() {
-                *lane = rows.iter().fold(*lane, |lane, row| (self.fold)(lane, row[j]));
-            }
-        }
-        for row in rows {
-            for (lane, &x) in lanes.iter_mut().zip(row) {
-                *lane = (self.fold)(*lane, x);
-            }
-        }
-        for (lane, &x) in lanes.iter_mut().zip(rest) {
-            *lane = (self.fold)(*lane, x);
-        }
-        halve::<32, P>(&mut lanes, &self.join);
-        halve::<16, P>(&mut lanes, &self.join);
-        halve::<8, P>(&mut lanes, &self.join);
-        halve::<4, P>(&mut lanes, &self.join);
-        halve::<2, P>(&mut lanes, &self.join);
-        halve::<1, P>(&mut lanes, &self.join);
-        lanes[0]
+/// What some neighbours come to.
+#[inline(always)]
+pub(crate) fn block<T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
+    // Where the order leaves no trace, the compiler makes lanes by itself.
+    if x.len() < SHORT || F::EXACT {
+        return x.iter().fold(f.start(x[0]), |part, &x| f.fold(part, x));
+    }
+    // As many lanes as fill four of the widest vectors, the latency of an addition.
+    match size_of::<F::Part>() > 4 {
+        _ if x.len() < 128 => lanes::<16, T, F>(f, x),
+        true => lanes::<32, T, F>(f, x),
+        false => lanes::<64, T, F>(f, x),
     }
 }
 
-/// Joins twice HALF lanes to HALF, where there are as many. The number is constant, for the sake of vectors.
+/// parts\[j] of the elements j of the rows.
 #[inline(always)]
-fn halve<const HALF: usize, P: Copy>(lanes: &mut [P], join: &impl Fn(P, P) -> P) {
+fn columns<T: Copy, F: Fold<T>>(f: F, rows: &Rows<'_, T>, parts: &mut [F::Part]) {
+    for (part, &x) in parts.iter_mut().zip(rows.row(0)) {
+        *part = f.start(x);
+    }
+    let whole = rows.len() - rows.len() % TOGETHER;
+    for i in (0..whole).step_by(TOGETHER) {
+        let rows: [&[T]; TOGETHER] = std::array::from_fn(|k| &rows.row(i + k)[..parts.len()]);
+        for (j, part) in parts.iter_mut().enumerate() {
+            *part = rows.iter().fold(*part, |part, row| f.fold(part, row[j]));
+        }
+    }
+    for i in whole..rows.len() {
+        for (part, &x) in parts.iter_mut().zip(rows.row(i)) {
+            *part = f.fold(*part, x);
+        }
+    }
+}
+
+/// Elements, of which there are some, in independent lanes.
+#[inline(always)]
+fn lanes<const LANES: usize, T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
+    let mut lanes = [f.start(x[0]); LANES];
+    let (rows, rest) = x.as_chunks::<LANES>();
+    let (whole, rows) = rows.as_chunks::<TOGETHER>();
+    // Lane by lane, which the compiler turns into vectors; row by row, it would keep the lanes in memory.
+    for rows in whole {
+        for (j, lane) in lanes.iter_mut().enumerate() {
+            *lane = rows.iter().fold(*lane, |lane, row| f.fold(lane, row[j]));
+        }
+    }
+    for row in rows {
+        for (lane, &x) in lanes.iter_mut().zip(row) {
+            *lane = f.fold(*lane, x);
+        }
+    }
+    for (lane, &x) in lanes.iter_mut().zip(rest) {
+        *lane = f.fold(*lane, x);
+    }
+    halve::<32, T, F>(f, &mut lanes);
+    halve::<16, T, F>(f, &mut lanes);
+    halve::<8, T, F>(f, &mut lanes);
+    halve::<4, T, F>(f, &mut lanes);
+    halve::<2, T, F>(f, &mut lanes);
+    halve::<1, T, F>(f, &mut lanes);
+    lanes[0]
+}
+
+/// Joins twice HALF lanes to HALF, where there are as many. HALF is a constant, so that these are vectors.
+#[inline(always)]
+fn halve<const HALF: usize, T, F: Fold<T>>(f: F, lanes: &mut [F::Part]) {
     if lanes.len() > HALF {
         for j in 0..HALF {
-            lanes[j] = join(lanes[j], lanes[j + HALF]);
+            lanes[j] = f.join(lanes[j], lanes[j + HALF]);
         }
     }
 }

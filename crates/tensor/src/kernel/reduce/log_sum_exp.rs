@@ -1,17 +1,45 @@
 //! ln Σ exp x, of which nothing overflows.
 
-use std::marker::PhantomData;
-
-use super::{Fold, Reduction, Rows, larger};
+use super::{Blockwise, Fold, LargestNumber, Reduction, Rows, Run, block, larger, reduction};
 use crate::element::Float;
+use crate::kernel::isa::kernel;
 
 /// The largest element m and Σ exp(x − m), of which the result is m + ln Σ. A block is gone through twice, while it is
 /// close.
-pub(crate) struct LogSumExp<T>(PhantomData<fn(T)>);
+#[derive(Clone, Copy)]
+pub(crate) struct LogSumExp;
 
-impl<T> LogSumExp<T> {
-    pub(crate) fn new() -> Self {
-        LogSumExp(PhantomData)
+reduction!(LogSumExp[T: Float] -> Part<T>, functions T, functions T);
+
+impl LogSumExp {
+    /// The result.
+    pub(crate) fn finish<T: Float>((largest, sum): Part<T>) -> T {
+        largest + sum.ln()
+    }
+}
+
+/// Σ exp(x − shift)
+#[derive(Clone, Copy)]
+struct Exponentials<T> {
+    shift: T,
+}
+
+impl<T: Float> Fold<T> for Exponentials<T> {
+    type Part = T;
+
+    #[inline(always)]
+    fn start(self, _: T) -> T {
+        T::ZERO
+    }
+
+    #[inline(always)]
+    fn fold(self, sum: T, x: T) -> T {
+        sum + (x - self.shift).exp()
+    }
+
+    #[inline(always)]
+    fn join(self, a: T, b: T) -> T {
+        a + b
     }
 }
 
@@ -38,33 +66,18 @@ fn add_exp<T: Float>(sums: &mut [T], x: &[T], largest: &[T]) {
     }
 }
 
-impl<T: Float> Reduction<T> for LogSumExp<T> {
+impl<T: Float> Blockwise<T> for LogSumExp {
     type Part = Part<T>;
-    type Output = T;
 
     #[inline(always)]
-    fn empty(&self) -> Option<T> {
-        Some(T::ZERO.ln())
-    }
-
-    #[inline(always)]
-    fn block(&self, x: &[T]) -> Part<T> {
+    fn block(self, x: &[T]) -> Part<T> {
         // A NaN comes through the sum.
-        let max = Fold { empty: None, start: |x: T| x, fold: larger::<T>, join: larger::<T>, finish: |x: T| x };
-        let largest = max.block(x);
-        let shift = shift(largest);
-        let sum = Fold {
-            empty: None,
-            start: |_| T::ZERO,
-            fold: |sum: T, x: T| sum + (x - shift).exp(),
-            join: |a: T, b: T| a + b,
-            finish: |sum| sum,
-        };
-        (largest, sum.block(x))
+        let largest = block(LargestNumber, x);
+        (largest, block(Exponentials { shift: shift(largest) }, x))
     }
 
     #[inline(always)]
-    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Part<T>]) {
+    fn columns(self, rows: &Rows<'_, T>, parts: &mut [Part<T>]) {
         /// Columns that are reduced at once.
         const TOGETHER: usize = 256;
         for (chunk, parts) in parts.chunks_mut(TOGETHER).enumerate() {
@@ -87,13 +100,8 @@ impl<T: Float> Reduction<T> for LogSumExp<T> {
     }
 
     #[inline(always)]
-    fn join(&self, a: Part<T>, b: Part<T>) -> Part<T> {
+    fn join(self, a: Part<T>, b: Part<T>) -> Part<T> {
         let both = larger(a.0, b.0);
         (both, a.1 * scale(a.0, both) + b.1 * scale(b.0, both))
-    }
-
-    #[inline(always)]
-    fn finish(&self, (largest, sum): Part<T>) -> T {
-        largest + sum.ln()
     }
 }

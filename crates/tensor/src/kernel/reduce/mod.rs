@@ -1,21 +1,23 @@
 //! Many elements become one: sums, extremes, moments.
 //!
-//! A [`Reduction`] says what a block of elements comes to and how the parts of two blocks are joined; how elements lie in
-//! memory is settled here, once. Blocks are joined by halves (pairwise summation), so that the rounding error of a sum
-//! grows with the logarithm of its length. Blocks, and the lanes within one, depend on the length alone: the bits are the
-//! same on every instruction set. Only blocks are compiled for each of these: they are where the time goes.
+//! A reduction is a type that says what a block of elements comes to and how two parts are joined ([`Blockwise`]). How
+//! elements lie in memory is settled here, once for all reductions, which are a [`Reduction`] behind a reference: only their
+//! loops over blocks are compiled for each of them, and for each instruction set.
+//!
+//! Blocks are joined by halves (pairwise summation), so that the rounding error of a sum grows with the logarithm of its
+//! length. Blocks, and the lanes within one, depend on the length alone: the bits are the same on every instruction set.
 
-mod extreme;
+mod arg;
 mod fold;
 mod log_sum_exp;
 mod moments;
 
-pub(crate) use extreme::{arg, larger, nan_or, smaller};
-pub(crate) use fold::Fold;
+pub(crate) use arg::arg;
+pub(crate) use fold::{
+    Count, Fold, Largest, LargestNumber, Powers, Product, Sizes, Smallest, Squares, Sum, block, larger,
+};
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};
-
-use super::isa::{self, Kernel};
 
 /// Neighbours that are reduced straight, in lanes.
 const BLOCK: usize = 2048;
@@ -29,27 +31,78 @@ const COLUMNS: usize = 1024;
 /// Columns from which on a row of them is wide enough for vectors.
 pub(crate) const WIDE: usize = 64;
 
-/// What becomes of many elements. `block`, `columns` and what they call are `#[inline(always)]`: only so are they compiled
-/// for the instruction set of the loop around them.
-pub(crate) trait Reduction<T>: Sync {
+/// What becomes of many elements. Every function is `#[inline(always)]`: only then is it compiled for the instruction set of the
+/// loop around it.
+pub(crate) trait Blockwise<T>: Copy {
     /// What some of the elements come to.
-    type Part: Copy + Send + Sync;
-    type Output;
-
-    /// Of nothing, if that has a value.
-    fn empty(&self) -> Option<Self::Output>;
+    type Part: Copy;
 
     /// Of one to `BLOCK` neighbours.
-    fn block(&self, x: &[T]) -> Self::Part;
+    fn block(self, x: &[T]) -> Self::Part;
 
     /// parts\[j] of the elements j of one to [`ROWS`] rows.
-    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Self::Part]);
+    fn columns(self, rows: &Rows<'_, T>, parts: &mut [Self::Part]);
 
     /// Of two parts, `a` before `b`.
-    fn join(&self, a: Self::Part, b: Self::Part) -> Self::Part;
-
-    fn finish(&self, part: Self::Part) -> Self::Output;
+    fn join(self, a: Self::Part, b: Self::Part) -> Self::Part;
 }
+
+/// The loops of a [`Blockwise`] reduction, by [`reduction!`](reduction).
+pub(crate) trait Reduction<T>: Sync {
+    type Part;
+
+    /// parts\[i] of the neighbours, one to `BLOCK`, that begin `stride` elements after those of parts\[i − 1]; `run` is the first
+    /// of them.
+    fn blocks(&self, run: Run<'_, T>, stride: isize, parts: &mut [Self::Part]);
+
+    /// parts\[j] of the elements j of one to [`ROWS`] rows.
+    fn columns(&self, rows: Rows<'_, T>, parts: &mut [Self::Part]);
+
+    /// parts\[j] joined with later\[j]
+    fn join(&self, parts: &mut [Self::Part], later: &[Self::Part]);
+}
+
+/// Stamps the loops of a reduction.
+macro_rules! reduction {
+    ($Name:ident[$T:ident: $Bound:path] -> $Part:ty, $kind:ident $($of:ident)?, $join:ident $($join_of:ident)?) => {
+        impl<$T: $Bound> Reduction<$T> for $Name {
+            type Part = $Part;
+
+            fn blocks(&self, run: Run<'_, $T>, stride: isize, parts: &mut [$Part]) {
+                kernel! {
+                    fn blocks[$T: $Bound](r: $Name, run: Run<'_, $T>, stride: isize, parts: &mut [$Part]), $kind $($of)? {
+                        for (i, part) in parts.iter_mut().enumerate() {
+                            *part = r.block(run.moved(i as isize * stride).slice());
+                        }
+                    }
+                }
+                blocks(*self, run, stride, parts);
+            }
+
+            fn columns(&self, rows: Rows<'_, $T>, parts: &mut [$Part]) {
+                kernel! {
+                    fn columns[$T: $Bound](r: $Name, rows: Rows<'_, $T>, parts: &mut [$Part]), $kind $($of)? {
+                        Blockwise::columns(r, &rows, parts);
+                    }
+                }
+                columns(*self, rows, parts);
+            }
+
+            fn join(&self, parts: &mut [$Part], later: &[$Part]) {
+                kernel! {
+                    fn join[$T: $Bound](r: $Name, parts: &mut [$Part], later: &[$Part], _of: std::marker::PhantomData<$T>), $join $($join_of)? {
+                        for (part, &later) in parts.iter_mut().zip(later) {
+                            *part = Blockwise::<$T>::join(r, *part, later);
+                        }
+                    }
+                }
+                join(*self, parts, later, std::marker::PhantomData::<$T>);
+            }
+        }
+    };
+}
+
+use reduction;
 
 /// `len` elements of `data` from `at` on, `step` apart.
 #[derive(Clone, Copy)]
@@ -116,45 +169,15 @@ impl<'a, T: Copy> Rows<'a, T> {
     }
 }
 
-/// parts\[i] of the neighbours that begin `stride` elements after those of parts\[i − 1]; `run` is the first of them.
-struct Blocks<'a, T, R: Reduction<T>> {
-    r: &'a R,
-    run: Run<'a, T>,
-    stride: isize,
-    parts: &'a mut [R::Part],
-}
-
-impl<T: Copy, R: Reduction<T>> Kernel for Blocks<'_, T, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (i, part) in self.parts.iter_mut().enumerate() {
-            *part = self.r.block(self.run.moved(i as isize * self.stride).slice());
-        }
-    }
-}
-
-/// parts\[j] of the elements j of some rows.
-struct Columns<'a, T, R: Reduction<T>> {
-    r: &'a R,
-    rows: Rows<'a, T>,
-    parts: &'a mut [R::Part],
-}
-
-impl<T: Copy, R: Reduction<T>> Kernel for Columns<'_, T, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        self.r.columns(&self.rows, self.parts);
-    }
-}
-
 /// parts\[i] of the run that lies `stride` elements after that of parts\[i − 1]; `run`, which is not empty, is the first.
-pub(crate) fn reduce_rows<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, stride: isize, parts: &mut [R::Part]) {
+pub(crate) fn reduce_rows<T: Copy, P: Copy>(
+    r: &dyn Reduction<T, Part = P>,
+    run: Run<'_, T>,
+    stride: isize,
+    parts: &mut [P],
+) {
     if run.step == 1 && run.len <= BLOCK {
-        return isa::dispatch(Blocks { r, run, stride, parts });
+        return r.blocks(run, stride, parts);
     }
     let mut near = vec![run.get(0); if run.step == 1 { 0 } else { run.len }];
     let mut blocks = vec![parts[0]; run.len.div_ceil(BLOCK)];
@@ -170,40 +193,22 @@ pub(crate) fn reduce_rows<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, stri
         let (whole, rest) = blocks.split_at_mut(run.len / BLOCK);
         let last = run.part(whole.len() * BLOCK, run.len % BLOCK);
         for (run, parts) in [(run.part(0, BLOCK), &mut *whole), (last, &mut *rest)] {
-            isa::dispatch(Blocks { r, run, stride: BLOCK as isize, parts });
+            r.blocks(run, BLOCK as isize, parts);
         }
         join(r, &mut blocks, 1);
         *part = blocks[0];
     }
 }
 
-/// parts\[j] joined with later\[j]
-struct Join<'a, T, R: Reduction<T>> {
-    r: &'a R,
-    parts: &'a mut [R::Part],
-    later: &'a [R::Part],
-}
-
-impl<T, R: Reduction<T>> Kernel for Join<'_, T, R> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        for (part, &later) in self.parts.iter_mut().zip(self.later) {
-            *part = self.r.join(*part, later);
-        }
-    }
-}
-
 /// Joins rows of `width` parts by halves, into the first.
-pub(crate) fn join<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], width: usize) {
+pub(crate) fn join<T, P: Copy>(r: &dyn Reduction<T, Part = P>, parts: &mut [P], width: usize) {
     // The distance between rows that are still to be joined.
     let mut step = width;
     while step < parts.len() {
         for pair in parts.chunks_mut(2 * step) {
             if let Some((a, b)) = pair.split_at_mut_checked(step) {
                 let len = width.min(b.len());
-                isa::dispatch(Join { r, parts: &mut a[..len], later: &b[..len] });
+                r.join(&mut a[..len], &b[..len]);
             }
         }
         step *= 2;
@@ -211,7 +216,7 @@ pub(crate) fn join<T, R: Reduction<T>>(r: &R, parts: &mut [R::Part], width: usiz
 }
 
 /// parts\[j] of the elements j of rows that begin where the elements of `run`, which is not empty, lie.
-pub(crate) fn reduce_columns<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, parts: &mut [R::Part]) {
+pub(crate) fn reduce_columns<T: Copy, P: Copy>(r: &dyn Reduction<T, Part = P>, run: Run<'_, T>, parts: &mut [P]) {
     let width = parts.len();
     let rows = Rows { run, width };
     // Short rows without gaps are read as longer ones, for the sake of vectors.
@@ -229,19 +234,19 @@ pub(crate) fn reduce_columns<T: Copy, R: Reduction<T>>(r: &R, run: Run<'_, T>, p
     let left = run.len % many;
     if left > 0 {
         columns_by_halves(r, &rows.rows(run.len - left, left), parts);
-        isa::dispatch(Join { r, parts: &mut joined[..width], later: parts });
+        r.join(&mut joined[..width], parts);
     }
     parts.copy_from_slice(&joined[..width]);
 }
 
 /// The blocks of rows joined by halves. Two parts of the same number of blocks become one as soon as there are two: no
 /// more are kept than a logarithm of their number.
-fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, parts: &mut [R::Part]) {
+fn columns_by_halves<T: Copy, P: Copy>(r: &dyn Reduction<T, Part = P>, rows: &Rows<'_, T>, parts: &mut [P]) {
     let (width, blocks) = (rows.width, rows.len().div_ceil(ROWS));
-    let block = |i: usize, parts: &mut [R::Part]| {
+    let block = |i: usize, parts: &mut [P]| {
         let start = i * ROWS;
         let rows = rows.rows(start, ROWS.min(rows.len() - start));
-        isa::dispatch(Columns { r, rows, parts });
+        r.columns(rows, parts);
     };
     if blocks == 1 {
         return block(0, parts);
@@ -249,7 +254,7 @@ fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, parts:
     // Level i of the stack stands for 2ⁱ blocks; the newest block is beyond the last.
     let levels = blocks.ilog2() as usize + 1;
     let mut stack = vec![parts[0]; (levels + 1) * width];
-    let join = |stack: &mut [R::Part], level: usize, later: usize| {
+    let join = |stack: &mut [P], level: usize, later: usize| {
         let (at, later_at) = (level * width, later * width);
         let (parts, later) = if later > level {
             let (parts, later) = stack.split_at_mut(later_at);
@@ -258,7 +263,7 @@ fn columns_by_halves<T: Copy, R: Reduction<T>>(r: &R, rows: &Rows<'_, T>, parts:
             let (later, parts) = stack.split_at_mut(at);
             (&mut parts[..width], &later[later_at..][..width])
         };
-        isa::dispatch(Join { r, parts, later });
+        r.join(parts, later);
     };
     for i in 0..blocks {
         block(i, &mut stack[levels * width..]);

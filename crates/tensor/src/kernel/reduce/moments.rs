@@ -1,20 +1,19 @@
 //! Mean and variance.
 
-use std::marker::PhantomData;
-
-use super::{Reduction, Rows};
+use super::{Blockwise, Reduction, Rows, Run, reduction};
 use crate::element::Float;
+use crate::kernel::isa::kernel;
 
-/// The count, the mean and the sum of squared deviations from it, of which `finish` makes the result.
+/// The count, the mean and the sum of squared deviations from it.
 ///
 /// A block sums its deviations from a shift, and their squares; what the shift is off by is taken out again (Chan, Golub
 /// and LeVeque, 1983, *Algorithms for Computing the Sample Variance*). The shift is the mean of a quarter of the block:
 /// then its distance from the mean is at most twice the standard deviation, whatever the elements are, and two bits are
 /// the most that is lost. Blocks are joined in f64 by the pairwise formula of the same authors.
-pub(crate) struct Moments<T, E> {
-    finish: E,
-    element: PhantomData<fn(T)>,
-}
+#[derive(Clone, Copy)]
+pub(crate) struct Moments;
+
+reduction!(Moments[T: Float] -> Moment, arithmetic T, arithmetic T);
 
 /// What some of the elements come to.
 #[derive(Clone, Copy, Default)]
@@ -37,12 +36,6 @@ impl Moment {
     }
 }
 
-impl<T, E> Moments<T, E> {
-    pub(crate) fn new(finish: E) -> Self {
-        Moments { finish, element: PhantomData }
-    }
-}
-
 /// Columns that are reduced at once.
 const WIDTH: usize = 256;
 
@@ -52,17 +45,11 @@ const LANES: usize = 32;
 /// Rows that are added at once: each sum is loaded and stored but once for all of them.
 const TOGETHER: usize = 8;
 
-impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
+impl<T: Float> Blockwise<T> for Moments {
     type Part = Moment;
-    type Output = O;
 
     #[inline(always)]
-    fn empty(&self) -> Option<O> {
-        Some((self.finish)(Moment::default()))
-    }
-
-    #[inline(always)]
-    fn block(&self, x: &[T]) -> Moment {
+    fn block(self, x: &[T]) -> Moment {
         if x.len() < LANES {
             let shift = x.iter().fold(T::ZERO, |sum, &x| sum + x) / T::from_f64(x.len() as f64);
             let [mut sum, mut squares] = [T::ZERO; 2];
@@ -95,7 +82,7 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
     }
 
     #[inline(always)]
-    fn columns(&self, rows: &Rows<'_, T>, parts: &mut [Moment]) {
+    fn columns(self, rows: &Rows<'_, T>, parts: &mut [Moment]) {
         let sample = rows.len().div_ceil(4);
         let share = T::ONE / T::from_f64(sample as f64);
         for (chunk, parts) in parts.chunks_mut(WIDTH).enumerate() {
@@ -124,7 +111,7 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
     }
 
     #[inline(always)]
-    fn join(&self, a: Moment, b: Moment) -> Moment {
+    fn join(self, a: Moment, b: Moment) -> Moment {
         let count = a.count + b.count;
         let step = b.mean - a.mean;
         if !step.is_finite() {
@@ -133,11 +120,6 @@ impl<T: Float, O, E: Fn(Moment) -> O + Sync> Reduction<T> for Moments<T, E> {
         }
         let share = b.count / count;
         Moment { count, mean: a.mean + step * share, squares: a.squares + b.squares + step * step * a.count * share }
-    }
-
-    #[inline(always)]
-    fn finish(&self, part: Moment) -> O {
-        (self.finish)(part)
     }
 }
 

@@ -1,13 +1,11 @@
 //! Lines whose elements are rows apart: whole rows at once.
 
-use std::marker::PhantomData;
-
 use super::{Normalize, Terms};
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::kernel::isa::{self, Kernel};
+use crate::kernel::isa::kernel;
 use crate::kernel::reduce::{WIDE, larger};
-use crate::par;
+use crate::par::{self, Shared};
 
 /// Columns of a block. Narrower ones suit the cache worse, whatever their length: rows that are a power of two apart
 /// push each other out (1024 × 1024 in f32: 1470 µs with 64 columns, 790 with 256, 700 with 512; Zen 4).
@@ -18,20 +16,20 @@ pub(crate) fn normalize_columns<T: Float, N: Normalize<T>>(
     x: &mut [T],
     y: &[T],
     [outer, len, inner]: [usize; 3],
-    _: N,
+    op: N,
 ) {
     assert!(x.len() == y.len() && x.len() == outer * len * inner && !x.is_empty(), "lines must be whole");
     // Narrow rows are read several at once.
     let many = if inner < WIDE { (4 * WIDE / inner).min(len) } else { 1 };
     let columns = COLUMNS.min(inner);
     let across = inner.div_ceil(columns);
-    let shared = Shared(x.as_mut_ptr());
-    par::ranges(outer * across, 1, (len * columns) as f64 * N::COST, |from, to| {
+    let shared = Shared::new(x);
+    par::ranges(outer * across, 1, (len * columns) as f64 * N::COST, &|from, to| {
         for block in from..to {
             let (outer, column) = (block / across, block % across * columns);
             let period = columns.min(inner - column);
             let block = Block {
-                x: &shared,
+                x: shared,
                 y,
                 at: outer * len * inner + column,
                 pitch: many * inner,
@@ -40,20 +38,14 @@ pub(crate) fn normalize_columns<T: Float, N: Normalize<T>>(
                 last: ((len - 1) % many + 1) * period,
                 period,
             };
-            isa::dispatch(NormalizeColumns { block, op: PhantomData::<N> });
+            normalize_block(block, op);
         }
     });
 }
 
-/// Elements that several threads change, none that another does.
-struct Shared<T>(*mut T);
-
-// SAFETY: blocks of columns are disjoint, and each is the work of one thread.
-unsafe impl<T: Send> Sync for Shared<T> {}
-
 /// Some columns of x and y.
 struct Block<'a, T> {
-    x: &'a Shared<T>,
+    x: Shared<T>,
     y: &'a [T],
     at: usize,
     /// Elements from one row to the next.
@@ -78,24 +70,17 @@ impl<'a, T> Block<'a, T> {
     #[inline(always)]
     #[allow(clippy::mut_from_ref, reason = "rows are apart, and the caller has one reference to each")]
     unsafe fn x(&self, i: usize) -> &mut [T] {
-        // SAFETY: x is as long as y, within which this row lies; no other block has elements of it.
-        unsafe { std::slice::from_raw_parts_mut(self.x.0.add(self.at + i * self.pitch), self.y(i).len()) }
+        // SAFETY: x is as long as y, within which this row lies; it is borrowed until all blocks are done, and no other block has
+        // elements of this one.
+        unsafe { std::slice::from_raw_parts_mut(self.x.pointer().add(self.at + i * self.pitch), self.y(i).len()) }
     }
 }
 
-struct NormalizeColumns<'a, T, N> {
-    block: Block<'a, T>,
-    op: PhantomData<N>,
-}
-
-impl<T: Float, N: Normalize<T>> Kernel for NormalizeColumns<'_, T, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
+kernel! {
+    fn normalize_block[T: Float, N: Normalize<T>](block: Block<'_, T>, op: N), functions T {
         /// Rows that are summed straight; their sums are added to those before.
         const ROWS: usize = 64;
-        let block = self.block;
+        let _ = op;
         let [mut largest, mut part, mut sums] = std::array::from_fn(|_| Buffer::<T>::stale(block.width));
         if N::SHIFT {
             largest.copy_from_slice(&block.y(0)[..block.width]);

@@ -10,7 +10,7 @@ use crate::element::Float;
 use crate::par;
 
 /// What is done with a line of x, given a line of y. Every function is `#[inline(always)]`.
-pub(crate) trait Normalize<T>: Sync {
+pub(crate) trait Normalize<T>: Copy + Sync {
     /// Whether the largest y of a line is taken off from each. Then x is written, but not read.
     const SHIFT: bool;
     /// What is summed.

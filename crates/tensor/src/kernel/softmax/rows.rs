@@ -1,12 +1,10 @@
 //! Lines of neighbours.
 
-use std::marker::PhantomData;
-
 use super::{Normalize, Terms};
 use crate::buffer::Buffer;
 use crate::element::Float;
-use crate::kernel::isa::{self, Kernel};
-use crate::kernel::reduce::{Fold, Reduction, WIDE, larger};
+use crate::kernel::isa::kernel;
+use crate::kernel::reduce::{LargestNumber, Sum, WIDE, block};
 
 /// Elements that are gone through several times, while they are close to the processor.
 const CLOSE: usize = 2048;
@@ -16,48 +14,29 @@ pub(crate) fn normalize_rows<T: Float, N: Normalize<T>>(
     x: &mut [T],
     y: &[T],
     width: usize,
-    _: N,
+    op: N,
     each: impl FnMut(usize, T, T),
 ) {
     assert!(width > 0 && x.len() == y.len() && x.len().is_multiple_of(width), "lines must be whole");
-    let rows = (CLOSE / width).max(1);
-    let terms = Buffer::stale(x.len().min(rows * width));
-    isa::dispatch(NormalizeRows { x, y, width, terms, each, op: PhantomData::<N> });
+    lines(x, y, width, op, each);
 }
 
-struct NormalizeRows<'a, T: Float, F, N> {
-    x: &'a mut [T],
-    y: &'a [T],
-    width: usize,
-    /// As many as are gone through at once.
-    terms: Buffer<T>,
-    each: F,
-    op: PhantomData<N>,
-}
-
-impl<T: Float, F: FnMut(usize, T, T), N: Normalize<T>> Kernel for NormalizeRows<'_, T, F, N> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let NormalizeRows { x, y, width, mut terms, mut each, .. } = self;
-        // A NaN comes through the sum.
-        let max = Fold { empty: None, start: |x: T| x, fold: larger::<T>, join: larger::<T>, finish: |x: T| x };
-        let sum = Fold {
-            empty: None,
-            start: |_: T| T::ZERO,
-            fold: |sum: T, x: T| sum + x,
-            join: |a: T, b: T| a + b,
-            finish: |sum: T| sum,
-        };
+kernel! {
+    fn lines[T: Float, N: Normalize<T>, F: FnMut(usize, T, T)](x: &mut [T], y: &[T], width: usize, op: N, each: F), functions T {
+        let _ = op;
+        let mut each = each;
+        let rows = (CLOSE / width).max(1);
+        // As many as are gone through at once.
+        let mut terms = Buffer::stale(x.len().min(rows * width));
         let len = terms.len();
         let mut shifts = Buffer::stale(len / width);
-        for (block, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
+        for (chunk, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
             let terms = &mut terms[..x.len()];
             let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact_mut(width));
             if N::SHIFT {
                 for (((x, y), terms), shift) in lines.zip(shifts.iter_mut()) {
-                    *shift = max.block(y);
+                    // A NaN comes through the sum.
+                    *shift = block(LargestNumber, y);
                     match N::TERMS {
                         _ if width < WIDE => shifted(x, y, *shift),
                         Terms::InPlace => terms_in_place::<T, N>(x, y, *shift),
@@ -79,10 +58,10 @@ impl<T: Float, F: FnMut(usize, T, T), N: Normalize<T>> Kernel for NormalizeRows<
             let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact(width));
             for (i, ((x, y), terms)) in lines.enumerate() {
                 let terms = if N::TERMS == Terms::Aside { terms } else { &*x };
-                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + sum.block(terms));
+                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + block(Sum, terms));
                 let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
                 finished::<T, N>(x, y, shift, N::total(sum));
-                each(block * (len / width) + i, shift, sum);
+                each(chunk * (len / width) + i, shift, sum);
             }
         }
     }
@@ -94,23 +73,14 @@ pub(crate) fn scale_rows<T: Float>(out: &mut [T], x: &[T], factors: &[T]) {
         !factors.is_empty() && x.len() == out.len() && x.len().is_multiple_of(factors.len()),
         "lines must be whole"
     );
-    isa::dispatch(ScaleRows { out, x, factors });
+    scaled(out, x, factors);
 }
 
-struct ScaleRows<'a, T> {
-    out: &'a mut [T],
-    x: &'a [T],
-    factors: &'a [T],
-}
-
-impl<T: Float> Kernel for ScaleRows<'_, T> {
-    type Output = ();
-
-    #[inline(always)]
-    fn run(self) {
-        let width = (self.x.len() / self.factors.len()).max(1);
-        let rows = self.out.chunks_exact_mut(width).zip(self.x.chunks_exact(width));
-        for ((out, x), &factor) in rows.zip(self.factors) {
+kernel! {
+    fn scaled[T: Float](out: &mut [T], x: &[T], factors: &[T]), memory T {
+        let width = (x.len() / factors.len()).max(1);
+        let rows = out.chunks_exact_mut(width).zip(x.chunks_exact(width));
+        for ((out, x), &factor) in rows.zip(factors) {
             for (out, &x) in out.iter_mut().zip(x) {
                 *out = x * factor;
             }

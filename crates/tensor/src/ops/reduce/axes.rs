@@ -92,40 +92,53 @@ impl Shape {
     /// # Ok::<(), tensor::Error>(())
     /// ```
     pub fn reduced(&self, axes: impl Axes) -> Result<Shape, Error> {
-        Ok(kept(self, &reduced("reduced", self, &axes)?))
+        Ok(Over { keep: true, ..over("reduced", self, &axes)? }.shape(self))
     }
 }
 
-/// Whether each axis is reduced.
-pub(super) fn reduced(op: &'static str, shape: &Shape, axes: &impl Axes) -> Result<Dims<bool>, Error> {
+/// The axes that a reduction takes, of the shape that it is given.
+pub struct Over {
+    /// Whether each axis is reduced.
+    pub(super) reduced: Dims<bool>,
+    /// Whether they stay, with a size of 1.
+    pub(super) keep: bool,
+}
+
+/// What `axes` are of `shape`.
+///
+/// # Errors
+/// An axis is out of range or named twice.
+pub(super) fn over<A: Axes>(op: &'static str, shape: &Shape, axes: &A) -> Result<Over, Error> {
     let mut named = Dims::<isize>::new();
-    if !axes.each(&mut |axis| named.push(axis)) {
-        return Ok(Dims::filled(true, shape.rank()));
-    }
-    let mut reduced = Dims::filled(false, shape.rank());
-    for &axis in &*named {
-        let index = shape.axis(op, axis)?;
-        if std::mem::replace(&mut reduced[index], true) {
-            let (axes, shape) = (named.to_vec(), shape.clone());
-            return Err(Error::new(op, Reason::Axes { axes, shape, rule: "name each axis at most once" }));
+    let some = axes.each(&mut |axis| named.push(axis));
+    Over::new(op, shape, some.then_some(&*named), A::KEEP)
+}
+
+impl Over {
+    /// Those that are named, or all.
+    fn new(op: &'static str, shape: &Shape, named: Option<&[isize]>, keep: bool) -> Result<Self, Error> {
+        let Some(named) = named else { return Ok(Over { reduced: Dims::filled(true, shape.rank()), keep }) };
+        let mut reduced = Dims::filled(false, shape.rank());
+        for &axis in named {
+            let index = shape.axis(op, axis)?;
+            if std::mem::replace(&mut reduced[index], true) {
+                let (axes, shape) = (named.to_vec(), shape.clone());
+                return Err(Error::new(op, Reason::Axes { axes, shape, rule: "name each axis at most once" }));
+            }
         }
+        Ok(Over { reduced, keep })
     }
-    Ok(reduced)
-}
 
-/// The shape in which the reduced axes have size 1.
-pub(super) fn kept(shape: &Shape, reduced: &[bool]) -> Shape {
-    let kept = shape.dims().iter().zip(reduced).map(|(&size, &reduced)| if reduced { 1 } else { size });
-    Shape::checked(kept.collect()).expect("a reduction has no larger shape than its input")
-}
+    /// The shape of the result.
+    pub(super) fn shape(&self, of: &Shape) -> Shape {
+        let axes = of.dims().iter().zip(&*self.reduced);
+        let left = axes.filter(|(_, reduced)| self.keep || !**reduced);
+        let dims = left.map(|(&size, &reduced)| if reduced { 1 } else { size });
+        Shape::checked(dims.collect()).expect("a reduction has no larger shape than its input")
+    }
 
-/// The shape without the reduced axes.
-pub(super) fn dropped(shape: &Shape, reduced: &[bool]) -> Shape {
-    let kept = shape.dims().iter().zip(reduced).filter(|(_, reduced)| !**reduced).map(|(&size, _)| size);
-    Shape::checked(kept.collect()).expect("a reduction has no larger shape than its input")
-}
-
-/// How many elements become one.
-pub(super) fn count(shape: &Shape, reduced: &[bool]) -> usize {
-    shape.dims().iter().zip(reduced).filter(|(_, reduced)| **reduced).map(|(&size, _)| size).product()
+    /// How many elements each result is made of.
+    pub(super) fn count(&self, of: &Shape) -> usize {
+        of.dims().iter().zip(&*self.reduced).filter(|(_, reduced)| **reduced).map(|(&size, _)| size).product()
+    }
 }

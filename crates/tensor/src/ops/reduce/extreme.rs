@@ -1,12 +1,13 @@
 //! The smallest and the largest element, and where they are.
 
-use super::{Axes, count, dropped, kept, read, reduce, reduced};
+use super::{Axes, Fold, Over, over, read};
 use crate::buffer::Buffer;
 use crate::dims::Dims;
-use crate::element::{Element, Number};
+use crate::element::Number;
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Fold, Run, larger, nan_or, smaller};
+use crate::kernel::{self, Run};
 use crate::par;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
@@ -27,7 +28,9 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn min<A: Axes>(&self, axes: A) -> Self {
-        extreme("min", self, &axes, smaller).or_panic()
+        let over = over("min", self.shape(), &axes).or_panic();
+        expect_some("min", self.shape(), &over).or_panic();
+        T::fold(self, &over, Fold::Smallest)
     }
 
     /// The largest element over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. A NaN among them is the
@@ -46,7 +49,9 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn max<A: Axes>(&self, axes: A) -> Self {
-        extreme("max", self, &axes, larger).or_panic()
+        let over = over("max", self.shape(), &axes).or_panic();
+        expect_some("max", self.shape(), &over).or_panic();
+        T::fold(self, &over, Fold::Largest)
     }
 
     /// The index of the smallest element along one axis, or in row-major order of all with `..`. The first of equals; of
@@ -65,7 +70,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn argmin<A: Axes>(&self, axis: A) -> Tensor<i64> {
-        arg("argmin", self, &axis, smaller).or_panic()
+        T::arg("argmin", self, &over("argmin", self.shape(), &axis).or_panic(), false).or_panic()
     }
 
     /// The index of the largest element along one axis, or in row-major order of all with `..`. The first of equals; of
@@ -84,77 +89,61 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn argmax<A: Axes>(&self, axis: A) -> Tensor<i64> {
-        arg("argmax", self, &axis, larger).or_panic()
+        T::arg("argmax", self, &over("argmax", self.shape(), &axis).or_panic(), true).or_panic()
     }
 }
 
 /// An error where results are wanted, of nothing each.
-fn expect_some<T: Element>(op: &'static str, x: &Tensor<T>, reduced: &[bool]) -> Result<(), Error> {
-    let results: usize =
-        x.dims().iter().zip(reduced).filter(|(_, reduced)| !**reduced).map(|(&size, _)| size).product();
-    if results > 0 && count(x.shape(), reduced) == 0 {
-        return Err(Error::new(op, Reason::Nothing { shape: x.shape().clone() }));
+fn expect_some(op: &'static str, shape: &Shape, over: &Over) -> Result<(), Error> {
+    if over.shape(shape).numel() > 0 && over.count(shape) == 0 {
+        return Err(Error::new(op, Reason::Nothing { shape: shape.clone() }));
     }
     Ok(())
-}
-
-fn extreme<T: Number, A: Axes>(
-    op: &'static str,
-    x: &Tensor<T>,
-    axes: &A,
-    better: impl Fn(T, T) -> T + Sync,
-) -> Result<Tensor<T>, Error> {
-    let reduced = reduced(op, x.shape(), axes)?;
-    expect_some(op, x, &reduced)?;
-    let strict = |a: T, b: T| nan_or(better(a, b), b);
-    let best = Fold { empty: None, start: |x: T| x, fold: strict, join: strict, finish: |x: T| x };
-    Ok(reduce(x, &reduced, A::KEEP, read::<T>(), &best))
 }
 
 /// Elements of a vector that are searched by one task.
 const PIECE: usize = 1 << 16;
 
-fn arg<T: Number, A: Axes>(
+/// Where the largest or the smallest element is.
+pub(crate) fn arg<T: Number>(
     op: &'static str,
     x: &Tensor<T>,
-    axes: &A,
-    better: impl Fn(T, T) -> T + Sync,
+    over: &Over,
+    largest: bool,
 ) -> Result<Tensor<i64>, Error> {
-    let reduced = reduced(op, x.shape(), axes)?;
-    expect_some(op, x, &reduced)?;
-    let shape = if A::KEEP { kept(x.shape(), &reduced) } else { dropped(x.shape(), &reduced) };
-    if reduced.iter().all(|&reduced| reduced) {
+    expect_some(op, x.shape(), over)?;
+    let shape = over.shape(x.shape());
+    if over.reduced.iter().all(|&reduced| reduced) {
         let flat = x.reshape(x.numel());
-        return Ok(Tensor::full(shape, flat_arg(&flat, &better)));
+        return Ok(Tensor::full(shape, flat_arg(&flat, largest)));
     }
-    let mut axes = reduced.iter().enumerate().filter(|(_, reduced)| **reduced);
-    match (axes.next(), axes.next()) {
-        (Some((axis, _)), None) => Ok(along(x, axis, &better).reshape(shape)),
+    let axes: Vec<isize> = (0..x.rank()).filter(|&axis| over.reduced[axis]).map(|axis| axis as isize).collect();
+    match axes[..] {
+        [axis] => Ok(along(x, axis as usize, largest).reshape(shape)),
         _ => {
-            let axes = reduced.iter().enumerate().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis as isize);
             let rule = "name one axis, or all of them with `..`";
-            Err(Error::new(op, Reason::Axes { axes: axes.collect(), shape: x.shape().clone(), rule }))
+            Err(Error::new(op, Reason::Axes { axes, shape: x.shape().clone(), rule }))
         }
     }
 }
 
 /// Where in a vector the best element is. Of a long one, the best of the best of its pieces.
-fn flat_arg<T: Number>(x: &Tensor<T>, better: &(impl Fn(T, T) -> T + Sync)) -> i64 {
+fn flat_arg<T: Number>(x: &Tensor<T>, largest: bool) -> i64 {
     let (len, whole) = (x.numel(), x.numel() / PIECE);
     if whole < 2 {
-        return along(x, 0, better).item();
+        return along(x, 0, largest).item();
     }
     let x = x.contiguous();
-    let pieces = along(&x.narrow(0, 0, whole * PIECE).reshape([whole, PIECE]), 1, better);
+    let pieces = along(&x.narrow(0, 0, whole * PIECE).reshape([whole, PIECE]), 1, largest);
     let rest = x.narrow(0, whole * PIECE, len - whole * PIECE);
-    let rest = (rest.numel() > 0).then(|| along(&rest, 0, better).item());
+    let rest = (rest.numel() > 0).then(|| along(&rest, 0, largest).item());
     let mut at: Vec<i64> = pieces.iter().chain(rest).enumerate().map(|(i, at)| (i * PIECE) as i64 + at).collect();
     let best: Tensor<T> = at.iter().map(|&at| x.get(&[at as usize]).expect("found in it")).collect();
-    at.swap_remove(flat_arg(&best, better) as usize)
+    at.swap_remove(flat_arg(&best, largest) as usize)
 }
 
 /// Where along an axis the best element is.
-fn along<T: Number>(x: &Tensor<T>, axis: usize, better: &(impl Fn(T, T) -> T + Sync)) -> Tensor<i64> {
+fn along<T: Number>(x: &Tensor<T>, axis: usize, largest: bool) -> Tensor<i64> {
     let others: Dims<usize> = (0..x.rank()).filter(|&other| other != axis).collect();
     let kept = x.layout().reorder(&others);
     let (len, step) = (x.dims()[axis], x.layout().strides()[axis]);
@@ -164,7 +153,7 @@ fn along<T: Number>(x: &Tensor<T>, axis: usize, better: &(impl Fn(T, T) -> T + S
     par::split(&mut out, 1, len as f64 * 2.0 * read::<T>(), |start, out| {
         walk.rows(start..start + out.len(), |flat, [at]| {
             let run = Run { data: x.storage(), at, step, len };
-            kernel::arg(better, run, stride, &mut out[flat.start - start..flat.end - start]);
+            kernel::arg(largest, run, stride, &mut out[flat.start - start..flat.end - start]);
         });
     });
     Tensor::from_buffer(out, kept.shape().clone())

@@ -1,6 +1,6 @@
 //! ln Σ exp x.
 
-use super::{Axes, read, reduce, reduced};
+use super::{Axes, Over, over, read, reduce};
 use crate::element::Float;
 use crate::error::OrPanic;
 use crate::kernel::LogSumExp;
@@ -23,9 +23,17 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn logsumexp<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("logsumexp", self.shape(), &axes).or_panic();
-        reduce(self, &reduced, A::KEEP, read::<T>() + par::TRANSCENDENTAL, &LogSumExp::<T>::new())
+        T::log_sum_exp(self, &over("logsumexp", self.shape(), &axes).or_panic())
     }
+}
+
+pub(crate) fn log_sum_exp<T: Float>(x: &Tensor<T>, over: &Over) -> Tensor<T> {
+    let cost = read::<T>() + par::TRANSCENDENTAL;
+    reduce(x, over, cost, &LogSumExp, T::ZERO.ln(), &|parts, out: &mut [T]| {
+        for (out, &part) in out.iter_mut().zip(parts) {
+            *out = LogSumExp::finish(part);
+        }
+    })
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Whether, and how many times.
 
-use super::{Axes, read, reduce, reduced};
+use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::Element;
 use crate::error::OrPanic;
-use crate::kernel::Fold;
+use crate::kernel::{Count, Largest, Smallest};
 use crate::tensor::Tensor;
 
 impl Tensor<bool> {
@@ -22,15 +22,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn any<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("any", self.shape(), &axes).or_panic();
-        let any = Fold {
-            empty: Some(false),
-            start: |_: bool| false,
-            fold: |any: bool, x: bool| any | x,
-            join: |a: bool, b: bool| a | b,
-            finish: |any: bool| any,
-        };
-        reduce(self, &reduced, A::KEEP, read::<bool>(), &any)
+        reduced(self, &over("any", self.shape(), &axes).or_panic(), &Largest, false)
     }
 
     /// Whether every element over `axes` is true: all axes with `..`, one such as `-1`, several as `[0, 2]`. Of nothing,
@@ -48,15 +40,7 @@ impl Tensor<bool> {
     /// ```
     #[track_caller]
     pub fn all<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("all", self.shape(), &axes).or_panic();
-        let all = Fold {
-            empty: Some(true),
-            start: |_: bool| true,
-            fold: |all: bool, x: bool| all & x,
-            join: |a: bool, b: bool| a & b,
-            finish: |all: bool| all,
-        };
-        reduce(self, &reduced, A::KEEP, read::<bool>(), &all)
+        reduced(self, &over("all", self.shape(), &axes).or_panic(), &Smallest, true)
     }
 }
 
@@ -76,17 +60,27 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn count_nonzero<A: Axes>(&self, axes: A) -> Tensor<i64> {
-        let reduced = reduced("count_nonzero", self.shape(), &axes).or_panic();
-        let zero = T::default();
-        let number = Fold {
-            empty: Some(0),
-            start: |_: T| 0_i64,
-            fold: |number: i64, x: T| number + i64::from(x != zero),
-            join: |a: i64, b: i64| a + b,
-            finish: |number: i64| number,
-        };
-        reduce(self, &reduced, A::KEEP, read::<T>(), &number)
+        T::count_nonzero(self, &over("count_nonzero", self.shape(), &axes).or_panic())
     }
+}
+
+pub(crate) fn count_nonzero<T: Element>(x: &Tensor<T>, over: &Over) -> Tensor<i64> {
+    count_true(&nonzero(x), over, 0, &|counts, out| out.copy_from_slice(counts))
+}
+
+/// Whether each element is not 0, which is the default of every type.
+pub(super) fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<bool> {
+    x.ne(T::default())
+}
+
+/// What `finish` makes of how many are true.
+pub(super) fn count_true<O: Element>(
+    x: &Tensor<bool>,
+    over: &Over,
+    of_nothing: O,
+    finish: &(dyn Fn(&[i64], &mut [O]) + Sync),
+) -> Tensor<O> {
+    reduce(x, over, read::<bool>(), &Count, of_nothing, finish)
 }
 
 #[cfg(test)]

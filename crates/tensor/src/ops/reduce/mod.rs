@@ -15,8 +15,18 @@ mod norm;
 mod scan;
 mod sum;
 
+use self::axes::over;
 pub use self::axes::{Axes, KeepDim, keepdim};
-use self::axes::{count, dropped, kept, reduced};
+pub(crate) use self::extreme::arg;
+pub(crate) use self::log_sum_exp::log_sum_exp;
+pub(crate) use self::logic::count_nonzero;
+pub(crate) use self::moments::{deviation, var_mean, variance};
+pub(crate) use self::norm::norm;
+pub(crate) use self::scan::scan;
+pub(crate) use self::sum::{fold, mean, sum_to};
+#[allow(unreachable_pub, reason = "in the traits that keep the public `Element` sealed")]
+pub use self::{axes::Over, scan::Running, sum::Fold};
+use crate::axes::Axes as Joined;
 use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::Element;
@@ -33,42 +43,53 @@ const PIECE: usize = 1 << 16;
 /// With this many results, there is enough to share without cutting runs. Pieces of more would take much memory.
 const MANY: usize = 1 << 13;
 
-/// Each element of the result is what `r` makes of those along the reduced axes; `cost` nanoseconds for each of these.
-///
-/// # Panics
-/// A result of nothing has no value: the callers see to it.
-fn reduce<T, R>(x: &Tensor<T>, reduced: &[bool], keep: bool, cost: f64, r: &R) -> Tensor<R::Output>
-where
-    T: Element,
-    R: Reduction<T, Output: Element>,
-{
-    let shape = if keep { kept(x.shape(), reduced) } else { dropped(x.shape(), reduced) };
+/// Each element of the result is what `finish` makes of what the elements along the reduced axes come to; `of_nothing` where
+/// there are none. To read and reduce an element costs `cost` nanoseconds. `finish` is given many parts at once.
+fn reduce<T: Element, P: Copy + Default + Send + Sync, O: Element>(
+    x: &Tensor<T>,
+    over: &Over,
+    cost: f64,
+    r: &dyn Reduction<T, Part = P>,
+    of_nothing: O,
+    finish: &(dyn Fn(&[P], &mut [O]) + Sync),
+) -> Tensor<O> {
+    let shape = over.shape(x.shape());
     let mut out = Buffer::stale(shape.numel());
-    if out.is_empty() {
-        return Tensor::from_buffer(out, shape);
-    }
     if x.numel() == 0 {
-        out.fill(r.empty().expect("checked by the callers"));
+        out.fill(of_nothing);
         return Tensor::from_buffer(out, shape);
     }
-    let near = near(x, reduced);
+    let near = near(x, &over.reduced);
     let x = near.as_ref().unwrap_or(x);
-    let (data, plan) = (x.storage(), Plan::new(x.layout(), reduced));
+    let (data, plan) = (x.storage(), Plan::new(x.layout(), &over.reduced));
     if plan.parts.shape().numel() == plan.results {
-        plan.run(data, cost, r, &mut out, |part| r.finish(part));
+        plan.run(data, cost, r, &mut out, finish);
     } else {
-        for (out, part) in out.iter_mut().zip(plan.joined(data, cost, r)) {
-            *out = r.finish(part);
-        }
+        finish(&plan.joined(data, cost, r), &mut out);
     }
     Tensor::from_buffer(out, shape)
 }
 
+/// As [`reduce`], where the part is the result.
+fn reduced<T: Element, O: Element>(
+    x: &Tensor<T>,
+    over: &Over,
+    r: &dyn Reduction<T, Part = O>,
+    of_nothing: O,
+) -> Tensor<O> {
+    reduce(x, over, read::<T>(), r, of_nothing, &|parts, out| out.copy_from_slice(parts))
+}
+
 /// What the elements along the reduced axes come to, unfinished, for a tensor that is not empty.
-fn parts<T: Element, R: Reduction<T>>(x: &Tensor<T>, reduced: &[bool], cost: f64, r: &R) -> Vec<R::Part> {
-    let near = near(x, reduced);
+fn parts<T: Element, P: Copy + Default + Send + Sync>(
+    x: &Tensor<T>,
+    over: &Over,
+    cost: f64,
+    r: &dyn Reduction<T, Part = P>,
+) -> Vec<P> {
+    let near = near(x, &over.reduced);
     let x = near.as_ref().unwrap_or(x);
-    let (data, plan) = (x.storage(), Plan::new(x.layout(), reduced));
+    let (data, plan) = (x.storage(), Plan::new(x.layout(), &over.reduced));
     plan.joined(data, cost, r)
 }
 
@@ -98,13 +119,11 @@ fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
 /// Size and stride of an axis.
 type Axis = (usize, isize);
 
-/// Adds an axis inside the others, joined to the last one where that runs on evenly.
-fn push(axes: &mut Dims<Axis>, (size, stride): Axis) {
-    match axes.last_mut() {
-        _ if size == 1 => {}
-        Some(last) if last.1 == stride.wrapping_mul(size as isize) => *last = (last.0 * size, stride),
-        _ => axes.push((size, stride)),
-    }
+/// The axes, joined where one runs on evenly in the next.
+fn joined(axes: impl Iterator<Item = Axis>) -> Dims<Axis> {
+    let mut joined = Joined::new();
+    axes.for_each(|(size, stride)| joined.push(size, [stride]));
+    joined.sizes.iter().copied().zip(joined.strides[0].iter().copied()).collect()
 }
 
 /// How the elements are gone through.
@@ -129,9 +148,8 @@ impl Plan {
         let mut along: Dims<Axis> = axes().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis).collect();
         // The order of elements is free: as they lie in memory, whatever the axes' order.
         along.sort_by_key(|&(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
-        let (mut runs, mut kept) = (Dims::new(), Dims::new());
-        along.iter().for_each(|&axis| push(&mut runs, axis));
-        axes().filter(|(_, reduced)| !**reduced).for_each(|(axis, _)| push(&mut kept, axis));
+        let runs = joined(along.iter().copied());
+        let kept = joined(axes().filter(|(_, reduced)| !**reduced).map(|(axis, _)| axis));
         let results = kept.iter().map(|&(size, _)| size).product();
 
         let (&run, runs) = runs.split_last().unwrap_or((&(1, 1), &[]));
@@ -153,26 +171,28 @@ impl Plan {
     }
 
     /// What each result's elements come to, unfinished.
-    fn joined<T: Element, R: Reduction<T>>(&self, data: &[T], cost: f64, r: &R) -> Vec<R::Part> {
-        let mut parts = vec![self.any(data, r); self.parts.shape().numel()];
-        self.run(data, cost, r, &mut parts, |part| part);
+    fn joined<T: Element, P: Copy + Default + Send + Sync>(
+        &self,
+        data: &[T],
+        cost: f64,
+        r: &dyn Reduction<T, Part = P>,
+    ) -> Vec<P> {
+        let mut parts = vec![P::default(); self.parts.shape().numel()];
+        self.run(data, cost, r, &mut parts, &|parts, out| out.copy_from_slice(parts));
         kernel::join(r, &mut parts, self.results);
         parts.truncate(self.results);
         parts
     }
 
-    /// A part, to fill memory with that is about to be overwritten.
-    fn any<T: Element, R: Reduction<T>>(&self, data: &[T], r: &R) -> R::Part {
-        r.block(&data[self.parts.offset()..][..1])
-    }
-
-    /// out\[i] is what `finish` makes of part i.
-    fn run<T, R, O>(&self, data: &[T], cost: f64, r: &R, out: &mut [O], finish: impl Fn(R::Part) -> O + Sync)
-    where
-        T: Element,
-        R: Reduction<T>,
-        O: Send,
-    {
+    /// out is what `finish` makes of the parts.
+    fn run<T: Element, P: Copy + Default + Send + Sync, O: Send>(
+        &self,
+        data: &[T],
+        cost: f64,
+        r: &dyn Reduction<T, Part = P>,
+        out: &mut [O],
+        finish: &(dyn Fn(&[P], &mut [O]) + Sync),
+    ) {
         /// Parts that are finished together.
         const TOGETHER: usize = 1024;
         let walk = Walk::new([&self.parts]);
@@ -180,7 +200,7 @@ impl Plan {
         // Narrow rows stay whole, and are read several at once.
         let unit = self.columns.map_or(1, |width| width.min(WIDE));
         par::split(out, unit, cost * self.piece as f64, |start, out| {
-            let mut parts = vec![self.any(data, r); out.len().min(TOGETHER)];
+            let mut parts = vec![P::default(); out.len().min(TOGETHER)];
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let mut from = flat.start;
                 while from < flat.end {
@@ -196,9 +216,7 @@ impl Plan {
                         Some(_) => kernel::reduce_columns(r, run, parts),
                         None => kernel::reduce_rows(r, run, stride, parts),
                     }
-                    for (out, &part) in out[from - start..].iter_mut().zip(&*parts) {
-                        *out = finish(part);
-                    }
+                    finish(parts, &mut out[from - start..to - start]);
                     from = to;
                 }
             });

@@ -1,6 +1,6 @@
 //! Variance and standard deviation.
 
-use super::{Axes, dropped, kept, parts, read, reduce, reduced};
+use super::{Axes, Over, over, parts, read, reduce};
 use crate::buffer::Buffer;
 use crate::element::Float;
 use crate::error::OrPanic;
@@ -27,9 +27,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn var<A: Axes>(&self, axes: A, correction: usize) -> Self {
-        let reduced = reduced("var", self.shape(), &axes).or_panic();
-        let var = Moments::<T, _>::new(|m: Moment| T::from_f64(m.variance(correction)));
-        reduce(self, &reduced, A::KEEP, 2.0 * read::<T>(), &var)
+        let over = over("var", self.shape(), &axes).or_panic();
+        T::variance(self, &over, correction)
     }
 
     /// The standard deviation over `axes`: the square root of [`var`](Self::var).
@@ -45,9 +44,8 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn std<A: Axes>(&self, axes: A, correction: usize) -> Self {
-        let reduced = reduced("std", self.shape(), &axes).or_panic();
-        let std = Moments::<T, _>::new(|m: Moment| T::from_f64(m.variance(correction).sqrt()));
-        reduce(self, &reduced, A::KEEP, 2.0 * read::<T>(), &std)
+        let over = over("std", self.shape(), &axes).or_panic();
+        T::deviation(self, &over, correction)
     }
 
     /// The variance and the mean over `axes`, for little more than the price of one.
@@ -64,21 +62,42 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn var_mean<A: Axes>(&self, axes: A, correction: usize) -> (Self, Self) {
-        let reduced = reduced("var_mean", self.shape(), &axes).or_panic();
-        let shape = if A::KEEP { kept(self.shape(), &reduced) } else { dropped(self.shape(), &reduced) };
-        let moments = match self.numel() {
-            0 => vec![Moment::default(); shape.numel()],
-            _ => parts(self, &reduced, 2.0 * read::<T>(), &Moments::<T, _>::new(|m: Moment| m)),
-        };
-        let all = |f: &dyn Fn(&Moment) -> f64| {
-            let mut out = Buffer::stale(moments.len());
-            for (out, moment) in out.iter_mut().zip(&moments) {
-                *out = T::from_f64(f(moment));
-            }
-            Tensor::from_buffer(out, shape.clone())
-        };
-        (all(&|m| m.variance(correction)), all(&|m| m.mean()))
+        T::var_mean(self, &over("var_mean", self.shape(), &axes).or_panic(), correction)
     }
+}
+
+pub(crate) fn variance<T: Float>(x: &Tensor<T>, over: &Over, correction: usize) -> Tensor<T> {
+    moments(x, over, &|moment| moment.variance(correction))
+}
+
+pub(crate) fn deviation<T: Float>(x: &Tensor<T>, over: &Over, correction: usize) -> Tensor<T> {
+    moments(x, over, &|moment| moment.variance(correction).sqrt())
+}
+
+/// What `of` makes of the moments.
+fn moments<T: Float>(x: &Tensor<T>, over: &Over, of: &(dyn Fn(Moment) -> f64 + Sync)) -> Tensor<T> {
+    let of_nothing = T::from_f64(of(Moment::default()));
+    reduce(x, over, 2.0 * read::<T>(), &Moments, of_nothing, &|moments, out: &mut [T]| {
+        for (out, &moment) in out.iter_mut().zip(moments) {
+            *out = T::from_f64(of(moment));
+        }
+    })
+}
+
+pub(crate) fn var_mean<T: Float>(x: &Tensor<T>, over: &Over, correction: usize) -> (Tensor<T>, Tensor<T>) {
+    let shape = over.shape(x.shape());
+    let moments = match x.numel() {
+        0 => vec![Moment::default(); shape.numel()],
+        _ => parts(x, over, 2.0 * read::<T>(), &Moments),
+    };
+    let all = |f: &dyn Fn(&Moment) -> f64| {
+        let mut out = Buffer::stale(moments.len());
+        for (out, moment) in out.iter_mut().zip(&moments) {
+            *out = T::from_f64(f(moment));
+        }
+        Tensor::from_buffer(out, shape.clone())
+    };
+    (all(&|m| m.variance(correction)), all(&|m| m.mean()))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
 //! Norms.
 
-use super::{Axes, read, reduce, reduced};
+use super::logic::{count_true, nonzero};
+use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{Fold, larger, nan_or, smaller};
+use crate::kernel::{Largest, Powers, Reduction, Sizes, Smallest, Squares};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -29,54 +30,33 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn norm<A: Axes>(&self, p: f64, axes: A) -> Self {
-        let reduced = reduced("norm", self.shape(), &axes).or_panic();
-        norm(self, p, &reduced, A::KEEP)
+        T::norm(self, &over("norm", self.shape(), &axes).or_panic(), p)
     }
 }
 
-fn norm<T: Float>(x: &Tensor<T>, p: f64, reduced: &[bool], keep: bool) -> Tensor<T> {
+pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
     /// What a power in f64 costs, in nanoseconds: 20 to 40.
     const POWER: f64 = 30.0;
     let of_nothing = T::from_f64(if p < 0.0 { f64::INFINITY } else { 0.0 });
-    if p.is_infinite() {
-        let best = if p > 0.0 { larger::<T> } else { smaller::<T> };
-        let strict = move |a: T, b: T| nan_or(best(a, b), b);
-        let best = Fold {
-            empty: Some(of_nothing),
-            start: |x: T| x.abs(),
-            fold: move |so_far: T, x: T| strict(so_far, x.abs()),
-            join: strict,
-            finish: |x: T| x,
-        };
-        return reduce(x, reduced, keep, read::<T>(), &best);
-    }
-    // The common ones apart: p is settled outside of the loops.
-    match p {
-        0.0 => powers(x, reduced, keep, 0.0, of_nothing, |x| f64::from(u8::from(x != 0.0)), |sum| sum),
-        1.0 => powers(x, reduced, keep, 0.0, of_nothing, f64::abs, |sum| sum),
-        2.0 => powers(x, reduced, keep, 0.0, of_nothing, |x| x * x, f64::sqrt),
-        _ => powers(x, reduced, keep, POWER, of_nothing, |x| Float::powf(x.abs(), p), |sum| Float::powf(sum, 1.0 / p)),
-    }
-}
-
-/// root(Σ power(x)), in f64; each power costs `cost` nanoseconds beside reading the element.
-fn powers<T: Float>(
-    x: &Tensor<T>,
-    reduced: &[bool],
-    keep: bool,
-    cost: f64,
-    of_nothing: T,
-    power: impl Fn(f64) -> f64 + Sync,
-    root: impl Fn(f64) -> f64 + Sync,
-) -> Tensor<T> {
-    let norm = Fold {
-        empty: Some(of_nothing),
-        start: |_: T| 0.0,
-        fold: |sum: f64, x: T| sum + power(x.to_f64()),
-        join: |a: f64, b: f64| a + b,
-        finish: |sum: f64| T::from_f64(root(sum)),
+    let powers = |cost: f64, r: &dyn Reduction<T, Part = f64>, root: &(dyn Fn(f64) -> f64 + Sync)| {
+        reduce(x, over, read::<T>() + cost, r, of_nothing, &|sums, out: &mut [T]| {
+            for (out, &sum) in out.iter_mut().zip(sums) {
+                *out = T::from_f64(root(sum));
+            }
+        })
     };
-    reduce(x, reduced, keep, read::<T>() + cost, &norm)
+    match p {
+        f64::INFINITY => reduced(&x.abs(), over, &Largest, of_nothing),
+        f64::NEG_INFINITY => reduced(&x.abs(), over, &Smallest, of_nothing),
+        0.0 => count_true(&nonzero(x), over, of_nothing, &|counts, out: &mut [T]| {
+            for (out, &count) in out.iter_mut().zip(counts) {
+                *out = T::from_f64(count as f64);
+            }
+        }),
+        1.0 => powers(0.0, &Sizes, &|sum| sum),
+        2.0 => powers(0.0, &Squares, &f64::sqrt),
+        _ => powers(POWER, &Powers(p), &|sum| Float::powf(sum, 1.0 / p)),
+    }
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use crate::element::Number;
 use crate::error::{Error, OrPanic};
-use crate::kernel::{self, Carried};
+use crate::kernel::{self, Join, RunningProduct, RunningSum};
 use crate::par;
 use crate::tensor::Tensor;
 
@@ -23,7 +23,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cumsum(&self, axis: isize) -> Self {
-        scan("cumsum", self, axis, |a, b| a + b).or_panic()
+        T::running("cumsum", self, axis, Running::Sum).or_panic()
     }
 
     /// The running products along `axis`: yᵢ = x₀ · … · xᵢ. Those of f32 are carried in f64.
@@ -39,16 +39,25 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn cumprod(&self, axis: isize) -> Self {
-        scan("cumprod", self, axis, |a, b| a * b).or_panic()
+        T::running("cumprod", self, axis, Running::Product).or_panic()
     }
 }
 
-fn scan<T: Number>(
-    op: &'static str,
-    x: &Tensor<T>,
-    axis: isize,
-    join: impl Fn(<T as Carried>::Carry, <T as Carried>::Carry) -> <T as Carried>::Carry + Sync,
-) -> Result<Tensor<T>, Error> {
+/// What runs along an axis.
+#[derive(Clone, Copy)]
+pub enum Running {
+    Sum,
+    Product,
+}
+
+pub(crate) fn scan<T: Number>(op: &'static str, x: &Tensor<T>, axis: isize, join: Running) -> Result<Tensor<T>, Error> {
+    match join {
+        Running::Sum => scan_by(op, x, axis, RunningSum),
+        Running::Product => scan_by(op, x, axis, RunningProduct),
+    }
+}
+
+fn scan_by<T: Number>(op: &'static str, x: &Tensor<T>, axis: isize, join: impl Join<T>) -> Result<Tensor<T>, Error> {
     /// What an element costs, in nanoseconds: one addition after the other, four lines at once.
     const COST: f64 = 0.5;
     let axis = x.shape().axis(op, axis)?;
@@ -59,10 +68,10 @@ fn scan<T: Number>(
     let (len, inner) = (x.dims()[axis], x.dims()[axis + 1..].iter().product::<usize>());
     par::split(x.as_mut_slice(), len * inner, COST, |_, x| {
         if inner == 1 {
-            return kernel::scan_rows(x, len, &join);
+            return kernel::scan_rows(x, len, join);
         }
         for x in x.chunks_exact_mut(len * inner) {
-            kernel::scan_columns(x, inner, &join);
+            kernel::scan_columns(x, inner, join);
         }
     });
     Ok(x)

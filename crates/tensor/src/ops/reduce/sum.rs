@@ -1,35 +1,12 @@
 //! Sums, means and products.
 
-use super::{Axes, count, read, reduce, reduced};
-use crate::dims::Dims;
+use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::{Float, Number};
-use crate::error::OrPanic;
-use crate::kernel::{Fold, Reduction};
+use crate::error::{Error, OrPanic};
+use crate::kernel;
 use crate::layout::Layout;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-
-/// Σ x
-fn total<T: Number>() -> impl Reduction<T, Output = T> {
-    Fold {
-        empty: Some(T::ZERO),
-        start: |_: T| T::ZERO,
-        fold: |sum: T, x: T| sum + x,
-        join: |a: T, b: T| a + b,
-        finish: |sum: T| sum,
-    }
-}
-
-/// Π x
-fn product<T: Number>() -> impl Reduction<T, Output = T> {
-    Fold {
-        empty: Some(T::ONE),
-        start: |_: T| T::ONE,
-        fold: |product: T, x: T| product * x,
-        join: |a: T, b: T| a * b,
-        finish: |product: T| product,
-    }
-}
 
 impl<T: Number> Tensor<T> {
     /// The sum over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`.
@@ -52,8 +29,8 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn sum<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("sum", self.shape(), &axes).or_panic();
-        reduce(self, &reduced, A::KEEP, read::<T>(), &total())
+        let over = over("sum", self.shape(), &axes).or_panic();
+        T::fold(self, &over, Fold::Sum)
     }
 
     /// The product over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. A product of nothing is 1.
@@ -69,8 +46,8 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn prod<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("prod", self.shape(), &axes).or_panic();
-        reduce(self, &reduced, A::KEEP, read::<T>(), &product())
+        let over = over("prod", self.shape(), &axes).or_panic();
+        T::fold(self, &over, Fold::Product)
     }
 
     /// The pullback of broadcasting: sums over the axes that grew from `shape` to this one.
@@ -87,15 +64,7 @@ impl<T: Number> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn sum_to(self, shape: &Shape) -> Self {
-        if self.shape() == shape {
-            return self;
-        }
-        // Fails unless the shape broadcasts.
-        Layout::contiguous(shape.clone()).broadcast_in("sum_to", self.shape()).or_panic();
-        let new = self.rank() - shape.rank();
-        let grown = |(axis, &size): (usize, &usize)| axis < new || (shape.dims()[axis - new] == 1 && size != 1);
-        let reduced: Dims<bool> = self.dims().iter().enumerate().map(grown).collect();
-        reduce(&self, &reduced, true, read::<T>(), &total()).reshape(shape)
+        T::sum_to(self, shape).or_panic()
     }
 }
 
@@ -114,17 +83,51 @@ impl<T: Float> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn mean<A: Axes>(&self, axes: A) -> Self {
-        let reduced = reduced("mean", self.shape(), &axes).or_panic();
-        let count = count(self.shape(), &reduced);
-        let mean = Fold {
-            empty: Some(T::from_f64(f64::NAN)),
-            start: |_: T| T::ZERO,
-            fold: |sum: T, x: T| sum + x,
-            join: |a: T, b: T| a + b,
-            finish: |sum: T| sum / T::from_f64(count as f64),
-        };
-        reduce(self, &reduced, A::KEEP, read::<T>(), &mean)
+        let over = over("mean", self.shape(), &axes).or_panic();
+        T::mean(self, &over)
     }
+}
+
+/// A fold of numbers into one of their type.
+#[derive(Clone, Copy)]
+pub enum Fold {
+    Sum,
+    Product,
+    /// Of nothing there is none: the callers see to it.
+    Smallest,
+    Largest,
+}
+
+pub(crate) fn fold<T: Number>(x: &Tensor<T>, over: &Over, fold: Fold) -> Tensor<T> {
+    match fold {
+        Fold::Sum => reduced(x, over, &kernel::Sum, T::ZERO),
+        Fold::Product => reduced(x, over, &kernel::Product, T::ONE),
+        Fold::Smallest => reduced(x, over, &kernel::Smallest, T::ZERO),
+        Fold::Largest => reduced(x, over, &kernel::Largest, T::ZERO),
+    }
+}
+
+/// Sums over the axes along which `x` grew from `shape`.
+pub(crate) fn sum_to<T: Number>(x: Tensor<T>, shape: &Shape) -> Result<Tensor<T>, Error> {
+    if x.shape() == shape {
+        return Ok(x);
+    }
+    // Fails unless the shape broadcasts.
+    Layout::contiguous(shape.clone()).broadcast_in("sum_to", x.shape())?;
+    let new = x.rank() - shape.rank();
+    let grown = |(axis, &size): (usize, &usize)| axis < new || (shape.dims()[axis - new] == 1 && size != 1);
+    let over = Over { reduced: x.dims().iter().enumerate().map(grown).collect(), keep: true };
+    fold(&x, &over, Fold::Sum).try_reshape(shape)
+}
+
+/// A mean of nothing is NaN.
+pub(crate) fn mean<T: Float>(x: &Tensor<T>, over: &Over) -> Tensor<T> {
+    let count = T::from_f64(over.count(x.shape()) as f64);
+    reduce(x, over, read::<T>(), &kernel::Sum, T::from_f64(f64::NAN), &|sums: &[T], out: &mut [T]| {
+        for (out, &sum) in out.iter_mut().zip(sums) {
+            *out = sum / count;
+        }
+    })
 }
 
 #[cfg(test)]

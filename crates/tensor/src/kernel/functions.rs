@@ -1,0 +1,297 @@
+//! The functions of one element and of two: what each is called, what it costs, what it computes.
+//!
+//! A list is an enum of names. A generic method of `Tensor` hands on the name, and the loop behind it is compiled in this
+//! crate, once for each type of element, and not in the crate that calls the method. To add a function is to add a line
+//! here, and the method in `ops` that names it.
+
+#![allow(non_snake_case, reason = "a loop has the name of its function, so that a profile says which ran")]
+
+use std::marker::PhantomData;
+
+use super::elementwise::{self, Binary, BinaryAssign, Formula, Row, Unary};
+use super::isa::kernel;
+use crate::element::{Element, Float, Number, Signed};
+use crate::par;
+
+/// A loop for the instruction sets that make a difference to functions of that cost. Those of the library are not vectorized.
+macro_rules! looped {
+    (LIBRARY fn $name:ident[$($generics:tt)*]($($arg:ident: $Arg:ty),*) $body:block) => {
+        fn $name<$($generics)*>($($arg: $Arg),*) $body
+    };
+    (STREAM fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
+        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), memory $T $body }
+    };
+    (DIVISION fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
+        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), arithmetic $T $body }
+    };
+    (TRANSCENDENTAL fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
+        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), functions $T $body }
+    };
+}
+
+/// Stamps the type of one formula, which has its parameters.
+macro_rules! formula {
+    ([$T:ident: $Bound:path] { $($p:ident: $P:ty),* } ($($x:ident: $X:ty),+) -> $Output:ty = $formula:expr) => {
+        #[derive(Clone, Copy)]
+        struct This<$T> {
+            $($p: $P,)*
+            of: PhantomData<fn($T)>,
+        }
+
+        impl<$T: $Bound> Formula<($($X,)+)> for This<$T> {
+            type Output = $Output;
+
+            #[inline(always)]
+            fn apply(self, ($($x,)+): ($($X,)+)) -> $Output {
+                let This { $($p,)* .. } = self;
+                $formula
+            }
+        }
+    };
+}
+
+/// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
+macro_rules! functions_of_one {
+    (
+        $(#[$doc:meta])*
+        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] -> $Output:ty {
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident| $formula:expr;)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub enum $List $(<$Parameter>)? {
+            $($Name $({ $($p: $P),* })?,)*
+        }
+
+        impl<$T: $Bound> Unary<$T> for $List $(<$Parameter>)? {
+            type Output = $Output;
+
+            fn cost(&self) -> f64 {
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
+            }
+
+            fn map(&self, x: Row<'_, $T>, out: &mut [$Output]) {
+                match *self {
+                    $(Self::$Name $({ $($p),* })? => {
+                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T) -> $Output = $formula);
+                        looped! {
+                            $cost fn $Name[$T: $Bound](x: Row<'_, $T>, out: &mut [$Output], f: This<$T>) {
+                                elementwise::map(x, out, f);
+                            }
+                        }
+                        $Name(x, out, This { $($($p,)*)? of: PhantomData })
+                    })*
+                }
+            }
+        }
+    };
+}
+
+/// Stamps a list of functions of two elements: `Name { parameters } COST |x, y| formula;`.
+macro_rules! functions_of_two {
+    (
+        $(#[$doc:meta])*
+        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path]($U:ty) -> $Output:ty {
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
+        }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub enum $List $(<$Parameter>)? {
+            $($Name $({ $($p: $P),* })?,)*
+        }
+
+        impl<$T: $Bound> Binary<$T, $U> for $List $(<$Parameter>)? {
+            type Output = $Output;
+
+            fn cost(&self) -> f64 {
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
+            }
+
+            fn zip(&self, x: Row<'_, $T>, y: Row<'_, $U>, out: &mut [$Output]) {
+                match *self {
+                    $(Self::$Name $({ $($p),* })? => {
+                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T, $y: $U) -> $Output = $formula);
+                        looped! {
+                            $cost fn $Name[$T: $Bound](
+                                x: Row<'_, $T>, y: Row<'_, $U>, out: &mut [$Output], f: This<$T>
+                            ) {
+                                elementwise::zip(x, y, out, f);
+                            }
+                        }
+                        $Name(x, y, out, This { $($($p,)*)? of: PhantomData })
+                    })*
+                }
+            }
+        }
+    };
+    // A list whose results may take the place of the first element.
+    (
+        in place: $(#[$doc:meta])*
+        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path]($U:ty) {
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
+        }
+    ) => {
+        functions_of_two! {
+            $(#[$doc])*
+            $List $(<$Parameter>)? [$T: $Bound]($U) -> $T {
+                $($Name $({ $($p: $P),* })? $cost |$x, $y| $formula;)*
+            }
+        }
+
+        impl<$T: $Bound> BinaryAssign<$T, $U> for $List $(<$Parameter>)? {
+            fn zip_assign(&self, x: &mut [$T], y: Row<'_, $U>) {
+                match *self {
+                    $(Self::$Name $({ $($p),* })? => {
+                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T, $y: $U) -> $T = $formula);
+                        looped! {
+                            $cost fn $Name[$T: $Bound](x: &mut [$T], y: Row<'_, $U>, f: This<$T>) {
+                                elementwise::zip_assign(x, y, f);
+                            }
+                        }
+                        $Name(x, y, This { $($($p,)*)? of: PhantomData })
+                    })*
+                }
+            }
+        }
+    };
+}
+
+functions_of_one! {
+    /// Of one number.
+    OfNumber<T>[T: Number] -> T {
+        Square STREAM |x| x * x;
+        Clamp { least: T, most: T } STREAM |x| minimum(maximum(x, least), most);
+    }
+}
+
+functions_of_one! {
+    /// Of one number with a sign.
+    OfSigned[T: Signed] -> T {
+        Abs STREAM |x| x.abs();
+        Neg STREAM |x| -x;
+        Sign STREAM |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { T::ZERO };
+    }
+}
+
+functions_of_one! {
+    /// Of one float.
+    OfFloat<T>[T: Float] -> T {
+        Exp TRANSCENDENTAL |x| x.exp();
+        Exp2 LIBRARY |x| x.exp2();
+        ExpM1 LIBRARY |x| x.exp_m1();
+        Ln TRANSCENDENTAL |x| x.ln();
+        Log2 LIBRARY |x| x.log2();
+        Ln1p LIBRARY |x| x.ln_1p();
+        Sqrt DIVISION |x| x.sqrt();
+        Rsqrt DIVISION |x| T::ONE / x.sqrt();
+        Recip DIVISION |x| T::ONE / x;
+        Sin LIBRARY |x| x.sin();
+        Cos LIBRARY |x| x.cos();
+        Tan LIBRARY |x| x.tan();
+        Tanh TRANSCENDENTAL |x| x.tanh();
+        Sigmoid TRANSCENDENTAL |x| x.sigmoid();
+        Erf LIBRARY |x| x.erf();
+        Relu STREAM |x| if x <= T::ZERO { T::ZERO } else { x };
+        Gelu LIBRARY |x| x * T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
+        Powi { n: i32 } LIBRARY |x| x.powi(n);
+        Powf { y: T } LIBRARY |x| x.powf(y);
+        Floor STREAM |x| x.floor();
+        Ceil STREAM |x| x.ceil();
+        Trunc STREAM |x| x.trunc();
+        Round STREAM |x| x.round_ties_even();
+        NanToNum { nan: T, most: T, least: T } STREAM |x| match () {
+            _ if x.is_nan() => nan,
+            _ if x == T::INFINITY => most,
+            _ if x == -T::INFINITY => least,
+            _ => x,
+        };
+    }
+}
+
+functions_of_one! {
+    /// What a float may be.
+    TestOfFloat[T: Float] -> bool {
+        Nan STREAM |x| x.is_nan();
+        Infinite STREAM |x| x == T::INFINITY || x == -T::INFINITY;
+        Finite STREAM |x| x.is_finite();
+    }
+}
+
+functions_of_two! {
+    in place:
+    /// Of two numbers.
+    OfNumbers[T: Number](T) {
+        Add STREAM |x, y| x + y;
+        Sub STREAM |x, y| x - y;
+        ReverseSub STREAM |x, y| y - x;
+        Mul STREAM |x, y| x * y;
+        Div DIVISION |x, y| x / y;
+        ReverseDiv DIVISION |x, y| y / x;
+        Remainder LIBRARY |x, y| x.remainder(y);
+        Maximum STREAM |x, y| maximum(x, y);
+        Minimum STREAM |x, y| minimum(x, y);
+    }
+}
+
+functions_of_two! {
+    in place:
+    /// Of two floats; x is ȳ, the gradient with respect to the result, in what is a pullback.
+    OfFloats<T>[T: Float](T) {
+        Pow LIBRARY |x, y| x.powf(y);
+        Atan2 LIBRARY |x, y| x.atan2(y);
+        Axpy { alpha: T } STREAM |x, y| x + alpha * y;
+        TanhBackward STREAM |g, y| g * (T::ONE - y * y);
+        SigmoidBackward STREAM |g, y| g * y * (T::ONE - y);
+        // Written so that a NaN passes, as it does on the way forward.
+        ReluBackward STREAM |g, y| if y <= T::ZERO { T::ZERO } else { g };
+        GeluBackward LIBRARY |g, x| g * gelu_slope(x);
+    }
+}
+
+functions_of_two! {
+    /// Whether two elements are so. x > y is y < x.
+    Comparison[T: Element](T) -> bool {
+        Eq STREAM |x, y| x == y;
+        Ne STREAM |x, y| x != y;
+        Lt STREAM |x, y| x < y;
+        Le STREAM |x, y| x <= y;
+    }
+}
+
+/// The larger of two; NaN if either is.
+#[inline(always)]
+#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
+fn maximum<T: Number>(x: T, y: T) -> T {
+    if x > y || x != x { x } else { y }
+}
+
+/// The smaller of two; NaN if either is.
+#[inline(always)]
+#[allow(clippy::eq_op, reason = "only NaN differs from itself")]
+fn minimum<T: Number>(x: T, y: T) -> T {
+    if x < y || x != x { x } else { y }
+}
+
+/// Φ(x) + x φ(x)
+#[inline(always)]
+fn gelu_slope<T: Float>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
+    let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());
+    x.mul_add(density, distribution)
+}
+
+kernel! {
+    /// x\[i] = −x\[i]
+    pub(crate) fn negate[T: Signed](x: &mut [T]), memory T {
+        for x in x {
+            *x = -*x;
+        }
+    }
+}
