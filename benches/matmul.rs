@@ -29,8 +29,37 @@ fn matmul(c: &mut Criterion) {
         let shape = format!("{m}x{k}x{n}");
         group.bench_function(BenchmarkId::new("xw", &shape), |b| b.iter(|| black_box(&x).matmul(black_box(&w))));
         group.bench_function(BenchmarkId::new("xwt", &shape), |b| b.iter(|| black_box(&x).matmul(&black_box(&wt).t())));
+        let (x, w, mut out) = (x.to_vec(), w.to_vec(), vec![0.0; m * n]);
+        group.bench_function(BenchmarkId::new("xw by matrixmultiply, one thread", &shape), |b| {
+            b.iter(|| matrixmultiply_product([m, k, n], black_box(&x), black_box(&w), &mut out))
+        });
     }
     group.finish();
+}
+
+/// The crate that is the feature `matrixmultiply`, called as it is: without that feature's threads.
+fn matrixmultiply_product([m, k, n]: [usize; 3], x: &[f32], w: &[f32], out: &mut [f32]) {
+    assert!(x.len() == m * k && w.len() == k * n && out.len() == m * n);
+    let (k_stride, n_stride) = (k as isize, n as isize);
+    // SAFETY: the slices have the elements of matrices of these sizes in row-major order.
+    unsafe {
+        matrixmultiply::sgemm(
+            m,
+            k,
+            n,
+            1.0,
+            x.as_ptr(),
+            k_stride,
+            1,
+            w.as_ptr(),
+            n_stride,
+            1,
+            0.0,
+            out.as_mut_ptr(),
+            n_stride,
+            1,
+        )
+    }
 }
 
 criterion_group!(benches, matmul);

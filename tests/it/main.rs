@@ -5,6 +5,7 @@ mod golden;
 mod lecture;
 mod mlp;
 mod model;
+mod ops;
 mod panics;
 mod threads;
 

@@ -370,6 +370,21 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
     vector("arange_step", count, |i| T::of_i64(first.wrapping_add((i as i64).wrapping_mul(by))))
 }
 
+impl<T: Element> From<Vec<T>> for Tensor<T> {
+    /// A vector, with this memory.
+    fn from(data: Vec<T>) -> Self {
+        let len = data.len();
+        Tensor::from_vec(data, len)
+    }
+}
+
+impl<T: Element> From<&[T]> for Tensor<T> {
+    /// A vector.
+    fn from(data: &[T]) -> Self {
+        Tensor::from_slice(data)
+    }
+}
+
 impl<T: Element, const N: usize> From<[T; N]> for Tensor<T> {
     /// A vector.
     fn from(data: [T; N]) -> Self {

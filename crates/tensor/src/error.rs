@@ -108,9 +108,9 @@ pub enum Reason {
     /// A range that leaves its axis, runs backwards, or has step zero.
     Slice {
         /// The first index.
-        start: usize,
+        start: isize,
         /// One past the last index.
-        end: usize,
+        end: isize,
         /// The step.
         step: usize,
         /// The axis, counted from the first.
@@ -130,7 +130,7 @@ pub enum Reason {
     /// An index of one axis that is not below its size.
     Select {
         /// The index.
-        index: usize,
+        index: isize,
         /// The size of the axis.
         size: usize,
     },
@@ -268,7 +268,7 @@ impl fmt::Display for Error {
             Reason::Memory { shape, dtype, bytes } => {
                 write!(f, "{shape} of {dtype} takes {bytes} bytes, which the system does not have")
             }
-            Reason::Select { index, size } => write!(f, "index {index} is out of range: 0 ≤ index < {size}"),
+            Reason::Select { index, size } => write!(f, "index {index} is out of range: -{size} ≤ index < {size}"),
             Reason::Nothing { shape } => {
                 write!(f, "nothing to choose from in {shape}: needs at least one element for each result")
             }

@@ -220,7 +220,7 @@ impl Layout {
         let axis = self.shape.axis(op, axis)?;
         if start > end || end > self.shape.dims()[axis] || step == 0 {
             let shape = self.shape.clone();
-            return Err(Error::new(op, Reason::Slice { start, end, step, axis, shape }));
+            return Err(Error::new(op, Reason::Slice { start: start as isize, end: end as isize, step, axis, shape }));
         }
         let size = (end - start).div_ceil(step);
         let mut sliced = self.with_size(axis, size)?;
@@ -241,7 +241,7 @@ impl Layout {
         let axis = self.shape.axis("select", axis)?;
         let size = self.shape.dims()[axis];
         if index >= size {
-            return Err(Error::new("select", Reason::Select { index, size }));
+            return Err(Error::new("select", Reason::Select { index: index as isize, size }));
         }
         let order: Dims<usize> = (0..self.shape.rank()).filter(|&a| a != axis).collect();
         let mut selected = self.reorder(&order);

@@ -23,6 +23,9 @@
 //! - `safetensors`: `.safetensors` files, in the module `safetensors`.
 //! - `ndarray`: conversions from and into the arrays of `ndarray`.
 //! - `approx`: `assert_relative_eq!` and its like on tensors.
+//! - `matrixmultiply`: matrix products by that crate instead of our own loops, for processors that ours are not tuned for (it
+//!   has kernels for NEON), and for its very rounding. Given up is that a product has the same bits on every machine and at
+//!   any number of threads, and on x86-64 speed.
 
 #[cfg(feature = "approx")]
 mod approx;
@@ -68,3 +71,4 @@ pub use ops::{Accum, Axes, KeepDim, Operand, keepdim};
 pub use par::with_threads;
 pub use shape::{IntoShape, Shape};
 pub use tensor::Tensor;
+pub use view::{Position, Span};

@@ -188,13 +188,28 @@ impl<const N: usize> IntoShape for &[usize; N] {
     }
 }
 
-impl<const N: usize> From<[usize; N]> for Shape {
-    /// # Panics
-    /// The product of the non-zero dimensions does not fit an `isize`; [`Shape::try_new`] returns that instead.
-    #[track_caller]
-    fn from(dims: [usize; N]) -> Self {
-        Shape::try_new(&dims).or_panic()
-    }
+/// Stamps conversions for where a `Shape` itself is asked.
+macro_rules! shape_from {
+    ($([$($generics:tt)*] $t:ty;)*) => {$(
+        impl<$($generics)*> From<$t> for Shape {
+            /// # Panics
+            /// The product of the non-zero dimensions does not fit an `isize`; [`Shape::try_new`] returns that instead.
+            #[track_caller]
+            fn from(dims: $t) -> Self {
+                dims.into_shape().or_panic()
+            }
+        }
+    )*};
+}
+
+shape_from! {
+    [] ();
+    [] usize;
+    [] &[usize];
+    [] Vec<usize>;
+    [] &Vec<usize>;
+    [const N: usize] [usize; N];
+    [const N: usize] &[usize; N];
 }
 
 #[cfg(test)]

@@ -1,14 +1,91 @@
 //! Views: other layouts of the same storage. None of them copies, but `reshape` and `flatten` where they must.
 
-use std::ops::{Bound, RangeBounds};
+use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
 
 use crate::dims::Dims;
 use crate::element::Element;
-use crate::error::OrPanic;
-use crate::shape::IntoShape;
+use crate::error::{Error, OrPanic, Reason};
+use crate::shape::{IntoShape, Shape};
 use crate::tensor::Tensor;
 
-/// Axes are counted from 0, or back from −1, the last.
+/// An index along an axis: an integer, where −1 is the last one.
+pub trait Position: Copy {
+    #[doc(hidden)]
+    fn position(self) -> isize;
+}
+
+macro_rules! position {
+    ($($t:ident)*) => {$(
+        impl Position for $t {
+            // What fits no isize is beyond any axis too.
+            fn position(self) -> isize {
+                self.try_into().unwrap_or(isize::MAX)
+            }
+        }
+    )*};
+}
+
+position!(i32 usize isize i64);
+
+/// A range of indices along an axis, such as `1..3`, `..` or `-2..`; −1 is the last index.
+pub trait Span {
+    #[doc(hidden)]
+    fn bounds(&self) -> [Bound<isize>; 2];
+
+    /// The axis by number, and where the range begins and ends on it.
+    #[doc(hidden)]
+    fn within(&self, op: &'static str, shape: &Shape, axis: isize) -> Result<(usize, usize, usize), Error> {
+        within(op, shape, axis, self.bounds())
+    }
+}
+
+macro_rules! span {
+    ($($Range:ident)*) => {$(
+        impl<P: Position> Span for $Range<P> {
+            fn bounds(&self) -> [Bound<isize>; 2] {
+                [self.start_bound().map(|at| at.position()), self.end_bound().map(|at| at.position())]
+            }
+        }
+    )*};
+}
+
+span!(Range RangeFrom RangeInclusive RangeTo RangeToInclusive);
+
+impl Span for RangeFull {
+    fn bounds(&self) -> [Bound<isize>; 2] {
+        [Bound::Unbounded; 2]
+    }
+}
+
+fn within(
+    op: &'static str,
+    shape: &Shape,
+    axis: isize,
+    [first, last]: [Bound<isize>; 2],
+) -> Result<(usize, usize, usize), Error> {
+    let axis = shape.axis(op, axis)?;
+    let size = shape.dims()[axis] as isize;
+    let from_end = |at: isize| if at < 0 { at + size } else { at };
+    let start = match first {
+        Bound::Included(start) => from_end(start),
+        Bound::Excluded(before) => from_end(before).saturating_add(1),
+        Bound::Unbounded => 0,
+    };
+    let end = match last {
+        Bound::Included(last) => from_end(last).saturating_add(1),
+        Bound::Excluded(end) => from_end(end),
+        Bound::Unbounded => size,
+    };
+    match (usize::try_from(start), usize::try_from(end)) {
+        (Ok(first), Ok(last)) if first <= last && end <= size => Ok((axis, first, last)),
+        _ => {
+            let shape = shape.clone();
+            Err(Error::new(op, Reason::Slice { start, end, step: 1, axis, shape }))
+        }
+    }
+}
+
+/// Axes are counted from 0, or back from −1, the last; so are indices.
 impl<T: Element> Tensor<T> {
     /// The same elements in the same order in another shape; copies only where strides cannot say it.
     ///
@@ -102,9 +179,10 @@ impl<T: Element> Tensor<T> {
     ///
     /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]);
     /// assert_eq!(x.slice(1, 1..), Tensor::from([[2, 3], [5, 6]]));
+    /// assert_eq!(x.slice(1, -1..), Tensor::from([[3], [6]]));
     /// ```
     #[track_caller]
-    pub fn slice(&self, axis: isize, range: impl RangeBounds<usize>) -> Self {
+    pub fn slice(&self, axis: isize, range: impl Span) -> Self {
         self.sliced("slice", axis, range, 1)
     }
 
@@ -120,24 +198,14 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(Tensor::<i64>::arange(7).slice_step(0, 1.., 2), Tensor::from([1, 3, 5]));
     /// ```
     #[track_caller]
-    pub fn slice_step(&self, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Self {
+    pub fn slice_step(&self, axis: isize, range: impl Span, step: usize) -> Self {
         self.sliced("slice_step", axis, range, step)
     }
 
     #[track_caller]
-    fn sliced(&self, op: &'static str, axis: isize, range: impl RangeBounds<usize>, step: usize) -> Self {
-        let size = self.dims()[self.shape().axis(op, axis).or_panic()];
-        let start = match range.start_bound() {
-            Bound::Included(&start) => start,
-            Bound::Excluded(&before) => before.saturating_add(1),
-            Bound::Unbounded => 0,
-        };
-        let end = match range.end_bound() {
-            Bound::Included(&last) => last.saturating_add(1),
-            Bound::Excluded(&end) => end,
-            Bound::Unbounded => size,
-        };
-        self.view(self.layout().slice_in(op, axis, start, end, step).or_panic())
+    fn sliced(&self, op: &'static str, axis: isize, range: impl Span, step: usize) -> Self {
+        let (axis, start, end) = range.within(op, self.shape(), axis).or_panic();
+        self.view(self.layout().slice_in(op, axis as isize, start, end, step).or_panic())
     }
 
     /// `len` indices from `start` on along `axis`.
@@ -166,10 +234,17 @@ impl<T: Element> Tensor<T> {
     /// use tensor::Tensor;
     ///
     /// assert_eq!(Tensor::from([[1, 2], [3, 4]]).select(1, 0), Tensor::from([1, 3]));
+    /// assert_eq!(Tensor::from([[1, 2], [3, 4]]).select(0, -1), Tensor::from([3, 4]));
     /// ```
     #[track_caller]
-    pub fn select(&self, axis: isize, index: usize) -> Self {
-        self.view(self.layout().select(axis, index).or_panic())
+    pub fn select(&self, axis: isize, index: impl Position) -> Self {
+        let size = self.dims()[self.shape().axis("select", axis).or_panic()];
+        let index = index.position();
+        let from_start = if index < 0 { index.checked_add_unsigned(size) } else { Some(index) };
+        match from_start.and_then(|index| usize::try_from(index).ok()) {
+            Some(index) if index < size => self.view(self.layout().select(axis, index).or_panic()),
+            _ => Err(Error::new("select", Reason::Select { index, size })).or_panic(),
+        }
     }
 
     /// A new axis of size 1 before `axis` of this one; −1 puts it last.

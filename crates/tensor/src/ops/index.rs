@@ -215,7 +215,7 @@ fn by_row(indices: &[i64], rows: usize) -> (Vec<usize>, Vec<usize>) {
 }
 
 /// An error unless the indices are a vector.
-fn vector(op: &'static str, indices: &Tensor<i64>) -> Result<(), Error> {
+pub(super) fn vector(op: &'static str, indices: &Tensor<i64>) -> Result<(), Error> {
     if indices.rank() == 1 {
         return Ok(());
     }

@@ -2,17 +2,21 @@
 
 mod activation;
 mod arithmetic;
+mod assign;
 mod cast;
 mod close;
 mod compare;
+mod contract;
 mod copy;
 mod cross_entropy;
+mod diagonal;
 mod elementwise;
 mod gather;
 mod index;
 mod join;
 mod mask;
 mod matmul;
+mod rank;
 mod reduce;
 mod repeat;
 mod scatter;
@@ -22,6 +26,7 @@ mod triangle;
 mod unary;
 
 pub(crate) use arithmetic::integers_divisible;
+pub(crate) use assign::{index_copy, index_put, masked_scatter, pad, slice_assign};
 pub(crate) use cast::cast;
 pub(crate) use close::allclose;
 pub use compare::Operand;

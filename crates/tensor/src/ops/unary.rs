@@ -1,7 +1,9 @@
 //! Functions of one element, in PyTorch's names.
 
 use crate::element::{Float, Number, Signed};
-use crate::kernel::{OfFloat, OfNumber, OfSigned};
+use crate::error::OrPanic;
+use crate::kernel::{OfFloat, OfFloats, OfNumber, OfSigned, TestOfFloat};
+use crate::ops::Operand;
 use crate::tensor::Tensor;
 
 /// Stamps methods, each with the name of its function.
@@ -62,6 +64,76 @@ methods! { Float map_float OfFloat:
     /// assert_eq!(Tensor::from([0.0, 1000.0]).exp(), Tensor::from([1.0, f64::INFINITY]));
     /// ```
     exp Exp;
+
+    /// 2ˣ of each element.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([3.0, -1.0]).exp2(), Tensor::from([8.0, 0.5]));
+    /// ```
+    exp2 Exp2;
+
+    /// The logarithm to base 2 of each element; −∞ of 0, NaN of less.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([8.0, 0.5]).log2(), Tensor::from([3.0, -1.0]));
+    /// ```
+    log2 Log2;
+
+    /// The tangent of each element, in radians.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([0.0]).tan(), Tensor::from([0.0]));
+    /// ```
+    tan Tan;
+
+    /// The nearest integer that is no larger than the element.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.5, -1.5]).floor(), Tensor::from([1.0, -2.0]));
+    /// ```
+    floor Floor;
+
+    /// The nearest integer that is no smaller than the element.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.5, -1.5]).ceil(), Tensor::from([2.0, -1.0]));
+    /// ```
+    ceil Ceil;
+
+    /// The nearest integer towards 0.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.5, -1.5]).trunc(), Tensor::from([1.0, -1.0]));
+    /// ```
+    trunc Trunc;
+
+    /// The nearest integer; of two, the even one.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.4, 1.5, 2.5]).round(), Tensor::from([1.0, 2.0, 2.0]));
+    /// ```
+    round Round;
 
     /// eˣ − 1 of each element, accurate near 0; PyTorch's `expm1`.
     ///
@@ -195,6 +267,56 @@ methods! { Float map_float OfFloat:
 }
 
 impl<T: Float> Tensor<T> {
+    /// Whether each element is NaN.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.0, f64::NAN]).isnan(), Tensor::from([false, true]));
+    /// ```
+    pub fn isnan(&self) -> Tensor<bool> {
+        T::test(self, TestOfFloat::Nan)
+    }
+
+    /// Whether each element is ∞ or −∞.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.0, f64::NEG_INFINITY]).isinf(), Tensor::from([false, true]));
+    /// ```
+    pub fn isinf(&self) -> Tensor<bool> {
+        T::test(self, TestOfFloat::Infinite)
+    }
+
+    /// Whether each element is neither infinite nor NaN.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1.0, f64::NAN]).isfinite(), Tensor::from([true, false]));
+    /// ```
+    pub fn isfinite(&self) -> Tensor<bool> {
+        T::test(self, TestOfFloat::Finite)
+    }
+
+    /// Each element, but `nan` for NaN, `posinf` for ∞ and `neginf` for −∞. PyTorch's defaults are 0 and the largest and the
+    /// least finite number.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([f32::NAN, f32::INFINITY, -2.0]);
+    /// assert_eq!(x.nan_to_num(0.0, f32::MAX, f32::MIN), Tensor::from([0.0, f32::MAX, -2.0]));
+    /// ```
+    pub fn nan_to_num(&self, nan: T, posinf: T, neginf: T) -> Self {
+        T::map_float(self, OfFloat::NanToNum { nan, most: posinf, least: neginf })
+    }
+
     /// xⁿ of each element, by repeated squaring in f64.
     ///
     /// # Example
@@ -218,6 +340,40 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn powf(&self, y: T) -> Self {
         T::map_float(self, OfFloat::Powf { y })
+    }
+
+    /// xʸ of each pair of elements; the shapes broadcast. NaN below 0 unless y is whole.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([2.0, 9.0]).pow(&Tensor::from([3.0, 0.5])), Tensor::from([8.0, 3.0]));
+    /// ```
+    #[track_caller]
+    pub fn pow(&self, other: impl Operand<T>) -> Self {
+        T::zip_floats("pow", self, &other.tensor(), OfFloats::Pow).or_panic()
+    }
+
+    /// The angle of the point (x, y) for each pair of elements, y from this tensor and x from `other`, between −π and π; the shapes
+    /// broadcast.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let angles = Tensor::from([0.0, 1.0]).atan2(&Tensor::from([-1.0, 0.0]));
+    /// assert_eq!(angles, Tensor::from([std::f64::consts::PI, std::f64::consts::FRAC_PI_2]));
+    /// ```
+    #[track_caller]
+    pub fn atan2(&self, other: impl Operand<T>) -> Self {
+        T::zip_floats("atan2", self, &other.tensor(), OfFloats::Atan2).or_panic()
     }
 }
 

@@ -11,6 +11,8 @@
 //! column has another order, where that is the way it lies in memory (`vector`).
 
 mod ahead;
+#[cfg(any(test, feature = "matrixmultiply"))]
+mod foreign;
 mod pack;
 mod tile;
 mod vector;
@@ -31,6 +33,20 @@ pub trait Vectorized: Copy {
     #[doc(hidden)]
     type Vector<S: Simd>: Vector<Self>;
 
+    /// C = A · B + β C by the crate matrixmultiply: sizes \[m, k, n], then each matrix and its strides.
+    ///
+    /// # Safety
+    /// A and B are valid for reads and C for writes, all within their sizes and strides; nothing else refers to C.
+    #[cfg(any(test, feature = "matrixmultiply"))]
+    #[doc(hidden)]
+    unsafe fn gemm(
+        sizes: [usize; 3],
+        a: (*const Self, [isize; 2]),
+        b: (*const Self, [isize; 2]),
+        beta: Self,
+        c: (*mut Self, [isize; 2]),
+    );
+
     /// out\[p · width + j] = columns\[j]\[p]
     ///
     /// # Safety
@@ -44,6 +60,19 @@ pub trait Vectorized: Copy {
 
 impl Vectorized for f32 {
     type Vector<S: Simd> = S::F32;
+
+    #[cfg(any(test, feature = "matrixmultiply"))]
+    unsafe fn gemm(
+        [m, k, n]: [usize; 3],
+        a: (*const Self, [isize; 2]),
+        b: (*const Self, [isize; 2]),
+        beta: Self,
+        c: (*mut Self, [isize; 2]),
+    ) {
+        let ((a, [a_row, a_column]), (b, [b_row, b_column]), (c, [c_row, c_column])) = (a, b, c);
+        // SAFETY: the caller's promises are those that the crate asks for.
+        unsafe { matrixmultiply::sgemm(m, k, n, 1.0, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column) }
+    }
 
     #[inline(always)]
     unsafe fn interleave<S: Simd>(columns: [&[f32]; SIDE], out: &mut [f32], width: usize) {
@@ -61,6 +90,19 @@ impl Vectorized for f32 {
 
 impl Vectorized for f64 {
     type Vector<S: Simd> = S::F64;
+
+    #[cfg(any(test, feature = "matrixmultiply"))]
+    unsafe fn gemm(
+        [m, k, n]: [usize; 3],
+        a: (*const Self, [isize; 2]),
+        b: (*const Self, [isize; 2]),
+        beta: Self,
+        c: (*mut Self, [isize; 2]),
+    ) {
+        let ((a, [a_row, a_column]), (b, [b_row, b_column]), (c, [c_row, c_column])) = (a, b, c);
+        // SAFETY: the caller's promises are those that the crate asks for.
+        unsafe { matrixmultiply::dgemm(m, k, n, 1.0, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column) }
+    }
 }
 
 /// A strided matrix, all of it within `data`.
@@ -163,6 +205,16 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
         }
         return;
     }
+    #[cfg(feature = "matrixmultiply")]
+    foreign::matmul(a, b, c, add);
+    #[cfg(not(feature = "matrixmultiply"))]
+    own(a, b, c, add);
+}
+
+/// The product by our own loops, of matrices with elements.
+#[cfg_attr(feature = "matrixmultiply", allow(dead_code, reason = "the feature puts another in its place"))]
+fn own<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
     // A vector on the other side of contiguous rows of length k.
     if n == 1 && a.strides[1] == 1 {
         return vector::rows_by_vector(a, b, c, add);
@@ -172,7 +224,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
     }
     // One column is one row the other way round: tiles are wide.
     if n == 1 && m > 1 {
-        return matmul(b.t(), a.t(), c, add);
+        return own(b.t(), a.t(), c, add);
     }
     let TileSizes { lanes, rows } = simd::dispatch(TileSizesOf(PhantomData::<T>));
     let height = rows[rows.len() - 1];
@@ -409,17 +461,46 @@ mod tests {
         if is_dots(a, b) { dots(a, b) } else { chains(a, b) }
     }
 
+    /// Our own, with what comes before it.
+    fn product<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+        if a.columns == 0 || c.is_empty() { matmul(a, b, c, add) } else { own(a, b, c, add) }
+    }
+
+    /// Another implementation, which rounds in its own way.
+    #[test]
+    fn another_implementation_agrees() {
+        fn agree<T: Float>(epsilon: f64) {
+            for [m, k, n] in [[1, 1, 1], [7, 257, 49], [65, 513, 66], [1, 200, 3], [3, 64, 1], [193, 520, 130]] {
+                for storage in 0..25 {
+                    let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
+                    let data: Vec<T> = (0..2 * (m.max(n) + 2) * (k + 2) + 3).map(number).collect();
+                    let (a, b) = (stored(&data, [m, k], storage / 5), stored(&data, [k, n], storage % 5));
+                    let (mut c, mut theirs) = (vec![T::ONE; m * n], vec![T::ONE; m * n]);
+                    for add in [false, true] {
+                        own(a, b, &mut c, add);
+                        foreign::matmul(a, b, &mut theirs, add);
+                        // No term is larger than 1: the bound of both errors is k² ε. Far below it, a mistake still shows.
+                        let close = |(x, y): (&T, &T)| (x.to_f64() - y.to_f64()).abs() <= 8.0 * k as f64 * epsilon;
+                        assert!(c.iter().zip(&theirs).all(close), "{m} × {k} × {n}, stored {storage}, add {add}");
+                    }
+                }
+            }
+        }
+        agree::<f32>(f32::EPSILON.into());
+        agree::<f64>(f64::EPSILON);
+    }
+
     fn assert_chains<T: Float>(m: usize, k: usize, n: usize, storage: [usize; 2]) {
         let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
         let data: Vec<T> = (0..2 * (m.max(n) + 2) * (k + 2) + 3).map(number).collect();
         let (a, b) = (stored(&data, [m, k], storage[0]), stored(&data, [k, n], storage[1]));
         let want = want(a, b);
         let mut c = vec![T::from_f64(f64::NAN); m * n];
-        matmul(a, b, &mut c, false);
+        product(a, b, &mut c, false);
         assert!(c == want, "{m} × {k} × {n}, stored {storage:?}");
         // Added to what is there: to a zero, nothing changes but the sign of a zero.
         c.fill(T::ZERO);
-        matmul(a, b, &mut c, true);
+        product(a, b, &mut c, true);
         assert!(c == want, "{m} × {k} × {n}, stored {storage:?}, added to zeros");
     }
 
@@ -516,7 +597,7 @@ mod tests {
             let want = want(a, b);
             for threads in [1, 2, 3, 8] {
                 let mut c = vec![f32::NAN; m * n];
-                par::with_threads(threads, || matmul(a, b, &mut c, false)).unwrap();
+                par::with_threads(threads, || own(a, b, &mut c, false)).unwrap();
                 assert!(c == want, "{m} × {k} × {n} on {threads} threads");
             }
         }

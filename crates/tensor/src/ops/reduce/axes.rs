@@ -99,7 +99,7 @@ impl Shape {
 /// The axes that a reduction takes, of the shape that it is given.
 pub struct Over {
     /// Whether each axis is reduced.
-    pub(super) reduced: Dims<bool>,
+    pub(crate) reduced: Dims<bool>,
     /// Whether they stay, with a size of 1.
     pub(super) keep: bool,
 }
@@ -108,7 +108,7 @@ pub struct Over {
 ///
 /// # Errors
 /// An axis is out of range or named twice.
-pub(super) fn over<A: Axes>(op: &'static str, shape: &Shape, axes: &A) -> Result<Over, Error> {
+pub(crate) fn over<A: Axes>(op: &'static str, shape: &Shape, axes: &A) -> Result<Over, Error> {
     let mut named = Dims::<isize>::new();
     let some = axes.each(&mut |axis| named.push(axis));
     Over::new(op, shape, some.then_some(&*named), A::KEEP)
@@ -130,7 +130,7 @@ impl Over {
     }
 
     /// The shape of the result.
-    pub(super) fn shape(&self, of: &Shape) -> Shape {
+    pub(crate) fn shape(&self, of: &Shape) -> Shape {
         let axes = of.dims().iter().zip(&*self.reduced);
         let left = axes.filter(|(_, reduced)| self.keep || !**reduced);
         let dims = left.map(|(&size, &reduced)| if reduced { 1 } else { size });
@@ -138,7 +138,7 @@ impl Over {
     }
 
     /// How many elements each result is made of.
-    pub(super) fn count(&self, of: &Shape) -> usize {
+    pub(crate) fn count(&self, of: &Shape) -> usize {
         of.dims().iter().zip(&*self.reduced).filter(|(_, reduced)| **reduced).map(|(&size, _)| size).product()
     }
 }

@@ -91,6 +91,50 @@ impl<T: Number> Tensor<T> {
     pub fn argmax<A: Axes>(&self, axis: A) -> Tensor<i64> {
         T::arg("argmax", self, &over("argmax", self.shape(), &axis).or_panic(), true).or_panic()
     }
+
+    /// The smallest elements along one axis, and the index of each: the first, if several are equal. A NaN is smaller than
+    /// all numbers.
+    ///
+    /// # Panics
+    /// The axis is out of range or has no indices.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let (least, at) = Tensor::from([[3, 1, 2], [4, 6, 5]]).min_with_indices(1);
+    /// assert_eq!((least, at), (Tensor::from([1, 4]), Tensor::from([1, 0])));
+    /// ```
+    #[track_caller]
+    pub fn min_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
+        let at = T::arg("min_with_indices", self, &over("min_with_indices", self.shape(), &axis).or_panic(), false);
+        picked(self, axis, at.or_panic())
+    }
+
+    /// The largest elements along one axis, and the index of each: the first, if several are equal. A NaN is larger than all
+    /// numbers.
+    ///
+    /// # Panics
+    /// The axis is out of range or has no indices.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let (most, at) = Tensor::from([[3, 1, 2], [4, 6, 5]]).max_with_indices(1);
+    /// assert_eq!((most, at), (Tensor::from([3, 6]), Tensor::from([0, 1])));
+    /// ```
+    #[track_caller]
+    pub fn max_with_indices(&self, axis: isize) -> (Self, Tensor<i64>) {
+        let at = T::arg("max_with_indices", self, &over("max_with_indices", self.shape(), &axis).or_panic(), true);
+        picked(self, axis, at.or_panic())
+    }
+}
+
+/// The elements at these indices of an axis, which is dropped.
+fn picked<T: Number>(x: &Tensor<T>, axis: isize, at: Tensor<i64>) -> (Tensor<T>, Tensor<i64>) {
+    let axis = if axis < 0 { axis + x.rank() as isize } else { axis };
+    (x.gather(axis, &at.unsqueeze(axis)).squeeze(axis), at)
 }
 
 /// An error where results are wanted, of nothing each.

@@ -15,7 +15,7 @@ mod norm;
 mod scan;
 mod sum;
 
-use self::axes::over;
+pub(crate) use self::axes::over;
 pub use self::axes::{Axes, KeepDim, keepdim};
 pub(crate) use self::extreme::arg;
 pub(crate) use self::log_sum_exp::log_sum_exp;

@@ -1,0 +1,26 @@
+//! The product by the crate matrixmultiply: what the feature of that name puts in the place of our own, and another opinion for
+//! our tests.
+
+use super::{Matrix, Parts};
+use crate::element::Float;
+use crate::par::{self, Shared};
+
+/// C = A · B in row-major order, or C = C + A · B where `add`; none of them is empty, and their sizes fit.
+pub(super) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
+    // Rows are parted: each task copies all of B for itself, and that is the less, the more rows it has.
+    let parts = Parts { len: m, unit: 1, parts: par::tasks(cost).min(m) };
+    let beta = if add { T::ONE } else { T::ZERO };
+    let shared = Shared::new(c);
+    par::ranges(parts.parts, 1, cost / parts.parts as f64, &|from, to| {
+        for part in from..to {
+            let rows = parts.range(part);
+            let c = shared.pointer().wrapping_add(rows.start * n);
+            let (a, b) = ((a.pointer(rows.start, 0), a.strides), (b.pointer(0, 0), b.strides));
+            // SAFETY: `Matrix::new` has checked that A and B are within their data, and the caller that C has m · n elements. C is
+            // borrowed mutably until all parts are done, and their rows are apart.
+            unsafe { T::gemm([rows.len(), k, n], a, b, beta, (c, [n as isize, 1])) }
+        }
+    });
+}

@@ -1,0 +1,202 @@
+//! Statistics of order: medians, quantiles, distinct elements, counts, and places in a sorted vector.
+
+use crate::element::{Element, Float, Number};
+use crate::error::{Error, OrPanic, Reason};
+use crate::ops::Axes;
+use crate::ops::reduce::over;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+impl<T: Number> Tensor<T> {
+    /// The median over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. Of an even number of elements it is the lower
+    /// of the two in the middle, as in PyTorch; NaN if any is.
+    ///
+    /// # Panics
+    /// An axis is out of range or named twice, or there are no elements to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[5, 1, 3], [2, 8, 4]]);
+    /// assert_eq!(x.median(1), Tensor::from([3, 4]));
+    /// assert_eq!(x.median(..).item(), 3);
+    /// ```
+    #[track_caller]
+    pub fn median<A: Axes>(&self, axes: A) -> Self {
+        let (sorted, shape) = sorted("median", self, &axes).or_panic();
+        if sorted.numel() == 0 {
+            return sorted.reshape(shape);
+        }
+        let last = sorted.size(-1) - 1;
+        with_nan(&sorted, sorted.narrow(-1, last / 2, 1)).reshape(shape)
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// The quantile q, 0 ≤ q ≤ 1, over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. Between two elements it is
+    /// interpolated: x\[i] + (x\[i + 1] − x\[i]) f, where q (n − 1) = i + f. NaN if any element is.
+    ///
+    /// # Panics
+    /// q is out of range, an axis is out of range or named twice, or there are no elements to choose from.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([4.0, 1.0, 3.0, 2.0]);
+    /// assert_eq!(x.quantile(0.5, ..).item(), 2.5);
+    /// ```
+    #[track_caller]
+    pub fn quantile<A: Axes>(&self, q: f64, axes: A) -> Self {
+        if !(0.0..=1.0).contains(&q) {
+            let why = format!("the quantile {q} is out of range: 0 ≤ q ≤ 1");
+            Err(Error::new("quantile", Reason::Argument { why })).or_panic()
+        }
+        let (sorted, shape) = sorted("quantile", self, &axes).or_panic();
+        if sorted.numel() == 0 {
+            return sorted.reshape(shape);
+        }
+        let last = sorted.size(-1) - 1;
+        let place = q * last as f64;
+        let (below, part) = (place.floor(), place - place.floor());
+        let low = sorted.narrow(-1, below as usize, 1);
+        let high = sorted.narrow(-1, (below as usize + 1).min(last), 1);
+        // As PyTorch's lerp: from the nearer end.
+        let between = if part < 0.5 {
+            &low + (&high - &low) * T::from_f64(part)
+        } else {
+            &high - (&high - &low) * T::from_f64(1.0 - part)
+        };
+        // Between equal infinities there is no distance.
+        let between = low.eq(&high).where_cond(&low, &between);
+        with_nan(&sorted, between).reshape(shape)
+    }
+}
+
+/// The elements of each result in order, along the last axis, and the shape of the results.
+fn sorted<T: Number, A: Axes>(op: &'static str, x: &Tensor<T>, axes: &A) -> Result<(Tensor<T>, Shape), Error> {
+    let over = over(op, x.shape(), axes)?;
+    let (shape, count) = (over.shape(x.shape()), over.count(x.shape()));
+    if shape.numel() > 0 && count == 0 {
+        return Err(Error::new(op, Reason::Nothing { shape: x.shape().clone() }));
+    }
+    let mut order: Vec<isize> = (0..x.rank() as isize).collect();
+    // The reduced axes last; the others keep their order.
+    order.sort_by_key(|&axis| over.reduced[axis as usize]);
+    let rows = x.permute(&order).try_reshape([shape.numel(), count])?;
+    Ok((rows.sort(-1, false).0, shape))
+}
+
+/// NaN where the largest of the sorted elements is NaN.
+#[allow(clippy::eq_op, reason = "a NaN is what differs from itself")]
+fn with_nan<T: Number>(sorted: &Tensor<T>, of_numbers: Tensor<T>) -> Tensor<T> {
+    if !T::DTYPE.is_float() {
+        return of_numbers;
+    }
+    let largest = sorted.narrow(-1, sorted.size(-1) - 1, 1);
+    largest.ne(&largest).where_cond(&largest, &of_numbers)
+}
+
+impl<T: Element> Tensor<T> {
+    /// The distinct elements in ascending order, whatever the shape. NaN comes last, and once.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([[3, 1], [1, 2]]).unique(), Tensor::from([1, 2, 3]));
+    /// ```
+    pub fn unique(&self) -> Self {
+        self.unique_with_counts().0
+    }
+
+    /// As [`unique`](Self::unique), and how many times each element occurs.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let (elements, counts) = Tensor::from([3, 1, 1]).unique_with_counts();
+    /// assert_eq!((elements, counts), (Tensor::from([1, 3]), Tensor::from([2, 1])));
+    /// ```
+    pub fn unique_with_counts(&self) -> (Self, Tensor<i64>) {
+        let (sorted, _) = self.reshape(self.numel()).sort(0, false);
+        let (mut elements, mut counts) = (vec![], vec![]);
+        let mut last = None;
+        for x in sorted.iter() {
+            match counts.last_mut() {
+                Some(count) if last == Some(x.key()) => *count += 1,
+                _ => {
+                    elements.push(x);
+                    counts.push(1);
+                    last = Some(x.key());
+                }
+            }
+        }
+        (Tensor::from(elements), Tensor::from(counts))
+    }
+
+    /// Where in this vector, whose elements ascend, each of `values` would have to stand: how many elements are below it, or with
+    /// `right`, how many are not above it. NaN is above all numbers.
+    ///
+    /// # Panics
+    /// This tensor is no vector. Whether its elements ascend is not checked.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([1, 3, 3, 5]);
+    /// assert_eq!(x.searchsorted(&Tensor::from([3, 9]), false), Tensor::from([1, 4]));
+    /// assert_eq!(x.searchsorted(&Tensor::from([3, 9]), true), Tensor::from([3, 4]));
+    /// ```
+    #[track_caller]
+    pub fn searchsorted(&self, values: &Self, right: bool) -> Tensor<i64> {
+        if self.rank() != 1 {
+            let got = self.shape().clone();
+            Err(Error::new("searchsorted", Reason::Rank { want: "a vector to search in", got })).or_panic()
+        }
+        let sorted = self.contiguous();
+        let sorted = sorted.as_slice().expect("made contiguous");
+        let place = |value: T| {
+            let key = value.key();
+            sorted.partition_point(|x| if right { x.key() <= key } else { x.key() < key }) as i64
+        };
+        values.map(place)
+    }
+}
+
+impl Tensor<i64> {
+    /// How many times each number from 0 on occurs, whatever the shape: a vector up to the largest number, and of at least
+    /// `least` entries.
+    ///
+    /// # Panics
+    /// A number is negative, or the largest is more than can be counted to in memory.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([1, 3, 1]).bincount(0), Tensor::from([0, 2, 0, 1]));
+    /// ```
+    #[track_caller]
+    pub fn bincount(&self, least: usize) -> Tensor<i64> {
+        bincount(self, least).or_panic()
+    }
+}
+
+fn bincount(x: &Tensor<i64>, least: usize) -> Result<Tensor<i64>, Error> {
+    if let Some((position, number)) = x.iter().enumerate().find(|(_, number)| *number < 0) {
+        let why = format!("{number} (entry {position}) is negative: none may be");
+        return Err(Error::new("bincount", Reason::Argument { why }));
+    }
+    let bins = x.iter().fold(0, |bins, number| bins.max((number as usize).saturating_add(1)));
+    let shape = Shape::try_new(&[bins.max(least)]).map_err(|error| error.of("bincount"))?;
+    let mut out = crate::create::room("bincount", &shape)?;
+    out.fill(0);
+    for number in x.iter() {
+        out[number as usize] += 1;
+    }
+    Ok(Tensor::from_buffer(out, shape))
+}
