@@ -68,6 +68,10 @@ fn mask() -> Tensor<bool> {
     Tensor::full([2, 3], true)
 }
 
+fn zero() -> Tensor<i64> {
+    Tensor::from([0])
+}
+
 fn indices() -> Tensor<i64> {
     Tensor::from([7])
 }
@@ -123,7 +127,7 @@ fn tensors_panic_at_the_callers_line() {
         at!("slice: 1..9 by 1 does not fit axis 1 of [2, 3]", || omit(matrix().slice(1, 1..9))),
         at!("slice_step: 0..3 by 0", || omit(matrix().slice_step(1, .., 0))),
         at!("narrow: 2..4", || omit(matrix().narrow(1, 2, 2))),
-        at!("select: index 5 is out of range: 0 ≤ index < 2", || omit(matrix().select(0, 5))),
+        at!("select: index 5 is out of range: -2 ≤ index < 2", || omit(matrix().select(0, 5))),
         at!("unsqueeze: a new axis 3 is out of range for [2, 3]: it may be -3..=2", || omit(matrix().unsqueeze(3))),
         at!("squeeze: axis 0 of [2, 3] has size 2", || omit(matrix().squeeze(0))),
         at!("expand: [2, 3] does not broadcast to [3] (it has more axes)", || omit(matrix().expand([3]))),
@@ -240,6 +244,50 @@ fn tensors_panic_at_the_callers_line() {
         at!("tril: needs at least two axes", || omit(indices().tril(0))),
         at!("triu: needs at least two axes", || omit(indices().triu(0))),
         at!("allclose: shapes", || omit(matrix().allclose(&Tensor::zeros([4]), 0.0, 0.0))),
+        at!("select: index -3 is out of range: -2 ≤ index < 2", || omit(matrix().select(0, -3))),
+        at!("slice: -2..3 by 1 does not fit axis 1 of [2, 3]", || omit(matrix().slice(1, -5..))),
+        at!("pow: shapes", || omit(matrix().pow(&Tensor::zeros([4])))),
+        at!("atan2: shapes", || omit(matrix().atan2(&Tensor::zeros([4])))),
+        at!("remainder: shapes", || omit(matrix().remainder(&Tensor::zeros([4])))),
+        at!("remainder: [1] by [] of i64: a divisor is 0", || omit(indices().remainder(0))),
+        at!("max_with_indices: axis 2", || omit(matrix().max_with_indices(2))),
+        at!("min_with_indices: nothing to choose", || omit(Tensor::<f32>::zeros([2, 0]).min_with_indices(1))),
+        at!("median: axis 2", || omit(matrix().median(2))),
+        at!("median: nothing to choose", || omit(Tensor::<f32>::zeros([2, 0]).median(1))),
+        at!("quantile: the quantile 2 is out of range", || omit(matrix().quantile(2.0, ..))),
+        at!("quantile: axis 2", || omit(matrix().quantile(0.5, 2))),
+        at!("searchsorted: needs a vector", || omit(matrix().searchsorted(&matrix(), false))),
+        at!("bincount: -1 (entry 0) is negative", || omit(Tensor::from([-1_i64]).bincount(0))),
+        at!("slice_assign: 0..9 by 1 does not fit axis 1", || omit(matrix().slice_assign(1, ..9, 0.0))),
+        at!("slice_assign: [4] does not broadcast to [2, 2]", || {
+            omit(matrix().slice_assign(1, 1.., Tensor::zeros([4])))
+        }),
+        at!("index_copy: index 7", || omit(matrix().index_copy(0, &indices(), &Tensor::zeros([1, 3])))),
+        at!("index_copy: needs the shape [1, 3], got [2, 3]", || omit(matrix().index_copy(0, &zero(), &matrix()))),
+        at!("index_put: 3 index tensors for [2, 3]", || omit(matrix().index_put(&[&zero(), &zero(), &zero()], 0.0))),
+        at!("index_put: index 7", || omit(matrix().index_put(&[&indices()], 0.0))),
+        at!("index_put: [4] does not broadcast to [1, 3]", || omit(matrix().index_put(&[&zero()], Tensor::zeros([4])))),
+        at!("masked_scatter: [4] does not broadcast to [2, 3]", || {
+            omit(matrix().masked_scatter(&Tensor::full([4], true), &matrix()))
+        }),
+        at!("masked_scatter: the mask is true 6 times, and the source [1] has fewer", || {
+            omit(matrix().masked_scatter(&Tensor::full([3], true), &Tensor::zeros([1])))
+        }),
+        at!("pad: 1 pairs of widths for [2, 3]", || omit(matrix().pad(&[(1, 1)], 0.0))),
+        at!("pad: a shape of", || omit(matrix().pad(&[(usize::MAX, 1), (0, 0)], 0.0))),
+        at!("diag: needs a vector or a matrix", || omit(Tensor::<f32>::zeros([1, 1, 1]).diag(0))),
+        at!("diag: a shape of", || omit(indices().diag(isize::MAX))),
+        at!("trace: needs a matrix", || omit(indices().trace())),
+        at!("meshgrid: needs vectors", || omit(Tensor::meshgrid(&[&matrix()]))),
+        at!("tensordot: axes [0] and []", || omit(matrix().tensordot(&matrix(), &[0], &[]))),
+        at!("tensordot: axis 0 of [2, 3] and axis 1 of [2, 3]", || omit(matrix().tensordot(&matrix(), &[0], &[1]))),
+        at!("tensordot: axis 2", || omit(matrix().tensordot(&matrix(), &[2], &[0]))),
+        at!("einsum: \"ij\": 2 operands for 1 terms", || omit(Tensor::einsum("ij", &[&matrix(), &matrix()]))),
+        at!("einsum: \"ijk\": \"ijk\" does not fit [2, 3]", || omit(Tensor::einsum("ijk", &[&matrix()]))),
+        at!("einsum: \"i?\": '?' in \"i?\"", || omit(Tensor::einsum("i?", &[&matrix()]))),
+        at!("einsum: \"ij,ji\": \"j\" is 3 and 2", || omit(Tensor::einsum("ij,ji", &[&matrix(), &matrix()]))),
+        at!("einsum: \"ij->k\": 'k' of the result", || omit(Tensor::einsum("ij->k", &[&matrix()]))),
+        at!("einsum: \"ij->ii\": 'i' occurs twice", || omit(Tensor::einsum("ij->ii", &[&matrix()]))),
     ];
     assert_all(mistakes, line!());
 }

@@ -46,7 +46,7 @@
 //! The stream is always passed in, any `Rng` of the crate `rand`. A scheme draws 256 bits from it, the key of a stream of its own
 //! ([`Tensor::keyed_normal`](tensor::Tensor::keyed_normal)). So large tensors are filled by several threads, and the same
 //! seed gives the same bits at any number of them. What a seed gives is a contract, and a change of it is a change of the
-//! version. [`torch`] has PyTorch's own generator.
+//! version. [`torch`] has PyTorch's own generator. [`randn`], [`rand`] and [`randperm`] make tensors that are no weights.
 
 mod check;
 mod constant;
@@ -63,6 +63,7 @@ mod orthogonal;
 mod quantile;
 mod scheme;
 mod sparse;
+mod tensors;
 pub mod torch;
 mod truncated;
 mod uniform;
@@ -80,6 +81,7 @@ pub use normal::{Normal, normal, residual};
 pub use orthogonal::{Orthogonal, orthogonal};
 pub use scheme::{Initializer, Scheme};
 pub use sparse::{Sparse, sparse};
+pub use tensors::{rand, randn, randperm};
 pub use truncated::{TruncatedNormal, trunc_normal};
 pub use uniform::{Uniform, uniform};
 #[doc(inline)]
