@@ -8,6 +8,7 @@
 use crate::element::{Element, Float, Number, Signed};
 use crate::error::Error;
 use crate::kernel::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+use crate::layout::Layout;
 use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
 use crate::random;
 use crate::shape::Shape;
@@ -56,15 +57,7 @@ compiled! {
         fn compare(
             op: &'static str, x: &Tensor<Self>, y: &Tensor<Self>, f: Comparison
         ) -> Result<Tensor<bool>, Error> = ops::zip;
-        fn slice_assign(x: Tensor<Self>, axis: usize, range: [usize; 2], source: &Tensor<Self>)
-            -> Result<Tensor<Self>, Error> = ops::slice_assign;
-        fn index_copy(x: Tensor<Self>, axis: isize, indices: &Tensor<i64>, source: &Tensor<Self>)
-            -> Result<Tensor<Self>, Error> = ops::index_copy;
-        fn index_put(x: Tensor<Self>, indices: &[&Tensor<i64>], source: &Tensor<Self>)
-            -> Result<Tensor<Self>, Error> = ops::index_put;
-        fn masked_scatter(x: Tensor<Self>, mask: &Tensor<bool>, source: &Tensor<Self>)
-            -> Result<Tensor<Self>, Error> = ops::masked_scatter;
-        fn pad(x: &Tensor<Self>, widths: &[(usize, usize)], value: Self) -> Result<Tensor<Self>, Error> = ops::pad;
+        fn write(out: &mut [Self], target: &Layout, source: &Tensor<Self>) = ops::write;
         fn masked_fill(x: Tensor<Self>, mask: &Tensor<bool>, value: Self) -> Result<Tensor<Self>, Error>
             = ops::masked_fill;
         fn choose(op: &'static str, mask: &Tensor<bool>, x: &Tensor<Self>, y: &Tensor<Self>) -> Result<Tensor<Self>, Error>

@@ -42,6 +42,19 @@ impl<I: Copy + Default> Dims<I> {
     }
 }
 
+impl<I: Copy> Dims<I> {
+    /// Puts the entries in the order of their keys; those of equal keys keep theirs. By insertion: there are few.
+    pub(crate) fn sort_by_key<K: Ord>(&mut self, key: impl Fn(I) -> K) {
+        for end in 1..self.len() {
+            let mut at = end;
+            while at > 0 && key(self[at - 1]) > key(self[at]) {
+                self.swap(at - 1, at);
+                at -= 1;
+            }
+        }
+    }
+}
+
 impl<I> Deref for Dims<I> {
     type Target = [I];
 

@@ -44,6 +44,11 @@ impl Layout {
         Layout { shape, strides, offset: 0 }
     }
 
+    /// The same layout from another offset on.
+    pub(crate) fn at(self, offset: usize) -> Self {
+        Layout { offset, ..self }
+    }
+
     /// The shape.
     pub fn shape(&self) -> &Shape {
         &self.shape

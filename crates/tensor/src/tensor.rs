@@ -250,6 +250,15 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+impl<T: Element> Tensor<T> {
+    /// As another shape of as many elements, without another owner of the storage.
+    pub(crate) fn into_shape(self, shape: &Shape) -> Self {
+        let x = if self.is_contiguous() { self } else { self.copied() };
+        let layout = Layout::contiguous(shape.clone()).at(x.layout.offset());
+        Tensor { storage: x.storage, layout }
+    }
+}
+
 impl<T: Element> Clone for Tensor<T> {
     /// Shares the storage.
     fn clone(&self) -> Self {

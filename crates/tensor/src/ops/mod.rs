@@ -26,7 +26,7 @@ mod triangle;
 mod unary;
 
 pub(crate) use arithmetic::integers_divisible;
-pub(crate) use assign::{index_copy, index_put, masked_scatter, pad, slice_assign};
+pub(crate) use assign::write;
 pub(crate) use cast::cast;
 pub(crate) use close::allclose;
 pub use compare::Operand;

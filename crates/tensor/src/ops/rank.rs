@@ -1,5 +1,6 @@
 //! Statistics of order: medians, quantiles, distinct elements, counts, and places in a sorted vector.
 
+use crate::dims::Dims;
 use crate::element::{Element, Float, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::ops::Axes;
@@ -81,9 +82,9 @@ fn sorted<T: Number, A: Axes>(op: &'static str, x: &Tensor<T>, axes: &A) -> Resu
     if shape.numel() > 0 && count == 0 {
         return Err(Error::new(op, Reason::Nothing { shape: x.shape().clone() }));
     }
-    let mut order: Vec<isize> = (0..x.rank() as isize).collect();
+    let mut order: Dims<isize> = (0..x.rank() as isize).collect();
     // The reduced axes last; the others keep their order.
-    order.sort_by_key(|&axis| over.reduced[axis as usize]);
+    order.sort_by_key(|axis| over.reduced[axis as usize]);
     let rows = x.permute(&order).try_reshape([shape.numel(), count])?;
     Ok((rows.sort(-1, false).0, shape))
 }

@@ -32,7 +32,11 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn scatter(self, axis: isize, indices: &Tensor<i64>, source: &Self) -> Self {
-        T::scatter(self, axis, Scattered { indices, source }).or_panic()
+        self.try_scatter(axis, indices, source).or_panic()
+    }
+
+    pub(super) fn try_scatter(self, axis: isize, indices: &Tensor<i64>, source: &Self) -> Result<Self, Error> {
+        T::scatter(self, axis, Scattered { indices, source })
     }
 }
 

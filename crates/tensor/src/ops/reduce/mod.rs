@@ -107,7 +107,7 @@ fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
     }
     // Copied in the order in which they lie, and seen in their own.
     let mut order: Dims<usize> = (0..x.rank()).collect();
-    order.sort_by_key(|&axis| std::cmp::Reverse(x.layout().strides()[axis].unsigned_abs()));
+    order.sort_by_key(|axis| std::cmp::Reverse(x.layout().strides()[axis].unsigned_abs()));
     let mut back = Dims::filled(0, x.rank());
     for (to, &from) in order.iter().enumerate() {
         back[from] = to;
@@ -147,7 +147,7 @@ impl Plan {
         let axes = || x.shape().dims().iter().copied().zip(x.strides().iter().copied()).zip(reduced);
         let mut along: Dims<Axis> = axes().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis).collect();
         // The order of elements is free: as they lie in memory, whatever the axes' order.
-        along.sort_by_key(|&(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
+        along.sort_by_key(|(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
         let runs = joined(along.iter().copied());
         let kept = joined(axes().filter(|(_, reduced)| !**reduced).map(|(axis, _)| axis));
         let results = kept.iter().map(|&(size, _)| size).product();
