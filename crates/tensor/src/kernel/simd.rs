@@ -2,6 +2,7 @@
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
+#[cfg(target_arch = "x86_64")]
 use super::isa::{Isa, isa};
 use crate::element::Float;
 
@@ -55,16 +56,16 @@ pub(super) use run_for_each_set;
 /// Runs the loop as it is compiled for the instruction set in use.
 #[inline]
 pub(crate) fn dispatch<K: VectorKernel>(kernel: K) -> K::Output {
+    #[cfg(target_arch = "x86_64")]
     match isa() {
-        #[cfg(target_arch = "x86_64")]
         // SAFETY: `isa` returns no set that this processor lacks.
-        Isa::Avx512 => unsafe { kernel.run_avx512() },
-        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => return unsafe { kernel.run_avx512() },
         // SAFETY: as above.
-        Isa::Avx2 => unsafe { kernel.run_avx2() },
-        // SAFETY: every processor has the baseline.
-        _ => unsafe { kernel.run_with::<Baseline>() },
+        Isa::Avx2 => return unsafe { kernel.run_avx2() },
+        Isa::Baseline => {}
     }
+    // SAFETY: every processor has the baseline.
+    unsafe { kernel.run_with::<Baseline>() }
 }
 
 /// An instruction set, by its vectors.
