@@ -1,9 +1,9 @@
 //! The memory of tensors, and the pool that it returns to.
 //!
-//! Fresh memory is dear: the system hands out pages of zeros, one fault each, and a result of 64 MiB so costs more in
-//! faults than in arithmetic. A buffer that is dropped is therefore kept by the thread that drops it, and given out
-//! again for the next one of about its size. What it then holds is *stale*: numbers of its former life, initialized,
-//! and overwritten by whoever asked for it. So nothing needs to be zeroed, and nothing is unsafe.
+//! Fresh memory is expensive: the system hands out pages of zeros, at one page fault each, and the faults of a result of
+//! 64 MiB take longer than its arithmetic. So the thread that drops a buffer keeps its memory, and the next buffer of
+//! about this size gets it. Until it is overwritten, that buffer is *stale*: it holds numbers of its former use. They are
+//! initialized memory, so nothing needs to be zeroed, and nothing is unsafe.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ const LEAST: usize = 256;
 /// Where elements begin, in bytes: on a cache line, which no vector of aligned elements then crosses.
 const ALIGNMENT: usize = 64;
 
-/// Sizes are rounded up so that the pool has this many classes in each power of two: at most a quarter is lost.
+/// Sizes are rounded up to one of this many classes for each power of two: at most a quarter of a buffer is lost.
 const CLASSES_PER_DOUBLING: usize = 4;
 
 /// Sets how many bytes of freed buffers each thread keeps for reuse, for each element type, and drops what this thread
@@ -95,7 +95,7 @@ fn class(len: usize) -> (usize, usize) {
 
 /// A run of elements of fixed length; reads as a slice.
 pub(crate) struct Buffer<T: Pooled> {
-    /// Where it comes from the pool, as long as its class and a cache line more; else exactly `len`.
+    /// If it comes from the pool, it is a cache line longer than its class; else it has exactly `len` elements.
     data: Vec<T>,
     /// Where the elements begin.
     start: usize,
@@ -139,7 +139,7 @@ impl<T: Pooled> Buffer<T> {
 
     /// The first elements of `data` from a cache line on, of which it has one to spare.
     fn aligned(data: Vec<T>, len: usize) -> Self {
-        // It is allowed not to tell.
+        // `align_offset` may return usize::MAX.
         let start = data.as_ptr().align_offset(ALIGNMENT).min(Self::LINE);
         Buffer { data, start, len }
     }
@@ -161,19 +161,19 @@ impl<T: Pooled> Buffer<T> {
     }
 }
 
-/// From so many bytes on, the system is asked whether it has them: 2 µs, where using them takes 100 times that. A request
-/// for less is granted, or the process is about to end anyway.
+/// From this many bytes on, the system is asked first whether it has them. Asking takes 2 µs, and using so much memory 100
+/// times that. A request for less memory is granted, or the process is about to end anyway.
 const LARGE: usize = 1 << 20;
 
 /// Zeros from the system.
 ///
-/// `vec!` has pages that are zero already, and ends the process where there are none; `try_reserve` fails as it should, but
-/// what it reserves would have to be zeroed. So the second goes before the first.
+/// `vec!` gets pages that are zero already, but ends the process where the system has none. `try_reserve` returns an error
+/// there, but what it reserves would have to be zeroed. So `try_reserve` asks, and `vec!` takes.
 fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
     if len.saturating_mul(size_of::<T>()) >= LARGE {
         let mut asked = Vec::<T>::new();
         asked.try_reserve_exact(len).ok()?;
-        // Or the compiler leaves out a request whose memory is not used.
+        // The compiler would leave out a request whose memory is not used.
         std::hint::black_box(&mut asked);
     }
     Some(vec![T::default(); len])
@@ -186,8 +186,8 @@ impl<T: Pooled> Drop for Buffer<T> {
             return;
         }
         let (class, full) = class(len);
-        // One that did not come from the pool may have an odd length, which cannot serve its class, or more memory than its
-        // length says, which the pool would not count.
+        // A buffer that did not come from the pool may have another length than its class, and could not serve it, or more
+        // memory than its length says, which the pool would not count.
         if full == len && self.data.capacity() == self.data.len() {
             let data = std::mem::take(&mut self.data);
             // A thread that is ending has no pool any more.

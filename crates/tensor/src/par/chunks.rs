@@ -2,7 +2,7 @@
 
 /// A pointer to the beginning of a slice, which tasks share.
 ///
-/// Whoever uses it sees to it that no two tasks touch the same element, and that none outlives the borrow of the slice.
+/// Its users ensure that no two tasks touch the same element, and that no task outlives the borrow of the slice.
 pub(crate) struct Shared<T>(*mut T);
 
 impl<T> Clone for Shared<T> {

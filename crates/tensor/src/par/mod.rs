@@ -1,9 +1,9 @@
 //! The one module that decides about threads.
 //!
-//! An op hands over its work and what it costs; whether and how it is cut into tasks is decided here, by the size of
-//! the problem alone and not by the number of threads. Outputs are split; a reduction only in pieces of a fixed size,
-//! whose results are outputs too: so a result has the same bits at any number of threads. (A product may be cut for the
-//! threads at hand: its bits do not depend on how.)
+//! An op hands over its work and what it costs. Whether and how the work is cut into tasks is decided here, by the size of
+//! the problem and not by the number of threads: so a result has the same bits at any number of threads. Outputs are
+//! split. A reduction is cut only into pieces of a fixed size, whose results are outputs too. (A product may be cut for
+//! the threads at hand, since its bits do not depend on how it is cut.)
 
 #[allow(unsafe_code, reason = "tasks share a slice, each a part of its own")]
 mod chunks;
@@ -23,24 +23,25 @@ pub use pools::with_threads;
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
 // (Emerald Rapids, AVX-512, 2 cores, a virtual machine), f32, in nanoseconds.
 
-/// Work below this many nanoseconds stays on the calling thread. Sharing costs 1.5 µs while the pool is awake, as it is for
-/// about 20 µs after it last had work, and else 14 µs for the system call that wakes it: of 20 µs in a loop of ops 8 are
-/// won, of 20 µs alone 4 are lost.
+/// Work below this many nanoseconds stays on the calling thread. Sharing costs 1.5 µs while the pool is awake, which it is for
+/// about 20 µs after it last had work. Otherwise it costs 14 µs, for the system call that wakes the pool. In a loop of ops,
+/// sharing a 20 µs op saves 8 µs; alone, a 20 µs op loses 4 µs.
 const WORTH_SHARING: f64 = 20_000.0;
 
 /// The least that a task should be worth, in nanoseconds. Handing one out costs about 100.
 const TASK: f64 = 5_000.0;
 
-/// What one element of a simple arithmetic op costs: relu took 0.12 in the L2 cache and 0.3 beyond it.
+/// What an element of a simple arithmetic op costs. relu took 0.12 in the L2 cache and 0.3 beyond it.
 pub(crate) const STREAM: f64 = 0.25;
 
 /// What an element costs that is found by an index: gathering along rows of 1000 took 1.3.
 pub(crate) const RANDOM: f64 = 1.0;
 
-/// What one step of sorting costs, of which n elements take n log₂ n: rows of 1000 and of a million took 1.2 to 1.9.
+/// What a step of sorting costs; n elements take n log₂ n steps. In rows of 1000 and of a million, a step took 1.2 to 1.9.
 pub(crate) const SORT: f64 = 1.5;
 
-/// Sorting below this is not shared: rayon's sort enters the pool, and sleeps meanwhile, which takes 36 µs.
+/// Sorting that costs less is not shared: rayon's sort moves into the pool, and the calling thread sleeps meanwhile, which takes
+/// 36 µs.
 const WORTH_ENTERING: f64 = 100_000.0;
 
 /// What reading a byte costs: sums of 4 MiB ran at 28 GB/s.
@@ -94,7 +95,7 @@ pub(crate) fn split_rows<T: Send, U: Send>(
     }
 }
 
-/// Sorts keys of which no two are equal: so there is but one order that threads can find.
+/// Sorts keys of which no two are equal: there is only one order, whatever the threads do.
 pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
     let cost = keys.len() as f64 * f64::from(keys.len().max(1).ilog2()) * SORT;
     if cost >= WORTH_ENTERING && rayon::current_num_threads() > 1 {
@@ -104,7 +105,7 @@ pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
     }
 }
 
-/// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] does for a slice.
+/// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] calls it for the parts of a slice.
 pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, usize) + Sync)) {
     let task = task_len(len, unit, cost).unwrap_or(len.max(1));
     each(len.div_ceil(task), &|i| work(i * task, ((i + 1) * task).min(len)));
@@ -112,14 +113,14 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, u
 
 /// Calls `work` once with each number below `count`; potentially parallel.
 ///
-/// The one place where work is shared among threads. Not generic, so that this is compiled once and not for each loop.
+/// The one place where work is shared among threads. It is not generic, so it is compiled once and not for each loop.
 pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
     let helpers = if count > 1 { rayon::current_num_threads() - 1 } else { 0 };
     if helpers > 0 { team::each(count, helpers, work) } else { (0..count).for_each(work) }
 }
 
-/// How many tasks work of `cost` nanoseconds is worth cutting into: 1 where sharing does not pay, else a few for each
-/// thread. Only for work whose cut leaves no trace in the result: it depends on the number of threads.
+/// How many tasks it pays to cut work of `cost` nanoseconds into: 1 where sharing does not pay, else a few for each thread.
+/// The number depends on the threads, so it is only for work whose result does not depend on the cut.
 pub(crate) fn tasks(cost: f64) -> usize {
     if cost < WORTH_SHARING {
         return 1;

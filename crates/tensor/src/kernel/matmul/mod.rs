@@ -1,10 +1,10 @@
 //! The product of two matrices of any strides.
 //!
-//! C is cut into blocks, which are the tasks of `par`; a block goes through k in chunks, through its columns in panels
+//! C is cut into blocks, which are the tasks of `par`. A block goes through k in chunks, through its columns in panels
 //! and through its rows in tiles. A tile of C stays in registers while it runs through a chunk of k (`tile`). A is read
-//! in place unless its elements are far apart; B too where its rows are contiguous and few. Else panels of B are copied:
-//! the first by the first tile as it goes, each later one by the tiles of the one before (`ahead`); or beforehand where
-//! rows are not contiguous (`pack`).
+//! in place unless its elements are far apart. B is read in place where its rows are contiguous and few. Otherwise panels
+//! of B are copied. Where rows of B are contiguous, the first tile copies the first panel as it goes, and the tiles of each
+//! panel copy the next panel (`ahead`); where they are not, a panel is copied before its tiles (`pack`).
 //!
 //! Each element of C is, in each chunk, one chain of fused multiply-adds in the order of k, and chunks are added in
 //! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set. One row or one
@@ -151,8 +151,8 @@ impl<'a, T> Matrix<'a, T> {
         self.at.wrapping_add_signed(i as isize * self.strides[0] + j as isize * self.strides[1])
     }
 
-    /// In how many of these rows, the last ones, these columns do not all lie within the data, if some of them are beyond
-    /// the matrix. In all, for all one knows, where rows go backwards.
+    /// How many of the last of these rows would read past the data if these columns, some of which are beyond the matrix, were
+    /// loaded as whole vectors. Where rows go backwards, the answer is all of them.
     fn cut(&self, rows: Range<usize>, columns: Range<usize>) -> usize {
         if columns.end <= self.columns {
             return 0;
@@ -171,25 +171,24 @@ impl<'a, T> Matrix<'a, T> {
     }
 }
 
-/// How much of k a tile runs through at once. It decides how sums are rounded: results change with it. Of 256, 384, 512 and
-/// 1024 the fastest for 1024³ and 2048³, by 7, 2, 0 and 2 % (Emerald Rapids, one thread).
+/// How much of k a tile runs through at once. It decides how sums are rounded: results change with it. For 1024³ and 2048³, 512
+/// is fastest; 256, 384 and 1024 are 7, 2 and 2 % slower (Emerald Rapids, one thread).
 const CHUNK: usize = 512;
 
-/// Rows of a block, at most: a copied panel of B serves them all, while a chunk of them stays in the L2 cache. Of 192, 256,
-/// 384 and 512 the fastest for 2048³, by 5, 0, 2 and 6 % (Emerald Rapids, one thread).
+/// The most rows of a block. A copied panel of B serves all of them, while a chunk of these rows of A stays in the L2 cache.
+/// For 2048³, 256 is fastest; 192, 384 and 512 are 5, 2 and 6 % slower (Emerald Rapids, one thread).
 const BLOCK_ROWS: usize = 256;
 
-/// B is read in place where a chunk of it takes no more than this many bytes, and so stays in the L1 cache however it
-/// lies.
+/// B is read in place where a chunk of it takes no more bytes than this: it then stays in the L1 cache, however it lies.
 const IN_PLACE: usize = 32 << 10;
 
-/// A copy of B pays only if it serves more rows than this; at least the rows of any tile.
+/// A copy of B pays only if it serves more rows than this, which is at least the height of every tile.
 const FEW_ROWS: usize = 24;
 
-/// Where the rows of A are not contiguous, and a chunk of them lies within more bytes than this, they are copied: else each
-/// product reads other pages and the same few sets of the caches. Aᵀ · B of 1024 × 1024 × 1024 took 27 ms without a copy
-/// and 14 with one, of 784 × 256 × 1024 (0.8 MB) 7 % more; of 512 × 512 × 512 (1 MiB) 1 % less, and of 256 × 512 × 128
-/// (0.5 MiB) 30 % less (Emerald Rapids, one thread).
+/// Where the rows of A are not contiguous, and a chunk of them spans more bytes than this, they are copied. Without a copy, each
+/// step of k reads another page, and all of them fall into the same few sets of the caches. For Aᵀ · B of 1024 × 1024 × 1024,
+/// a copy takes the time from 27 ms to 14. It saves 7 % for 784 × 256 × 1024 (0.8 MB), costs 1 % for 512 × 512 × 512 (1 MiB)
+/// and costs 30 % for 256 × 512 × 128 (0.5 MiB; Emerald Rapids, one thread).
 const FAR_APART: usize = 768 << 10;
 
 /// C = A · B in row-major order, or C = C + A · B where `add`.
@@ -251,7 +250,7 @@ fn own<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     });
 }
 
-/// A length in even parts, each of whole units; the last may reach beyond the length to fill its last unit.
+/// A length in even parts of whole units. The last part may reach beyond the length, to fill its last unit.
 #[derive(Clone, Copy)]
 struct Parts {
     len: usize,
@@ -271,12 +270,12 @@ struct Product<'a, T> {
     a: Matrix<'a, T>,
     b: Matrix<'a, T>,
     c: Shared<T>,
-    /// The columns of B: each panel as many as a tile takes.
+    /// The columns of B, in panels as wide as a tile.
     panels: Parts,
     add: bool,
 }
 
-/// A block of C: the work of one task.
+/// A block of C, which is the work of one task.
 struct Block<'a, T> {
     product: &'a Product<'a, T>,
     rows: Range<usize>,
@@ -288,7 +287,7 @@ struct Block<'a, T> {
 enum Panel {
     /// Where they lie in B.
     InPlace,
-    /// Likewise, and the first tile copies them, in whole vectors.
+    /// Where they lie in B; the first tile copies them, in whole vectors.
     Copy,
     /// From a copy.
     Copied,
@@ -349,7 +348,7 @@ impl<T: Float> VectorKernel for Block<'_, T> {
                 let cut = b.cut(start..end, columns.clone());
                 let mut row = self.rows.start;
                 while row < self.rows.end {
-                    // The one that copies is full.
+                    // A copying tile has full height.
                     let left = self.rows.end - row;
                     let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
                     let (b, b_k, cut) = match way {

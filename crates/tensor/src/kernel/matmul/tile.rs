@@ -30,7 +30,7 @@ impl<T: Float> VectorKernel for TileSizesOf<T> {
 
 /// The operands of one tile: where they begin, and how far it is to the next row or the next k.
 pub(super) struct Tile<T> {
-    /// How many products are summed.
+    /// How many products each element of the tile sums.
     pub(super) k: usize,
     pub(super) a: *const T,
     /// From one row of A to the next, and from one column to the next.
@@ -39,8 +39,8 @@ pub(super) struct Tile<T> {
     pub(super) b: *const T,
     /// From one row of B to the next.
     pub(super) b_k: isize,
-    /// Of how many rows at the end, those of the last products, nothing may be read beyond the last column. Before, whole
-    /// vectors are read, whatever lies there: a load of a part takes an operation of the multiply-add units.
+    /// How many of the last rows of B may not be read beyond the last column. In the rows before, whole vectors are loaded,
+    /// whatever lies beyond: a load of a part of a vector would take an operation of the multiply-add units.
     pub(super) cut: usize,
     /// Where a tile that copies B puts the rows, in whole vectors.
     pub(super) copy: *mut T,
@@ -55,8 +55,8 @@ pub(super) struct Tile<T> {
 }
 
 impl<T: Float> Tile<T> {
-    /// Computes a tile of `rows` × `columns`, at least 1 and at most those of the largest tile. One that copies B has the
-    /// most rows for its columns.
+    /// Computes a tile of `rows` × `columns`, each at least 1 and at most that of the largest tile. A tile that copies B has
+    /// the most rows that its width allows.
     ///
     /// # Safety
     /// The processor has the instructions of `S`; A, B, C and the copy are valid where the tile reaches.
