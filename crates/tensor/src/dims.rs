@@ -79,7 +79,7 @@ impl<I: Copy + Default> FromIterator<I> for Dims<I> {
     fn from_iter<A: IntoIterator<Item = I>>(entries: A) -> Self {
         let mut entries = entries.into_iter();
         let (mut rank, mut axes) = (0, [I::default(); INLINE]);
-        // All of them, but for a few tensors in the world.
+        // These are all entries of all but very few tensors.
         for (axis, entry) in axes.iter_mut().zip(&mut entries) {
             *axis = entry;
             rank += 1;

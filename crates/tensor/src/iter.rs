@@ -25,7 +25,7 @@ struct Strided<'a, T> {
     row: usize,
     /// Elements left in all, this row's included.
     left: usize,
-    // Boxed: what is needed for each element stays in registers.
+    // Boxed, so that what each element needs stays in registers.
     rows: Box<Rows>,
 }
 

@@ -26,7 +26,7 @@ pub struct Layout {
 }
 
 impl Layout {
-    /// The callers see to it that every element lies within the storage.
+    /// The callers ensure that every element lies within the storage.
     pub(crate) fn new(shape: Shape, strides: Dims<isize>, offset: usize) -> Self {
         debug_assert_eq!(shape.rank(), strides.len());
         Layout { shape, strides, offset }
@@ -123,7 +123,7 @@ impl Layout {
         Ok(self.reorder(&order))
     }
 
-    /// Only the named axes, in that order; the callers see to it that the rest may be left out.
+    /// Only the named axes, in that order. The callers ensure that the other axes may be left out.
     #[inline(never)]
     pub(crate) fn reorder(&self, order: &[usize]) -> Self {
         let dims = order.iter().map(|&axis| self.shape.dims()[axis]).collect();
@@ -325,8 +325,8 @@ impl Layout {
         if self.is_contiguous() {
             return Ok(Some(reshaped(Layout::contiguous(shape.clone()).strides)));
         }
-        // Both sides fall into groups of axes with equal products; a group of old axes must run evenly, so that the
-        // new axes can be cut out of it. From the last axis to the first.
+        // From the last axis to the first, old and new axes fall into groups with equal products. The old axes of a group must
+        // run evenly, so that they can be cut into the new ones.
         let mut strides = Dims::filled(1, shape.rank());
         let mut new = shape.rank();
         let joined = self.joined();

@@ -1,9 +1,8 @@
 //! The common path through several operands of one shape.
 //!
 //! An elementwise op sees its operands as rows: runs along the innermost axis, in which each operand has one stride.
-//! Axes of size 1 vanish and neighbours join where every operand allows it, so contiguous operands are a single row
-//! and nothing is divided per element. A range of the flat, row-major order can be walked by itself: that is how
-//! threads share the work.
+//! Axes of size 1 vanish, and neighbouring axes are joined where every operand allows it: so contiguous operands are a
+//! single row. Any range of the row-major order can be walked by itself, which is how threads share the work.
 
 use std::ops::Range;
 

@@ -1,13 +1,13 @@
-//! Blocks of neighbours, picked by where they begin and added where they belong.
+//! Blocks of neighbours, copied from and added to given places.
 
 use super::copy::copy_ends;
 use super::isa::kernel;
 use crate::element::Number;
 
-/// Fills `out` with blocks of `len` elements: the next begins where `from` says.
+/// Fills `out` with blocks of `len` elements. The next item of `from` is where in `x` the next block begins.
 #[inline]
 pub(crate) fn copy_blocks<T: Copy>(x: &[T], len: usize, from: impl Iterator<Item = usize>, out: &mut [T]) {
-    // The length is settled once for all blocks.
+    // The length is the same for all blocks: one choice for all of them.
     match len {
         0 => {}
         1 => {

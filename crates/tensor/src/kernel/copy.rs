@@ -4,10 +4,11 @@ use std::ops::Range;
 
 use super::isa::kernel;
 
-/// The edge of the blocks in which planes are transposed: 16 elements of an f32 are a cache line.
+/// The edge of the blocks in which planes are transposed: 16 f32 are a cache line.
 pub(crate) const BLOCK: usize = 16;
 
-/// The elements of `x` to `out`, which has as many: rows are often so short that a call would take longer than the copy.
+/// Copies `x` to `out`, which has as many elements. Rows are often so short that a call of memcpy would take longer than the
+/// copy.
 #[inline]
 fn copy_slice<T: Copy>(x: &[T], out: &mut [T]) {
     match x.len() {
@@ -21,7 +22,7 @@ fn copy_slice<T: Copy>(x: &[T], out: &mut [T]) {
     }
 }
 
-/// N to 2 N elements as the first N and the last N, which may overlap: two moves of known length.
+/// Copies N to 2 N elements by two moves of known length: the first N and the last N, which may overlap.
 #[inline(always)]
 pub(super) fn copy_ends<T: Copy, const N: usize>(x: &[T], out: &mut [T]) {
     let last = x.len() - N;
@@ -58,8 +59,8 @@ pub(crate) fn copy_between<T: Copy>(
     }
 }
 
-/// The edge of the tiles in which blocks are visited. Without tiles, transposing 2000² in f32 took twice to three times
-/// as long (AMD EPYC); tiles of half this edge were as good.
+/// The edge of the tiles in which blocks are visited. Without tiles, transposing 2000² in f32 took two to three times as long
+/// (AMD EPYC). Tiles of half this edge were as good.
 const TILE: usize = 8 * BLOCK;
 
 fn tiles(len: usize) -> impl Iterator<Item = Range<usize>> {
@@ -82,7 +83,8 @@ kernel! {
     /// Writes the rows of a plane, one after the other at distances of `pitch`:
     /// out\[i · pitch + j] = data\[at + i + j · stride].
     pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), copying {
-        // Tiles of blocks: a block's lines are seldom whole, and its pages never; its neighbours come soon after.
+        // In tiles of blocks: a block seldom uses the whole of a cache line, and never that of a page; the blocks beside it, which
+        // use the rest, come soon after.
         for rows in tiles(plane.rows) {
             for columns in tiles(plane.columns) {
                 for j in columns.step_by(BLOCK) {

@@ -1,4 +1,4 @@
-//! Rows whose elements an index tensor places.
+//! Reading and writing rows whose elements lie where an index tensor says.
 
 use super::copy::copy_row;
 use super::elementwise::{self, Formula, Row};

@@ -5,7 +5,7 @@
 use super::isa::kernel;
 use crate::element::Number;
 
-/// An element that is carried along with more digits than it has, where there are any.
+/// An element whose running sum is kept in a type with more digits, where there is one.
 pub trait Carried: Copy {
     #[doc(hidden)]
     type Carry: Copy + std::ops::Add<Output = Self::Carry> + std::ops::Mul<Output = Self::Carry>;
@@ -38,7 +38,7 @@ macro_rules! carried {
 
 carried!(f32 as f64 f64 as f64 i32 as i32 i64 as i64 u8 as u8);
 
-/// How what is carried along and the next element become one. `join` is `#[inline(always)]`.
+/// How the running value takes in the next element. `join` is `#[inline(always)]`.
 pub(crate) trait Join<T: Carried>: Copy + Sync {
     fn join(self, a: T::Carry, b: T::Carry) -> T::Carry;
 }
@@ -65,7 +65,7 @@ impl<T: Carried> Join<T> for RunningProduct {
     }
 }
 
-/// Lines that are gone through at once: each waits for its own sums only.
+/// Lines that are scanned at once: each addition waits only for the one before in its own line.
 const TOGETHER: usize = 4;
 
 /// x\[i] = join(x\[i − 1], x\[i]) in each line of `width` neighbours, one after the other.

@@ -1,4 +1,4 @@
-//! Vectors of floats, for the one loop that the compiler cannot be left to vectorize: the matrix product.
+//! Vectors of floats, for the matrix product: the one loop whose vectors are not left to the compiler.
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
@@ -31,8 +31,8 @@ pub trait VectorKernel: Sized {
     unsafe fn run_avx2(self) -> Self::Output;
 }
 
-/// Stamps what the sets of x86-64 need into an implementation of [`VectorKernel`]. There and not in the trait, so that
-/// each copy is compiled in the module of its kernel, beside the others, and a profile names the kernel.
+/// Stamps the functions for the sets of x86-64 into an implementation of [`VectorKernel`]. They are not in the trait, so that each
+/// copy is compiled in the module of its kernel, in parallel with others, and so that a profile names the kernel.
 macro_rules! run_for_each_set {
     () => {
         run_for_each_set! {
@@ -45,7 +45,7 @@ macro_rules! run_for_each_set {
         #[target_feature(enable = $features)]
         #[inline(never)]
         unsafe fn $run(self) -> Self::Output {
-            // SAFETY: whoever calls this sees to it that the processor has these instructions.
+            // SAFETY: this function's caller ensures that the processor has these instructions.
             unsafe { self.run_with::<$crate::kernel::simd::$Set>() }
         }
     )*};
@@ -72,13 +72,13 @@ pub(crate) fn dispatch<K: VectorKernel>(kernel: K) -> K::Output {
 pub trait Simd: 'static {
     type F32: Vector<f32>;
     type F64: Vector<f64>;
-    /// The tiles of the matrix product: the most rows of one that is 1, 2, … vectors across, at most 4 and 8. As many
-    /// accumulators as leave the registers room for the operands; more than the 8 that keep two multiply-add units
-    /// of a latency of four cycles busy.
+    /// The tiles of the matrix product: the most rows (at most 8) of a tile that is 1, 2, … (at most 4) vectors across. Its
+    /// accumulators leave registers free for the operands, and are more than the 8 that it takes to keep two multiply-add
+    /// units of four cycles' latency busy.
     const TILES: &'static [usize];
 
-    /// Runs a loop from within another, as a function of its own: where there are many of which one is chosen, one
-    /// function of all of them would take long to compile.
+    /// Runs a loop from within another, as a function of its own. A function in which one of many loops is chosen would take
+    /// long to compile if it contained all of them.
     ///
     /// # Safety
     /// The processor has these instructions.
@@ -86,7 +86,7 @@ pub trait Simd: 'static {
     where
         Self: Sized,
     {
-        // SAFETY: whoever calls this sees to it that the processor has the instructions of `Self`.
+        // SAFETY: this function's caller ensures that the processor has the instructions of `Self`.
         unsafe { kernel.run_with::<Self>() }
     }
 
@@ -158,13 +158,13 @@ pub trait Vector<T>: Copy {
 /// The most lanes of any vector: 16 f32 in 512 bits.
 pub(crate) const MAX_LANES: usize = 16;
 
-/// Any processor: an array, for the compiler to make the best of.
+/// Any processor. A vector is an array, which the compiler turns into what the processor has.
 pub(crate) struct Baseline;
 
 impl Simd for Baseline {
     type F32 = [f32; 4];
     type F64 = [f64; 2];
-    /// Where multiply-adds are computed in software, a tile gains nothing, and would only be slow to compile.
+    /// On x86-64, the baseline computes multiply-adds in software: larger tiles would gain nothing, and take time to compile.
     const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[2] } else { &[8, 6] };
 }
 
@@ -243,7 +243,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
-            // SAFETY: `Self` is AVX2 with FMA, which the processor has: so the caller of `Simd::call` sees to.
+            // SAFETY: `Self` is AVX2 with FMA, and the caller of `Simd::call` ensures that the processor has them.
             unsafe { kernel.run_avx2() }
         }
 
@@ -264,7 +264,7 @@ mod x86 {
 
         #[inline(always)]
         unsafe fn call<K: VectorKernel>(kernel: K) -> K::Output {
-            // SAFETY: `Self` is AVX-512, which the processor has: so the caller of `Simd::call` sees to.
+            // SAFETY: `Self` is AVX-512, and the caller of `Simd::call` ensures that the processor has it.
             unsafe { kernel.run_avx512() }
         }
 
@@ -276,7 +276,7 @@ mod x86 {
         }
     }
 
-    /// In 24 shuffles: pairs of rows are interleaved by one element, then by two, then by four.
+    /// Transposes by 24 shuffles: pairs of rows are interleaved by one element, then by two, then by four.
     ///
     /// # Safety
     /// As [`Simd::transpose`], on a processor with AVX2.
@@ -347,7 +347,7 @@ mod x86 {
         };
     }
 
-    /// Lane masks of which a window of 8 begins with as many set lanes as wanted.
+    /// Eight set lanes and eight that are not: a window of 8 begins with as many set lanes as one wants.
     static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
     vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps {

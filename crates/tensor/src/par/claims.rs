@@ -1,12 +1,12 @@
 //! Who does which item: the protocol between the thread that leads a team and its helpers.
 //!
-//! The leader takes items from the front, helpers from the back. One counter says how many were taken, by anybody; so
-//! those from the front and those from the back never meet. What the items work on is borrowed by the leader, who must not
-//! let go of it before every item that a helper took is done: it *closes* the counter, which tells how many these are,
-//! and waits for as many.
+//! The leader takes items from the front, helpers from the back. One counter says how many items were taken by anybody, so
+//! the front and the back never meet. The leader borrows what the items work on, and must keep this borrow until every
+//! item that a helper took is done. So it *closes* the counter, which tells how many items helpers took, and waits until
+//! as many are done.
 //!
-//! Nothing here is unsafe, yet the safety of `team` rests on it. `tests/claims.rs` therefore runs this very file through
-//! every interleaving of the threads, with atomics that are a model's: hence `super::atomic`.
+//! Nothing here is unsafe, but the safety of `team` rests on it. So `tests/claims.rs` compiles this very file with the atomics of
+//! a model checker, which runs every interleaving of the threads. That is why atomics come from `super::atomic`.
 
 use super::atomic::{AtomicUsize, Ordering};
 
@@ -27,12 +27,12 @@ impl Claims {
         Claims { count, claimed: AtomicUsize::new(0), back: AtomicUsize::new(0), done: AtomicUsize::new(0) }
     }
 
-    /// Whether there was an item left, which now is the caller's. Relaxed: a claim orders nothing but other claims.
+    /// Whether an item was left, which now is the caller's. Relaxed, since a claim has to be ordered only with other claims.
     fn claim(&self) -> bool {
         self.claimed.fetch_add(1, Ordering::Relaxed) < self.count
     }
 
-    /// The leader's next item, of which it has taken `front` so far.
+    /// The leader's next item; it has taken `front` items so far.
     pub(super) fn next_front(&self, front: usize) -> Option<usize> {
         self.claim().then_some(front)
     }
@@ -47,7 +47,7 @@ impl Claims {
         self.done.fetch_add(1, Ordering::Release);
     }
 
-    /// Lets no more items be taken, and waits for those that helpers took; the leader has taken `front`.
+    /// Lets no more items be taken, and waits for the items that helpers took. The leader has taken `front` items.
     pub(super) fn close(&self, front: usize, mut pause: impl FnMut()) {
         let claimed = self.claimed.fetch_max(self.count, Ordering::Relaxed).min(self.count);
         while self.done.load(Ordering::Acquire) < claimed - front {

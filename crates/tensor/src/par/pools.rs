@@ -6,14 +6,14 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::error::{Error, Reason};
 
-/// More threads than any machine has that this was made for, and few enough that a mistake is one at once: 5,000 took 24 s
+/// More threads than any machine has that this was made for. A mistaken number is refused at once: 5,000 threads would take 24 s
 /// to start.
 const MOST_THREADS: usize = 1024;
 
 /// Pools that nobody uses, the last used one last. To start one takes 124 µs for 2 threads (AMD EPYC, 2 cores).
 static IDLE: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 
-/// How many are kept: their threads sleep, but each takes memory.
+/// How many pools are kept. Their threads sleep, but take memory.
 const KEPT: usize = 8;
 
 /// Runs `work` with at most `threads` threads for everything the tensors in it do.
@@ -58,7 +58,7 @@ fn idle(threads: usize) -> Option<Arc<ThreadPool>> {
     Some(idle.remove(at))
 }
 
-/// A pool in the hands of one call: two that waited for each other in one pool of one thread would wait for ever.
+/// A pool that one call has to itself: two calls that wait for each other would never end if they shared a pool of one thread.
 struct Own(Arc<ThreadPool>);
 
 impl Drop for Own {

@@ -1,9 +1,9 @@
-//! Work that the calling thread begins at once, and threads of rayon's pool help with.
+//! Work that the calling thread begins at once, and that threads of rayon's pool help with.
 //!
-//! rayon's parallel loops carry the work of a thread outside of the pool into it, and let that thread sleep meanwhile:
-//! a round trip of 36 µs, and what lay in the caller's caches is left behind. Here the caller takes items from
-//! the front, and a helper, which is asked by [`rayon::spawn`] and may come late or never, from the back; the caller
-//! waits for items that were taken, not for helpers that have not come.
+//! When a thread outside of the pool calls one of rayon's parallel loops, its work moves into the pool, and the thread sleeps
+//! meanwhile. This takes 36 µs, and leaves the caller's caches behind. Here, the caller takes items from the front. Helpers,
+//! which are asked by [`rayon::spawn`] and may come late or never, take items from the back. The caller waits only for items
+//! that helpers have taken, not for helpers that have not come.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -14,11 +14,11 @@ use std::{hint, mem, thread};
 
 use super::claims::Claims;
 
-/// How often the caller looks for the helpers' last items before it lets other threads run: about 20 µs, an item's time.
+/// How often the caller checks for the helpers' last items before it lets other threads run: about 20 µs, the time of an item.
 const SPINS: usize = 1000;
 
 thread_local! {
-    /// Helpers that this thread has asked and that have not come: where all threads of a pool are busy they come late or
+    /// Helpers that this thread has asked and that have not come yet. Where all threads of a pool are busy, they come late or
     /// never, and must not pile up.
     static ASKED: Arc<AtomicUsize> = Arc::default();
 }
@@ -30,7 +30,7 @@ thread_local! {
 /// on; the payloads of the others are never dropped.
 pub(super) fn each(count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) {
     let work: *const (dyn Fn(usize) + Sync + '_) = work;
-    // SAFETY: the same pointer; only its lifetime is forgotten, of which `Work` says how it is kept.
+    // SAFETY: the same pointer without its lifetime; the documentation of `Work` says why it is not used beyond that.
     let work =
         Work(unsafe { mem::transmute::<*const (dyn Fn(usize) + Sync + '_), *const (dyn Fn(usize) + Sync)>(work) });
     let team = Arc::new(Team { work, claims: Claims::new(count), panic: Mutex::new(None) });
@@ -63,7 +63,7 @@ pub(super) fn each(count: usize, helpers: usize, work: &(dyn Fn(usize) + Sync)) 
 /// claimed is done; and nobody calls it without a claim.
 struct Work(*const (dyn Fn(usize) + Sync));
 
-// SAFETY: it points to something `Sync`; how long, the type says.
+// SAFETY: it points to something `Sync`, which lives as long as the type's documentation says.
 unsafe impl Send for Work {}
 // SAFETY: as above.
 unsafe impl Sync for Work {}

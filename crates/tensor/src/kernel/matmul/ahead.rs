@@ -1,17 +1,18 @@
 //! Copying the next panel of B while the tiles of one are computed.
 //!
-//! Rows of B come from afar: a large B is not in the L2 cache, and its rows are so far apart that the processor does
-//! not foresee the next. One that copies a whole panel waits for it, 6 µs of the 100 that a panel of 64 columns and 256
-//! rows of A takes (Emerald Rapids). So every tile copies some rows of the next panel between its products, a few at a
-//! time: the processor has something else to do while they come.
+//! A large B is not in the L2 cache, and its rows are so far apart that the processor does not foresee the next one. To copy
+//! a whole panel at once is to wait for memory: 6 of the 100 µs that a panel of 64 columns and 256 rows of A takes (Emerald
+//! Rapids). So every tile copies some rows of the next panel, a few at a time, between its products: the processor computes
+//! while the rows arrive.
 
 use crate::element::Float;
 use crate::kernel::simd::{Simd, Vector, prefetch};
 
-/// Between two rows that are copied lie at least so many products, of which each takes some ten cycles.
+/// The least number of products between two copied rows. A product takes some ten cycles.
 const STEPS: usize = 4;
 
-/// How many rows before it is copied a row is asked for: it is there in time, and still in the L1 cache.
+/// A row is asked for this many rows before it is copied: early enough to have arrived, and late enough to be still in the L1
+/// cache.
 const DISTANCE: isize = 2;
 
 /// Rows of B to be copied in whole vectors.
@@ -30,7 +31,7 @@ pub(super) struct Ahead<T> {
 }
 
 impl<T: Float> Ahead<T> {
-    /// The part of the rows that falls to a tile of `rows` of the `left` rows of A; it is no longer among these.
+    /// Takes the share of the rows that a tile copies which computes `rows` of the `left` rows of A.
     #[inline(always)]
     pub(super) fn share(&mut self, rows: usize, left: usize) -> Self {
         let rows = (self.rows * rows).div_ceil(left);
@@ -47,7 +48,7 @@ impl<T: Float> Ahead<T> {
         k.checked_div(self.rows).unwrap_or(k).max(STEPS)
     }
 
-    /// Copies the first row; what is left then.
+    /// Copies the first row, and returns the rows after it.
     ///
     /// # Safety
     /// The processor has the instructions of `S`; there is a row, the rows are valid, and so is the room for them.
@@ -57,8 +58,8 @@ impl<T: Float> Ahead<T> {
         let last = self.width - lanes;
         for v in (0..self.width).step_by(lanes) {
             prefetch(self.from.wrapping_offset(DISTANCE * self.stride).wrapping_add(v));
-            // SAFETY: the processor has the instructions of `S`, and the row and the room for it are valid: so this function's
-            // caller sees to. A row of B may end within its last vector, of which no more is read.
+            // SAFETY: the processor has the instructions of `S`, and the row and the room for it are valid: this
+            // function's caller ensures it. Of the last vector, no more is read than the row of B has.
             unsafe {
                 let row = if v < last {
                     T::Vector::<S>::load(self.from.add(v))

@@ -6,7 +6,7 @@ use super::Matrix;
 use crate::element::Float;
 use crate::kernel::simd::{SIDE, Simd};
 
-/// The rows `k` of some columns of B, one row after the other; past the last column of B, it is repeated.
+/// Copies the rows `k` of some columns of B, one row after the other. Columns past the last one of B repeat that one.
 ///
 /// # Safety
 /// The processor has the instructions of `S`.
@@ -15,10 +15,10 @@ pub(super) unsafe fn pack<T: Float, S: Simd>(b: Matrix<'_, T>, k: Range<usize>, 
     let width = columns.len();
     let column = |j: usize| (columns.start + j).min(b.columns - 1);
     if b.strides[0] == 1 && width.is_multiple_of(SIDE) {
-        // Columns are contiguous: several side by side, so that whole cache lines are written.
+        // Columns are contiguous. Several are copied side by side, so that whole cache lines are written.
         for j in (0..width).step_by(SIDE) {
             let sides = std::array::from_fn(|i| &b.data[b.position(k.start, column(j + i))..][..k.len()]);
-            // SAFETY: the processor has the instructions of `S`: so this function's caller sees to.
+            // SAFETY: this function's caller ensures that the processor has the instructions of `S`.
             unsafe { T::interleave::<S>(sides, &mut out[j..], width) }
         }
     } else {

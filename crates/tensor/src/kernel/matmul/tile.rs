@@ -10,7 +10,7 @@ use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set
 pub(super) struct TileSizes {
     /// Elements of a vector.
     pub(super) lanes: usize,
-    /// The most rows, by vectors across less one.
+    /// The most rows of a tile that is 1, 2, … vectors across.
     pub(super) rows: &'static [usize],
 }
 
@@ -64,8 +64,7 @@ impl<T: Float> Tile<T> {
     pub(super) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
-        // SAFETY: the processor has the instructions of `S`, and the operands are valid for the tile, which has just so many
-        // vectors across.
+        // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many vectors across.
         unsafe {
             match vectors {
                 1 => self.of_vectors::<S, 1>(rows, last, copy),
@@ -89,8 +88,7 @@ impl<T: Float> Tile<T> {
     /// As [`compute`](Self::compute).
     #[inline(always)]
     unsafe fn of_rows<S: Simd, const NV: usize, const COPY: bool>(self, rows: usize, last: usize) {
-        // SAFETY: the processor has the instructions of `S`, and the operands are valid for the tile, which has just so many
-        // rows.
+        // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many rows.
         unsafe {
             match rows {
                 1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, COPY>(self, last)),
@@ -105,7 +103,7 @@ impl<T: Float> Tile<T> {
     }
 }
 
-/// Whether there are tiles of `rows` and as many vectors: what is constant here is not even compiled where it is false.
+/// Whether a tile may have this many rows and vectors. It is a constant: tiles for which it is false are not compiled.
 const fn exists(tiles: &[usize], vectors: usize, copy: bool, rows: usize) -> bool {
     vectors <= tiles.len() && if copy { rows == tiles[vectors - 1] } else { rows <= tiles[vectors - 1] }
 }
@@ -113,12 +111,12 @@ const fn exists(tiles: &[usize], vectors: usize, copy: bool, rows: usize) -> boo
 /// The rows that a tile can have, up to those of the largest.
 const HEIGHTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
 
-/// How many of `left` rows the next tile takes, at most `most`: heights are about even, so that no tile is too small to
-/// keep the arithmetic units busy.
+/// How many of `left` rows the next tile takes, at most `most`. Heights are about even, so that no tile is too small to keep
+/// the arithmetic units busy.
 #[inline(always)]
 pub(super) fn height(left: usize, most: usize) -> usize {
     let even = left.div_ceil(left.div_ceil(most));
-    // Nothing but 5 and 7 is not a height itself.
+    // Every number but 5 and 7 is a height.
     if HEIGHTS.contains(&even) {
         even
     } else if left > even {
@@ -128,8 +126,8 @@ pub(super) fn height(left: usize, most: usize) -> usize {
     }
 }
 
-/// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. Its last vector of a
-/// row of C has as many elements as the number beside it says.
+/// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. The number beside it is how
+/// many elements of C the last vector of a row has.
 ///
 /// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
 /// tile nor on the width of the vectors.
@@ -138,7 +136,7 @@ struct OfSize<T, const MR: usize, const NV: usize, const COPY: bool>(Tile<T>, us
 type Of<T, S> = <T as super::Vectorized>::Vector<S>;
 
 impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
-    /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B ends as that of C.
+    /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns.
     ///
     /// # Safety
     /// As [`Tile::compute`]; there is a product left, and where `WHOLE`, whole vectors of B may be read.

@@ -1,4 +1,4 @@
-//! The product of a matrix and a vector, where rows of the matrix are contiguous: a dot product each.
+//! The product of a matrix and a vector, where rows of the matrix are contiguous: one dot product for each row.
 
 use super::Matrix;
 use crate::buffer::Buffer;
@@ -6,7 +6,7 @@ use crate::element::Float;
 use crate::kernel::isa::kernel;
 use crate::par;
 
-/// Partial sums of a dot product: four vectors of AVX-512, as many as keep its multiply-add unit busy.
+/// Partial sums of a dot product. They are four vectors of AVX-512, which keep its multiply-add unit busy.
 const LANES: usize = 64;
 
 /// C = A · x, or C + A · x where `add`; rows of A are contiguous.
@@ -46,7 +46,7 @@ fn dot<T: Float>(x: &[T], y: &[T]) -> T {
     for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
         *lane = x.mul_add(y, *lane);
     }
-    // Halves of the lanes, again and again.
+    // The upper half of the lanes is added to the lower one until one lane is left.
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

@@ -11,7 +11,7 @@ pub(crate) trait Fold<T>: Copy {
     /// Whether the order of elements leaves no trace in the result.
     const EXACT: bool = false;
 
-    /// What a part begins as, given one of its elements. That is folded too, and more than once.
+    /// What a part begins as, given one of its elements. This element is folded in later all the same, and maybe more than once.
     fn start(self, x: T) -> Self::Part;
 
     /// A part and one more element.
@@ -185,20 +185,20 @@ fn nan_or<T: Copy + PartialOrd>(a: T, b: T) -> T {
     if b != b { b } else { a }
 }
 
-/// Below this many elements, one after the other is as fast as lanes that are joined in the end.
+/// Below this many elements, one lane is as fast as several that are joined in the end.
 const SHORT: usize = 16;
 
 /// Rows that are folded at once: each part is loaded and stored once for all of them.
 const TOGETHER: usize = 8;
 
-/// What some neighbours come to.
+/// The fold of some neighbours, at least one.
 #[inline(always)]
 pub(crate) fn block<T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
-    // Where the order leaves no trace, the compiler makes lanes by itself.
+    // Where the order leaves no trace, the compiler makes the lanes.
     if x.len() < SHORT || F::EXACT {
         return x.iter().fold(f.start(x[0]), |part, &x| f.fold(part, x));
     }
-    // As many lanes as fill four of the widest vectors, the latency of an addition.
+    // The lanes fill four of the widest vectors, since an addition takes four cycles.
     match size_of::<F::Part>() > 4 {
         _ if x.len() < 128 => lanes::<16, T, F>(f, x),
         true => lanes::<32, T, F>(f, x),
@@ -226,7 +226,7 @@ fn columns<T: Copy, F: Fold<T>>(f: F, rows: &Rows<'_, T>, parts: &mut [F::Part])
     }
 }
 
-/// Elements, of which there are some, in independent lanes.
+/// The fold of some neighbours, at least one, in independent lanes.
 #[inline(always)]
 fn lanes<const LANES: usize, T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
     let mut lanes = [f.start(x[0]); LANES];
@@ -255,7 +255,8 @@ fn lanes<const LANES: usize, T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
     lanes[0]
 }
 
-/// Joins twice HALF lanes to HALF, where there are as many. HALF is a constant, so that these are vectors.
+/// Joins the upper half of 2 · HALF lanes to the lower, if there are so many lanes. HALF is a constant, so that both halves are
+/// vectors.
 #[inline(always)]
 fn halve<const HALF: usize, T, F: Fold<T>>(f: F, lanes: &mut [F::Part]) {
     if lanes.len() > HALF {

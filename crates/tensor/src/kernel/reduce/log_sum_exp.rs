@@ -1,11 +1,10 @@
-//! ln Σ exp x, of which nothing overflows.
+//! ln Σ exp x, computed so that nothing overflows.
 
 use super::{Blockwise, Fold, LargestNumber, Reduction, Rows, Run, block, larger, reduction};
 use crate::element::Float;
 use crate::kernel::isa::kernel;
 
-/// The largest element m and Σ exp(x − m), of which the result is m + ln Σ. A block is gone through twice, while it is
-/// close.
+/// The largest element m and s = Σ exp(x − m): the result is m + ln s. A block is read twice, while it is in the L1 cache.
 #[derive(Clone, Copy)]
 pub(crate) struct LogSumExp;
 
@@ -46,7 +45,7 @@ impl<T: Float> Fold<T> for Exponentials<T> {
 /// The largest of some of the elements, and Σ exp(x − largest).
 type Part<T> = (T, T);
 
-/// What is taken off: infinities stay what they are.
+/// What is subtracted from each element. Where the largest is infinite, it is 0: infinities stay what they are.
 #[inline(always)]
 fn shift<T: Float>(largest: T) -> T {
     if largest.is_finite() { largest } else { T::ZERO }
@@ -71,7 +70,7 @@ impl<T: Float> Blockwise<T> for LogSumExp {
 
     #[inline(always)]
     fn block(self, x: &[T]) -> Part<T> {
-        // A NaN comes through the sum.
+        // The largest skips NaN, but the sum is NaN where an element is.
         let largest = block(LargestNumber, x);
         (largest, block(Exponentials { shift: shift(largest) }, x))
     }

@@ -19,19 +19,19 @@ pub(crate) use fold::{
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};
 
-/// Neighbours that are reduced straight, in lanes.
+/// Neighbours that are folded in one go, in lanes.
 const BLOCK: usize = 2048;
 
-/// Rows that are reduced straight, column by column: fewer, since each column has a single partial result.
+/// Rows that are folded in one go, column by column. They are fewer than neighbours, since a column has one lane.
 pub(crate) const ROWS: usize = 64;
 
-/// Columns whose partial results are kept close to the processor: a page of f32.
+/// Columns whose partial results stay in the L1 cache: a page of f32.
 const COLUMNS: usize = 1024;
 
-/// Columns from which on a row of them is wide enough for vectors.
+/// From this many columns on, a row is wide enough for vectors.
 pub(crate) const WIDE: usize = 64;
 
-/// What becomes of many elements. Every function is `#[inline(always)]`: only then is it compiled for the instruction set of the
+/// How many elements become one. Every function is `#[inline(always)]`: only then is it compiled for the instruction set of the
 /// loop around it.
 pub(crate) trait Blockwise<T>: Copy {
     /// What some of the elements come to.
@@ -219,7 +219,7 @@ pub(crate) fn join<T, P: Copy>(r: &dyn Reduction<T, Part = P>, parts: &mut [P], 
 pub(crate) fn reduce_columns<T: Copy, P: Copy>(r: &dyn Reduction<T, Part = P>, run: Run<'_, T>, parts: &mut [P]) {
     let width = parts.len();
     let rows = Rows { run, width };
-    // Short rows without gaps are read as longer ones, for the sake of vectors.
+    // Short rows without gaps are read as longer ones, so that they fill vectors.
     let many = 1 << (4 * WIDE / width).max(1).ilog2();
     if width >= WIDE || run.step != width as isize || run.len < 2 * many {
         for (i, parts) in parts.chunks_mut(COLUMNS).enumerate() {
@@ -239,8 +239,8 @@ pub(crate) fn reduce_columns<T: Copy, P: Copy>(r: &dyn Reduction<T, Part = P>, r
     parts.copy_from_slice(&joined[..width]);
 }
 
-/// The blocks of rows joined by halves. Two parts of the same number of blocks become one as soon as there are two: no
-/// more are kept than a logarithm of their number.
+/// The blocks of rows, joined by halves. Two parts of the same number of blocks are joined as soon as both are there, so that
+/// the number of parts kept is a logarithm of the number of blocks.
 fn columns_by_halves<T: Copy, P: Copy>(r: &dyn Reduction<T, Part = P>, rows: &Rows<'_, T>, parts: &mut [P]) {
     let (width, blocks) = (rows.width, rows.len().div_ceil(ROWS));
     let block = |i: usize, parts: &mut [P]| {

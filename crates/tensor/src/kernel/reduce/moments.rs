@@ -6,10 +6,11 @@ use crate::kernel::isa::kernel;
 
 /// The count, the mean and the sum of squared deviations from it.
 ///
-/// A block sums its deviations from a shift, and their squares; what the shift is off by is taken out again (Chan, Golub
-/// and LeVeque, 1983, *Algorithms for Computing the Sample Variance*). The shift is the mean of a quarter of the block:
-/// then its distance from the mean is at most twice the standard deviation, whatever the elements are, and two bits are
-/// the most that is lost. Blocks are joined in f64 by the pairwise formula of the same authors.
+/// A block sums the deviations of its elements from a shift, and the squares of these deviations. Then the sums are corrected for
+/// the distance between the shift and the mean (Chan, Golub and LeVeque, 1983, *Algorithms for Computing the Sample
+/// Variance*). The shift is the mean of a quarter of the block. Whatever the elements are, its distance from the mean is then
+/// at most twice the standard deviation, and at most two bits are lost. Blocks are joined in f64 by the pairwise formula of
+/// the same authors.
 #[derive(Clone, Copy)]
 pub(crate) struct Moments;
 
@@ -42,7 +43,7 @@ const WIDTH: usize = 256;
 /// Lanes of a block.
 const LANES: usize = 32;
 
-/// Rows that are added at once: each sum is loaded and stored but once for all of them.
+/// Rows that are added at once: each sum is loaded and stored once for all of them.
 const TOGETHER: usize = 8;
 
 impl<T: Float> Blockwise<T> for Moments {
@@ -115,7 +116,7 @@ impl<T: Float> Blockwise<T> for Moments {
         let count = a.count + b.count;
         let step = b.mean - a.mean;
         if !step.is_finite() {
-            // One of them is infinite or NaN, and so is the mean of both; there is no deviation from it.
+            // A mean is infinite or NaN. So is the mean of both parts, and deviations from it are NaN.
             return Moment { count, mean: a.mean + b.mean, squares: f64::NAN };
         }
         let share = b.count / count;
@@ -133,12 +134,12 @@ impl Moment {
         let (count, sum) = (count as f64, sum.to_f64());
         let off = sum / count;
         let squares = squares.to_f64() - off * sum;
-        // Rounding may leave a little less than nothing. Written so that a NaN passes.
+        // By rounding, the sum of squares may be slightly negative. Written so that a NaN passes.
         Moment { count, mean: shift.to_f64() + off, squares: if squares < 0.0 { 0.0 } else { squares } }
     }
 
-    /// Of elements some of which are infinite, NaN, or so large that the squares overflow: in f64, by the definition. A mean
-    /// that is infinite has no deviations from it, and NaN for their squares.
+    /// Of elements some of which are infinite, NaN, or so large that their squares overflow: in f64, by the definition. Where the
+    /// mean is infinite, the sum of squares is NaN.
     #[cold]
     #[inline(never)]
     fn of_extremes<T: Float>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {

@@ -1,4 +1,4 @@
-//! Lines whose elements are rows apart: whole rows at once.
+//! Lines whose elements are a row apart: whole rows are computed at once.
 
 use super::{Normalize, Terms};
 use crate::buffer::Buffer;
@@ -7,8 +7,8 @@ use crate::kernel::isa::kernel;
 use crate::kernel::reduce::{WIDE, larger};
 use crate::par::{self, Shared};
 
-/// Columns of a block. Narrower ones suit the cache worse, whatever their length: rows that are a power of two apart
-/// push each other out (1024 × 1024 in f32: 1470 µs with 64 columns, 790 with 256, 700 with 512; Zen 4).
+/// Columns of a block. With fewer columns, more rows fall into the same sets of the cache where their distance is a power of
+/// two, and push each other out: 1024 × 1024 in f32 takes 1470 µs with 64 columns, 790 with 256, 700 with 512 (Zen 4).
 const COLUMNS: usize = 512;
 
 /// Lines along the middle axis of x and y, both of shape [outer, len, inner].
@@ -19,7 +19,7 @@ pub(crate) fn normalize_columns<T: Float, N: Normalize<T>>(
     op: N,
 ) {
     assert!(x.len() == y.len() && x.len() == outer * len * inner && !x.is_empty(), "lines must be whole");
-    // Narrow rows are read several at once.
+    // Several narrow rows are read at once.
     let many = if inner < WIDE { (4 * WIDE / inner).min(len) } else { 1 };
     let columns = COLUMNS.min(inner);
     let across = inner.div_ceil(columns);
@@ -78,7 +78,7 @@ impl<'a, T> Block<'a, T> {
 
 kernel! {
     fn normalize_block[T: Float, N: Normalize<T>](block: Block<'_, T>, op: N), functions T {
-        /// Rows that are summed straight; their sums are added to those before.
+        /// Rows that are summed one after the other; then their sum is added to that of the rows before.
         const ROWS: usize = 64;
         let _ = op;
         let [mut largest, mut part, mut sums] = std::array::from_fn(|_| Buffer::<T>::stale(block.width));
@@ -115,7 +115,7 @@ kernel! {
     }
 }
 
-/// Adds a row's terms to the sums of their columns, and leaves them in place where they belong.
+/// Adds a row's terms to the sums of their columns, and writes them in the place of x for `Terms::InPlace`.
 #[inline(always)]
 fn add_terms<T: Float, N: Normalize<T>>(sums: &mut [T], x: &mut [T], y: &[T], shifts: &[T]) {
     for (((sum, x), &y), &shift) in sums.iter_mut().zip(x).zip(y).zip(shifts) {
@@ -135,7 +135,7 @@ fn finished_columns<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shifts: &[T
     }
 }
 
-/// Joins elements that are `period` apart, and puts what they come to in each of their places.
+/// Joins elements that are `period` apart, and writes the result in each of their places.
 #[inline(always)]
 fn by_period<T: Copy>(x: &mut [T], period: usize, join: impl Fn(T, T) -> T) {
     for j in period..x.len() {

@@ -1,4 +1,4 @@
-//! Softmax, its logarithm and their pullbacks: lines of elements that are changed by something summed over each of them.
+//! Softmax, its logarithm and their pullbacks. All of them change a line of elements, given a sum over the line.
 
 mod columns;
 mod rows;
@@ -11,7 +11,7 @@ use crate::par;
 
 /// What is done with a line of x, given a line of y. Every function is `#[inline(always)]`.
 pub(crate) trait Normalize<T>: Copy + Sync {
-    /// Whether the largest y of a line is taken off from each. Then x is written, but not read.
+    /// Whether the largest y of a line is subtracted from each y. Then x is only written, and not read.
     const SHIFT: bool;
     /// What is summed.
     const TERMS: Terms;

@@ -6,7 +6,7 @@ use crate::element::Float;
 use crate::kernel::isa::kernel;
 use crate::kernel::reduce::{LargestNumber, Sum, WIDE, block};
 
-/// Elements that are gone through several times, while they are close to the processor.
+/// Elements that are read several times while they are in the L1 cache.
 const CLOSE: usize = 2048;
 
 /// Lines of `width` neighbours; `each(i, largest, sum)` is called once for line i. The largest is 0 without `SHIFT`.
@@ -35,7 +35,7 @@ kernel! {
             let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact_mut(width));
             if N::SHIFT {
                 for (((x, y), terms), shift) in lines.zip(shifts.iter_mut()) {
-                    // A NaN comes through the sum.
+                    // The largest skips NaN, but the sum is NaN where an element is.
                     *shift = block(LargestNumber, y);
                     match N::TERMS {
                         _ if width < WIDE => shifted(x, y, *shift),
@@ -44,7 +44,7 @@ kernel! {
                     }
                 }
             }
-            // Short lines all in one loop, so that none has a rest that does not fill a vector.
+            // All short lines in one loop: separate loops would each have a rest that fills no vector.
             if !N::SHIFT && N::TERMS == Terms::Aside {
                 terms_aside::<T, N>(terms, x, y, T::ZERO);
             } else if N::SHIFT && width < WIDE {
@@ -88,7 +88,7 @@ kernel! {
     }
 }
 
-// The loops over neighbours are functions, so that the compiler knows the slices to be apart.
+// The loops over neighbours are functions: of a function's parameters, the compiler knows that the slices do not overlap.
 
 /// x\[i] = the term of x\[i] and y\[i] − shift
 #[inline(always)]
