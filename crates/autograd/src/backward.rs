@@ -10,7 +10,7 @@ use crate::tape::{Graph, Var};
 /// The gradients of one result with respect to the leaves of its tape, and to the values whose gradients were to be
 /// retained; and what the pass has put aside for the model's state.
 ///
-/// They are apart from the tape: calling `backward` twice gives them twice, and nothing needs to be set to zero.
+/// They are not kept in the tape: each call of `backward` returns gradients of its own, and nothing needs to be set to zero.
 #[derive(Debug)]
 pub struct Gradients<T: Float = f32> {
     tape: Id,
@@ -134,7 +134,7 @@ impl<T: Float> Var<'_, T> {
     }
 }
 
-/// Walks from the node `last` down to the first, handing each gradient on to the inputs; leaves keep theirs.
+/// Walks from the node `last` down to the first, and hands each gradient on to the inputs. Leaves keep their gradients.
 #[track_caller]
 fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> Vec<Slot<T>> {
     let mut slots: Vec<Slot<T>> = Vec::new();

@@ -1,7 +1,7 @@
 //! Gradients against finite differences, in f64.
 //!
 //! For a random direction v of an input and a random seed u of the result, ⟨u, J v⟩ is measured by differences of the
-//! forward pass and ⟨Jᵀ u, v⟩ computed by the pullbacks. One pair of numbers so tests every element of the Jacobian J
+//! forward pass and ⟨Jᵀ u, v⟩ is computed by the pullbacks. So one pair of numbers tests every element of the Jacobian J
 //! at once; if they disagree, each element is compared, to name the worst.
 //!
 //! Source: the check of one random direction is that of HIPS autograd (Maclaurin, 2016, *Modeling, Inference and
@@ -18,7 +18,7 @@ use crate::tape::{Tape, Var};
 /// Relative errors up to this are rounding; a wrong pullback is off by far more.
 pub const TOLERANCE: f64 = 1e-6;
 
-/// The step of the differences: with five points their error is of order STEP⁴, and rounding adds 1e-16 / STEP.
+/// The step of the differences. With five points, their error is of order STEP⁴; rounding adds 1e-16 / STEP.
 const STEP: f64 = 1e-3;
 
 /// Gradients below this part of the result are compared as if they were that large: rounding makes the differences of
@@ -119,7 +119,7 @@ where
     let leaves: Vec<Var<'_, f64>> = inputs.iter().map(|x| own.leaf(x.clone())).collect();
     let result = f(&leaves);
     let seed = random(result.value(), rng);
-    // The differences of a result of this size are off by its own rounding: gradients far below it cannot be told.
+    // Differences are off by the rounding of the result: far below that, gradients cannot be measured.
     let noise = NOISE * (&seed * result.value()).map(f64::abs).sum(..).item();
     let gradients = result.needs_gradient().then(|| result.backward_with(seed.clone()));
     let gradient = |input: usize| {

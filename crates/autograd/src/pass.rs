@@ -1,4 +1,4 @@
-//! What a pass through a model is for, and the random stream that it draws from. A layer asks its tape for both, so that
+//! What a pass through a model is for, and the random stream that the pass draws from. A layer asks its tape for both, so that
 //! `forward` takes no more than its input.
 
 use std::cell::RefCell;
@@ -21,7 +21,7 @@ pub enum Mode {
 }
 
 impl<T: Float> Tape<T> {
-    /// The same tape in another mode. Gradients may be wanted in evaluation too, and a pass of training without them.
+    /// The same tape in another mode: for gradients in evaluation, or for a pass of training without gradients.
     ///
     /// # Example
     /// ```
@@ -61,7 +61,7 @@ impl<T: Float> Tape<T> {
     /// Calls `draw` with the tape's random stream, for the op `op`.
     ///
     /// # Panics
-    /// The tape has none (see [`with_rng`](Self::with_rng)), or `draw` itself asks for it.
+    /// The tape has no stream (see [`with_rng`](Self::with_rng)), or `draw` itself asks for the stream.
     #[track_caller]
     pub fn draw<R>(&self, op: &str, draw: impl FnOnce(&mut dyn Rng) -> R) -> R {
         let mut rng = self.rng.borrow_mut();

@@ -1,6 +1,6 @@
 //! Reading a tape: what is on it, where it came from, and which module of a model it belongs to.
 //!
-//! Nothing is recorded for it but the inputs of each node, 4 bytes each. Which module a value belongs to is found when it
+//! Only the inputs of each node are recorded for this, 4 bytes each. Which module a value belongs to is found when it
 //! is asked for: parameters have names of their own, and a model knows the path of each.
 
 use std::fmt::{self, Write as _};

@@ -6,7 +6,7 @@ use crate::tape::{Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
-/// Its type grows with each pullback. So a node has all of them in one box, and what is not [`done`](Self::done) leaves
+/// Its type grows with each pullback. So a node has all its pullbacks in one box, and a record that is not [`done`](Self::done) leaves
 /// nothing behind.
 #[must_use = "nothing is on the tape before `done`"]
 pub struct Record<'t, T: Float, P = ()> {
@@ -190,7 +190,7 @@ where
     }
 }
 
-/// Hands a gradient to the pullbacks before one, and returns it for that one if it is needed there: the last to use it
+/// Hands a gradient to the pullbacks before one, and returns it if that one needs it too: the last pullback to use it
 /// gets it without a clone, and with it the buffer.
 fn pull_before<T: Float>(
     before: &impl Pullbacks<T>,

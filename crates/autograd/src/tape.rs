@@ -33,7 +33,7 @@ use crate::state::Updates;
 /// assert!(w.iter().all(|x: f32| x.abs() < 1e-6));
 /// ```
 pub struct Tape<T: Float = f32> {
-    /// Changes with every reset, so that gradients can tell the tape's present values from past ones.
+    /// Changes with every reset, so that gradients can distinguish the tape's present values from past ones.
     pub(crate) id: Id,
     pub(crate) graph: RefCell<Graph<T>>,
     pub(crate) wants_gradients: bool,
@@ -119,7 +119,7 @@ impl<T: Float> Tape<T> {
     /// several places of a model so has one gradient.
     ///
     /// # Panics
-    /// The leaf was made of another value: it has changed since, and the tape must be reset before it is used again.
+    /// The leaf was made of another value: the parameter has changed since then, and the tape has to be reset first.
     ///
     /// # Example
     /// ```
@@ -221,7 +221,7 @@ impl<T: Float> Tape<T> {
         graph.nodes.clear();
         graph.inputs.clear();
         graph.named.clear();
-        // Those of the passes so far are the gradients' that carry them, and no later pass adds to them.
+        // The updates of the passes so far stay with the gradients that carry them; later passes add to new ones.
         self.updates.renew();
     }
 

@@ -23,7 +23,7 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Of reports with their names. A figure that one lacks is a dash, one that all lack is left out.
+    /// Compares reports with their names. A figure that one report lacks is a dash; a figure that all lack is left out.
     pub fn new<'a>(runs: impl IntoIterator<Item = (&'a str, &'a Report)>) -> Self {
         let (names, reports): (Vec<&str>, Vec<&Report>) = runs.into_iter().unzip();
         let row = |title: String, cell: &dyn Fn(&Report) -> Option<String>| {

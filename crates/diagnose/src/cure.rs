@@ -23,7 +23,7 @@ pub struct Cure {
 impl Report {
     /// Applies the remedies that need no human choice to the model that was inspected, and says what it did.
     ///
-    /// Where two findings would change one parameter, the more harmful one's remedy is applied. Inspect again to see what it
+    /// Where two findings would change the same parameter, the remedy of the more harmful one is applied. Inspect again to see what it
     /// has done.
     ///
     /// # Example

@@ -1,11 +1,11 @@
 //! From where on figures are faults, and why there.
 
-/// From where on a figure is a fault. [`Inspector::with_limits`](crate::Inspector::with_limits) takes others.
+/// Where each figure begins to be a fault. [`Inspector::with_limits`](crate::Inspector::with_limits) takes other limits.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Limits {
     /// The first loss is a fault from this share above what it should be: 0.1, where logits have a standard deviation of
-    /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From the whole above, it is an error.
+    /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From twice what it should be, it is an error.
     /// What chance explains in a small batch, two standard errors, is let through.
     pub loss: f64,
     /// A layer is saturated when fewer units are live than this share of what a standard normal input leaves live: 0.7. So

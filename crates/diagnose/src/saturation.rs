@@ -14,12 +14,12 @@ use std::ops::RangeInclusive;
 /// | `relu` | the output is 0 | 50 % |
 /// | `gelu` | the input is below −2.1755: \|Φ(z) + z φ(z)\| stays below 5.91 % of 1.129, the steepest | 1.5 % |
 ///
-/// Another op, say one of your own, is told to [`Inspector::with_saturation`](crate::Inspector::with_saturation).
+/// [`Inspector::with_saturation`](crate::Inspector::with_saturation) takes the rule for another op, such as one of your own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Saturation {
     pub(crate) side: Side,
     pub(crate) live: RangeInclusive<f64>,
-    /// The share that is saturated when the input is standard normal: what a good start cannot be blamed for.
+    /// The share that is saturated when the input is standard normal, as it is after a good start.
     pub(crate) at_rest: f64,
 }
 

@@ -1,4 +1,4 @@
-//! Starts that are found with data: a pass shows what each layer gives, and its weights are scaled until that is right.
+//! Initial weights chosen by data: a pass shows the outputs of each layer, and its weights are scaled until these are right.
 
 use std::fmt;
 
@@ -230,7 +230,7 @@ where
         if tries == TRIES || !distance.is_finite() {
             return Err(Error::Distance { loss, expected });
         }
-        // What small logits cost grows with their square. Large ones cost more, and are halved at least.
+        // The cost of small logits grows with their square. Large logits cost more, and are at least halved.
         let shrink = (within / 2.0 / distance).sqrt().min(0.5);
         for name in &parameters {
             change(model, name, |value: &mut Tensor<T>| value.map_assign(|x| x * T::from_f64(shrink)));

@@ -115,7 +115,7 @@ impl Histogram {
         // The tensor's loops run in vectors and on several threads: 1 ns per element where a loop here takes 8.
         let bins = values.map(move |x| ((x.to_f64() / 2.0 - from / 2.0) * scale).min(BINS as f64 - 1.0) as u8);
         let bins = bins.contiguous();
-        // Four counts side by side: neighbours often fall into one bin, and each would wait for the one before.
+        // Four counts side by side: neighbours often fall into the same bin, and each would have to wait for the one before.
         let mut counts = [[0_u32; 256]; 4];
         for part in bins.as_slice().unwrap_or_default().chunks(4) {
             for (counts, &bin) in counts.iter_mut().zip(part) {

@@ -191,7 +191,7 @@ impl<T: Float> Watch<T> {
         })
     }
 
-    /// Weights that move too fast or too slowly: matrices, since biases begin at zero and move by much of themselves.
+    /// Weights that move too fast or too slowly. Only matrices: biases begin at zero and move by a large share of themselves.
     fn rate(&self, limits: &Limits) -> Option<Finding> {
         let logs = |samples: &[Sample], biases: bool| -> Vec<f64> {
             let weights = samples.iter().flat_map(|sample| &sample.weights);
@@ -200,8 +200,8 @@ impl<T: Float> Watch<T> {
         };
         let typical = |samples: &[Sample]| median(logs(samples, false)).or_else(|| median(logs(samples, true)));
         let samples = &self.history.samples;
-        // A last layer that begins near zero, as it should, moves by much of itself at first: so it is the later half that
-        // is judged, unless a step moved weights by more than ten times what is too much.
+        // A last layer that begins near zero, as it should, at first moves by a large share of itself. So only the later half is
+        // judged, unless a step moved weights by more than ten times the limit.
         let jump = samples.chunks(1).filter_map(typical).find(|log| *log > limits.update_high + 1.0);
         let median = jump.or_else(|| typical(&samples[samples.len() / 2..]))?;
         let (fault, words, remedy) = if median > limits.update_high {

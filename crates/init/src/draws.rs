@@ -49,7 +49,7 @@ impl Draws for Keyed<'_> {
         Tensor::keyed_normal(&self.key(), shape, mean, std)
     }
 
-    /// By the inverse of the distribution function: a number each, however narrow the interval.
+    /// By the inverse of the distribution function: one random number for each element, however narrow the interval.
     fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
         let [low, high] = inside::<T>(ends);
         let [a, b] = ends.map(|end| (end - law.mean) / law.std);
@@ -78,7 +78,8 @@ impl Draws for Keyed<'_> {
     }
 }
 
-/// The interval's ends in `T`, rounded inwards, so that no number lies beyond them; both the nearest where it has none.
+/// The interval's ends in `T`, rounded inwards, so that no number lies beyond the interval. Where it contains no `T`, both are the
+/// nearest.
 fn inside<T: Float>([low, high]: [f64; 2]) -> [T; 2] {
     // Only an f32 is rounded at all.
     let up = |x: f64| if f64::from(x as f32) < x { (x as f32).next_up() } else { x as f32 };
@@ -89,12 +90,12 @@ fn inside<T: Float>([low, high]: [f64; 2]) -> [T; 2] {
     if low_in <= high_in { [low_in, high_in] } else { [T::from_f64(low); 2] }
 }
 
-/// A whole number below `n`, all equally likely (Lemire, 2019, *Fast Random Integer Generation in an Interval*). Not by `rand`,
-/// whose versions may make something else of the same words: what a seed gives is a contract.
+/// A whole number below `n`, each equally likely (Lemire, 2019, *Fast Random Integer Generation in an Interval*). `rand` has this
+/// too, but may change the numbers with a new version, and here what a seed gives is a contract.
 fn below(rng: &mut dyn Rng, n: u64) -> u64 {
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(n);
-        // The lower half is below 2⁶⁴ mod n as often as some results come once too often.
+        // Some results are one word more likely than others. The words whose lower half is below 2⁶⁴ mod n are drawn again.
         if product as u64 >= n.wrapping_neg() % n {
             return (product >> 64) as u64;
         }

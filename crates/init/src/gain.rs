@@ -1,7 +1,6 @@
 //! How much a weight must make up for the non-linearity that follows it.
 
-/// The factor by which a non-linearity shrinks the standard deviation of a signal, inverted: what the weights before it
-/// are multiplied with. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU and SiLU, which it
+/// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU and SiLU, which it
 /// does not know, the forward gain of [`gain_of`](crate::gain_of), which computes that of any function.
 ///
 /// # Example

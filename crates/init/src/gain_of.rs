@@ -6,8 +6,8 @@ use crate::error::Error;
 ///
 /// Take a deep stack of wide layers y = h W, h = f(y), whose weights have the variance gain² / fan_in. If y is normal with
 /// variance q, the next layer's y is normal with the variance gain² E\[f(√q z)²], z standard normal (Poole et al., 2016,
-/// *Exponential Expressivity in Deep Neural Networks through Transient Chaos*). That map of q to q is all that matters: what
-/// it leaves where it is, is a fixed point, and its slope there says whether a stack comes back to it.
+/// *Exponential Expressivity in Deep Neural Networks through Transient Chaos*). This map from q to q decides everything. A
+/// variance that it does not change is a fixed point, and the map's slope there says whether a stack returns to it.
 #[derive(Clone, Copy, Debug)]
 pub struct GainOf<F> {
     f: F,
@@ -15,7 +15,7 @@ pub struct GainOf<F> {
 
 /// The gain of the activation `f`, a closure too.
 ///
-/// There are two questions to it. [`forward`](GainOf::forward) answers how much one layer makes up for `f` at inputs of
+/// It answers two questions. [`forward`](GainOf::forward) answers how much one layer makes up for `f` at inputs of
 /// variance 1. [`fixed_point`](GainOf::fixed_point) answers which gain holds a deep stack at a variance, and
 /// [`slope`](GainOf::slope) whether it holds it firmly; [`settles`](GainOf::settles) goes the other way and tells where a
 /// stack with a given gain ends up.
@@ -76,7 +76,7 @@ impl<F: Fn(f64) -> f64> GainOf<F> {
     /// The slope of the map from one layer's variance to the next at its fixed point `variance`: below 1, a deviation from
     /// it shrinks by that factor from layer to layer; at 1, as for ReLU, it stays; above, it grows.
     ///
-    /// By a central difference, accurate to some 1e-6 for functions that are smooth but in single points.
+    /// By a central difference, accurate to some 1e-6 for functions that are smooth except in single points.
     ///
     /// # Errors
     /// As [`fixed_point`](Self::fixed_point).

@@ -35,7 +35,7 @@ impl<T: Float> Embedding<T> {
     /// A table of `symbols` rows of `width` numbers, drawn by `weight`.
     ///
     /// # Errors
-    /// The initializer refuses, or the table is larger than memory can be.
+    /// The initializer returns an error, or the table is larger than memory can be.
     pub fn new(symbols: usize, width: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
         Ok(Embedding { weight: Param::new(weight.init(&Shape::try_new(&[symbols, width])?, rng)?) })
     }

@@ -43,7 +43,7 @@
 //! # Ok::<(), nn::Error>(())
 //! ```
 //!
-//! What a pass is for, and what it draws, are the tape's affair: `Tape::new()` trains, `Tape::no_grad()` evaluates, and
+//! The tape knows what a pass is for and has its random stream: `Tape::new()` trains, `Tape::no_grad()` evaluates, and
 //! [`Dropout`] draws from the stream of `Tape::new().with_rng(rng)`. A model's *state*, such as the running statistics of
 //! [`BatchNorm1d`], is a [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's
 //! step. So the loop above stays as it is.

@@ -27,7 +27,7 @@ use crate::{Error, Layer, Param, module};
 /// # Ok::<(), nn::Error>(())
 /// ```
 ///
-/// Its parameters may also be tensors that there are already, such as those of a file, or of PyTorch's generator:
+/// Its parameters may also be existing tensors, such as those of a file or of PyTorch's generator:
 ///
 /// ```
 /// use init::torch::Generator;
@@ -53,7 +53,7 @@ impl<T: Float> Linear<T> {
     /// A layer whose weight is drawn by `weight` and whose bias is 0.
     ///
     /// # Errors
-    /// The initializer refuses, for instance a fan of 0, or the weight is larger than memory can be.
+    /// The initializer returns an error, for instance for a fan of 0, or the weight is larger than memory can be.
     pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
         let weight = weight.init(&Shape::try_new(&[fan_in, fan_out])?, rng)?;
         let bias = init::zeros().init(&Shape::from([fan_out]), rng)?;

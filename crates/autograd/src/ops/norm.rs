@@ -1,5 +1,5 @@
-//! Normalizing the features of a batch, or of an example. The gradients share the sums over what is normalized together, hence
-//! one joint pullback.
+//! Normalizing the features of a batch, or of an example. All gradients use the sums over the elements that are normalized
+//! together: so there is one joint pullback.
 
 use tensor::{Float, Shape, Tensor, keepdim};
 

@@ -15,7 +15,7 @@ use crate::pass::{Parameter, Pass};
 use crate::report::{Activation, Report, Weight};
 use crate::saturation::Rules;
 
-/// The standard deviation that the logits are brought to: they then cost 0.005 above ln C.
+/// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
 /// All that is wrong, the most harmful first.

@@ -20,7 +20,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
     }
 }
 
-/// The standard deviation of what an op with weights gives, but for its bias; `None` where that cannot be told.
+/// The standard deviation of the output of an op with weights, without its bias; `None` where it is not known.
 pub(super) fn without_bias<T: Float>(affine: &Affine<'_, T>) -> Option<f64> {
     let output = affine.output.value();
     let values = match affine.bias {

@@ -53,7 +53,7 @@ impl<T: Float> Judge<'_, '_, T> {
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {
         let rule = self.rules.of(activation.kind)?;
         let live = (1.0 - activation.saturated) / (1.0 - rule.at_rest);
-        // The share is a mean over units, each of which may be off by some 0.3: two standard errors are let through.
+        // The share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
         let noise = 0.6 / (activation.units.max(1) as f64).sqrt();
         if live < self.limits.live_error - noise {
             Some(Severity::Error)

@@ -103,8 +103,8 @@ impl<'a, T> Iterator for Blocks<'a, T> {
     }
 }
 
-/// Room for a block of an operand whose one element is repeated: so loops read neighbours only. A block is in the L1 cache, from
-/// which a processor loads two vectors while it stores one.
+/// Room for a block of an operand whose one element is repeated. It makes loops simple: they read neighbours only. A block is in the
+/// L1 cache, from which a processor loads two vectors while it stores one.
 struct Repeated<T>([MaybeUninit<T>; BLOCK]);
 
 impl<T: Copy> Repeated<T> {

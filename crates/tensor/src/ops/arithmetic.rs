@@ -59,7 +59,7 @@ macro_rules! operator {
             #[track_caller]
             fn $method(self, other: Tensor<T>) -> Tensor<T> {
                 let mut other = other;
-                // The buffer of the left one, unless only the right one can give its own.
+                // The left one gives its buffer, unless only the right one can.
                 let right = other.numel() > self.numel() || (other.shape() == self.shape() && other.unique_range().is_some());
                 if right { &self $symbol other } else { self $symbol &other }
             }
@@ -110,7 +110,7 @@ macro_rules! operator {
             }
         }
     };
-    // Inlined, so that they are compiled where they are used: not all of them here.
+    // Inlined, so that each is compiled where it is used, and not all of them here.
     (@left $Trait:ident $method:ident $symbol:tt $($t:ident)*) => {$(
         impl $Trait<&Tensor<$t>> for $t {
             type Output = Tensor<$t>;
@@ -140,7 +140,7 @@ operator!(Sub sub SubAssign sub_assign "sub" - -= Sub ReverseSub always);
 operator!(Mul mul MulAssign mul_assign "mul" * *= Mul Mul always);
 operator!(Div div DivAssign div_assign "div" / /= Div ReverseDiv divisible);
 
-/// Any two numbers have a sum, a difference and a product; of integers these may overflow, as Rust's do.
+/// Any two numbers have a sum, a difference and a product. Those of integers may overflow, as in Rust.
 #[inline(always)]
 fn always<T: Number>(_: &'static str, _: &Tensor<T>, _: &Tensor<T>) -> Result<(), Error> {
     Ok(())

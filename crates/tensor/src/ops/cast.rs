@@ -8,8 +8,7 @@ use crate::tensor::Tensor;
 impl<T: Element> Tensor<T> {
     /// The elements as another type, by the rules of Rust's `as`; PyTorch's `to(dtype)`. To the same type, it is a clone.
     ///
-    /// A float becomes the integer next to it towards 0, or the nearest that there is where it is out of range; NaN
-    /// becomes 0. An integer that is too large for an integer type loses its upper bits. A `bool` is 0 or 1, and becomes
+    /// A float is truncated to an integer; one out of range becomes the nearest integer of the type, and NaN becomes 0. An integer that is too large for an integer type loses its upper bits. A `bool` is 0 or 1, and becomes
     /// true from everything but 0, NaN too.
     ///
     /// # Example
@@ -38,7 +37,7 @@ pub trait Cast: Sized {
         Self: Element;
 }
 
-/// Stamps a cast: both types are known by name only in the function that it calls.
+/// Stamps a cast to any type: the source type chooses the function, the target type implements it.
 macro_rules! cast {
     ($($t:ident $of:ident)*) => {$(
         impl Cast for $t {
@@ -55,7 +54,7 @@ pub(crate) fn cast<T: Element, U: Element>(x: &Tensor<T>) -> Tensor<U> {
     let x = x.contiguous();
     let elements = x.as_slice().expect("made contiguous");
     let mut out = Buffer::stale(elements.len());
-    // For the baseline alone: of 30 loops, which wait for memory more than for instructions.
+    // These 30 loops are compiled for the baseline alone: they wait for memory more than for instructions.
     par::split(&mut out, 1, par::STREAM, |start, out| {
         for (out, x) in out.iter_mut().zip(&elements[start..]) {
             *out = x.convert();

@@ -42,7 +42,7 @@ impl<T: Element> Tensor<T> {
 pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     let data = x.storage();
     if let Some(planes) = Planes::new(x.layout()) {
-        // Whole blocks of planes: so none is cut between tasks.
+        // A task has whole blocks of planes.
         let unit = kernel::BLOCK * planes.pitch;
         par::split(out, unit, par::STREAM, |start, out| planes.copy(data, start, out));
         return;
@@ -59,8 +59,8 @@ pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &
     });
 }
 
-/// A layout with another axis than the last along which neighbours in memory lie: planes over these two axes. They are
-/// transposed block by block, so that each cache line is read and written once.
+/// A layout whose neighbours in memory lie along another axis than the last: planes over these two axes. They are transposed
+/// block by block, so that each cache line is read and written once.
 struct Planes {
     /// The other axes, row-major.
     others: Walk<1>,
@@ -76,7 +76,7 @@ struct Planes {
 
 impl Planes {
     fn new(layout: &Layout) -> Option<Self> {
-        /// Below this, all of it stays in the nearest cache, whatever the order: a choice.
+        /// Fewer elements stay in the L1 cache whatever the order. (Chosen, not measured.)
         const LEAST: usize = 1024;
         if layout.shape().numel() < LEAST || layout.is_contiguous() {
             return None;

@@ -101,7 +101,7 @@ impl<T: Float> Tensor<T> {
     }
 }
 
-// The plumbing of each takes its function behind a reference: it is compiled once for the types of elements.
+// Each wrapper hands its function on behind a reference, so that the rest is compiled once for the types of elements.
 
 /// f of each element.
 pub(crate) fn map<T: Element, F: Unary<T, Output: Element>>(x: &Tensor<T>, f: F) -> Tensor<F::Output> {

@@ -95,12 +95,12 @@ pub(super) fn fits(op: &'static str, shape: &Shape, axis: usize, indices: &Shape
     Err(Error::new(op, Reason::Argument { why: format!("{why} larger along the other axes, would") }))
 }
 
-/// For each entry of an index tensor of `shape`, where the elements begin among which it chooses: those at its own place
-/// along all axes but `axis`.
+/// For each entry of an index tensor of `shape`, where the line begins from which it takes an element: the elements along `axis` at
+/// the entry's place along all other axes.
 pub(super) fn lines(layout: &Layout, axis: usize, shape: &Shape) -> Result<Layout, Error> {
     let mut lines = layout.clone();
     for (a, (&size, &wanted)) in layout.shape().dims().iter().zip(shape.dims()).enumerate() {
-        // Without elements there are no entries either, or they have been refused.
+        // An axis without indices: either there are no entries, or they have been refused.
         let end = if a == axis { size.min(1) } else { wanted };
         lines = lines.slice(a as isize, 0, end, 1)?;
     }

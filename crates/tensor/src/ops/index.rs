@@ -90,7 +90,7 @@ pub(crate) fn embedding<T: Element>(table: &Tensor<T>, indices: &Tensor<i64>) ->
     Ok(Tensor::from_buffer(pick("embedding", table, 0, indices, &shape)?, shape))
 }
 
-/// The slices along `axis` at all `indices`, whatever their shape, in row-major order: for a result of `shape`.
+/// The slices along `axis` at all `indices`, whose shape may be any, in row-major order, for a result of `shape`.
 fn pick<T: Element>(
     op: &'static str,
     x: &Tensor<T>,
@@ -111,7 +111,7 @@ fn pick<T: Element>(
     let (outer, rows) = (Walk::new([&outer]), Walk::new([&inner]));
     let [outer_stride] = outer.row_strides();
     let together = inner.is_contiguous();
-    // A task has whole rounds through the indices; if there is but one round, whole blocks.
+    // A task goes a whole number of times through the indices; if they are gone through only once, it has whole blocks.
     let round = indices.len() * len;
     let unit = if count == 1 { len } else { round };
     par::split(&mut out, unit, par::STREAM, |start, out| {
@@ -166,7 +166,7 @@ pub(crate) fn index_add<T: Number>(
     let len: usize = x.dims()[axis + 1..].iter().product();
     let outer: usize = x.dims()[..axis].iter().product();
     let round = indices.len() * len;
-    // What each element of the output costs: there may be far more that is added.
+    // What an element of the output costs: far more elements than it has may be added.
     let cost = par::STREAM * indices.len() as f64 / size as f64;
     if outer > 1 {
         par::split(x.as_mut_slice(), size * len, cost, |start, x| {
@@ -193,10 +193,10 @@ pub(crate) fn index_add<T: Number>(
     Ok(x)
 }
 
-/// Below this length it costs more to put the indices in order than to add on one thread: a choice.
+/// For slices below this length, it takes longer to sort the indices than to add on one thread. (Chosen, not measured.)
 const SHORT: usize = 8;
 
-/// The positions of the indices of each row, row after row, in their order; and where each row's begin.
+/// For each row, in turn, the positions of its indices, in order; and where the positions of each row begin.
 fn by_row(indices: &[i64], rows: usize) -> (Vec<usize>, Vec<usize>) {
     let mut starts = vec![0; rows + 1];
     for &index in indices {
@@ -230,7 +230,7 @@ pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> R
 
 /// An error unless each index is below `size` and none is negative.
 pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
-    // A negative one is larger than any size. Without an early end the loop is vectorized.
+    // As an unsigned number, a negative index is larger than any size. Without an early end, the loop is vectorized.
     if indices.iter().fold(true, |fits, index| fits & ((index as u64) < size as u64)) {
         return Ok(());
     }

@@ -120,13 +120,13 @@ fn join<T: Element>(op: &'static str, parts: &[&Tensor<T>], axis: usize) -> Resu
     Ok(Tensor::from_buffer(out, shape))
 }
 
-/// Parts of so many elements are each shared among threads.
+/// From this many elements on, each part is shared among threads.
 const LARGE: usize = 1 << 19;
 
-/// Rows of up to so many elements stay whole in a task: a choice, far below what a task is worth.
+/// Rows of up to this many elements are not cut between tasks. (Chosen, far below the size of a task.)
 const SHORT_ROW: usize = 1 << 14;
 
-/// Row by row, run by run: there are few of them, or they are long.
+/// Row by row, and within a row run by run: for few or long rows.
 fn runs<T: Element>(parts: &[&Tensor<T>], ends: &[usize], row: usize, out: &mut [T]) {
     let walks: Vec<Walk<1>> = parts.iter().map(|x| Walk::new([x.layout()])).collect();
     par::split(out, 1, par::STREAM, |start, mut out| {
@@ -145,7 +145,7 @@ fn runs<T: Element>(parts: &[&Tensor<T>], ends: &[usize], row: usize, out: &mut 
     });
 }
 
-/// Part by part, through all rows of a task: they are short.
+/// Part by part, through all rows of a task: for short rows.
 fn columns<T: Element>(
     parts: &[&Tensor<T>],
     ends: &[usize],

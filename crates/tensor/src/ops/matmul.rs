@@ -127,7 +127,7 @@ pub(crate) fn matmul_into<T: Float>(
     out: &mut Tensor<T>,
     accum: Accum,
 ) -> Result<(), Error> {
-    // Nothing in an output that others see is worth a copy.
+    // The elements of an output that others see would be copied only to be overwritten.
     let own = |out: &mut Tensor<T>| {
         if accum == Accum::Replace && out.unique_range().is_none() {
             *out = Tensor::from_buffer(Buffer::stale(out.numel()), out.shape().clone());
@@ -190,7 +190,7 @@ impl Plan {
         };
         let dropped = |rank: usize| if rank == 1 { 0 } else { 1 };
         let shape = axes(&[m][..dropped(x.rank())], &[n][..dropped(y.rank())])?;
-        // A batch on the left alone is one product of more rows, if they lie evenly.
+        // If only the left side is a batch, and its rows lie evenly, it is one product of more rows.
         if batch_y.is_empty() && shape.numel() > 0 {
             let rows = Shape::try_new(&[batch.numel() * m, k])?;
             if let Some(left) = left.reshape(&rows)? {

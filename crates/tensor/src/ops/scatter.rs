@@ -138,8 +138,8 @@ fn scatter_by<T: Element>(
     let (indices, source) = (indices.readable(), used.readable());
     let walk = Walk::new([indices.layout(), source.layout(), &lines(&own, axis, indices.shape())?]);
     let [index_stride, source_stride, step] = walk.row_strides();
-    // Lines that do not share an element are independent: tasks are cut along the axes before `axis`, where the indices
-    // go through all of these.
+    // Lines that share no element are independent. So tasks are cut along the axes before `axis`, if the indices cover all of
+    // these axes.
     let whole = x.dims()[..axis] == indices.dims()[..axis];
     let unit = if whole { x.dims()[axis..].iter().product() } else { x.numel() };
     let round: usize = indices.dims()[axis..].iter().product();

@@ -79,7 +79,7 @@ fn topk<T: Element>(x: &Tensor<T>, k: usize, axis: isize, largest: bool) -> Resu
 
 /// The first `k` elements along `axis` in ascending or descending order, and where they come from.
 pub(crate) fn ordered<T: Element>(x: &Tensor<T>, axis: usize, k: usize, descending: bool) -> (Tensor<T>, Tensor<i64>) {
-    // Rows are sorted where they lie together.
+    // The axis becomes the last one, so that what is sorted lies together.
     let rows = x.transpose(axis as isize, -1).contiguous();
     let (rows, mut dims) = (rows.as_slice().expect("made contiguous"), rows.dims().to_vec());
     let Some(last) = dims.last_mut() else { unreachable!("there is an axis") };
@@ -88,7 +88,7 @@ pub(crate) fn ordered<T: Element>(x: &Tensor<T>, axis: usize, k: usize, descendi
     let (mut values, mut indices) = (Buffer::stale(shape.numel()), Buffer::stale(shape.numel()));
     if shape.numel() > 0 {
         let out = (&mut values[..], &mut indices[..]);
-        // An element's key and its index in one number: no two are equal, and the lower index comes first.
+        // An element's key and its index are one number. So no two are equal, and of equal elements the lower index comes first.
         if size_of::<T>() <= 4 && u32::try_from(size).is_ok() {
             let flip = if descending { u64::from(u32::MAX) } else { 0 };
             order_rows(rows, size, out, k, |x, i| (x.key() ^ flip) << 32 | i as u64, |key| key as u32 as usize);

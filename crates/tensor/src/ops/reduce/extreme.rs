@@ -137,7 +137,7 @@ fn picked<T: Number>(x: &Tensor<T>, axis: isize, at: Tensor<i64>) -> (Tensor<T>,
     (x.gather(axis, &at.unsqueeze(axis)).squeeze(axis), at)
 }
 
-/// An error where results are wanted, of nothing each.
+/// An error if there are results, but no elements to choose from.
 fn expect_some(op: &'static str, shape: &Shape, over: &Over) -> Result<(), Error> {
     if over.shape(shape).numel() > 0 && over.count(shape) == 0 {
         return Err(Error::new(op, Reason::Nothing { shape: shape.clone() }));

@@ -1,10 +1,9 @@
 //! Many elements become one, over any axes.
 //!
-//! Every reduction goes through [`reduce`]: it finds out how the elements lie in memory, and hands runs of them to
-//! `kernel`. Axes that run on evenly are one run. The run of neighbours is reduced first; where the neighbours belong to
-//! different results instead, whole rows are reduced at once. Long runs are cut into pieces, so that one result too can
-//! be the work of several threads; what pieces and further runs come to is joined by halves. All of this follows from
-//! the shape and the strides alone.
+//! Every reduction goes through [`reduce`], which finds out how the elements lie in memory, and hands runs of them to `kernel`.
+//! Axes that run on evenly are one run. The run of neighbours is reduced first. Where neighbours belong to different results,
+//! whole rows are reduced at once. Long runs are cut into pieces, so that several threads can work on one result. The
+//! results of pieces and of further runs are joined by halves. All of this depends on the shape and the strides alone.
 
 mod axes;
 mod extreme;
@@ -37,10 +36,10 @@ use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
 
-/// Elements of a piece: the least that is worth being handed to a thread.
+/// Elements of a piece: the fewest that are worth handing to a thread.
 const PIECE: usize = 1 << 16;
 
-/// With this many results, there is enough to share without cutting runs. Pieces of more would take much memory.
+/// With this many results, threads have enough to share without pieces, which would take much memory.
 const MANY: usize = 1 << 13;
 
 /// Each element of the result is what `finish` makes of what the elements along the reduced axes come to; `of_nothing` where
@@ -93,8 +92,8 @@ fn parts<T: Element, P: Copy + Default + Send + Sync>(
     plan.joined(data, cost, r)
 }
 
-/// A copy, where reading the elements as they lie would touch a line of the cache for each of them: neighbours belong to
-/// different results, and are not close enough to be read as a row.
+/// A copy, where reading each element as it lies would touch another cache line: where neighbours belong to different results, and
+/// are too far apart to be read as a row.
 fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
     let least = |wanted: bool| {
         let axes = x.dims().iter().zip(x.layout().strides()).zip(reduced);
@@ -105,7 +104,7 @@ fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
     if other <= 1 || own <= other {
         return None;
     }
-    // Copied in the order in which they lie, and seen in their own.
+    // The copy has the order in which the elements lie; the view of it has the order of the axes.
     let mut order: Dims<usize> = (0..x.rank()).collect();
     order.sort_by_key(|axis| std::cmp::Reverse(x.layout().strides()[axis].unsigned_abs()));
     let mut back = Dims::filled(0, x.rank());
@@ -146,7 +145,7 @@ impl Plan {
     fn new(x: &Layout, reduced: &[bool]) -> Self {
         let axes = || x.shape().dims().iter().copied().zip(x.strides().iter().copied()).zip(reduced);
         let mut along: Dims<Axis> = axes().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis).collect();
-        // The order of elements is free: as they lie in memory, whatever the axes' order.
+        // The order of elements within a reduction is free: it is that in memory, whatever the order of the axes.
         along.sort_by_key(|(_, stride)| std::cmp::Reverse(stride.unsigned_abs()));
         let runs = joined(along.iter().copied());
         let kept = joined(axes().filter(|(_, reduced)| !**reduced).map(|(axis, _)| axis));
