@@ -7,7 +7,6 @@ use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use crate::data::{Values, moments};
-use crate::peak::Stream;
 
 /// A turn lasts at least this long, or one call.
 const TURN: Duration = Duration::from_millis(2);
@@ -31,6 +30,19 @@ pub enum Bound {
     Flops(usize),
     /// As many elements through memory as [`Stream`] says.
     Elements(Stream, usize),
+}
+
+/// How elements go through memory.
+#[derive(Clone, Copy)]
+pub enum Stream {
+    /// Σ a: one read.
+    Read,
+    /// a = b, by the system's `memcpy`: one read, one write.
+    Copy,
+    /// a = b + s c: two reads, one write.
+    Triad,
+    /// a = a + s b: two reads, one write, in place.
+    Update,
 }
 
 impl Row {

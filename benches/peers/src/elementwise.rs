@@ -4,9 +4,9 @@ use burn::tensor::activation;
 use ndarray::{Array2, Zip};
 use tensor::Tensor;
 
-use crate::bench::{Bound, Contender, Row};
-use crate::data::{Everywhere, unary};
-use crate::peak::Stream;
+use crate::bench::{Bound, Contender, Row, Stream};
+use crate::data::Everywhere;
+use crate::unary::unary;
 
 /// A hidden layer of the lecture's model, in cache, beyond the cache of one core, beyond all caches.
 const SIZES: [(&str, [usize; 2]); 4] =

@@ -12,6 +12,7 @@ mod peak;
 mod random;
 mod reduce;
 mod report;
+mod unary;
 
 use std::error::Error;
 use std::io::{BufRead, BufReader};

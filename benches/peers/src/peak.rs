@@ -10,20 +10,7 @@ use std::time::{Duration, Instant};
 
 use tensor::Isa;
 
-use crate::bench::{Bound, Contender, Row};
-
-/// How elements go through memory.
-#[derive(Clone, Copy)]
-pub enum Stream {
-    /// Σ a: one read.
-    Read,
-    /// a = b, by the system's `memcpy`: one read, one write.
-    Copy,
-    /// a = b + s c: two reads, one write.
-    Triad,
-    /// a = a + s b: two reads, one write, in place.
-    Update,
-}
+use crate::bench::{Bound, Contender, Row, Stream};
 
 /// The peaks themselves, with arrays beyond all caches.
 pub fn rows() -> Vec<Row> {

@@ -9,9 +9,8 @@ use rand_chacha::ChaCha8Rng;
 use rand_distr::StandardNormal;
 use tensor::{Shape, Tensor};
 
-use crate::bench::{Bound, Contender, Row};
+use crate::bench::{Bound, Contender, Row, Stream};
 use crate::data::{Burn, Candle};
-use crate::peak::Stream;
 
 pub fn rows() -> Vec<Row> {
     let dims = [1024, 1024];

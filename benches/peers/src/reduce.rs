@@ -7,9 +7,9 @@ use candle_core::{Device::Cpu, Var};
 use ndarray::Axis;
 use tensor::Tensor;
 
-use crate::bench::{Bound, Contender, Row};
-use crate::data::{self, Burn, Candle, Everywhere, unary};
-use crate::peak::Stream;
+use crate::bench::{Bound, Contender, Row, Stream};
+use crate::data::{self, Burn, Candle, Everywhere};
+use crate::unary::unary;
 
 const DIMS: [usize; 2] = [1024, 1024];
 const LEN: usize = DIMS[0] * DIMS[1];
