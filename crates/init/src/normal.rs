@@ -12,7 +12,7 @@ use crate::scheme::{Sealed, initializer};
 pub struct Normal {
     scheme: &'static str,
     law: Bell,
-    /// Of a residual network, by whose root the standard deviation is divided.
+    /// The layers of a residual network: the standard deviation is divided by √(2 · layers).
     layers: Option<usize>,
 }
 
@@ -39,7 +39,7 @@ pub fn normal(std: f64) -> Normal {
 }
 
 /// Normal with mean 0 and standard deviation std / √(2 · layers), for the last weight of each branch of a residual network
-/// of so many layers, each of which adds two branches to the stream (in a transformer, attention and MLP).
+/// with this many layers, each of which adds two branches to the stream (in a transformer, attention and MLP).
 ///
 /// The sum of all branches then has the variance that one would have: the stream does not grow with depth. GPT-2 uses it
 /// with 0.02 for the output projections (Radford et al., 2019, *Language Models are Unsupervised Multitask Learners*,

@@ -54,7 +54,7 @@ impl Sealed for Orthogonal {
         }
         let (rows, columns) = (shape.dims()[0], shape.numel() / shape.dims()[0]);
         let normal: Tensor<T> = draws.normal(shape, Bell { mean: 0.0, std: 1.0 }).map_err(Error::tensor(SCHEME))?;
-        // In f64 whatever T is, so that only the result is rounded.
+        // In f64, whatever T is, so that only the result is rounded.
         let wide = normal.reshape([rows, columns]).map(T::to_f64);
         let q = match rows < columns {
             true => orthonormal_rows(wide)?,
@@ -64,16 +64,17 @@ impl Sealed for Orthogonal {
     }
 }
 
-/// The rows of `a` made orthonormal from the first to the last, by Gram and Schmidt, each in the direction of what it adds:
+/// Makes the rows of `a` orthonormal, from the first to the last, by Gram and Schmidt. Each row keeps the direction of what it adds:
 /// Q of QR = Aᵀ with a positive diagonal of R.
 ///
-/// Twice: rounding leaves the rows as far from orthogonal as they were from dependent, and what is almost orthonormal is made
-/// so to the last digit (Giraud et al., 2005, *The Loss of Orthogonality in the Gram-Schmidt Orthogonalization Process*).
+/// It takes two passes. After the first, rounding leaves rows that were almost dependent not quite orthogonal; the second makes
+/// them orthonormal to the last digit (Giraud et al., 2005, *The Loss of Orthogonality in the Gram-Schmidt Orthogonalization Process*).
 fn orthonormal_rows(a: Tensor<f64>) -> Result<Tensor<f64>, Error> {
     gram_schmidt(gram_schmidt(a)?)
 }
 
-/// One such pass. By halves, so that most of the work is matrix products: the lower half loses what it has of the upper one.
+/// One such pass. It goes by halves, so that most of the work is matrix products: what the lower half has of the upper one is
+/// subtracted.
 fn gram_schmidt(mut a: Tensor<f64>) -> Result<Tensor<f64>, Error> {
     /// So few rows are taken one by one.
     const FEW: usize = 8;

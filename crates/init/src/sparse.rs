@@ -16,8 +16,8 @@ pub struct Sparse {
 
 /// Normal with standard deviation `std`, and ⌈sparsity · rows⌉ zeros in each column, at random; PyTorch's `sparse_`.
 ///
-/// With `[fan_in, fan_out]` a column is what one unit sums: each unit hears of few inputs and does not saturate however many
-/// there are. Source: Martens, 2010, *Deep Learning via Hessian-Free Optimization*. (PyTorch's columns are those of its
+/// With `[fan_in, fan_out]`, a column is what one unit sums. Each unit has few inputs, and does not saturate however many there
+/// are. Source: Martens, 2010, *Deep Learning via Hessian-Free Optimization*. (PyTorch's columns are those of its
 /// `[out, in]`, and so the other axis.)
 ///
 /// # Errors

@@ -19,7 +19,7 @@ pub struct TruncatedNormal {
 ///
 /// For weights without outliers, as in vision transformers (Dosovitskiy et al., 2021, *An Image is Worth 16x16 Words*). As in
 /// PyTorch, the ends are absolute and not in standard deviations, and `std` is that of the distribution before it is cut:
-/// `trunc_normal(0.0, 0.02, -2.0, 2.0)`, which many of them have, cuts off nothing that ever occurs. For a given
+/// `trunc_normal(0.0, 0.02, -2.0, 2.0)`, which many models use, cuts off nothing that ever occurs. For a given
 /// variance after the cut, use [`variance_scaling`](crate::variance_scaling) with
 /// [`Distribution::TruncatedNormal`](crate::Distribution::TruncatedNormal).
 ///

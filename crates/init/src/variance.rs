@@ -20,7 +20,7 @@ pub struct VarianceScaling {
     mode: FanMode,
     distribution: Distribution,
     layout: Layout,
-    /// μP's output layers: the fan at which the rule is that of the others.
+    /// For μP's output layers: the fan at which the standard deviation is that of other layers.
     base_fan: Option<f64>,
 }
 
@@ -29,7 +29,7 @@ pub struct VarianceScaling {
 pub enum Distribution {
     /// Normal.
     Normal,
-    /// Normal, cut off at two standard deviations of the uncut distribution, which is the wider for it: so the variance is
+    /// Normal, cut off at two standard deviations of the uncut distribution, which is wider to make up for the cut: the variance is
     /// what it should be.
     TruncatedNormal,
     /// Uniform within ±√3 standard deviations.

@@ -8,7 +8,7 @@ use crate::draws::{Bell, Draws};
 use crate::error::Error;
 use crate::quantile;
 
-/// How many normal numbers PyTorch makes at once. Of fewer, each is made for itself.
+/// How many normal numbers PyTorch makes at once. Of fewer numbers, each is made by itself.
 const BLOCK: usize = 16;
 
 impl Generator {
@@ -74,7 +74,7 @@ impl Generator {
     }
 }
 
-/// Makes normal numbers of 16 uniform ones, in place: half are radii, half are angles.
+/// Turns 16 uniform numbers into normal ones, in place: half of them are radii, half are angles.
 ///
 /// The uniform numbers and 1 − u are rounded to T, as in PyTorch; what follows is done in f64, since what PyTorch's vectors
 /// round on the way cannot be followed.
@@ -107,7 +107,7 @@ impl Draws for Generator {
             normal_block(block, law);
         }
         if !elements.len().is_multiple_of(BLOCK) {
-            // The last 16 are made anew, also those of them that were made before.
+            // All of the last 16 are made anew, including those that were made before.
             let start = elements.len() - BLOCK;
             elements[start..].fill_with(|| self.unit_of());
             normal_block(&mut elements[start..], law);
@@ -115,7 +115,7 @@ impl Draws for Generator {
         Ok(x)
     }
 
-    /// By rejection: of normal numbers where most would do, and else of uniform ones. All that are still missing are drawn
+    /// By rejection: of normal numbers where most are accepted, otherwise of uniform ones. All that are still missing are drawn
     /// again, and all others with them.
     fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, tensor::Error> {
         let [a, b] = ends.map(|end| (end - law.mean) / law.std);

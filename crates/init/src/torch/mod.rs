@@ -57,8 +57,8 @@ use crate::scheme::Scheme;
 /// `torch.Generator` for the CPU; see the [module's](self) page.
 ///
 /// It is a generator of `rand` too: [`next_u32`](rand::Rng::next_u32) is the Mersenne Twister's word, and
-/// [`next_u64`](rand::Rng::next_u64) two of them, the first above. What `rand` makes of them is not what PyTorch
-/// would: for that there are the methods below. A scheme that is given it as `&mut dyn Rng` draws a key from it like from any
+/// [`next_u64`](rand::Rng::next_u64) is two of them, the first above. `rand` makes other numbers of these words than PyTorch;
+/// the methods below make PyTorch's. A scheme that is given it as `&mut dyn Rng` draws a key from it like from any
 /// other; [`init`](Self::init) gives PyTorch's numbers.
 #[derive(Clone, Debug)]
 pub struct Generator {
@@ -67,7 +67,7 @@ pub struct Generator {
     next_normal: Option<f64>,
 }
 
-/// Most shapes are the program's own, but may be asked for by its user.
+/// Most shapes are the program's own, but its user may ask for one.
 fn shape_of(scheme: &'static str, shape: impl IntoShape) -> Result<Shape, Error> {
     shape.into_shape().map_err(Error::tensor(scheme))
 }
@@ -126,7 +126,7 @@ impl Generator {
     /// A tensor by one of this crate's schemes with PyTorch's numbers: what the function of that name in `torch.nn.init`
     /// fills a tensor of this shape with.
     ///
-    /// [`orthogonal`](crate::orthogonal) computes its matrix otherwise than PyTorch from the same numbers, and is the same to
+    /// From the same numbers, [`orthogonal`](crate::orthogonal) computes its matrix in another way than PyTorch: it is the same to
     /// 1e-5. A scheme that PyTorch does not have draws normal or uniform numbers in row-major order.
     ///
     /// # Errors
