@@ -154,10 +154,12 @@ impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR,
                     x.store(tile.copy.add(v * lanes));
                 }
             }
-            for (i, sums) in sums.iter_mut().enumerate() {
+            // By index: the functions of a zipped iterator may come from another codegen unit, and not be inlined.
+            #[allow(clippy::needless_range_loop, reason = "the comment above")]
+            for i in 0..MR {
                 let x = Of::<T, S>::splat(*tile.a.offset(i as isize * tile.a_strides[0]));
-                for (sum, &y) in sums.iter_mut().zip(&row) {
-                    *sum = sum.add_product(x, y);
+                for v in 0..NV {
+                    sums[i][v] = sums[i][v].add_product(x, row[v]);
                 }
             }
         }
