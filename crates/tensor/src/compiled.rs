@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::kernel::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
 use crate::layout::Layout;
 use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
-use crate::random;
+use crate::random::{self, Distribution};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -152,10 +152,9 @@ compiled! {
         fn matmul(x: &Tensor<Self>, y: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::matmul;
         fn matmul_into(x: &Tensor<Self>, y: &Tensor<Self>, out: &mut Tensor<Self>, accum: Accum) -> Result<(), Error>
             = ops::matmul_into;
-        fn uniform(op: &'static str, key: &[u8; 32], shape: &Shape, low: Self, high: Self)
-            -> Result<Tensor<Self>, Error> = random::uniform;
-        fn normal(op: &'static str, key: &[u8; 32], shape: &Shape, mean: Self, std: Self)
-            -> Result<Tensor<Self>, Error> = random::normal;
+        fn drawn(
+            op: &'static str, key: &[u8; 32], shape: &Shape, distribution: Distribution<Self>
+        ) -> Result<Tensor<Self>, Error> = random::drawn;
         fn allclose(x: &Tensor<Self>, y: &Tensor<Self>, rtol: f64, atol: f64) -> Result<bool, Error> = ops::allclose;
     }
 }

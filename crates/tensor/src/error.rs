@@ -107,9 +107,9 @@ pub enum Reason {
     },
     /// A range that leaves its axis, runs backwards, or has step zero.
     Slice {
-        /// The first index.
+        /// The first index, as it was given: a negative one counts from the end.
         start: isize,
-        /// One past the last index.
+        /// One past the last index, as it was given.
         end: isize,
         /// The step.
         step: usize,
@@ -253,7 +253,7 @@ impl fmt::Display for Error {
                 write!(
                     f,
                     "{start}..{end} by {step} does not fit axis {axis} of {shape}: \
-                     0 ≤ start ≤ end ≤ {size} and a step of at least 1 would"
+                     0 ≤ start ≤ end ≤ {size} and a step of at least 1 would, where -1 is the last index"
                 )
             }
             Reason::Index { index, position, size } => {

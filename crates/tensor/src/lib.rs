@@ -50,6 +50,7 @@ mod ops;
 mod par;
 mod random;
 mod shape;
+mod span;
 mod split;
 mod tensor;
 #[cfg(test)]
@@ -70,5 +71,5 @@ pub use layout::Layout;
 pub use ops::{Accum, Axes, KeepDim, Operand, keepdim};
 pub use par::with_threads;
 pub use shape::{IntoShape, Shape};
+pub use span::{Position, Span};
 pub use tensor::Tensor;
-pub use view::{Position, Span};

@@ -33,7 +33,7 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn keyed_uniform(key: &[u8; 32], shape: impl IntoShape, low: T, high: T) -> Result<Self, Error> {
         let shape = shape.into_shape().map_err(|error| error.of("keyed_uniform"))?;
-        T::uniform("keyed_uniform", key, &shape, low, high)
+        T::drawn("keyed_uniform", key, &shape, Distribution::Uniform { low, high })
     }
 
     /// Normal numbers with this mean and standard deviation, as a function of the key; see
@@ -56,31 +56,31 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn keyed_normal(key: &[u8; 32], shape: impl IntoShape, mean: T, std: T) -> Result<Self, Error> {
         let shape = shape.into_shape().map_err(|error| error.of("keyed_normal"))?;
-        T::normal("keyed_normal", key, &shape, mean, std)
+        T::drawn("keyed_normal", key, &shape, Distribution::Normal { mean, std })
     }
 }
 
-pub(crate) fn uniform<T: Float>(
+/// What the numbers are.
+#[allow(unreachable_pub, reason = "in the traits that keep the public `Float` sealed")]
+#[derive(Clone, Copy)]
+pub enum Distribution<T> {
+    Uniform { low: T, high: T },
+    Normal { mean: T, std: T },
+}
+
+pub(crate) fn drawn<T: Float>(
     op: &'static str,
     key: &[u8; 32],
     shape: &Shape,
-    low: T,
-    high: T,
+    distribution: Distribution<T>,
 ) -> Result<Tensor<T>, Error> {
-    drawn(op, key, shape, Uniform { low, high }, T::UNIFORM_COST)
+    match distribution {
+        Distribution::Uniform { low, high } => drawn_by(op, key, shape, Uniform { low, high }, T::UNIFORM_COST),
+        Distribution::Normal { mean, std } => drawn_by(op, key, shape, Normal { mean, std }, T::NORMAL_COST),
+    }
 }
 
-pub(crate) fn normal<T: Float>(
-    op: &'static str,
-    key: &[u8; 32],
-    shape: &Shape,
-    mean: T,
-    std: T,
-) -> Result<Tensor<T>, Error> {
-    drawn(op, key, shape, Normal { mean, std }, T::NORMAL_COST)
-}
-
-fn drawn<T: Float>(
+fn drawn_by<T: Float>(
     op: &'static str,
     key: &[u8; 32],
     shape: &Shape,

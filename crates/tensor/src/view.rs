@@ -1,89 +1,11 @@
 //! Views: other layouts of the same storage. None of them copies, but `reshape` and `flatten` where they must.
 
-use std::ops::{Bound, Range, RangeBounds, RangeFrom, RangeFull, RangeInclusive, RangeTo, RangeToInclusive};
-
 use crate::dims::Dims;
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
-use crate::shape::{IntoShape, Shape};
+use crate::shape::IntoShape;
+use crate::span::{Position, Span};
 use crate::tensor::Tensor;
-
-/// An index along an axis: an integer, where −1 is the last one.
-pub trait Position: Copy {
-    #[doc(hidden)]
-    fn position(self) -> isize;
-}
-
-macro_rules! position {
-    ($($t:ident)*) => {$(
-        impl Position for $t {
-            // What fits no isize is beyond any axis too.
-            fn position(self) -> isize {
-                self.try_into().unwrap_or(isize::MAX)
-            }
-        }
-    )*};
-}
-
-position!(i32 usize isize i64);
-
-/// A range of indices along an axis, such as `1..3`, `..` or `-2..`; −1 is the last index.
-pub trait Span {
-    #[doc(hidden)]
-    fn bounds(&self) -> [Bound<isize>; 2];
-
-    /// The axis by number, and where the range begins and ends on it.
-    #[doc(hidden)]
-    fn within(&self, op: &'static str, shape: &Shape, axis: isize) -> Result<(usize, usize, usize), Error> {
-        within(op, shape, axis, self.bounds())
-    }
-}
-
-macro_rules! span {
-    ($($Range:ident)*) => {$(
-        impl<P: Position> Span for $Range<P> {
-            fn bounds(&self) -> [Bound<isize>; 2] {
-                [self.start_bound().map(|at| at.position()), self.end_bound().map(|at| at.position())]
-            }
-        }
-    )*};
-}
-
-span!(Range RangeFrom RangeInclusive RangeTo RangeToInclusive);
-
-impl Span for RangeFull {
-    fn bounds(&self) -> [Bound<isize>; 2] {
-        [Bound::Unbounded; 2]
-    }
-}
-
-fn within(
-    op: &'static str,
-    shape: &Shape,
-    axis: isize,
-    [first, last]: [Bound<isize>; 2],
-) -> Result<(usize, usize, usize), Error> {
-    let axis = shape.axis(op, axis)?;
-    let size = shape.dims()[axis] as isize;
-    let from_end = |at: isize| if at < 0 { at + size } else { at };
-    let start = match first {
-        Bound::Included(start) => from_end(start),
-        Bound::Excluded(before) => from_end(before).saturating_add(1),
-        Bound::Unbounded => 0,
-    };
-    let end = match last {
-        Bound::Included(last) => from_end(last).saturating_add(1),
-        Bound::Excluded(end) => from_end(end),
-        Bound::Unbounded => size,
-    };
-    match (usize::try_from(start), usize::try_from(end)) {
-        (Ok(first), Ok(last)) if first <= last && end <= size => Ok((axis, first, last)),
-        _ => {
-            let shape = shape.clone();
-            Err(Error::new(op, Reason::Slice { start, end, step: 1, axis, shape }))
-        }
-    }
-}
 
 /// Axes are counted from 0, or back from −1, the last; so are indices.
 impl<T: Element> Tensor<T> {
@@ -204,7 +126,7 @@ impl<T: Element> Tensor<T> {
 
     #[track_caller]
     fn sliced(&self, op: &'static str, axis: isize, range: impl Span, step: usize) -> Self {
-        let (axis, start, end) = range.within(op, self.shape(), axis).or_panic();
+        let (axis, start, end) = range.within(op, self.shape(), axis, step).or_panic();
         self.view(self.layout().slice_in(op, axis as isize, start, end, step).or_panic())
     }
 

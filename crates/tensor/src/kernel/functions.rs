@@ -50,6 +50,28 @@ macro_rules! formula {
     };
 }
 
+/// Stamps the names of a list and what each costs.
+macro_rules! names {
+    (
+        $(#[$doc:meta])*
+        $List:ident $(<$Parameter:ident>)? { $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident;)* }
+    ) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub enum $List $(<$Parameter>)? {
+            $($Name $({ $($p: $P),* })?,)*
+        }
+
+        impl $(<$Parameter>)? $List $(<$Parameter>)? {
+            fn nanoseconds(&self) -> f64 {
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
+            }
+        }
+    };
+}
+
 /// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
 macro_rules! functions_of_one {
     (
@@ -58,19 +80,13 @@ macro_rules! functions_of_one {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident| $formula:expr;)*
         }
     ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        pub enum $List $(<$Parameter>)? {
-            $($Name $({ $($p: $P),* })?,)*
-        }
+        names! { $(#[$doc])* $List $(<$Parameter>)? { $($Name $({ $($p: $P),* })? $cost;)* } }
 
         impl<$T: $Bound> Unary<$T> for $List $(<$Parameter>)? {
             type Output = $Output;
 
             fn cost(&self) -> f64 {
-                match self {
-                    $(Self::$Name { .. } => par::$cost,)*
-                }
+                self.nanoseconds()
             }
 
             fn map(&self, x: Row<'_, $T>, out: &mut [$Output]) {
@@ -98,19 +114,13 @@ macro_rules! functions_of_two {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
         }
     ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        pub enum $List $(<$Parameter>)? {
-            $($Name $({ $($p: $P),* })?,)*
-        }
+        names! { $(#[$doc])* $List $(<$Parameter>)? { $($Name $({ $($p: $P),* })? $cost;)* } }
 
         impl<$T: $Bound> Binary<$T, $U> for $List $(<$Parameter>)? {
             type Output = $Output;
 
             fn cost(&self) -> f64 {
-                match self {
-                    $(Self::$Name { .. } => par::$cost,)*
-                }
+                self.nanoseconds()
             }
 
             fn zip(&self, x: Row<'_, $T>, y: Row<'_, $U>, out: &mut [$Output]) {

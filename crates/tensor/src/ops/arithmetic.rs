@@ -8,7 +8,6 @@ use super::elementwise::zip;
 use crate::element::{Number, Signed};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{Closure, OfNumbers, OfSigned};
-use crate::ops::Operand;
 use crate::tensor::Tensor;
 
 /// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`. `$check` says
@@ -167,30 +166,6 @@ pub(crate) fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: 
         return refused("the least integer has no quotient by −1");
     }
     Ok(())
-}
-
-impl<T: Number> Tensor<T> {
-    /// x − ⌊x / y⌋ y of each pair of elements, which has the sign of y, as in Python and PyTorch; the shapes broadcast.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast, or an integer is divided by 0.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([5, -5]).remainder(3), Tensor::from([2, 1]));
-    /// assert_eq!(Tensor::from([5.5, -5.5]).remainder(-2.0), Tensor::from([-0.5, -1.5]));
-    /// ```
-    #[track_caller]
-    pub fn remainder(&self, other: impl Operand<T>) -> Self {
-        let other = other.tensor();
-        if !T::DTYPE.is_float() && self.numel() > 0 && other.iter().any(|y| y == T::ZERO) {
-            let why = format!("{} by {} of {}: a divisor is 0; none may be", self.shape(), other.shape(), T::DTYPE);
-            Err(Error::new("remainder", Reason::Argument { why })).or_panic()
-        }
-        T::zip_numbers("remainder", self, &other, OfNumbers::Remainder).or_panic()
-    }
 }
 
 impl<T: Signed> Neg for &Tensor<T> {

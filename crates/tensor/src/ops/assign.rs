@@ -8,8 +8,8 @@ use crate::kernel;
 use crate::layout::Layout;
 use crate::ops::Operand;
 use crate::shape::Shape;
+use crate::span::Span;
 use crate::tensor::Tensor;
-use crate::view::Span;
 use crate::walk::Walk;
 
 impl<T: Element> Tensor<T> {
@@ -31,7 +31,7 @@ impl<T: Element> Tensor<T> {
     /// ```
     #[track_caller]
     pub fn slice_assign(self, axis: isize, range: impl Span, source: impl Operand<T>) -> Self {
-        let (axis, start, end) = range.within("slice_assign", self.shape(), axis).or_panic();
+        let (axis, start, end) = range.within("slice_assign", self.shape(), axis, 1).or_panic();
         slice_assign(self, axis, [start, end], &source.tensor()).or_panic()
     }
 

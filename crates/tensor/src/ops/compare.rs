@@ -8,7 +8,7 @@ use std::ops::{BitAnd, BitOr, BitXor, Not};
 use super::elementwise::{map, zip};
 use crate::element::{Element, Number};
 use crate::error::OrPanic;
-use crate::kernel::{Closure, Comparison, OfNumber, OfNumbers};
+use crate::kernel::{Closure, Comparison, OfNumber};
 use crate::tensor::Tensor;
 
 /// What may stand on the other side of an elementwise op: a tensor, by value or reference, or a number.
@@ -142,38 +142,6 @@ impl<T: Element> Tensor<T> {
 }
 
 impl<T: Number> Tensor<T> {
-    /// The larger one of each pair; the shapes broadcast. NaN if either is.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([1, 5]).maximum(3), Tensor::from([3, 5]));
-    /// ```
-    #[track_caller]
-    pub fn maximum(&self, other: impl Operand<T>) -> Self {
-        T::zip_numbers("maximum", self, &other.tensor(), OfNumbers::Maximum).or_panic()
-    }
-
-    /// The smaller one of each pair; the shapes broadcast. NaN if either is.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([1, 5]).minimum(&Tensor::from([2, 2])), Tensor::from([1, 2]));
-    /// ```
-    #[track_caller]
-    pub fn minimum(&self, other: impl Operand<T>) -> Self {
-        T::zip_numbers("minimum", self, &other.tensor(), OfNumbers::Minimum).or_panic()
-    }
-
     /// Each element, raised to `least` and then lowered to `most`: `most` everywhere where it is below `least`, as in
     /// PyTorch. NaN stays.
     ///

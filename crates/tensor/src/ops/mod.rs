@@ -3,6 +3,7 @@
 mod activation;
 mod arithmetic;
 mod assign;
+mod binary;
 mod cast;
 mod close;
 mod compare;

@@ -1,9 +1,7 @@
 //! Functions of one element, in PyTorch's names.
 
 use crate::element::{Float, Number, Signed};
-use crate::error::OrPanic;
-use crate::kernel::{OfFloat, OfFloats, OfNumber, OfSigned, TestOfFloat};
-use crate::ops::Operand;
+use crate::kernel::{OfFloat, OfNumber, OfSigned, TestOfFloat};
 use crate::tensor::Tensor;
 
 /// Stamps methods, each with the name of its function.
@@ -340,40 +338,6 @@ impl<T: Float> Tensor<T> {
     /// ```
     pub fn powf(&self, y: T) -> Self {
         T::map_float(self, OfFloat::Powf { y })
-    }
-
-    /// xʸ of each pair of elements; the shapes broadcast. NaN below 0 unless y is whole.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([2.0, 9.0]).pow(&Tensor::from([3.0, 0.5])), Tensor::from([8.0, 3.0]));
-    /// ```
-    #[track_caller]
-    pub fn pow(&self, other: impl Operand<T>) -> Self {
-        T::zip_floats("pow", self, &other.tensor(), OfFloats::Pow).or_panic()
-    }
-
-    /// The angle of the point (x, y) for each pair of elements, y from this tensor and x from `other`, between −π and π; the shapes
-    /// broadcast.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let angles = Tensor::from([0.0, 1.0]).atan2(&Tensor::from([-1.0, 0.0]));
-    /// assert_eq!(angles, Tensor::from([std::f64::consts::PI, std::f64::consts::FRAC_PI_2]));
-    /// ```
-    #[track_caller]
-    pub fn atan2(&self, other: impl Operand<T>) -> Self {
-        T::zip_floats("atan2", self, &other.tensor(), OfFloats::Atan2).or_panic()
     }
 }
 

@@ -5,6 +5,11 @@ use super::{Matrix, Parts};
 use crate::element::Float;
 use crate::par::{self, Shared};
 
+/// As that crate has it: C = α A · B + β C, of sizes m, k and n, each matrix with the strides of its rows and columns.
+#[allow(unreachable_pub, reason = "in a supertrait of the public `Float`, which keeps it sealed")]
+pub type Gemm<T> =
+    unsafe fn(usize, usize, usize, T, *const T, isize, isize, *const T, isize, isize, T, *mut T, isize, isize);
+
 /// C = A · B in row-major order, or C = C + A · B where `add`; none of them is empty, and their sizes fit.
 pub(super) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
@@ -17,10 +22,13 @@ pub(super) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
         for part in from..to {
             let rows = parts.range(part);
             let c = shared.pointer().wrapping_add(rows.start * n);
-            let (a, b) = ((a.pointer(rows.start, 0), a.strides), (b.pointer(0, 0), b.strides));
+            let ([a_row, a_column], [b_row, b_column]) = (a.strides, b.strides);
+            let (a, b) = (a.pointer(rows.start, 0), b.pointer(0, 0));
             // SAFETY: `Matrix::new` has checked that A and B are within their data, and the caller that C has m · n elements. C is
             // borrowed mutably until all parts are done, and their rows are apart.
-            unsafe { T::gemm([rows.len(), k, n], a, b, beta, (c, [n as isize, 1])) }
+            unsafe {
+                (T::GEMM)(rows.len(), k, n, T::ONE, a, a_row, a_column, b, b_row, b_column, beta, c, n as isize, 1)
+            }
         }
     });
 }

@@ -13,6 +13,7 @@
 mod ahead;
 #[cfg(any(test, feature = "matrixmultiply"))]
 mod foreign;
+mod matrix;
 mod pack;
 mod tile;
 mod vector;
@@ -21,6 +22,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use self::ahead::Ahead;
+pub(crate) use self::matrix::Matrix;
 use self::tile::{Tile, TileSizes, TileSizesOf};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::Buffer;
@@ -33,19 +35,10 @@ pub trait Vectorized: Copy {
     #[doc(hidden)]
     type Vector<S: Simd>: Vector<Self>;
 
-    /// C = A · B + β C by the crate matrixmultiply: sizes \[m, k, n], then each matrix and its strides.
-    ///
-    /// # Safety
-    /// A and B are valid for reads and C for writes, all within their sizes and strides; nothing else refers to C.
+    /// The product by the crate matrixmultiply.
     #[cfg(any(test, feature = "matrixmultiply"))]
     #[doc(hidden)]
-    unsafe fn gemm(
-        sizes: [usize; 3],
-        a: (*const Self, [isize; 2]),
-        b: (*const Self, [isize; 2]),
-        beta: Self,
-        c: (*mut Self, [isize; 2]),
-    );
+    const GEMM: foreign::Gemm<Self>;
 
     /// out\[p · width + j] = columns\[j]\[p]
     ///
@@ -62,17 +55,7 @@ impl Vectorized for f32 {
     type Vector<S: Simd> = S::F32;
 
     #[cfg(any(test, feature = "matrixmultiply"))]
-    unsafe fn gemm(
-        [m, k, n]: [usize; 3],
-        a: (*const Self, [isize; 2]),
-        b: (*const Self, [isize; 2]),
-        beta: Self,
-        c: (*mut Self, [isize; 2]),
-    ) {
-        let ((a, [a_row, a_column]), (b, [b_row, b_column]), (c, [c_row, c_column])) = (a, b, c);
-        // SAFETY: the caller's promises are those that the crate asks for.
-        unsafe { matrixmultiply::sgemm(m, k, n, 1.0, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column) }
-    }
+    const GEMM: foreign::Gemm<Self> = matrixmultiply::sgemm;
 
     #[inline(always)]
     unsafe fn interleave<S: Simd>(columns: [&[f32]; SIDE], out: &mut [f32], width: usize) {
@@ -80,7 +63,7 @@ impl Vectorized for f32 {
         for p in (0..len - len % SIDE).step_by(SIDE) {
             let rows = columns.map(|column| column[p..][..SIDE].as_ptr());
             let out = &mut out[p * width..][..(SIDE - 1) * width + SIDE];
-            // SAFETY: the processor has the instructions of `S`: so this function's caller sees to. The slices above have
+            // SAFETY: the processor has the instructions of `S`: this function's caller ensures it. The slices above have
             // SIDE elements each, and `out` room for SIDE at each multiple of `width`.
             unsafe { S::transpose(rows, out.as_mut_ptr(), width) }
         }
@@ -92,83 +75,7 @@ impl Vectorized for f64 {
     type Vector<S: Simd> = S::F64;
 
     #[cfg(any(test, feature = "matrixmultiply"))]
-    unsafe fn gemm(
-        [m, k, n]: [usize; 3],
-        a: (*const Self, [isize; 2]),
-        b: (*const Self, [isize; 2]),
-        beta: Self,
-        c: (*mut Self, [isize; 2]),
-    ) {
-        let ((a, [a_row, a_column]), (b, [b_row, b_column]), (c, [c_row, c_column])) = (a, b, c);
-        // SAFETY: the caller's promises are those that the crate asks for.
-        unsafe { matrixmultiply::dgemm(m, k, n, 1.0, a, a_row, a_column, b, b_row, b_column, beta, c, c_row, c_column) }
-    }
-}
-
-/// A strided matrix, all of it within `data`.
-#[derive(Clone, Copy)]
-pub(crate) struct Matrix<'a, T> {
-    data: &'a [T],
-    at: usize,
-    rows: usize,
-    columns: usize,
-    strides: [isize; 2],
-}
-
-impl<'a, T> Matrix<'a, T> {
-    /// The element (i, j) is `data[at + i · strides[0] + j · strides[1]]`.
-    ///
-    /// # Panics
-    /// An element lies outside `data`.
-    pub(crate) fn new(data: &'a [T], at: usize, [rows, columns]: [usize; 2], strides: [isize; 2]) -> Self {
-        if rows > 0 && columns > 0 {
-            // Nothing overflows: neither for a product of a matrix that fits into memory, nor for one that is refused.
-            let steps = [rows, columns].map(|size| isize::try_from(size - 1).expect("sizes below isize::MAX"));
-            let reach = |axis: usize| steps[axis].saturating_mul(strides[axis]);
-            let reach = [reach(0), reach(1)];
-            let least = reach.map(|reach| reach.min(0)).iter().fold(at as isize, |at, &step| at.saturating_add(step));
-            let most = reach.map(|reach| reach.max(0)).iter().fold(at as isize, |at, &step| at.saturating_add(step));
-            assert!(least >= 0 && (most as usize) < data.len(), "a matrix must lie within its data");
-        }
-        Matrix { data, at, rows, columns, strides }
-    }
-
-    pub(crate) fn rows(&self) -> usize {
-        self.rows
-    }
-
-    pub(crate) fn columns(&self) -> usize {
-        self.columns
-    }
-
-    fn t(self) -> Self {
-        let ([row, column], Matrix { data, at, rows, columns, .. }) = (self.strides, self);
-        Matrix { data, at, rows: columns, columns: rows, strides: [column, row] }
-    }
-
-    /// Where in the data the element (i, j) lies.
-    fn position(&self, i: usize, j: usize) -> usize {
-        self.at.wrapping_add_signed(i as isize * self.strides[0] + j as isize * self.strides[1])
-    }
-
-    /// How many of the last of these rows would read past the data if these columns, some of which are beyond the matrix, were
-    /// loaded as whole vectors. Where rows go backwards, the answer is all of them.
-    fn cut(&self, rows: Range<usize>, columns: Range<usize>) -> usize {
-        if columns.end <= self.columns {
-            return 0;
-        }
-        let room = self.data.len().checked_sub(self.position(rows.start, columns.start) + columns.len());
-        match (room, usize::try_from(self.strides[0])) {
-            (Some(_), Ok(0)) => 0,
-            (Some(room), Ok(stride)) => rows.len().saturating_sub(room / stride + 1),
-            _ => rows.len(),
-        }
-    }
-
-    /// The element (i, j), which must be within the matrix for it to be read.
-    fn pointer(&self, i: usize, j: usize) -> *const T {
-        self.data.as_ptr().wrapping_add(self.position(i, j))
-    }
+    const GEMM: foreign::Gemm<Self> = matrixmultiply::dgemm;
 }
 
 /// How much of k a tile runs through at once. It decides how sums are rounded: results change with it. For 1024³ and 2048³, 512
@@ -393,18 +300,6 @@ impl<T: Float> VectorKernel for Block<'_, T> {
 mod tests {
     use super::*;
 
-    #[test]
-    #[should_panic(expected = "within its data")]
-    fn a_matrix_outside_its_data_is_refused() {
-        Matrix::new(&[0.0; 6], 1, [2, 3], [3, 1]);
-    }
-
-    #[test]
-    #[should_panic(expected = "within its data")]
-    fn a_negative_stride_below_the_start_is_refused() {
-        Matrix::new(&[0.0; 6], 1, [2, 3], [-3, 1]);
-    }
-
     /// The oracle: three loops, with the rounding that the module promises.
     fn chains<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
         let mut c = Vec::with_capacity(a.rows * b.columns);
@@ -543,21 +438,6 @@ mod tests {
         for b in [0, 1] {
             assert_chains::<f32>(m, k, n, [1, b]);
         }
-    }
-
-    #[test]
-    fn whole_vectors_are_read_only_within_the_data() {
-        let data = [0.0; 50];
-        let cut = |columns: usize, strides, rows, width| {
-            Matrix::new(&data, if strides == [-5, 1] { 45 } else { 0 }, [10, columns], strides).cut(rows, 0..width)
-        };
-        // Of 10 rows of 5, the last three have less than 16 elements from their beginning on.
-        assert_eq!(cut(5, [5, 1], 0..10, 16), 3);
-        assert_eq!(cut(5, [5, 1], 0..7, 16), 0);
-        assert_eq!(cut(5, [5, 1], 6..9, 16), 2);
-        // Columns of the matrix alone need no more.
-        assert_eq!(cut(4, [5, 1], 0..10, 4), 0);
-        assert_eq!([cut(5, [0, 1], 0..10, 16), cut(5, [-5, 1], 0..10, 16), cut(5, [5, 1], 0..10, 64)], [0, 10, 10]);
     }
 
     /// AVX-512 in arrays: the largest tiles, on any processor.

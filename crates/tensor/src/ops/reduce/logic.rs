@@ -65,12 +65,7 @@ impl<T: Element> Tensor<T> {
 }
 
 pub(crate) fn count_nonzero<T: Element>(x: &Tensor<T>, over: &Over) -> Tensor<i64> {
-    count_true(&nonzero(x), over, 0, &|counts, out| out.copy_from_slice(counts))
-}
-
-/// Whether each element is not 0, which is the default of every type.
-pub(super) fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<bool> {
-    x.ne(T::default())
+    count_true(&x.cast(), over, 0, &|counts, out| out.copy_from_slice(counts))
 }
 
 /// What `finish` makes of how many are true.

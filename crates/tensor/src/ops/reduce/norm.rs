@@ -1,6 +1,6 @@
 //! Norms.
 
-use super::logic::{count_true, nonzero};
+use super::logic::count_true;
 use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::Float;
 use crate::error::OrPanic;
@@ -48,7 +48,7 @@ pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
     match p {
         f64::INFINITY => reduced(&x.abs(), over, &Largest, of_nothing),
         f64::NEG_INFINITY => reduced(&x.abs(), over, &Smallest, of_nothing),
-        0.0 => count_true(&nonzero(x), over, of_nothing, &|counts, out: &mut [T]| {
+        0.0 => count_true(&x.cast(), over, of_nothing, &|counts, out: &mut [T]| {
             for (out, &count) in out.iter_mut().zip(counts) {
                 *out = T::from_f64(count as f64);
             }
