@@ -7,8 +7,8 @@
 //! - [`nn`]: parameters, layers and optimizers
 //! - [`diagnose`]: how a model starts, what is wrong with it, and what cures it
 //!
-//! The features `npy`, `safetensors`, `ndarray` and `approx` are those of [`tensor`], `serde` and `html` those of
-//! [`diagnose`]; none is on by default.
+//! The features `npy`, `safetensors`, `ndarray`, `approx` and `matrixmultiply` are those of [`tensor`], `serde` and `html`
+//! those of [`diagnose`]; none is on by default.
 //!
 //! Examples on the pages of the crates say `use tensor::…`; from here it is `use evenkeel::tensor::…`, or the
 //! [`prelude`] for what most programs need.
