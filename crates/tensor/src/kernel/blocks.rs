@@ -37,7 +37,7 @@ fn copy_short<T: Copy, const N: usize>(x: &[T], len: usize, from: impl Iterator<
 kernel! {
     /// For each pair (to, from) in turn, adds the block of `len` elements of `y` that begins at `from` to that of `x` which
     /// begins at `to`.
-    pub(crate) fn add_blocks[T: Number, P: Iterator<Item = (usize, usize)>](x: &mut [T], y: &[T], len: usize, pairs: P), memory T {
+    pub(crate) fn add_blocks[T: Number, P: Iterator<Item = (usize, usize)>](x: &mut [T], y: &[T], len: usize, pairs: P), memory {
         for (to, from) in pairs {
             for (x, &y) in x[to..][..len].iter_mut().zip(&y[from..][..len]) {
                 *x += y;

@@ -82,7 +82,7 @@ pub(crate) struct Plane<'a, T> {
 kernel! {
     /// Writes the rows of a plane, one after the other at distances of `pitch`:
     /// out\[i · pitch + j] = data\[at + i + j · stride].
-    pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), copying {
+    pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), memory {
         // In tiles of blocks: a block seldom uses the whole of a cache line, and never that of a page; the blocks beside it, which
         // use the rest, come soon after.
         for rows in tiles(plane.rows) {

@@ -1,9 +1,9 @@
-//! Elementwise loops over rows whose elements are neighbours or all the same, compiled for every instruction set.
+//! Functions of each element, over rows whose elements are neighbours or all the same.
 
 use std::mem::MaybeUninit;
 
 use super::isa::kernel;
-use super::simd::prefetch_bytes;
+use super::simd::prefetch;
 use crate::element::Element;
 use crate::par;
 
@@ -48,93 +48,54 @@ impl<'a, T: Copy> Row<'a, T> {
     }
 }
 
-/// Elements that a loop goes through at once, and then asks for more.
+/// Elements that a function is given at once, where an operand is one element repeated or memory is asked for ahead.
 const BLOCK: usize = 256;
 
-/// How far ahead memory is asked for, in bytes. The processor itself looks ahead within a page of 4 KiB, but not into the next
-/// page. Asking saved 17 % of a relu of 64 MiB (39 % on two threads) and 1 to 3 % of one of 4 MiB (Emerald Rapids). Asking 1
-/// or 2 KiB ahead was no better, and 8 KiB slowed down what lies in the L2 cache.
+/// Whether memory is to be asked for ahead by a function that writes so many bytes: where they are more than caches hold.
+///
+/// The processor itself looks ahead within a page of 4 KiB, but not into the next page. Asking saved an Emerald Rapids 17 % of a
+/// relu of 64 MiB (39 % on two threads), but 1 to 3 % of one of 4 MiB. To an AMD EPYC it was a loss: 5 to 15 % of one of 4 MiB.
+pub(crate) fn asks_ahead(bytes: usize) -> bool {
+    bytes >= 32 << 20
+}
+
+/// How far ahead memory is asked for, in bytes. 1 or 2 KiB were no better.
 const AHEAD: usize = 4096;
 
-/// How many bytes of such a row are asked for with each block: none of one that may well lie in the L1 cache.
-#[inline(always)]
-fn asked<T>(row: &[T]) -> usize {
-    if size_of_val(row) < 32 << 10 { 0 } else { BLOCK * size_of::<T>() }
-}
-
-/// Asks for so many bytes, [`AHEAD`] of this block. Without a condition, for which the compiler would write each loop twice.
-#[inline(always)]
-fn ask_ahead<T>(block: &[T], bytes: usize) {
-    prefetch_bytes(block.as_ptr().wrapping_byte_add(AHEAD).cast(), bytes);
-}
-
-/// Consecutive blocks of an output, each with where it begins.
-///
-/// An iterator, and not a function that takes a closure: a closure within a kernel may not be inlined, and is then compiled
-/// without AVX2. What is done to a block is a function of its slices, since the compiler knows only of a function's
-/// parameters that they do not overlap: a sigmoid took 11 % longer without that (AMD EPYC, AVX2).
-struct Blocks<'a, T> {
-    start: usize,
-    left: &'a mut [T],
-    asked: usize,
-}
-
-impl<'a, T> Blocks<'a, T> {
-    #[inline(always)]
-    fn of(out: &'a mut [T]) -> Self {
-        Blocks { start: 0, asked: asked(out), left: out }
+/// Asks for the memory that lies [`AHEAD`] of this block, line by line.
+fn ask_ahead<T>(block: &[T]) {
+    const LINE: usize = 64;
+    for line in (0..size_of_val(block)).step_by(LINE) {
+        prefetch(block.as_ptr().wrapping_byte_add(AHEAD + line));
     }
 }
 
-impl<'a, T> Iterator for Blocks<'a, T> {
-    type Item = (usize, &'a mut [T]);
+/// Room for a block of an operand.
+struct Block<T>([MaybeUninit<T>; BLOCK]);
 
-    #[inline(always)]
-    fn next(&mut self) -> Option<Self::Item> {
-        let left = std::mem::take(&mut self.left);
-        if left.is_empty() {
-            return None;
-        }
-        let (block, rest) = left.split_at_mut(BLOCK.min(left.len()));
-        ask_ahead(block, self.asked);
-        let start = self.start;
-        (self.start, self.left) = (start + BLOCK, rest);
-        Some((start, block))
-    }
-}
-
-/// Room for a block of an operand whose one element is repeated. It makes loops simple: they read neighbours only. A block is in the
-/// L1 cache, from which a processor loads two vectors while it stores one.
-struct Repeated<T>([MaybeUninit<T>; BLOCK]);
-
-impl<T: Copy> Repeated<T> {
-    #[inline(always)]
+impl<T: Copy> Block<T> {
     fn new() -> Self {
-        Repeated([MaybeUninit::uninit(); BLOCK])
+        Block([MaybeUninit::uninit(); BLOCK])
     }
 
-    /// The row, if it is one of neighbours; else as many of its elements as a loop over `len` takes at once, which are written
-    /// here.
-    #[inline(always)]
+    /// Writes `len` elements, at most `BLOCK`.
+    fn write(&mut self, len: usize, element: impl Fn(usize) -> T) -> &[T] {
+        let room = &mut self.0[..len];
+        for (i, to) in room.iter_mut().enumerate() {
+            to.write(element(i));
+        }
+        // SAFETY: the loop has written every element.
+        unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<T>(), room.len()) }
+    }
+
+    /// The row, if it is one of neighbours; else as many of its elements as are read at once, which are written here. So
+    /// functions read neighbours only. The block is in the L1 cache, from which a processor loads two vectors while it
+    /// stores one.
     fn operand<'a>(&'a mut self, row: Row<'a, T>, len: usize) -> Operand<'a, T> {
         match row {
-            Row::Contiguous(row) => Operand { elements: row, step: 1, asked: asked(row) },
-            Row::Splat(x) => {
-                let room = &mut self.0[..len.min(BLOCK)];
-                fill(room, x);
-                // SAFETY: `fill` has written every element.
-                let elements = unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<T>(), room.len()) };
-                Operand { elements, step: 0, asked: 0 }
-            }
+            Row::Contiguous(row) => Operand { elements: row, step: 1 },
+            Row::Splat(x) => Operand { elements: self.write(len.min(BLOCK), |_| x), step: 0 },
         }
-    }
-}
-
-/// Apart from the loops, of which there are many.
-#[inline(never)]
-fn fill<T: Copy>(room: &mut [MaybeUninit<T>], x: T) {
-    for element in room {
-        element.write(x);
     }
 }
 
@@ -144,31 +105,31 @@ struct Operand<'a, T> {
     elements: &'a [T],
     /// 1 if blocks follow each other, 0 if all of them are the first.
     step: usize,
-    asked: usize,
 }
 
 impl<'a, T> Operand<'a, T> {
-    /// `len` elements from `start` on, which are about to be read; asks for some that come after.
-    #[inline(always)]
-    fn block(self, start: usize, len: usize) -> &'a [T] {
+    /// `len` elements from `start` on.
+    fn block(self, start: usize, len: usize, ahead: bool) -> &'a [T] {
         let block = &self.elements[start * self.step..][..len];
-        ask_ahead(block, self.asked);
+        if ahead && self.step == 1 {
+            ask_ahead(block);
+        }
         block
     }
 }
 
-/// What is computed of elements: `(T,)` for one, `(T, U)` for two.
-///
-/// `apply` is `#[inline(always)]`, so that it is compiled for the instruction set of the loop. Loops take a formula by value, so
-/// that what it holds, such as a factor, is in a register: behind a reference it might be changed by what the loop writes,
-/// as far as the compiler knows, and the loop is not vectorized. An axpy took five times as long (0.5 ns an element).
-pub(crate) trait Formula<X>: Copy {
-    type Output;
-
-    fn apply(self, x: X) -> Self::Output;
+/// The blocks of an output, each with where it begins: the output as a whole, if it is not to be `cut`.
+fn blocks<V>(out: &mut [V], cut: bool, ahead: bool) -> impl Iterator<Item = (usize, &mut [V])> {
+    let len = if cut || ahead { BLOCK } else { out.len().max(1) };
+    out.chunks_mut(len).enumerate().map(move |(i, block)| {
+        if ahead {
+            ask_ahead(block);
+        }
+        (i * len, block)
+    })
 }
 
-/// A function of one element, by its loops.
+/// A function of one element, by its loop.
 pub(crate) trait Unary<T>: Sync {
     type Output;
 
@@ -176,10 +137,10 @@ pub(crate) trait Unary<T>: Sync {
     fn cost(&self) -> f64;
 
     /// out\[i] = f(x\[i])
-    fn map(&self, x: Row<'_, T>, out: &mut [Self::Output]);
+    fn map(&self, x: &[T], out: &mut [Self::Output]);
 }
 
-/// A function of two elements, by its loops.
+/// A function of two elements, by its loop.
 pub(crate) trait Binary<T, U>: Sync {
     type Output;
 
@@ -187,43 +148,17 @@ pub(crate) trait Binary<T, U>: Sync {
     fn cost(&self) -> f64;
 
     /// out\[i] = f(x\[i], y\[i])
-    fn zip(&self, x: Row<'_, T>, y: Row<'_, U>, out: &mut [Self::Output]);
+    fn zip(&self, x: &[T], y: &[U], out: &mut [Self::Output]);
 }
 
 /// A function of two elements whose result may take the place of the first.
 pub(crate) trait BinaryAssign<T, U>: Binary<T, U, Output = T> {
     /// x\[i] = f(x\[i], y\[i])
-    fn zip_assign(&self, x: &mut [T], y: Row<'_, U>);
+    fn zip_assign(&self, x: &mut [T], y: &[U]);
 }
 
 /// A user's closure, whose loops are compiled in the user's crate. The functions that have a name are in `functions`.
 pub(crate) struct Closure<'a, F>(pub(crate) &'a F);
-
-impl<F> Clone for Closure<'_, F> {
-    fn clone(&self) -> Self {
-        *self
-    }
-}
-
-impl<F> Copy for Closure<'_, F> {}
-
-impl<T, U, F: Fn(T) -> U> Formula<(T,)> for Closure<'_, F> {
-    type Output = U;
-
-    #[inline(always)]
-    fn apply(self, (x,): (T,)) -> U {
-        (self.0)(x)
-    }
-}
-
-impl<T, U, V, F: Fn(T, U) -> V> Formula<(T, U)> for Closure<'_, F> {
-    type Output = V;
-
-    #[inline(always)]
-    fn apply(self, (x, y): (T, U)) -> V {
-        (self.0)(x, y)
-    }
-}
 
 impl<T: Copy, U, F: Fn(T) -> U + Sync> Unary<T> for Closure<'_, F> {
     type Output = U;
@@ -233,13 +168,15 @@ impl<T: Copy, U, F: Fn(T) -> U + Sync> Unary<T> for Closure<'_, F> {
         par::STREAM
     }
 
-    fn map(&self, x: Row<'_, T>, out: &mut [U]) {
+    fn map(&self, x: &[T], out: &mut [U]) {
         kernel! {
-            fn closure[T: Copy, F: Formula<(T,)>](x: Row<'_, T>, out: &mut [F::Output], f: F), closure {
-                map(x, out, f);
+            fn closure[T: Copy, U, F: Fn(T) -> U](x: &[T], out: &mut [U], f: &F), closure {
+                for (out, &x) in out.iter_mut().zip(x) {
+                    *out = f(x);
+                }
             }
         }
-        closure(x, out, *self);
+        closure(x, out, self.0);
     }
 }
 
@@ -250,107 +187,95 @@ impl<T: Copy, U: Copy, V, F: Fn(T, U) -> V + Sync> Binary<T, U> for Closure<'_, 
         par::STREAM
     }
 
-    fn zip(&self, x: Row<'_, T>, y: Row<'_, U>, out: &mut [V]) {
+    fn zip(&self, x: &[T], y: &[U], out: &mut [V]) {
         kernel! {
-            fn closure[T: Copy, U: Copy, F: Formula<(T, U)>](
-                x: Row<'_, T>, y: Row<'_, U>, out: &mut [F::Output], f: F
-            ), closure {
-                zip(x, y, out, f);
+            fn closure[T: Copy, U: Copy, V, F: Fn(T, U) -> V](x: &[T], y: &[U], out: &mut [V], f: &F), closure {
+                for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
+                    *out = f(x, y);
+                }
             }
         }
-        closure(x, y, out, *self);
+        closure(x, y, out, self.0);
     }
 }
 
 impl<T: Copy, U: Copy, F: Fn(T, U) -> T + Sync> BinaryAssign<T, U> for Closure<'_, F> {
-    fn zip_assign(&self, x: &mut [T], y: Row<'_, U>) {
+    fn zip_assign(&self, x: &mut [T], y: &[U]) {
         kernel! {
-            fn closure[T: Copy, U: Copy, F: Formula<(T, U), Output = T>](x: &mut [T], y: Row<'_, U>, f: F), closure {
-                zip_assign(x, y, f);
+            fn closure[T: Copy, U: Copy, F: Fn(T, U) -> T](x: &mut [T], y: &[U], f: &F), closure {
+                for (x, &y) in x.iter_mut().zip(y) {
+                    *x = f(*x, y);
+                }
             }
         }
-        closure(x, y, *self);
-    }
-}
-
-/// out\[i] = f(x\[i])
-#[inline(always)]
-pub(super) fn map<T: Copy, F: Formula<(T,)>>(x: Row<'_, T>, out: &mut [F::Output], f: F) {
-    let mut repeated = Repeated::new();
-    let x = repeated.operand(x, out.len());
-    for (start, out) in Blocks::of(out) {
-        map_block(x.block(start, out.len()), out, f);
-    }
-}
-
-#[inline(always)]
-fn map_block<T: Copy, F: Formula<(T,)>>(x: &[T], out: &mut [F::Output], f: F) {
-    for (out, &x) in out.iter_mut().zip(x) {
-        *out = f.apply((x,));
+        closure(x, y, self.0);
     }
 }
 
 kernel! {
     /// x\[i] = f(x\[i])
-    pub(crate) fn map_assign[T: Copy, F: Formula<(T,), Output = T>](x: &mut [T], f: F), closure {
-        for (_, x) in Blocks::of(x) {
-            for x in x {
-                *x = f.apply((*x,));
-            }
+    pub(crate) fn map_assign[T: Copy, F: Fn(T) -> T](x: &mut [T], f: F), closure {
+        for x in x {
+            *x = f(*x);
         }
+    }
+}
+
+// What follows is compiled once for each type of element, and not for each function: a function is called once for a block.
+
+/// out\[i] = f(x\[i])
+pub(crate) fn map<T: Copy, U>(f: &dyn Unary<T, Output = U>, x: Row<'_, T>, out: &mut [U], ahead: bool) {
+    let mut room = Block::new();
+    let x = room.operand(x, out.len());
+    for (start, out) in blocks(out, x.step == 0, ahead) {
+        f.map(x.block(start, out.len(), ahead), out);
     }
 }
 
 /// out\[i] = f(x\[i], y\[i])
-#[inline(always)]
-pub(super) fn zip<T: Copy, U: Copy, F: Formula<(T, U)>>(x: Row<'_, T>, y: Row<'_, U>, out: &mut [F::Output], f: F) {
-    let (mut repeated_x, mut repeated_y) = (Repeated::new(), Repeated::new());
-    let (x, y) = (repeated_x.operand(x, out.len()), repeated_y.operand(y, out.len()));
-    for (start, out) in Blocks::of(out) {
-        zip_block(x.block(start, out.len()), y.block(start, out.len()), out, f);
-    }
-}
-
-#[inline(always)]
-fn zip_block<T: Copy, U: Copy, F: Formula<(T, U)>>(x: &[T], y: &[U], out: &mut [F::Output], f: F) {
-    for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-        *out = f.apply((x, y));
+pub(crate) fn zip<T: Copy, U: Copy, V>(
+    f: &dyn Binary<T, U, Output = V>,
+    x: Row<'_, T>,
+    y: Row<'_, U>,
+    out: &mut [V],
+    ahead: bool,
+) {
+    let (mut room_x, mut room_y) = (Block::new(), Block::new());
+    let (x, y) = (room_x.operand(x, out.len()), room_y.operand(y, out.len()));
+    for (start, out) in blocks(out, x.step == 0 || y.step == 0, ahead) {
+        f.zip(x.block(start, out.len(), ahead), y.block(start, out.len(), ahead), out);
     }
 }
 
 /// x\[i] = f(x\[i], y\[i])
-#[inline(always)]
-pub(super) fn zip_assign<T: Copy, U: Copy, F: Formula<(T, U), Output = T>>(x: &mut [T], y: Row<'_, U>, f: F) {
-    let mut repeated = Repeated::new();
-    let y = repeated.operand(y, x.len());
-    for (start, x) in Blocks::of(x) {
-        zip_assign_block(x, y.block(start, x.len()), f);
+pub(crate) fn zip_assign<T: Copy, U: Copy>(
+    f: &dyn BinaryAssign<T, U, Output = T>,
+    x: &mut [T],
+    y: Row<'_, U>,
+    ahead: bool,
+) {
+    let mut room = Block::new();
+    let y = room.operand(y, x.len());
+    for (start, x) in blocks(x, y.step == 0, ahead) {
+        f.zip_assign(x, y.block(start, x.len(), ahead));
     }
 }
 
-#[inline(always)]
-fn zip_assign_block<T: Copy, U: Copy, F: Formula<(T, U), Output = T>>(x: &mut [T], y: &[U], f: F) {
-    for (x, &y) in x.iter_mut().zip(y) {
-        *x = f.apply((*x, y));
-    }
-}
-
-kernel! {
-    /// out\[i] = x\[i] where mask\[i], else y\[i]
-    pub(crate) fn choose[T: Element](mask: Row<'_, bool>, x: Row<'_, T>, y: Row<'_, T>, out: &mut [T]), memory T {
-        let (mut repeated_mask, mut repeated_x, mut repeated_y) = (Repeated::new(), Repeated::new(), Repeated::new());
-        let mask = repeated_mask.operand(mask, out.len());
-        let (x, y) = (repeated_x.operand(x, out.len()), repeated_y.operand(y, out.len()));
-        for (start, out) in Blocks::of(out) {
-            let len = out.len();
-            choose_block(mask.block(start, len), x.block(start, len), y.block(start, len), out);
+/// out\[i] = x\[i] where mask\[i], else y\[i]
+pub(crate) fn choose<T: Element>(mask: Row<'_, bool>, x: Row<'_, T>, y: Row<'_, T>, out: &mut [T]) {
+    kernel! {
+        fn choose[T: Element](mask: &[bool], x: &[T], y: &[T], out: &mut [T]), memory {
+            for (((out, &mask), &x), &y) in out.iter_mut().zip(mask).zip(x).zip(y) {
+                // With an `if`, the address is chosen and then loaded from, one element after the other: 3 times slower.
+                *out = std::hint::select_unpredictable(mask, x, y);
+            }
         }
     }
-}
-
-#[inline(always)]
-fn choose_block<T: Copy>(mask: &[bool], x: &[T], y: &[T], out: &mut [T]) {
-    for (((out, &mask), &x), &y) in out.iter_mut().zip(mask).zip(x).zip(y) {
-        *out = if mask { x } else { y };
+    let (mut room_mask, mut room_x, mut room_y) = (Block::new(), Block::new(), Block::new());
+    let mask = room_mask.operand(mask, out.len());
+    let (x, y) = (room_x.operand(x, out.len()), room_y.operand(y, out.len()));
+    for (start, out) in blocks(out, mask.step * x.step * y.step == 0, false) {
+        let len = out.len();
+        choose(mask.block(start, len, false), x.block(start, len, false), y.block(start, len, false), out);
     }
 }

@@ -6,9 +6,7 @@
 
 #![allow(non_snake_case, reason = "a loop has the name of its function, so that a profile says which ran")]
 
-use std::marker::PhantomData;
-
-use super::elementwise::{self, Binary, BinaryAssign, Formula, Row, Unary};
+use super::elementwise::{Binary, BinaryAssign, Unary};
 use super::isa::kernel;
 use crate::element::{Element, Float, Number, Signed};
 use crate::par;
@@ -19,34 +17,13 @@ macro_rules! looped {
         fn $name<$($generics)*>($($arg: $Arg),*) $body
     };
     (STREAM fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
-        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), memory $T $body }
+        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), memory $body }
     };
     (DIVISION fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
         kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), arithmetic $T $body }
     };
     (TRANSCENDENTAL fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
         kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), functions $T $body }
-    };
-}
-
-/// Stamps the type of one formula, which has its parameters.
-macro_rules! formula {
-    ([$T:ident: $Bound:path] { $($p:ident: $P:ty),* } ($($x:ident: $X:ty),+) -> $Output:ty = $formula:expr) => {
-        #[derive(Clone, Copy)]
-        struct This<$T> {
-            $($p: $P,)*
-            of: PhantomData<fn($T)>,
-        }
-
-        impl<$T: $Bound> Formula<($($X,)+)> for This<$T> {
-            type Output = $Output;
-
-            #[inline(always)]
-            fn apply(self, ($($x,)+): ($($X,)+)) -> $Output {
-                let This { $($p,)* .. } = self;
-                $formula
-            }
-        }
     };
 }
 
@@ -89,16 +66,17 @@ macro_rules! functions_of_one {
                 self.nanoseconds()
             }
 
-            fn map(&self, x: Row<'_, $T>, out: &mut [$Output]) {
+            fn map(&self, x: &[$T], out: &mut [$Output]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T) -> $Output = $formula);
                         looped! {
-                            $cost fn $Name[$T: $Bound](x: Row<'_, $T>, out: &mut [$Output], f: This<$T>) {
-                                elementwise::map(x, out, f);
+                            $cost fn $Name[$T: $Bound](x: &[$T], out: &mut [$Output] $($(, $p: $P)*)?) {
+                                for (out, &$x) in out.iter_mut().zip(x) {
+                                    *out = $formula;
+                                }
                             }
                         }
-                        $Name(x, out, This { $($($p,)*)? of: PhantomData })
+                        $Name(x, out $($(, $p)*)?)
                     })*
                 }
             }
@@ -110,31 +88,30 @@ macro_rules! functions_of_one {
 macro_rules! functions_of_two {
     (
         $(#[$doc:meta])*
-        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path]($U:ty) -> $Output:ty {
+        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] -> $Output:ty {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
         }
     ) => {
         names! { $(#[$doc])* $List $(<$Parameter>)? { $($Name $({ $($p: $P),* })? $cost;)* } }
 
-        impl<$T: $Bound> Binary<$T, $U> for $List $(<$Parameter>)? {
+        impl<$T: $Bound> Binary<$T, $T> for $List $(<$Parameter>)? {
             type Output = $Output;
 
             fn cost(&self) -> f64 {
                 self.nanoseconds()
             }
 
-            fn zip(&self, x: Row<'_, $T>, y: Row<'_, $U>, out: &mut [$Output]) {
+            fn zip(&self, x: &[$T], y: &[$T], out: &mut [$Output]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T, $y: $U) -> $Output = $formula);
                         looped! {
-                            $cost fn $Name[$T: $Bound](
-                                x: Row<'_, $T>, y: Row<'_, $U>, out: &mut [$Output], f: This<$T>
-                            ) {
-                                elementwise::zip(x, y, out, f);
+                            $cost fn $Name[$T: $Bound](x: &[$T], y: &[$T], out: &mut [$Output] $($(, $p: $P)*)?) {
+                                for ((out, &$x), &$y) in out.iter_mut().zip(x).zip(y) {
+                                    *out = $formula;
+                                }
                             }
                         }
-                        $Name(x, y, out, This { $($($p,)*)? of: PhantomData })
+                        $Name(x, y, out $($(, $p)*)?)
                     })*
                 }
             }
@@ -143,28 +120,30 @@ macro_rules! functions_of_two {
     // A list whose results may take the place of the first element.
     (
         in place: $(#[$doc:meta])*
-        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path]($U:ty) {
+        $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
         }
     ) => {
         functions_of_two! {
             $(#[$doc])*
-            $List $(<$Parameter>)? [$T: $Bound]($U) -> $T {
+            $List $(<$Parameter>)? [$T: $Bound] -> $T {
                 $($Name $({ $($p: $P),* })? $cost |$x, $y| $formula;)*
             }
         }
 
-        impl<$T: $Bound> BinaryAssign<$T, $U> for $List $(<$Parameter>)? {
-            fn zip_assign(&self, x: &mut [$T], y: Row<'_, $U>) {
+        impl<$T: $Bound> BinaryAssign<$T, $T> for $List $(<$Parameter>)? {
+            fn zip_assign(&self, x: &mut [$T], y: &[$T]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        formula!([$T: $Bound] { $($($p: $P),*)? } ($x: $T, $y: $U) -> $T = $formula);
                         looped! {
-                            $cost fn $Name[$T: $Bound](x: &mut [$T], y: Row<'_, $U>, f: This<$T>) {
-                                elementwise::zip_assign(x, y, f);
+                            $cost fn $Name[$T: $Bound](x: &mut [$T], y: &[$T] $($(, $p: $P)*)?) {
+                                for (out, &$y) in x.iter_mut().zip(y) {
+                                    let $x = *out;
+                                    *out = $formula;
+                                }
                             }
                         }
-                        $Name(x, y, This { $($($p,)*)? of: PhantomData })
+                        $Name(x, y $($(, $p)*)?)
                     })*
                 }
             }
@@ -236,7 +215,7 @@ functions_of_one! {
 functions_of_two! {
     in place:
     /// Of two numbers.
-    OfNumbers[T: Number](T) {
+    OfNumbers[T: Number] {
         Add STREAM |x, y| x + y;
         Sub STREAM |x, y| x - y;
         ReverseSub STREAM |x, y| y - x;
@@ -252,7 +231,7 @@ functions_of_two! {
 functions_of_two! {
     in place:
     /// Of two floats; x is ȳ, the gradient with respect to the result, in what is a pullback.
-    OfFloats<T>[T: Float](T) {
+    OfFloats<T>[T: Float] {
         Pow LIBRARY |x, y| x.powf(y);
         Atan2 LIBRARY |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
@@ -266,7 +245,7 @@ functions_of_two! {
 
 functions_of_two! {
     /// Whether two elements are so. x > y is y < x.
-    Comparison[T: Element](T) -> bool {
+    Comparison[T: Element] -> bool {
         Eq STREAM |x, y| x == y;
         Ne STREAM |x, y| x != y;
         Lt STREAM |x, y| x < y;
@@ -299,7 +278,7 @@ fn gelu_slope<T: Float>(x: T) -> T {
 
 kernel! {
     /// x\[i] = −x\[i]
-    pub(crate) fn negate[T: Signed](x: &mut [T]), memory T {
+    pub(crate) fn negate[T: Signed](x: &mut [T]), memory {
         for x in x {
             *x = -*x;
         }

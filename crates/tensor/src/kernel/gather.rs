@@ -1,8 +1,7 @@
 //! Reading and writing rows whose elements lie where an index tensor says.
 
 use super::copy::copy_row;
-use super::elementwise::{self, Formula, Row};
-use crate::element::Number;
+use super::elementwise::Row;
 
 /// Where the elements of a row lie along an axis: element i at index j of the axis is `data[at + i · step + j · stride]`.
 #[derive(Clone, Copy)]
@@ -32,56 +31,32 @@ pub(crate) fn gather_row<T: Copy>(data: &[T], line: Line, index: Row<'_, i64>, o
     }
 }
 
-/// The second of two: scattering replaces what was there.
-#[derive(Clone, Copy)]
-pub(crate) struct Replace;
-
-impl<T: Copy> Formula<(T, T)> for Replace {
-    type Output = T;
-
-    #[inline(always)]
-    fn apply(self, (_, y): (T, T)) -> T {
-        y
-    }
-}
-
-/// The sum of two: scattering adds to what was there.
-#[derive(Clone, Copy)]
-pub(crate) struct Accumulate;
-
-impl<T: Number> Formula<(T, T)> for Accumulate {
-    type Output = T;
-
-    #[inline(always)]
-    fn apply(self, (x, y): (T, T)) -> T {
-        x + y
-    }
-}
-
 /// x = f(x, source\[i]) in turn for i below `len`, where x is the element i of the line at index\[i].
 #[inline]
-pub(crate) fn scatter_row<T: Copy, F: Formula<(T, T), Output = T>>(
+pub(crate) fn scatter_row<T: Copy>(
     data: &mut [T],
     line: Line,
     index: Row<'_, i64>,
     source: Row<'_, T>,
     len: usize,
-    f: F,
+    f: impl Fn(T, T) -> T,
 ) {
     match (index, source) {
         (Row::Contiguous(index), Row::Contiguous(source)) => {
             for (i, (&index, &y)) in index.iter().zip(source).enumerate() {
                 let x = &mut data[line.position(i, index)];
-                *x = f.apply((*x, y));
+                *x = f(*x, y);
             }
         }
-        (Row::Splat(index), source) if line.step == 1 => {
-            elementwise::zip_assign(&mut data[line.position(0, index)..][..len], source, f);
+        (Row::Splat(index), Row::Contiguous(source)) if line.step == 1 => {
+            for (x, &y) in data[line.position(0, index)..][..len].iter_mut().zip(source) {
+                *x = f(*x, y);
+            }
         }
         (index, source) => {
             for i in 0..len {
                 let x = &mut data[line.position(i, index.get(i))];
-                *x = f.apply((*x, source.get(i)));
+                *x = f(*x, source.get(i));
             }
         }
     }

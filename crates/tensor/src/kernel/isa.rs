@@ -75,9 +75,8 @@ fn detected() -> Isa {
 /// compiler chooses to; where it did not, each fused multiply-add in it was a call.
 ///
 /// Each copy takes time to compile; so the arguments are followed by what kind of loop it is, which says where it gains:
-/// - `memory T`: it waits for loads and stores, of which processors do as many bytes with AVX2 as with AVX-512.
-/// - `arithmetic T`: it waits for instructions. Of both, only floats are compiled for more than the baseline.
-/// - `copying`: it waits for memory too, whatever the type.
+/// - `memory`: it waits for loads and stores, of which processors do as many bytes with AVX2 as with AVX-512.
+/// - `arithmetic T`: it waits for instructions, which AVX-512 helps, and is compiled for that set if T is a float.
 /// - `few`: it has too few elements to matter, and is compiled for the baseline alone.
 /// - `closure`: nobody knows.
 /// - `functions T`: the function is ours and vectorized for f32, and the library's for f64, which gains nothing.
@@ -119,14 +118,12 @@ macro_rules! kernel {
         }
     };
     // Constants: what they rule out is not compiled.
-    (@avx512 memory $T:ident) => { false };
-    (@avx2 memory $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
-    (@avx512 copying) => { false };
-    (@avx2 copying) => { true };
+    (@avx512 memory) => { false };
+    (@avx2 memory) => { true };
     (@$set:ident few) => { false };
     (@$set:ident closure) => { true };
     (@avx512 arithmetic $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
-    (@avx2 arithmetic $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
+    (@avx2 arithmetic $T:ident) => { true };
     (@$set:ident functions $T:ident) => {
         const { matches!(<$T as $crate::element::Element>::DTYPE, $crate::element::Dtype::F32) }
     };

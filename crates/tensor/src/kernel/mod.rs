@@ -18,11 +18,13 @@ mod softmax;
 
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{BLOCK, Plane, copy_between, copy_plane, copy_row};
-pub(crate) use elementwise::{Binary, BinaryAssign, Closure, Formula, Row, Unary, choose, map_assign};
+pub(crate) use elementwise::{
+    Binary, BinaryAssign, Closure, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
+};
 pub(crate) use functions::negate;
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
-pub(crate) use gather::{Accumulate, Line, Replace, gather_row, scatter_row};
+pub(crate) use gather::{Line, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]

@@ -95,7 +95,7 @@ fn scan_together<T: Carried, const N: usize>(x: [&mut [T]; N], join: impl Join<T
 
 kernel! {
     /// As [`scan_rows`], along the first axis of x of shape [len, width].
-    pub(crate) fn scan_columns[T: Number, J: Join<T>](x: &mut [T], width: usize, join: J), memory T {
+    pub(crate) fn scan_columns[T: Number, J: Join<T>](x: &mut [T], width: usize, join: J), memory {
         let (first, rows) = x.split_at_mut(width);
         let mut carries: Vec<T::Carry> = first.iter().map(|x| x.carry()).collect();
         for row in rows.chunks_exact_mut(width) {

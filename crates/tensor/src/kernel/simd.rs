@@ -212,18 +212,6 @@ pub(crate) fn prefetch<T>(at: *const T) {
     let _ = at;
 }
 
-/// As [`prefetch`], for all lines of so many bytes.
-///
-/// Inlined: after a call, the constants of a polynomial would have to be loaded anew, and an exp took 40 % longer. The number
-/// is not known to the compiler, or it would write as many instructions as there are lines.
-#[inline(always)]
-pub(super) fn prefetch_bytes(at: *const u8, bytes: usize) {
-    const LINE: usize = 64;
-    for line in (0..bytes).step_by(LINE) {
-        prefetch(at.wrapping_add(line));
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86::{Avx2, Avx512};
 

@@ -57,7 +57,7 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!(x, Tensor::from([1, 4, 9]));
     /// ```
     pub fn map_assign(&mut self, f: impl Fn(T) -> T + Sync) {
-        par::split(self.as_mut_slice(), 1, par::STREAM, |_, x| kernel::map_assign(x, Closure(&f)));
+        par::split(self.as_mut_slice(), 1, par::STREAM, |_, x| kernel::map_assign(x, &f));
     }
 
     /// Each element becomes f of it and the one of `other`, in place if this tensor is the only owner of its storage.
@@ -111,15 +111,18 @@ pub(crate) fn map<T: Element, F: Unary<T, Output: Element>>(x: &Tensor<T>, f: F)
 fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -> Tensor<U> {
     let x = x.readable();
     let mut out = Buffer::stale(x.numel());
+    let ahead = kernel::asks_ahead(size_of_val(&*out));
     if let Some(x) = x.as_slice() {
-        par::split(&mut out, 1, f.cost(), |start, out| f.map(Row::Contiguous(&x[start..][..out.len()]), out));
+        par::split(&mut out, 1, f.cost(), |start, out| {
+            kernel::map(f, Row::Contiguous(&x[start..][..out.len()]), out, ahead)
+        });
     } else {
         let walk = Walk::new([x.layout()]);
         let [stride] = walk.row_strides();
         par::split(&mut out, 1, f.cost(), |start, out| {
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let out = &mut out[flat.start - start..flat.end - start];
-                f.map(Row::new(x.storage(), at, stride, out.len()), out);
+                kernel::map(f, Row::new(x.storage(), at, stride, out.len()), out, ahead);
             });
         });
     }
@@ -154,8 +157,9 @@ fn zip_by<T: Element, U: Element, V: Element>(
     let larger = if x.rank() < y.rank() || x.numel() < y.numel() { y.shape() } else { x.shape() };
     if let (Some(x), Some(y)) = (flat(x, larger), flat(y, larger)) {
         let mut out = room(op, larger)?;
+        let ahead = kernel::asks_ahead(size_of_val(&*out));
         par::split(&mut out, 1, f.cost(), |start, out| {
-            f.zip(x.part(start, out.len()), y.part(start, out.len()), out);
+            kernel::zip(f, x.part(start, out.len()), y.part(start, out.len()), out, ahead);
         });
         return Ok(Tensor::from_buffer(out, larger.clone()));
     }
@@ -164,12 +168,13 @@ fn zip_by<T: Element, U: Element, V: Element>(
     let walk = Walk::new([x.layout(), y.layout()]);
     let [x_stride, y_stride] = walk.row_strides();
     let mut out = room(op, &shape)?;
+    let ahead = kernel::asks_ahead(size_of_val(&*out));
     par::split(&mut out, 1, f.cost(), |start, out| {
         walk.rows(start..start + out.len(), |flat, [x_at, y_at]| {
             let out = &mut out[flat.start - start..flat.end - start];
             let x = Row::new(x.storage(), x_at, x_stride, out.len());
             let y = Row::new(y.storage(), y_at, y_stride, out.len());
-            f.zip(x, y, out);
+            kernel::zip(f, x, y, out, ahead);
         });
     });
     Ok(Tensor::from_buffer(out, shape))
@@ -230,8 +235,11 @@ fn zip_assign_by<T: Element, U: Element>(
     y: &Tensor<U>,
     f: &dyn BinaryAssign<T, U, Output = T>,
 ) -> Result<(), Error> {
+    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>());
     if let Some(y) = flat(y, x.shape()) {
-        par::split(x.as_mut_slice(), 1, f.cost(), |start, x| f.zip_assign(x, y.part(start, x.len())));
+        par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
+            kernel::zip_assign(f, x, y.part(start, x.len()), ahead);
+        });
         return Ok(());
     }
     let y = y.readable_as(x.shape()).map_err(|error| error.of(op))?;
@@ -240,7 +248,7 @@ fn zip_assign_by<T: Element, U: Element>(
     par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
         walk.rows(start..start + x.len(), |flat, [at]| {
             let x = &mut x[flat.start - start..flat.end - start];
-            f.zip_assign(x, Row::new(y.storage(), at, stride, x.len()));
+            kernel::zip_assign(f, x, Row::new(y.storage(), at, stride, x.len()), ahead);
         });
     });
     Ok(())

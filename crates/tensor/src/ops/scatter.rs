@@ -3,7 +3,7 @@
 use crate::create::room;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Accumulate, Formula, Line, Replace, Row};
+use crate::kernel::{self, Line, Row};
 use crate::layout::Layout;
 use crate::ops::gather::{fits, lines};
 use crate::ops::index::{check, checked};
@@ -105,11 +105,11 @@ pub struct Scattered<'a, T: Element> {
 }
 
 pub(crate) fn scatter<T: Element>(x: Tensor<T>, axis: isize, what: Scattered<'_, T>) -> Result<Tensor<T>, Error> {
-    scatter_by("scatter", x, axis, what, Replace)
+    scatter_by("scatter", x, axis, what, |_, y| y)
 }
 
 pub(crate) fn scatter_add<T: Number>(x: Tensor<T>, axis: isize, what: Scattered<'_, T>) -> Result<Tensor<T>, Error> {
-    scatter_by("scatter_add", x, axis, what, Accumulate)
+    scatter_by("scatter_add", x, axis, what, |x, y| x + y)
 }
 
 fn scatter_by<T: Element>(
@@ -117,7 +117,7 @@ fn scatter_by<T: Element>(
     mut x: Tensor<T>,
     axis: isize,
     Scattered { indices, source }: Scattered<'_, T>,
-    f: impl Formula<(T, T), Output = T> + Sync,
+    f: impl Fn(T, T) -> T + Copy + Sync,
 ) -> Result<Tensor<T>, Error> {
     let axis = x.shape().axis(op, axis)?;
     fits(op, x.shape(), axis, indices.shape())?;

@@ -54,7 +54,7 @@ fn neighbours<T: Element>(f: impl Best<T>, run: Run<'_, T>) -> usize {
 
 kernel! {
     /// at = the first index of an element that is in x.
-    fn find[T: Element](x: &[T], element: T, at: &mut usize), memory T {
+    fn find[T: Element](x: &[T], element: T, at: &mut usize), memory {
         /// Elements that are compared at once.
         const TOGETHER: usize = 64;
         for (i, chunk) in x.chunks(TOGETHER).enumerate() {
@@ -84,7 +84,7 @@ const WIDTH: usize = 256;
 
 kernel! {
     /// Of columns, row by row.
-    fn columns[T: Element, F: Fold<T, Part = T>](f: F, run: Run<'_, T>, out: &mut [i64]), memory T {
+    fn columns[T: Element, F: Fold<T, Part = T>](f: F, run: Run<'_, T>, out: &mut [i64]), memory {
         let mut best = [run.get(0); WIDTH];
         let best = &mut best[..out.len()];
         let rows = Rows { run, width: out.len() };

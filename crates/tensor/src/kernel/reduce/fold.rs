@@ -89,42 +89,42 @@ folds! {
     }
 
     /// Π x
-    Product[T: Number] -> T, exact: !T::DTYPE.is_float(), memory T {
+    Product[T: Number] -> T, exact: !T::DTYPE.is_float(), memory {
         start |_| T::ONE;
         fold |product, x| product * x;
         join |a, b| a * b;
     }
 
     /// The smallest; NaN if any is.
-    Smallest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory T {
+    Smallest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |least, x| nan_or(smaller(least, x), x);
         join |a, b| nan_or(smaller(a, b), b);
     }
 
     /// The largest; NaN if any is.
-    Largest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory T {
+    Largest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |most, x| nan_or(larger(most, x), x);
         join |a, b| nan_or(larger(a, b), b);
     }
 
     /// How many are true.
-    Count[T: Truth] -> i64, exact: true, memory T {
+    Count[T: Truth] -> i64, exact: true, memory {
         start |_| 0;
         fold |number, x| number + x.into();
         join |a, b| a + b;
     }
 
     /// Σ |x|, in f64.
-    Sizes[T: Float] -> f64, exact: false, memory T {
+    Sizes[T: Float] -> f64, exact: false, memory {
         start |_| 0.0;
         fold |sum, x| sum + x.to_f64().abs();
         join |a, b| a + b;
     }
 
     /// Σ x², in f64.
-    Squares[T: Float] -> f64, exact: false, memory T {
+    Squares[T: Float] -> f64, exact: false, memory {
         start |_| 0.0;
         fold |sum, x| sum + x.to_f64() * x.to_f64();
         join |a, b| a + b;

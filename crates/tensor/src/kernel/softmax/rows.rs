@@ -77,7 +77,7 @@ pub(crate) fn scale_rows<T: Float>(out: &mut [T], x: &[T], factors: &[T]) {
 }
 
 kernel! {
-    fn scaled[T: Float](out: &mut [T], x: &[T], factors: &[T]), memory T {
+    fn scaled[T: Float](out: &mut [T], x: &[T], factors: &[T]), memory {
         let width = (x.len() / factors.len()).max(1);
         let rows = out.chunks_exact_mut(width).zip(x.chunks_exact(width));
         for ((out, x), &factor) in rows.zip(factors) {
