@@ -187,7 +187,16 @@ pub(crate) fn choose<T: Element>(
     x: &Tensor<T>,
     y: &Tensor<T>,
 ) -> Result<Tensor<T>, Error> {
-    let shape = mask.shape().broadcast_in(op, x.shape())?.broadcast_in(op, y.shape())?;
+    let shape = mask.shape();
+    if let (Some(mask), Some(x), Some(y)) = (flat(mask, shape), flat(x, shape), flat(y, shape)) {
+        let mut out = room(op, shape)?;
+        par::split(&mut out, 1, par::STREAM, |start, out| {
+            let len = out.len();
+            kernel::choose(mask.part(start, len), x.part(start, len), y.part(start, len), out);
+        });
+        return Ok(Tensor::from_buffer(out, shape.clone()));
+    }
+    let shape = shape.broadcast_in(op, x.shape())?.broadcast_in(op, y.shape())?;
     let (mask, x, y) = (mask.readable_as(&shape)?, x.readable_as(&shape)?, y.readable_as(&shape)?);
     let walk = Walk::new([mask.layout(), x.layout(), y.layout()]);
     let strides = walk.row_strides();

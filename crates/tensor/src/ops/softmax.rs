@@ -133,7 +133,7 @@ fn normalize_by<T: Float, N: Normalize<T>>(mut x: Tensor<T>, y: &Tensor<T>, axis
         kernel::normalize_columns(x_data, y, [outer, len, inner], op);
     } else {
         par::split(x_data, len, N::COST, |start, x| {
-            kernel::normalize_rows(x, &y[start..][..x.len()], len, op, |_, _, _| {});
+            kernel::normalize_rows(x, &y[start..][..x.len()], len, op, &mut |_, _, _| {});
         });
     }
     x

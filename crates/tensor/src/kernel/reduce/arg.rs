@@ -1,7 +1,7 @@
 //! Where the smallest and the largest element are.
 
 use super::fold::{Fold, Largest, Smallest};
-use super::{BLOCK, Reduction, Rows, Run};
+use super::{BLOCK, Reduction, Rows, Run, blocks_of};
 use crate::element::Element;
 use crate::kernel::isa::kernel;
 
@@ -12,71 +12,56 @@ fn same<T: Copy + PartialEq>(a: T, b: T) -> bool {
     a == b || (a != a && b != b)
 }
 
+/// Short rows that are gone through at once.
+const TOGETHER: usize = 64;
+
 /// out\[i] = the first index, in the run that lies `stride` elements after that of out\[i − 1], of its largest element, or of its
 /// smallest; `run`, which is not empty, is the first.
 pub(crate) fn arg<T: Element>(largest: bool, run: Run<'_, T>, stride: isize, out: &mut [i64]) {
-    if largest { arg_by(Largest, run, stride, out) } else { arg_by(Smallest, run, stride, out) }
-}
-
-/// A fold to the best element.
-trait Best<T>: Fold<T, Part = T> + Reduction<T, Part = T> {}
-
-impl<T, F: Fold<T, Part = T> + Reduction<T, Part = T>> Best<T> for F {}
-
-fn arg_by<T: Element>(f: impl Best<T>, run: Run<'_, T>, stride: isize, out: &mut [i64]) {
+    let r: &dyn Reduction<T, Part = T> = if largest { &Largest } else { &Smallest };
     if stride == 1 && run.step != 1 {
         for (chunk, out) in out.chunks_mut(WIDTH).enumerate() {
-            columns(f, run.moved((chunk * WIDTH) as isize), out);
+            let run = run.moved((chunk * WIDTH) as isize);
+            if largest { columns(Largest, run, out) } else { columns(Smallest, run, out) }
         }
-        return;
-    }
-    for (i, out) in out.iter_mut().enumerate() {
-        let run = run.moved(i as isize * stride);
-        *out = if run.step == 1 { neighbours(f, run) } else { apart(f, run) } as i64;
-    }
-}
-
-/// Of neighbours: first the block, then the place in it.
-fn neighbours<T: Element>(f: impl Best<T>, run: Run<'_, T>) -> usize {
-    let (mut best, mut block) = (run.get(0), 0);
-    for start in (0..run.len).step_by(BLOCK) {
-        let mut value = [best];
-        f.blocks(run.part(start, BLOCK.min(run.len - start)), 0, &mut value);
-        let value = Fold::join(f, best, value[0]);
-        if !same(value, best) {
-            (best, block) = (value, start);
+    } else if run.step == 1 && run.len <= BLOCK {
+        for (chunk, out) in out.chunks_mut(TOGETHER).enumerate() {
+            let run = run.moved((chunk * TOGETHER) as isize * stride);
+            let best = &mut [run.get(0); TOGETHER][..out.len()];
+            r.blocks(run, stride, best);
+            find(run, stride, best, out);
+        }
+    } else {
+        let mut room = Vec::new();
+        for (i, out) in out.iter_mut().enumerate() {
+            let run = run.moved(i as isize * stride).near(&mut room);
+            // First the block, then the place in it.
+            let mut blocks = vec![run.get(0); run.len.div_ceil(BLOCK)];
+            blocks_of(r, run, &mut blocks);
+            let mut best = [blocks[0]];
+            blocks.iter().for_each(|&block| r.join(&mut best, &[block]));
+            let start = blocks.iter().position(|&block| same(block, best[0])).unwrap_or_default() * BLOCK;
+            find(run.part(start, BLOCK.min(run.len - start)), 0, &best, std::slice::from_mut(out));
+            *out += start as i64;
         }
     }
-    let mut at = 0;
-    find(&run.slice()[block..], best, &mut at);
-    block + at
 }
 
 kernel! {
-    /// at = the first index of an element that is in x.
-    fn find[T: Element](x: &[T], element: T, at: &mut usize), memory {
+    /// out\[i] = the first index of the element best\[i], which is in the run that lies `stride` elements after that of
+    /// out\[i − 1].
+    fn find[T: Element](run: Run<'_, T>, stride: isize, best: &[T], out: &mut [i64]), memory {
         /// Elements that are compared at once.
         const TOGETHER: usize = 64;
-        for (i, chunk) in x.chunks(TOGETHER).enumerate() {
-            if chunk.iter().fold(false, |found, &x| found | same(x, element)) {
-                *at = i * TOGETHER + chunk.iter().position(|&x| same(x, element)).unwrap_or_default();
-                return;
+        for (i, (out, &best)) in out.iter_mut().zip(best).enumerate() {
+            for (chunk, x) in run.moved(i as isize * stride).slice().chunks(TOGETHER).enumerate() {
+                if x.iter().fold(false, |found, &x| found | same(x, best)) {
+                    *out = (chunk * TOGETHER + x.iter().position(|&x| same(x, best)).unwrap_or_default()) as i64;
+                    break;
+                }
             }
         }
     }
-}
-
-/// Of elements that are apart.
-fn apart<T: Element>(f: impl Best<T>, run: Run<'_, T>) -> usize {
-    let (mut best, mut at) = (run.get(0), 0);
-    for i in 1..run.len {
-        let x = run.get(i);
-        let value = f.fold(best, x);
-        if !same(value, best) {
-            (best, at) = (value, i);
-        }
-    }
-    at
 }
 
 /// Columns whose best elements are kept close to the processor.

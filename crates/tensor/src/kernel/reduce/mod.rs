@@ -131,6 +131,19 @@ impl<'a, T: Copy> Run<'a, T> {
         Run { at: self.at.wrapping_add_signed(stride), ..*self }
     }
 
+    /// The elements as neighbours: where they are apart, they are brought together, before anything is computed.
+    fn near<'b>(self, room: &'b mut Vec<T>) -> Run<'b, T>
+    where
+        'a: 'b,
+    {
+        if self.step == 1 {
+            return self;
+        }
+        room.clear();
+        room.extend((0..self.len).map(|i| self.get(i)));
+        Run { data: room, at: 0, step: 1, len: self.len }
+    }
+
     /// The part from element `start` on, of `len` elements.
     #[inline(always)]
     fn part(&self, start: usize, len: usize) -> Self {
@@ -179,25 +192,20 @@ pub(crate) fn reduce_rows<T: Copy, P: Copy>(
     if run.step == 1 && run.len <= BLOCK {
         return r.blocks(run, stride, parts);
     }
-    let mut near = vec![run.get(0); if run.step == 1 { 0 } else { run.len }];
+    let mut room = Vec::new();
     let mut blocks = vec![parts[0]; run.len.div_ceil(BLOCK)];
     for (i, part) in parts.iter_mut().enumerate() {
-        let mut run = run.moved(i as isize * stride);
-        if run.step != 1 {
-            // Elements that are apart are brought together before anything is computed.
-            for (i, x) in near.iter_mut().enumerate() {
-                *x = run.get(i);
-            }
-            run = Run { data: &near, at: 0, step: 1, len: run.len };
-        }
-        let (whole, rest) = blocks.split_at_mut(run.len / BLOCK);
-        let last = run.part(whole.len() * BLOCK, run.len % BLOCK);
-        for (run, parts) in [(run.part(0, BLOCK), &mut *whole), (last, &mut *rest)] {
-            r.blocks(run, BLOCK as isize, parts);
-        }
+        blocks_of(r, run.moved(i as isize * stride).near(&mut room), &mut blocks);
         join(r, &mut blocks, 1);
         *part = blocks[0];
     }
+}
+
+/// The parts of the blocks of a run of neighbours.
+fn blocks_of<T: Copy, P>(r: &dyn Reduction<T, Part = P>, run: Run<'_, T>, blocks: &mut [P]) {
+    let (whole, rest) = blocks.split_at_mut(run.len / BLOCK);
+    r.blocks(run.part(0, BLOCK), BLOCK as isize, whole);
+    r.blocks(run.part(run.len - run.len % BLOCK, run.len % BLOCK), 0, rest);
 }
 
 /// Joins rows of `width` parts by halves, into the first.

@@ -15,16 +15,15 @@ pub(crate) fn normalize_rows<T: Float, N: Normalize<T>>(
     y: &[T],
     width: usize,
     op: N,
-    each: impl FnMut(usize, T, T),
+    each: &mut dyn FnMut(usize, T, T),
 ) {
     assert!(width > 0 && x.len() == y.len() && x.len().is_multiple_of(width), "lines must be whole");
     lines(x, y, width, op, each);
 }
 
 kernel! {
-    fn lines[T: Float, N: Normalize<T>, F: FnMut(usize, T, T)](x: &mut [T], y: &[T], width: usize, op: N, each: F), functions T {
+    fn lines[T: Float, N: Normalize<T>](x: &mut [T], y: &[T], width: usize, op: N, each: &mut dyn FnMut(usize, T, T)), functions T {
         let _ = op;
-        let mut each = each;
         let rows = (CLOSE / width).max(1);
         // As many as are gone through at once.
         let mut terms = Buffer::stale(x.len().min(rows * width));
