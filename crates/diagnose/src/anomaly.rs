@@ -1,11 +1,11 @@
-//! The first number that is none, and the op that made it.
+//! The first NaN or infinity, and the op that made it.
 
 use tensor::{Float, Tensor};
 
 use crate::pass::Pass;
 use crate::stats::{all_finite, elements};
 
-/// Where a number first stopped being one.
+/// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Anomaly {
@@ -35,7 +35,7 @@ pub enum Direction {
 }
 
 impl Anomaly {
-    /// That of a parameter's gradient, where those of intermediates were not kept.
+    /// The gradient of a parameter, where gradients of intermediates were not kept.
     pub(crate) fn of_gradient(name: &str, dims: &[usize]) -> Self {
         Anomaly {
             direction: Direction::Backward,
@@ -83,7 +83,7 @@ impl<T: Float> Pass<'_, T> {
 
     fn anomaly_backward(&self) -> Option<Anomaly> {
         let gradients = self.gradients.as_ref()?;
-        // From the loss back, the first gradient that is not finite; it was made by a result that the value went into.
+        // Backward from the loss, the first gradient that is not finite. The op that made it is one that took the value as input.
         let kind = |index: usize| {
             let needed = self.behind_the_loss[index] && self.vars[index].needs_gradient();
             let gradient = needed.then(|| gradients.get(self.vars[index])).flatten();
@@ -111,7 +111,7 @@ impl<T: Float> Pass<'_, T> {
     }
 }
 
-/// Which numbers that are none a tensor holds.
+/// Which a tensor holds: NaN, infinity, or neither.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct NonFinite {
     nan: bool,
@@ -165,7 +165,7 @@ mod tests {
         let anomaly = anomaly.unwrap();
         assert_eq!((anomaly.op, anomaly.what, anomaly.direction), ("mul", "infinity", Direction::Forward));
         assert_eq!(anomaly.to_string(), "`mul` of [1, 2], [1, 2] is the first to give infinity");
-        // What passes one on is not what made it.
+        // An op that passes a NaN on did not make it.
         let anomaly = of(|tape| sqrt(tape.leaf(Tensor::from([-1.0]))).scale(2.0).sum(..)).unwrap();
         assert_eq!((anomaly.op, anomaly.what), ("sqrt", "NaN"));
         let anomaly = of(|tape| (tape.constant(Tensor::from([f32::NAN])) * tape.leaf(Tensor::from([1.0]))).sum(..));

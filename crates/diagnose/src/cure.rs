@@ -16,7 +16,7 @@ use crate::report::Report;
 pub struct Cure {
     /// What was changed.
     pub applied: Vec<Action>,
-    /// The remedies that a person must choose, as the report words them.
+    /// The remedies that a person must choose between, in the report's words.
     pub left: Vec<(Fault, String)>,
 }
 

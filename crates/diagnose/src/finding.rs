@@ -12,7 +12,7 @@ pub struct Finding {
     pub fault: Fault,
     /// The module or parameter that it is about.
     pub place: String,
-    /// The figure that gave it away; what it counts is in the message.
+    /// The figure that showed it; the message says what it measures.
     pub figure: f64,
     /// What was found, in a few words, such as `61 % of tanh saturated`.
     pub brief: String,
@@ -45,13 +45,13 @@ pub enum Severity {
 pub enum Fault {
     /// A value or a gradient is NaN or infinite.
     NotFinite,
-    /// Units are alike and get alike gradients: they stay alike for ever.
+    /// Units have the same weights and get the same gradients: they stay the same for ever.
     Symmetry,
     /// The learning rate is too high: weights move by too large a share of themselves.
     RateTooHigh,
     /// The learning rate is too low.
     RateTooLow,
-    /// The loss is far above what knowing nothing costs: the first of the classic faults.
+    /// The loss is far above ln C, that of a guess without knowledge: the first of the classic faults.
     Loss,
     /// Units are so flat that they pass hardly any gradient: the second of the classic faults.
     Saturation,

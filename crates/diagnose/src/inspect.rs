@@ -139,7 +139,7 @@ impl Inspector {
         self
     }
 
-    /// From where on figures are faults.
+    /// Where figures begin to be faults.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Inspector { limits, ..self }
@@ -258,7 +258,7 @@ pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Ac
         let rows = judged.numel() / units.max(1);
         let saturated = judged.map(|x| rule.holds(x.to_f64())).reshape([rows, units]);
         let share = saturated.count_nonzero(..).item() as f64 / saturated.numel() as f64;
-        // One example cannot tell whether a unit is so for all.
+        // One example cannot show whether a unit is saturated for all.
         let dead = if rows < 2 { 0 } else { saturated.all(0).count_nonzero(..).item() as usize };
         Some(Activation {
             index: var.index(),

@@ -1,4 +1,4 @@
-//! From where on figures are faults, and why there.
+//! Where each figure begins to be a fault, and why there.
 
 /// Where each figure begins to be a fault. [`Inspector::with_limits`](crate::Inspector::with_limits) takes other limits.
 #[derive(Clone, Debug, PartialEq)]

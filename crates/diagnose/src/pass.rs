@@ -96,7 +96,7 @@ impl<'t, T: Float> Pass<'t, T> {
             // A product of two activations, as in attention, has no weight.
             "matmul" if is_parameter(input(1)?) => false,
             "batch_norm" | "layer_norm" => true,
-            // The statistics stand between its input and its weight.
+            // Statistics of the batch stand between its input and its weight.
             "batch_norm_by" => {
                 return Some(Affine { output, input: input(0)?, weight: input(3)?, bias: input(4), normalizes: true });
             }
@@ -105,7 +105,7 @@ impl<'t, T: Float> Pass<'t, T> {
         Some(Affine { output, input: input(0)?, weight: input(1)?, bias: input(2), normalizes })
     }
 
-    /// Whether a normalization takes a value, be it after a bias is added.
+    /// Whether a value goes into a normalization, directly or after a bias is added.
     pub(crate) fn feeds_a_normalization(&self, var: Var<'t, T>) -> bool {
         let normalizes = |affine: &Affine<'t, T>| {
             affine.normalizes && self.scaled_by(affine.input).is_some_and(|by| by.output.index() == var.index())

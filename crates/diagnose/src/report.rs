@@ -213,7 +213,7 @@ impl Report {
         self.findings.iter().map(|finding| finding.severity).max()
     }
 
-    /// Whether it is guilty of a fault, be it as a note.
+    /// Whether a finding is about this fault, even as a note.
     pub fn has(&self, fault: Fault) -> bool {
         self.findings.iter().any(|finding| finding.fault == fault)
     }

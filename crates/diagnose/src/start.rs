@@ -73,7 +73,7 @@ impl fmt::Display for Error {
 pub struct Tuned {
     /// The layer's weight.
     pub weight: String,
-    /// The variance of its output, when it was left.
+    /// The variance of its output, when it was done.
     pub variance: f64,
     /// How often the weight was scaled.
     pub scaled: u32,
@@ -82,9 +82,9 @@ pub struct Tuned {
 /// How near to a variance of 1 [`lsuv`] goes, and how long it tries.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Lsuv {
-    /// A layer is left when its output's variance is within this of 1: 0.02 by default.
+    /// A layer is done when the variance of its output is within this distance of 1: 0.02 by default.
     pub tolerance: f64,
-    /// It is also left when its weight has been scaled so often: 10 by default.
+    /// It is also done when its weight has been scaled this many times: 10 by default.
     pub tries: u32,
 }
 
@@ -230,7 +230,7 @@ where
         if tries == TRIES || !distance.is_finite() {
             return Err(Error::Distance { loss, expected });
         }
-        // The cost of small logits grows with their square. Large logits cost more, and are at least halved.
+        // The excess of the loss grows with the square of small logits. Large ones are at least halved.
         let shrink = (within / 2.0 / distance).sqrt().min(0.5);
         for name in &parameters {
             change(model, name, |value: &mut Tensor<T>| value.map_assign(|x| x * T::from_f64(shrink)));

@@ -91,12 +91,12 @@ pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
     if var.item().is_finite() || values.numel() < 2 {
         return (mean.item().to_f64(), var.item().to_f64().sqrt());
     }
-    // Single precision may not hold the squares of what it holds.
+    // In single precision the squares may overflow.
     let (var, mean) = values.cast::<f64>().var_mean(.., 1);
     (mean.item(), var.item().sqrt())
 }
 
-/// The elements in order, in place where they lie so.
+/// The elements in row-major order; not copied if they lie in that order.
 pub(crate) fn elements<T: Float>(values: &Tensor<T>) -> Cow<'_, [T]> {
     values.as_slice().map_or_else(|| Cow::Owned(values.to_vec()), Cow::Borrowed)
 }
@@ -109,7 +109,7 @@ pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
 impl Histogram {
     /// Of values that are finite and between `from` and `to`.
     fn new<T: Float>(values: &Tensor<T>, from: f64, to: f64) -> Self {
-        // Halves, since the difference of the largest numbers would not be finite.
+        // Of halves, since the difference of the largest numbers would overflow.
         let half = to / 2.0 - from / 2.0;
         let scale = if half > 0.0 { BINS as f64 / half } else { 0.0 };
         // The tensor's loops run in vectors and on several threads: 1 ns per element where a loop here takes 8.

@@ -11,7 +11,7 @@ pub(crate) fn figure(x: f64) -> String {
         return NONE.into();
     }
     let size = x.abs();
-    // What rounds up to the next power of ten has one digit more.
+    // A number that rounds up to the next power of ten has one digit more.
     match size {
         0.0 => "0".into(),
         _ if !(9.995e-4..99_950.0).contains(&size) => format!("{x:.2e}"),
@@ -37,7 +37,7 @@ pub(crate) fn sparkline(histogram: &Histogram, width: usize) -> String {
         |column: usize| -> usize { histogram.counts[column * bins / width..(column + 1) * bins / width].iter().sum() };
     let columns: Vec<usize> = (0..width).map(share).collect();
     let most = columns.iter().copied().max().unwrap_or(0).max(1);
-    // The least that is there shows.
+    // A bin that is not empty shows at least the lowest bar.
     columns.iter().map(|&count| LEVELS[(count * 8).div_ceil(most)]).collect()
 }
 

@@ -49,7 +49,7 @@ pub struct Watch<T: Float = f32> {
     every: u64,
     inspector: Inspector,
     history: History,
-    /// What stopped being a number first, and at which step.
+    /// The first NaN or infinity, and its step.
     anomaly: Option<(u64, Anomaly)>,
     /// The parameters before a step that is sampled.
     before: Option<Vec<Tensor<T>>>,
@@ -73,7 +73,7 @@ impl<T: Float> Watch<T> {
         Watch { every: steps.max(1), ..self }
     }
 
-    /// Takes the rules of saturation, and the limits, from an inspector.
+    /// Uses the saturation rules and the limits of an inspector.
     #[must_use]
     pub fn with_inspector(self, inspector: Inspector) -> Self {
         Watch { inspector, ..self }
@@ -145,7 +145,7 @@ impl<T: Float> Watch<T> {
         let limits = self.inspector.limits();
         let mut findings: Vec<Finding> = self.not_finite().into_iter().collect();
         findings.extend(self.rising());
-        // One word about the learning rate is enough.
+        // One finding about the learning rate is enough.
         if findings.is_empty() {
             findings.extend(self.rate(limits));
         }

@@ -88,7 +88,7 @@ fn a_leader_that_unwinds_leaves_nobody_behind() {
     }
 }
 
-/// The control: what must be found is found.
+/// The control: a protocol that is broken is found to be.
 #[test]
 #[should_panic]
 fn a_leader_that_does_not_wait_is_found_out() {

@@ -51,7 +51,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         let mut actions = Vec::new();
         for (linear, signal) in hidden {
             let ratio = self.gain_after(linear) / signal.gain();
-            // A layer stays as it is if its scale is within what differs by chance from one draw to the next.
+            // A layer stays as it is if its scale is off by no more than two draws differ by chance.
             if ratio.ln().abs() > 0.1 {
                 actions.extend(
                     self.rescale(linear, ratio).into_iter().filter(|action| matches!(action, Action::Scale { .. })),

@@ -68,7 +68,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         })
     }
 
-    /// Weights all of whose columns are alike, and get alike gradients.
+    /// Weights whose columns are all the same, and get the same gradients.
     fn symmetry(&self, weights: &[Parameter<'_, T>]) -> Option<Finding> {
         let alike = |weight: &&Parameter<'_, T>| {
             columns_are_alike(&weight.data) && weight.gradient.is_some_and(columns_are_alike)
@@ -102,7 +102,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             _ => 0.0,
         };
         let scale = expected.abs();
-        // What is no number is another finding.
+        // NaN and infinity are another finding.
         let above = (excess - noise).partial_cmp(&(self.limits.loss * scale));
         if above != Some(Ordering::Greater) {
             return None;
@@ -116,7 +116,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         };
         let (actions, remedy) = match (&affine, loss.logits_std) {
             (Some(affine), Some(std)) => {
-                // What is small enough stays as it is: it may be the bias alone.
+                // Weights that are small enough stay as they are: the bias alone may be the cause.
                 let factor = (LOGITS / without_bias(affine).unwrap_or(std)).min(1.0);
                 let actions = self.rescale(affine, factor);
                 let mut remedy = in_words(&actions);

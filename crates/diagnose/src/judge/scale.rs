@@ -58,7 +58,7 @@ pub(super) fn rms_of_standard_normal(kind: &str) -> f64 {
         "gelu" => return 1.0 / init::Gain::Gelu.value(),
         _ => return 1.0,
     };
-    // The forward gain makes up for it.
+    // The gain of the way forward makes up for this too.
     init::gain_of(f).forward().map_or(1.0, |gain| 1.0 / gain)
 }
 

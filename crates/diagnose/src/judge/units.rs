@@ -66,8 +66,8 @@ impl<T: Float> Judge<'_, '_, T> {
 
     /// Brings the input of an activation to a standard deviation of 1.
     ///
-    /// What a saturated layer before it gives will be smaller once that is mended, so that this one is scaled for what a
-    /// standard normal input gives there.
+    /// A saturated layer before it will give less once that is mended. So this one is scaled for what a standard normal input
+    /// gives there.
     fn unsaturate(&self, activation: &Activation, healthy: impl Fn(&str) -> bool) -> (Vec<Action>, String) {
         let gain = gain_name(activation.kind);
         let input = self.pass.input(self.pass.vars[activation.index], 0);
@@ -103,7 +103,7 @@ impl<T: Float> Judge<'_, '_, T> {
 
     pub(super) fn dead(&self, activation: &Activation) -> Option<Finding> {
         let rule = self.rules.of(activation.kind)?;
-        // In a saturated layer they are a part of that, and are cured with it.
+        // In a saturated layer, dead units are a part of the saturation, and are cured with it.
         if activation.dead == 0 || !self.tells_dead(activation) || self.is_saturated(activation).is_some() {
             return None;
         }

@@ -13,10 +13,10 @@ use crate::table::figure;
 pub(super) const WIDTH: u32 = 400;
 const PLOT_HEIGHT: u32 = 230;
 const ROW: i32 = 17;
-/// Of the text, in pixels; plotters writes what it is told divided by 1.24.
+/// The size of the text, in pixels; plotters divides what it is told by 1.24.
 const TEXT: f64 = 11.0;
 const TITLE: f64 = 13.0;
-/// The width of a letter, in shares of the text's size: a wide one of sans-serif.
+/// The width of a wide sans-serif letter, as a share of the text's size.
 const LETTER: f64 = 0.6;
 /// Names in a legend; more cannot be told apart by colour.
 const NAMES: usize = 12;
@@ -167,7 +167,7 @@ fn legend(names: &[&str]) -> Vec<Entry> {
     entries
 }
 
-/// A name of at most 48 characters: of a longer one the end, which tells more.
+/// A name, cut to its last 48 characters, which tell more than the first.
 fn shortened(name: &str) -> String {
     let length = name.chars().count();
     if length <= 48 { name.to_owned() } else { format!("…{}", name.chars().skip(length - 47).collect::<String>()) }
@@ -199,11 +199,11 @@ fn range(values: impl Iterator<Item = f64>) -> Option<Range<f64>> {
 
 /// A label on an axis that is `span` long.
 fn label(x: f64, span: f64) -> String {
-    // Rounding leaves next to nothing where 0 is meant.
+    // Where 0 is meant, rounding leaves a tiny number.
     if x.abs() < 1e-9 * span {
         return "0".into();
     }
-    // Of one axis, all labels have the same form.
+    // All labels of one axis have the same form.
     if !(0.02..1e5).contains(&span) {
         let text = format!("{x:.1e}");
         return text.replace(".0e", "e");

@@ -122,7 +122,7 @@ fn of_activations(
     Chart { title, x: "step", y, lines, guide: None, counts: true, marks: history.samples.len() < 3 }.to_svg()
 }
 
-/// Of matrices, as the lecture has it: biases begin at zero and move by much of themselves.
+/// Of matrices only, as in the lecture: biases begin at zero, and any step is large relative to them.
 fn of_weights(
     history: &History,
     title: &str,

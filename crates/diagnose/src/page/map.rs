@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::chart::WIDTH;
 use crate::report::Map;
 
-/// Rows and columns that are shown; of more, the first.
+/// How many rows and columns are shown: the first ones.
 const EXAMPLES: usize = 64;
 const UNITS: usize = 400;
 
@@ -49,7 +49,7 @@ pub(super) fn to_svg(title: &str, map: &Map) -> Option<String> {
     ))
 }
 
-/// A text that means itself in HTML and SVG.
+/// A text with what has a meaning in HTML and SVG escaped.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -159,13 +159,13 @@ fn root_style() -> &'static str {
     STYLE.split("* {").next().unwrap_or_default()
 }
 
-/// Writes to a file beside it, and renames that: what is there is never half written.
+/// Writes to a file beside `path` and renames it, so that what is at `path` is never half written.
 fn replace(path: &Path, contents: &str) -> Result<(), WriteError> {
     let mut beside = path.as_os_str().to_owned();
     beside.push(format!(".{}.tmp", std::process::id()));
     let result = fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
     result.map_err(|source| {
-        // Nothing is left behind, if it is there at all.
+        // The file beside it may be there, and is not left behind.
         let _ = fs::remove_file(&beside);
         WriteError { path: path.to_owned(), source }
     })

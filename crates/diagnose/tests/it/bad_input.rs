@@ -10,7 +10,7 @@ fn inspect(model: &Mlp, x: Tensor, classes: &Tensor<i64>) -> diagnose::Report {
     diagnose::inspect(model, |model, tape| model.forward(tape.constant(x)).cross_entropy(classes))
 }
 
-/// No line of text shows what is no number as a figure; sentences may speak of it.
+/// No figure in the text is NaN or infinity; sentences may speak of them.
 fn assert_no_nan(report: &diagnose::Report) {
     let text = report.to_string();
     let tables = text.lines().filter(|line| !line.contains("give NaN") && !line.contains("holds NaN"));

@@ -8,7 +8,7 @@ use crate::draws::{Bell, Draws};
 use crate::error::Error;
 use crate::quantile;
 
-/// How many normal numbers PyTorch makes at once. Of fewer numbers, each is made by itself.
+/// How many normal numbers PyTorch makes at once. If a tensor has fewer, it makes one after the other.
 const BLOCK: usize = 16;
 
 impl Generator {
@@ -61,7 +61,7 @@ impl Generator {
         }
     }
 
-    /// A standard normal number; every second one was made with the one before it.
+    /// A standard normal number. They are made in pairs: every second call returns what is left of a pair.
     fn single(&mut self) -> f64 {
         if let Some(z) = self.next_normal.take() {
             return z;
@@ -107,7 +107,7 @@ impl Draws for Generator {
             normal_block(block, law);
         }
         if !elements.len().is_multiple_of(BLOCK) {
-            // All of the last 16 are made anew, including those that were made before.
+            // The last 16 are all made anew, even those that are there already.
             let start = elements.len() - BLOCK;
             elements[start..].fill_with(|| self.unit_of());
             normal_block(&mut elements[start..], law);
@@ -115,8 +115,8 @@ impl Draws for Generator {
         Ok(x)
     }
 
-    /// By rejection: of normal numbers where most are accepted, otherwise of uniform ones. All that are still missing are drawn
-    /// again, and all others with them.
+    /// By rejection: of normal numbers where most are accepted, otherwise of uniform ones. As long as one is rejected, numbers are
+    /// drawn for all elements, and used where they are missing.
     fn truncated<T: Float>(&mut self, shape: &Shape, law: Bell, ends: [f64; 2]) -> Result<Tensor<T>, tensor::Error> {
         let [a, b] = ends.map(|end| (end - law.mean) / law.std);
         let [low, high] = ends.map(T::from_f64);

@@ -59,7 +59,7 @@ fn first_values_for_a_seed() {
     }
 }
 
-/// What has no random numbers takes none either.
+/// A scheme without random numbers takes none from the stream.
 #[test]
 fn fixed_schemes_leave_the_stream_alone() {
     let next = |scheme: &dyn Initializer, shape: &[usize]| {

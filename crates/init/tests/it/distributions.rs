@@ -1,5 +1,5 @@
 //! Each scheme against its exact distribution: the largest distance between the distribution function and that of a
-//! sample (Kolmogorov and Smirnov), moments, and bounds. The same tests reject what is slightly wrong.
+//! sample (Kolmogorov and Smirnov), moments, and bounds. The same tests reject distributions that are slightly wrong.
 
 use std::f64::consts::{PI, SQRT_2};
 
@@ -75,7 +75,7 @@ fn distance(sample: &Tensor<f64>, law: &Law) -> f64 {
     off.fold(0.0, f64::max) * n.sqrt()
 }
 
-/// One sample in a thousand of the right law is further off.
+/// One sample in a thousand of the right distribution is further off.
 const CRITICAL: f64 = 1.95;
 
 /// What is wrong with the sample, if anything.

@@ -91,7 +91,7 @@ fn sparsity() {
 
 #[test]
 fn more_than_there_is_memory_for() {
-    // So many elements can be counted, but not their bytes.
+    // The number of elements fits into a usize, that of their bytes does not.
     let shape = [1 << 31, 1 << 31];
     for (name, scheme) in [
         ("kaiming_normal", &init::kaiming_normal(Gain::Linear) as &dyn Initializer),

@@ -38,8 +38,7 @@ pub enum AnyTensor {
     U8(Tensor<u8>),
     /// Truth values.
     Bool(Tensor<bool>),
-    /// What a file with several tensors has beside them: one of a type that tensors here do not have. Its elements are not
-    /// read.
+    /// In a file of several tensors, one of a type that this crate does not have. Its elements are not read.
     Other {
         /// The element type, as the format calls it.
         dtype: String,
@@ -66,7 +65,7 @@ macro_rules! with_tensor {
 pub(super) use with_tensor;
 
 impl AnyTensor {
-    /// The name of the element type, such as `"f32"`; of one that tensors do not have, the format's.
+    /// The name of the element type, such as `"f32"`; for a type that this crate does not have, the format's name.
     pub fn dtype(&self) -> &str {
         with_tensor!(self, x => dtype(x).name(), (other, _) => other)
     }
@@ -122,7 +121,7 @@ impl<T: Element> TryFrom<&AnyTensor> for Tensor<T> {
     /// Shares the storage.
     ///
     /// # Errors
-    /// The elements are of another type, or were not read as no tensor has theirs.
+    /// The elements are of another type, or of one that this crate does not have, and so were not read.
     fn try_from(any: &AnyTensor) -> Result<Self, Error> {
         let reason = || {
             let wrong = |got| Reason::Dtype { want: T::DTYPE, got };

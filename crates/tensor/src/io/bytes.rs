@@ -13,7 +13,7 @@ use crate::tensor::Tensor;
 /// runs of 16 KiB, 28 ms of 64 KiB and 22 ms of 256 KiB, on two shared cores of an AMD EPYC.
 const RUN: usize = 256 << 10;
 
-/// The element types that files can hold and tensors too, or can be given without a loss.
+/// The element types of files that a tensor can hold, as they are or converted without loss.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Encoded {
     /// IEEE's half precision, which becomes f32.
@@ -136,7 +136,7 @@ impl Encoding for bool {
     }
 
     fn invalid(bytes: &[u8]) -> Option<u8> {
-        // Without a way out of the loop, which is faster.
+        // Without an early exit, the loop is faster.
         let largest = bytes.iter().fold(0, |largest, &byte| largest.max(byte));
         (largest > 1).then_some(largest)
     }
@@ -145,7 +145,7 @@ impl Encoding for bool {
 /// What is still to be read of a file.
 pub(super) struct Source<R> {
     reader: R,
-    /// How many bytes that is, where anyone knows.
+    /// How many bytes are left, where that is known.
     left: Option<u64>,
 }
 
@@ -154,7 +154,7 @@ impl<R: Read> Source<R> {
         Source { reader, left }
     }
 
-    /// The next `len` bytes, of which `what` consists.
+    /// The next `len` bytes; `what` they are is said in an error.
     pub(super) fn bytes(&mut self, len: usize, what: &str) -> Result<Vec<u8>, Error> {
         let short = |holds| Error::malformed(format_args!("{what} takes {len} bytes; {holds} are there"));
         if let Some(left) = self.left.filter(|&left| left < len as u64) {
@@ -170,7 +170,7 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
-    /// Passes over the next `len` bytes, of which `what` consists.
+    /// Passes over the next `len` bytes; `what` they are is said in an error.
     pub(super) fn skip(&mut self, len: u64, what: &str) -> Result<(), Error> {
         let passed = std::io::copy(&mut self.reader.by_ref().take(len), &mut std::io::sink())?;
         if passed < len {
@@ -202,7 +202,7 @@ impl<R: Read> Source<R> {
         if let Some(left) = self.left.filter(|&left| u128::from(left) < bytes) {
             return Err(short(left).into());
         }
-        // What is there is asked for at once; what is only claimed grows as it comes.
+        // Where the bytes are known to be there, room for all is taken at once; where a header only claims them, it grows as they come.
         let mut whole = match self.left {
             Some(_) => Some(Buffer::try_stale(elements).ok_or_else(memory)?),
             None => None,

@@ -27,7 +27,7 @@ pub struct Error {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Reason {
-    /// The system said so, or the reader or writer at hand; checksums of an archive are among these.
+    /// An error of the system, or of the reader or writer that was passed in; a wrong checksum in an archive is one of these.
     Io(std::io::Error),
     /// Another element type than the one asked for.
     Dtype {
@@ -36,7 +36,7 @@ pub enum Reason {
         /// The type that is there.
         got: Dtype,
     },
-    /// An element type that no tensor here has, as the format calls it.
+    /// An element type that this crate does not have, as the format calls it.
     Unsupported(String),
     /// Fewer elements than the header claims.
     Truncated {
@@ -122,7 +122,7 @@ impl fmt::Display for Error {
             write!(f, "{}: ", path.display())?;
         }
         if let Some(name) = &self.name {
-            // Names come from files: nothing in them shall reach a terminal as it is.
+            // Names come from files, and could hold what controls a terminal.
             write!(f, "{}: ", name.escape_debug())?;
         }
         match &self.reason {

@@ -124,14 +124,14 @@ pub fn write_to(mut writer: impl Write, x: impl Into<AnyTensor>) -> Result<(), E
     write_elements(&mut writer, &x)
 }
 
-/// An array with which the source ends.
+/// The array in a source, which must end after it.
 fn whole(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
     let x = array(&mut source)?;
     source.finish()?;
     Ok(x)
 }
 
-/// The same; of a type that no tensor has, `Other`.
+/// As [`whole`], or `Other` for a type that no tensor has.
 pub(super) fn whole_or_other(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
     let x = array_or_other(&mut source)?;
     if !matches!(x, AnyTensor::Other { .. }) {
@@ -147,7 +147,7 @@ fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
     }
 }
 
-/// The array; of a type that no tensor has, `Other`, and the elements are left in the source.
+/// The array; for a type that no tensor has, it is `Other`, and the elements are left in the source.
 fn array_or_other(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
     let start = source.bytes(MAGIC.len() + 2, "the start of a .npy file")?;
     let (magic, version) = start.split_at(MAGIC.len());
@@ -202,7 +202,7 @@ fn header(x: &AnyTensor) -> Result<Vec<u8>, Error> {
         Dtype::U8 => "|u1",
         Dtype::Bool => "|b1",
     };
-    // NumPy multiplies all sizes but 0, of an empty array too.
+    // NumPy multiplies the sizes other than 0, even those of an empty array.
     let most = dims
         .iter()
         .filter(|&&dim| dim > 0)
@@ -342,7 +342,7 @@ impl<'a> Literal<'a> {
         Err(self.misfit("True or False"))
     }
 
-    /// Whatever stands in brackets, brackets in it too. None of NumPy's field names has one.
+    /// Whatever stands in brackets, which may be nested. None of NumPy's field names has a bracket.
     fn pass_over_list(&mut self) -> Result<(), Error> {
         let mut depth = 0_usize;
         for (at, character) in self.0.char_indices() {

@@ -173,7 +173,7 @@ fn entry(record: &ZipFileHeaderRecord<'_>) -> Result<Entry, Error> {
     Ok(Entry { name: name.to_owned(), deflated, place: record.wayfinder() })
 }
 
-/// An archive whose entries share bytes could hold many times what its size allows.
+/// An archive whose entries share bytes could expand to many times what its size allows.
 fn refuse_overlaps<R: ReaderAt>(archive: &ZipArchive<R>, entries: &[Entry]) -> Result<(), Error> {
     let mut ranges = Vec::with_capacity(entries.len());
     for entry in entries {
@@ -194,7 +194,7 @@ fn refuse_overlaps<R: ReaderAt>(archive: &ZipArchive<R>, entries: &[Entry]) -> R
 fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry) -> Result<AnyTensor, Error> {
     let found = archive.get_entry(entry.place)?;
     let (start, end) = found.compressed_data_range();
-    // Both count the bytes and sum them as they come, and compare at the end.
+    // Both readers check the length and the checksum when they come to the end.
     if entry.deflated {
         whole_or_other(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None))
     } else {

@@ -208,7 +208,7 @@ fn stored(dtype: Dtype) -> Stored {
     }
 }
 
-/// A header to be written. The format's own crate would write the metadata in an order of its own each time.
+/// A header to be written, in one order always. The format's own crate would write the metadata in another order each time.
 struct Writing<'a> {
     metadata: &'a BTreeMap<String, String>,
     infos: Vec<(&'a str, TensorInfo)>,
@@ -227,7 +227,7 @@ impl Serialize for Writing<'_> {
     }
 }
 
-/// A header that was read. The format's own crate would let the last of two tensors of one name win.
+/// A header that was read. The format's own crate would silently keep the last of two tensors of one name.
 struct Reading {
     metadata: BTreeMap<String, String>,
     infos: Vec<(String, TensorInfo)>,

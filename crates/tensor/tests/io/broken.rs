@@ -1,4 +1,4 @@
-//! Broken files are errors: never a panic, nor memory that is only claimed.
+//! Broken files are errors: never a panic, and no memory is taken for what a file only claims.
 
 use std::collections::BTreeMap;
 use std::fs;
