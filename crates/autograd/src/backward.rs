@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use crate::id::Id;
+use crate::id::{self, Id};
 use crate::record::Given;
 use crate::state::Updates;
 use crate::tape::{Graph, Var};
@@ -61,8 +61,7 @@ impl<T: Float> Gradients<T> {
 
     /// The gradient with respect to the leaf of that name; `None` where the result does not depend on it.
     pub fn named(&self, id: Id) -> Option<&Tensor<T>> {
-        let position = self.named.binary_search_by_key(&id, |&(id, _)| id).ok()?;
-        self.by_index[self.named[position].1 as usize].kept()
+        self.by_index[id::find(&self.named, id)? as usize].kept()
     }
 
     /// What the pass has put aside for the model's state.
@@ -129,7 +128,7 @@ impl<T: Float> Var<'_, T> {
             graph.nodes[index].name.map(|id| (id, index as u32))
         };
         let mut named: Vec<(Id, u32)> = by_index.iter().enumerate().filter_map(name).collect();
-        named.sort_unstable();
+        id::sort(&mut named);
         Gradients { tape: self.tape.id, by_index, named, updates: self.tape.updates.clone() }
     }
 }

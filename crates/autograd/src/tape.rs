@@ -7,7 +7,7 @@ use std::sync::Arc;
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::id::Id;
+use crate::id::{Id, Places};
 use crate::pass::Mode;
 use crate::record::{Pullbacks, Record};
 use crate::state::Updates;
@@ -51,7 +51,7 @@ pub(crate) struct Graph<T: Float> {
     /// The inputs of all nodes, one node's after the other's.
     inputs: Vec<u32>,
     /// Where the leaves that have a name of their own are.
-    named: HashMap<Id, u32>,
+    named: Places,
 }
 
 pub(crate) struct Node<T: Float> {
@@ -100,7 +100,7 @@ impl<T: Float> Tape<T> {
     fn with_gradients(wants_gradients: bool) -> Self {
         Tape {
             id: Id::new(),
-            graph: RefCell::new(Graph { nodes: Vec::new(), inputs: Vec::new(), named: HashMap::new() }),
+            graph: RefCell::new(Graph { nodes: Vec::new(), inputs: Vec::new(), named: Places::default() }),
             wants_gradients,
             mode: if wants_gradients { Mode::Train } else { Mode::Eval },
             rng: RefCell::new(None),
@@ -165,7 +165,7 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn named(&self, op: &'static str, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
         let graph = self.graph.borrow();
-        if let Some(&index) = graph.named.get(&id) {
+        if let Some(index) = graph.named.get(id) {
             let leaf = Var { tape: self, index };
             let known = &graph.nodes[index as usize].value;
             let same = known.shares_storage(value) && known.layout() == value.layout();

@@ -94,7 +94,7 @@ fn class(len: usize) -> (usize, usize) {
 }
 
 /// A run of elements of fixed length; reads as a slice.
-pub(crate) struct Buffer<T: Pooled> {
+pub struct Buffer<T: Pooled> {
     /// If it comes from the pool, it is a cache line longer than its class; else it has exactly `len` elements.
     data: Vec<T>,
     /// Where the elements begin.
@@ -125,16 +125,7 @@ impl<T: Pooled> Buffer<T> {
 
     /// As [`stale`](Self::stale), or `None` where the system has not so much memory.
     pub(crate) fn try_stale(len: usize) -> Option<Self> {
-        if len.saturating_mul(size_of::<T>()) < LEAST {
-            return Some(Buffer::from(try_fresh(len)?));
-        }
-        let (class, full) = class(len);
-        let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
-        let data = match kept {
-            Some(kept) => kept,
-            None => try_fresh(full.saturating_add(Self::LINE))?,
-        };
-        Some(Buffer::aligned(data, len))
+        T::try_stale(len)
     }
 
     /// The first elements of `data` from a cache line on, of which it has one to spare.
@@ -181,18 +172,36 @@ fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
 
 impl<T: Pooled> Drop for Buffer<T> {
     fn drop(&mut self) {
-        let len = self.data.len().saturating_sub(Self::LINE);
-        if len * size_of::<T>() < LEAST {
-            return;
-        }
-        let (class, full) = class(len);
-        // A buffer that did not come from the pool may have another length than its class, and could not serve it, or more
-        // memory than its length says, which the pool would not count.
-        if full == len && self.data.capacity() == self.data.len() {
-            let data = std::mem::take(&mut self.data);
-            // A thread that is ending has no pool any more.
-            let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, data));
-        }
+        T::recycle(self);
+    }
+}
+
+fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
+    if len.saturating_mul(size_of::<T>()) < LEAST {
+        return Some(Buffer::from(try_fresh(len)?));
+    }
+    let (class, full) = class(len);
+    let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
+    let data = match kept {
+        Some(kept) => kept,
+        None => try_fresh(full.saturating_add(Buffer::<T>::LINE))?,
+    };
+    Some(Buffer::aligned(data, len))
+}
+
+/// Gives the memory of a buffer that is dropped to the pool.
+fn recycle<T: Pooled>(buffer: &mut Buffer<T>) {
+    let len = buffer.data.len().saturating_sub(Buffer::<T>::LINE);
+    if len * size_of::<T>() < LEAST {
+        return;
+    }
+    let (class, full) = class(len);
+    // A buffer that did not come from the pool may have another length than its class, and could not serve it, or more
+    // memory than its length says, which the pool would not count.
+    if full == len && buffer.data.capacity() == buffer.data.len() {
+        let data = std::mem::take(&mut buffer.data);
+        // A thread that is ending has no pool any more.
+        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, data));
     }
 }
 
@@ -200,6 +209,14 @@ impl<T: Pooled> Drop for Buffer<T> {
 pub trait Pooled: Copy + Default + 'static {
     #[doc(hidden)]
     fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+
+    // The functions below of these names, compiled in this crate and not in those that use tensors.
+
+    #[doc(hidden)]
+    fn try_stale(len: usize) -> Option<Buffer<Self>>;
+
+    #[doc(hidden)]
+    fn recycle(buffer: &mut Buffer<Self>);
 }
 
 /// Stamps a thread-local for each type: statics cannot be generic.
@@ -211,6 +228,14 @@ macro_rules! pooled {
                     static POOL: RefCell<Pool<$t>> = const { RefCell::new(Pool { free: Vec::new(), bytes: 0 }) };
                 }
                 &POOL
+            }
+
+            fn try_stale(len: usize) -> Option<Buffer<Self>> {
+                try_stale(len)
+            }
+
+            fn recycle(buffer: &mut Buffer<Self>) {
+                recycle(buffer);
             }
         }
     )*};
