@@ -50,6 +50,9 @@ macro_rules! names {
 }
 
 /// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
+///
+/// A loop takes parameters by value. Behind a reference they might be changed by what the loop writes, as far as the compiler
+/// knows, and the loop is not vectorized: an axpy took five times as long.
 macro_rules! functions_of_one {
     (
         $(#[$doc:meta])*
