@@ -202,7 +202,8 @@ impl<R: Read> Source<R> {
         if let Some(left) = self.left.filter(|&left| u128::from(left) < bytes) {
             return Err(short(left).into());
         }
-        // Where the bytes are known to be there, room for all is taken at once; where a header only claims them, it grows as they come.
+        // Where the bytes are known to be there, room for all is taken at once; where a header only claims them, it grows as
+        // they come.
         let mut whole = match self.left {
             Some(_) => Some(Buffer::try_stale(elements).ok_or_else(memory)?),
             None => None,

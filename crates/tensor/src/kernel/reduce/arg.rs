@@ -33,10 +33,10 @@ pub(crate) fn arg<T: Element>(largest: bool, run: Run<'_, T>, stride: isize, out
         }
     } else {
         let mut room = Vec::new();
+        let mut blocks = vec![run.get(0); run.len.div_ceil(BLOCK)];
         for (i, out) in out.iter_mut().enumerate() {
             let run = run.moved(i as isize * stride).near(&mut room);
             // First the block, then the place in it.
-            let mut blocks = vec![run.get(0); run.len.div_ceil(BLOCK)];
             blocks_of(r, run, &mut blocks);
             let mut best = [blocks[0]];
             blocks.iter().for_each(|&block| r.join(&mut best, &[block]));
@@ -52,11 +52,11 @@ kernel! {
     /// out\[i − 1].
     fn find[T: Element](run: Run<'_, T>, stride: isize, best: &[T], out: &mut [i64]), memory {
         /// Elements that are compared at once.
-        const TOGETHER: usize = 64;
+        const COMPARED: usize = 64;
         for (i, (out, &best)) in out.iter_mut().zip(best).enumerate() {
-            for (chunk, x) in run.moved(i as isize * stride).slice().chunks(TOGETHER).enumerate() {
+            for (chunk, x) in run.moved(i as isize * stride).slice().chunks(COMPARED).enumerate() {
                 if x.iter().fold(false, |found, &x| found | same(x, best)) {
-                    *out = (chunk * TOGETHER + x.iter().position(|&x| same(x, best)).unwrap_or_default()) as i64;
+                    *out = (chunk * COMPARED + x.iter().position(|&x| same(x, best)).unwrap_or_default()) as i64;
                     break;
                 }
             }
