@@ -4,9 +4,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use evenkeel::diagnose::{Watch, inspect};
-use evenkeel::prelude::{
-    ChaCha8Rng, Embedding, Gain, Linear, SeedableRng, Sgd, Tape, Tensor, Var, kaiming_normal, module, normal,
-};
+use evenkeel::prelude::*;
 
 /// The lecture's model, or a larger one.
 struct Model {
@@ -22,13 +20,18 @@ impl Model {
         let mut rng = ChaCha8Rng::seed_from_u64(42);
         let mut fan_in = 30;
         let mut layer = |width: usize| {
-            let layer = Linear::new(fan_in, width, &kaiming_normal(Gain::Tanh), &mut rng).expect("the fan is not 0");
+            let layer =
+                Linear::new(fan_in, width, &init::kaiming_normal(Gain::Tanh), &mut rng).expect("the fan is not 0");
             fan_in = width;
             layer
         };
         let hidden: Vec<Linear> = widths.iter().map(|&width| layer(width)).collect();
         let output = layer(27);
-        Model { embedding: Embedding::new(27, 10, &normal(1.0), &mut rng).expect("the std is finite"), hidden, output }
+        Model {
+            embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng).expect("the std is finite"),
+            hidden,
+            output,
+        }
     }
 
     fn loss<'t>(&self, tape: &'t Tape, (contexts, next): &(Tensor<i64>, Tensor<i64>)) -> Var<'t> {
@@ -49,7 +52,7 @@ fn diagnose(c: &mut Criterion) {
             Tensor::from_fn([batch], |i| (i[0] * 11 % 27) as i64),
         );
         let mut model = Model::new(widths);
-        let sgd = Sgd::new(0.01).expect("the rate is finite");
+        let mut sgd = Sgd::new(0.01).expect("the rate is finite");
         let mut tape = Tape::new();
         let mut group = c.benchmark_group(name);
         group.bench_function("step", |b| {

@@ -9,7 +9,7 @@ use evenkeel::prelude::*;
 const SHAPES: [[usize; 2]; 3] = [[32, 200], [256, 256], [1024, 1024]];
 
 fn random(shape: [usize; 2]) -> Tensor {
-    normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+    init::normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
 }
 
 fn elementwise(c: &mut Criterion) {

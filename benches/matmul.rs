@@ -19,7 +19,8 @@ const SHAPES: [[usize; 3]; 8] = [
 
 fn matmul(c: &mut Criterion) {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
-    let mut random = |rows, columns| -> Tensor { normal(1.0).init(&Shape::from([rows, columns]), &mut rng).unwrap() };
+    let mut random =
+        |rows, columns| -> Tensor { init::normal(1.0).init(&Shape::from([rows, columns]), &mut rng).unwrap() };
     let mut group = c.benchmark_group("matmul");
     group.sample_size(20);
     for [m, k, n] in SHAPES {

@@ -12,10 +12,10 @@ const SHAPES: [[usize; 2]; 3] = [[32, 200], [256, 256], [1024, 1024]];
 
 fn schemes(c: &mut Criterion) {
     let schemes: [(&str, &dyn Initializer); 5] = [
-        ("normal", &normal(1.0)),
-        ("uniform", &uniform(-1.0, 1.0)),
+        ("normal", &init::normal(1.0)),
+        ("uniform", &init::uniform(-1.0, 1.0)),
         ("trunc_normal", &trunc_normal(0.0, 1.0, -2.0, 2.0)),
-        ("orthogonal", &orthogonal(Gain::Linear)),
+        ("orthogonal", &init::orthogonal(Gain::Linear)),
         ("sparse", &sparse(0.9, 1.0)),
     ];
     let mut group = c.benchmark_group("random");

@@ -6,13 +6,14 @@ use std::time::Duration;
 use criterion::measurement::WallTime;
 use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use evenkeel::prelude::*;
+use evenkeel::tensor::Pullback;
 
 /// Shapes by what they are: a hidden layer of the lecture's model, beyond a core's own cache, long and thin.
 const SHAPES: [(&str, [usize; 2]); 3] =
     [("32x200", [32, 200]), ("1024x1024", [1024, 1024]), ("262144x4", [262_144, 4])];
 
 fn random(shape: [usize; 2]) -> Tensor {
-    normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+    init::normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
 }
 
 /// A group of one op over all shapes, in bytes read per second.
@@ -72,7 +73,10 @@ fn cross_entropy(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(size_of_val(x.as_slice().unwrap()) as u64));
         group.bench_function(BenchmarkId::new("forward", name), |b| b.iter(|| black_box(&x).cross_entropy(&classes)));
         group.bench_function(BenchmarkId::new("both", name), |b| {
-            b.iter(|| black_box(&x).cross_entropy(&classes).1.cross_entropy_backward(&classes, &gradient));
+            b.iter(|| {
+                let p = black_box(&x).cross_entropy(&classes).1;
+                gradient.clone().pullback(Pullback::CrossEntropy(&classes), &p)
+            });
         });
     }
     group.finish();

@@ -4,12 +4,13 @@ use std::hint::black_box;
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use evenkeel::prelude::*;
+use evenkeel::tensor::Activation;
 
 /// Shapes by what they are: a hidden layer of the lecture's model, in cache, beyond the cache.
 const SHAPES: [(&str, [usize; 2]); 3] = [("32x200", [32, 200]), ("256x256", [256, 256]), ("4096x4096", [4096, 4096])];
 
 fn random(shape: [usize; 2]) -> Tensor {
-    normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+    init::normal(1.0).init(&Shape::from(shape), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
 }
 
 fn tanh(c: &mut Criterion) {
@@ -38,10 +39,14 @@ fn tanh_backward(c: &mut Criterion) {
             own
         };
         group.bench_function(BenchmarkId::new("in_place", name), |b| {
-            b.iter_batched(owned, |g| g.tanh_backward(black_box(&y)), BatchSize::PerIteration);
+            b.iter_batched(owned, |g| g.pullback(Activation::Tanh, black_box(&y)), BatchSize::PerIteration);
         });
         group.bench_function(BenchmarkId::new("fresh", name), |b| {
-            b.iter_batched(|| gradient.clone(), |g| g.tanh_backward(black_box(&y)), BatchSize::PerIteration);
+            b.iter_batched(
+                || gradient.clone(),
+                |g| g.pullback(Activation::Tanh, black_box(&y)),
+                BatchSize::PerIteration,
+            );
         });
     }
     group.finish();

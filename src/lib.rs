@@ -17,27 +17,32 @@
 //! use evenkeel::prelude::*;
 //!
 //! let mut rng = ChaCha8Rng::seed_from_u64(42);
-//! let layer: Linear = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+//! let layer = Linear::new(30, 200, &init::kaiming_normal(Gain::Tanh), &mut rng)?;
 //! let tape = Tape::new();
 //! let h = layer.forward(tape.constant(Tensor::ones([32, 30]))).tanh();
 //! assert_eq!(h.shape().dims(), [32, 200]);
-//! # Ok::<(), evenkeel::nn::Error>(())
+//! # Ok::<(), evenkeel::Error>(())
 //! ```
 
+mod error;
+
+pub use error::{Error, Result};
 pub use {autograd, diagnose, init, nn, tensor};
 
 /// What most programs need: `use evenkeel::prelude::*;`
+///
+/// Types and traits come by their names, functions with their module: `init::zeros()` is an initializer, as PyTorch's
+/// `nn.init.zeros_` is, and `zeros` is left to you.
 pub mod prelude {
-    pub use autograd::{Gradients, Mode, Tape, Var, check};
-    pub use diagnose::{Inspector, inspect};
-    pub use init::{
-        Gain, Initializer, gain_of, kaiming_normal, kaiming_uniform, lecun_normal, normal, orthogonal, residual,
-        uniform, xavier_normal, xavier_uniform, zeros,
+    pub use autograd::{self, Gradients, Mode, Tape, Var};
+    pub use init::{self, Gain, Initializer};
+    pub use nn::{
+        self, BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, ModelGradients, Module, Param, Sgd, module,
     };
-    pub use nn::{BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, Module, Param, Sgd, module};
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;
-    pub use tensor::{Float, Shape, Tensor, keepdim};
+    pub use tensor::{self, Activation, Float, Shape, Tensor};
+    pub use {diagnose, diagnose::Inspector};
 }
 
 /// The README's examples, as tests.

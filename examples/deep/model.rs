@@ -45,11 +45,11 @@ module!(Deep { embedding, layers, output, .. });
 
 impl Deep {
     pub fn new(args: &Args, random: &mut Random) -> Result<Self, Error> {
-        let embedding = Param::new(random.tensor(&normal(1.0), &Shape::from([SYMBOLS, EMBEDDING]))?);
+        let embedding = Param::new(random.tensor(&init::normal(1.0), &Shape::from([SYMBOLS, EMBEDDING]))?);
         let mut block = |fan_in: usize, fan_out: usize, gain: f64| {
             let divisor = if args.no_fan_in { 1.0 } else { (fan_in as f64).sqrt() };
-            let weight = random.tensor(&normal(gain / divisor), &Shape::try_new(&[fan_in, fan_out])?)?;
-            let norm = if args.batchnorm { Some(BatchNorm1d::new(fan_out)?.with_momentum(0.001)?) } else { None };
+            let weight = random.tensor(&init::normal(gain / divisor), &Shape::try_new(&[fan_in, fan_out])?)?;
+            let norm = if args.batchnorm { Some(BatchNorm1d::new(fan_out).with_momentum(0.001)?) } else { None };
             let bias = (!args.batchnorm).then(|| Param::new(Tensor::zeros([fan_out])));
             Ok::<_, Error>(Block { linear: Linear { weight: Param::new(weight), bias }, norm })
         };

@@ -24,7 +24,7 @@ impl Mlp {
             Scheme::Original | Scheme::SoftmaxFix => 1.0,
             Scheme::TanhFix => 0.2,
             Scheme::Kaiming | Scheme::BatchNorm => {
-                kaiming_normal(Gain::Tanh).std(&Shape::try_new(&[fan_in, hidden])?)?
+                init::kaiming_normal(Gain::Tanh).std(&Shape::try_new(&[fan_in, hidden])?)?
             }
         };
         let b1 = match args.init {
@@ -32,14 +32,15 @@ impl Mlp {
             Scheme::TanhFix | Scheme::Kaiming | Scheme::BatchNorm => 0.01,
         };
         let (w2, b2) = if args.init == Scheme::Original { (1.0, 1.0) } else { (0.01, 0.0) };
-        let mut param =
-            |std, dims| Ok::<_, evenkeel::nn::Error>(Param::new(random.tensor(&normal(std), &Shape::try_new(dims)?)?));
+        let mut param = |std, dims| {
+            Ok::<_, evenkeel::nn::Error>(Param::new(random.tensor(&init::normal(std), &Shape::try_new(dims)?)?))
+        };
         Ok(Mlp {
             embedding: Embedding { weight: param(1.0, &[SYMBOLS, args.embedding])? },
             hidden: Linear { weight: param(w1, &[fan_in, hidden])?, bias: Some(param(b1, &[hidden])?) },
             norm: match args.init {
                 // As in the lecture: the running statistics are those of some thousand batches.
-                Scheme::BatchNorm => Some(BatchNorm1d::new(hidden)?.with_momentum(0.001)?),
+                Scheme::BatchNorm => Some(BatchNorm1d::new(hidden).with_momentum(0.001)?),
                 _ => None,
             },
             output: Linear { weight: param(w2, &[hidden, SYMBOLS])?, bias: Some(param(b2, &[SYMBOLS])?) },

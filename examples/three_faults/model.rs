@@ -26,9 +26,9 @@ module!(Names { embedding, hidden, output });
 
 impl Names {
     pub fn new(case: &Case, random: &mut Random) -> Result<Self, Error> {
-        let embedding = Param::new(random.tensor(&normal(1.0), &Shape::from([SYMBOLS, EMBEDDING]))?);
+        let embedding = Param::new(random.tensor(&init::normal(1.0), &Shape::from([SYMBOLS, EMBEDDING]))?);
         let mut linear = |fan_in: usize, fan_out: usize, std: f64| {
-            let weight = Param::new(random.tensor(&normal(std), &Shape::from([fan_in, fan_out]))?);
+            let weight = Param::new(random.tensor(&init::normal(std), &Shape::from([fan_in, fan_out]))?);
             Ok::<_, Error>(Linear { weight, bias: Some(Param::new(Tensor::zeros([fan_out]))) })
         };
         let mut hidden = Vec::new();

@@ -144,7 +144,7 @@ fn ten_steps_of_training_agree_with_pytorch() {
     let contexts = Tensor::from_vec(run.contexts, [32, 3]);
     let targets = Tensor::from_vec(run.targets, 32);
     let mut params: Vec<Param> = run.start.iter().map(|p| Param::new(p.tensor())).collect();
-    let sgd = Sgd::new(0.1).unwrap();
+    let mut sgd = Sgd::new(0.1).unwrap();
     let mut tape = Tape::new();
     for want in run.losses {
         let on = |i: usize| params[i].on(&tape);
@@ -174,8 +174,8 @@ fn batch_norm_agrees_with_pytorch_over_ten_steps_in_training_and_in_evaluation()
     }
 
     let run = golden().normalized_run;
-    let mut model = Model { weight: Param::new(run.weight.tensor()), norm: BatchNorm1d::new(5).unwrap() };
-    let sgd = Sgd::new(0.1).unwrap();
+    let mut model = Model { weight: Param::new(run.weight.tensor()), norm: BatchNorm1d::new(5) };
+    let mut sgd = Sgd::new(0.1).unwrap();
     let mut tape = Tape::new();
     assert_eq!(run.steps.len(), 10);
     for step in run.steps {

@@ -110,7 +110,7 @@ fn the_cure_brings_the_lectures_original_onto_an_even_keel() {
     let batch: Tensor<i64> = g.randint(0, split.train.len() as i64, [32]).unwrap();
     let (contexts, next) = split.train.batch(&batch.iter().map(|i| i as usize).collect::<Vec<_>>());
     let look = |model: &Original| {
-        inspect(model, |model, tape| {
+        diagnose::inspect(model, |model, tape| {
             let x = model.embedding.forward(tape, &contexts).flatten(1);
             model.output.forward(model.hidden.forward(x).tanh()).cross_entropy(&next)
         })

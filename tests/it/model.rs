@@ -29,15 +29,15 @@ impl Model {
     fn new(width: usize) -> Self {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         let mut block = |fan_in| Block {
-            linear: Linear::new(fan_in, width, &kaiming_normal(Gain::Tanh), &mut rng).unwrap().without_bias(),
-            norm: BatchNorm1d::new(width).unwrap(),
+            linear: Linear::new(fan_in, width, &init::kaiming_normal(Gain::Tanh), &mut rng).unwrap().without_bias(),
+            norm: BatchNorm1d::new(width),
             dropout: Dropout::new(0.2).unwrap(),
         };
         let layers = vec![block(3 * 10), block(width)];
         Model {
-            embedding: Embedding::new(27, 10, &normal(1.0), &mut rng).unwrap(),
+            embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng).unwrap(),
             layers,
-            output: Linear::new(width, 27, &normal(0.01), &mut rng).unwrap(),
+            output: Linear::new(width, 27, &init::normal(0.01), &mut rng).unwrap(),
         }
     }
 
@@ -62,7 +62,7 @@ fn bits(x: &Tensor) -> Vec<u32> {
 fn train(steps: usize) -> (f32, f32, f32, Vec<u32>) {
     let mut model = Model::new(256);
     let (contexts, next) = batch(540);
-    let sgd = Sgd::new(0.1).unwrap();
+    let mut sgd = Sgd::new(0.1).unwrap();
     let mut tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(2));
     let mut losses = vec![];
     for _ in 0..steps {
@@ -73,7 +73,7 @@ fn train(steps: usize) -> (f32, f32, f32, Vec<u32>) {
         sgd.step(&mut model, &gradients);
     }
     let evaluated = model.forward(&Tape::no_grad(), &contexts).cross_entropy(&next).item();
-    let everything = model.everything().into_iter().flat_map(|(_, param)| bits(param.value())).collect();
+    let everything = model.state_dict().into_iter().flat_map(|(_, param)| bits(param.value())).collect();
     (losses[0], losses[steps - 1], evaluated, everything)
 }
 
@@ -149,7 +149,7 @@ Tape of 21 values, training
 fn an_inspection_reads_norm_and_dropout_and_leaves_the_state_alone() {
     let model = Model::new(16);
     let (contexts, next) = batch(64);
-    let look = || inspect(&model, |model, tape| model.forward(tape, &contexts).cross_entropy(&next));
+    let look = || diagnose::inspect(&model, |model, tape| model.forward(tape, &contexts).cross_entropy(&next));
     let report = look();
     let places: Vec<&str> = report.activations.iter().map(|a| a.place.as_str()).collect();
     assert_eq!(places, ["layers.0.norm", "layers.1.norm"]);
@@ -183,16 +183,16 @@ mod own {
     #[test]
     fn its_report_names_every_activation_by_its_path() {
         let mut rng = ChaCha8Rng::seed_from_u64(42);
-        let (first, second) = (kaiming_normal(Gain::Relu), kaiming_normal(Gain::Gelu));
+        let (first, second) = (init::kaiming_normal(Gain::Relu), init::kaiming_normal(Gain::Gelu));
         let model = Mine {
             first: Linear::new(20, 64, &first, &mut rng).unwrap(),
-            norm: LayerNorm::new(64).unwrap(),
+            norm: LayerNorm::new(64),
             second: Linear::new(64, 64, &second, &mut rng).unwrap(),
-            head: Linear::new(64, 5, &normal(0.01), &mut rng).unwrap(),
+            head: Linear::new(64, 5, &init::normal(0.01), &mut rng).unwrap(),
         };
-        let x: Tensor = normal(1.0).init(&Shape::from([32, 20]), &mut rng).unwrap();
+        let x: Tensor = init::normal(1.0).init(&Shape::from([32, 20]), &mut rng).unwrap();
         let classes = Tensor::from_fn([32], |i| (i[0] % 5) as i64);
-        let report = inspect(&model, |model, tape| model.forward(tape.constant(x)).cross_entropy(&classes));
+        let report = diagnose::inspect(&model, |model, tape| model.forward(tape.constant(x)).cross_entropy(&classes));
         let named: Vec<(&str, &str)> = report.activations.iter().map(|a| (a.place.as_str(), a.kind)).collect();
         assert_eq!(named, [("norm", "relu"), ("second", "gelu")]);
         let layers: Vec<(&str, bool)> =

@@ -9,12 +9,12 @@ use rand_chacha::rand_core::SeedableRng;
 fn train() -> Vec<u32> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut layers = vec![
-        Linear::new(300, 501, &kaiming_normal(Gain::Tanh), &mut rng).unwrap(),
-        Linear::new(501, 200, &kaiming_normal(Gain::Linear), &mut rng).unwrap(),
+        Linear::new(300, 501, &init::kaiming_normal(Gain::Tanh), &mut rng).unwrap(),
+        Linear::new(501, 200, &init::kaiming_normal(Gain::Linear), &mut rng).unwrap(),
     ];
-    let x: Tensor = normal(1.0).init(&Shape::from([1_001, 300]), &mut rng).unwrap();
+    let x: Tensor = init::normal(1.0).init(&Shape::from([1_001, 300]), &mut rng).unwrap();
     let classes: Tensor<i64> = (0..1_001).map(|i| i % 200).collect();
-    let sgd = Sgd::new(0.1).unwrap();
+    let mut sgd = Sgd::new(0.1).unwrap();
     let mut tape = Tape::new();
     for _ in 0..2 {
         let hidden = layers[0].forward(tape.constant(x.clone())).tanh();

@@ -14,8 +14,8 @@ module!(Model { hidden, output });
 impl Model {
     fn new(rng: &mut ChaCha8Rng) -> Result<Self, evenkeel::nn::Error> {
         Ok(Model {
-            hidden: Linear::new(2, 64, &kaiming_normal(Gain::Tanh), rng)?,
-            output: Linear::new(64, 2, &normal(0.01), rng)?,
+            hidden: Linear::new(2, 64, &init::kaiming_normal(Gain::Tanh), rng)?,
+            output: Linear::new(64, 2, &init::normal(0.01), rng)?,
         })
     }
 
@@ -44,7 +44,7 @@ fn main() -> Result<(), evenkeel::nn::Error> {
     let mut rng = ChaCha8Rng::seed_from_u64(1);
     let mut model = Model::new(&mut rng)?;
     let (x, class) = spirals();
-    let (sgd, mut tape) = (Sgd::new(0.5)?, Tape::new());
+    let (mut sgd, mut tape) = (Sgd::new(0.5)?, Tape::new());
     let mut last = 0.0;
     for _ in 0..EPOCHS {
         for batch in (0..POINTS).step_by(BATCH) {

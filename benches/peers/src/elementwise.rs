@@ -2,7 +2,7 @@
 
 use burn::tensor::activation;
 use ndarray::{Array2, Zip};
-use tensor::Tensor;
+use tensor::{Activation, Tensor};
 
 use crate::bench::{Bound, Contender, Row, Stream};
 use crate::data::Everywhere;
@@ -72,7 +72,7 @@ fn tanh_backward(size: &str, dims: [usize; 2]) -> Row {
         let (ours, ndarrays) = (move || g.evenkeel.map(|g| g), move || g.ndarray.clone());
         let slope = |g: &mut f32, &y: &f32| *g *= 1.0 - y * y;
         vec![
-            Contender::consuming("evenkeel", ours, move |g| g.tanh_backward(&y.evenkeel)),
+            Contender::consuming("evenkeel", ours, move |g| g.pullback(Activation::Tanh, &y.evenkeel)),
             // It has no backward pass: what one would write by hand.
             Contender::consuming("ndarray", ndarrays, move |mut g| {
                 let pairs = Zip::from(&mut g).and(&y.ndarray);

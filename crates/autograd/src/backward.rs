@@ -1,44 +1,54 @@
 //! From a result back to the leaves.
 
-use tensor::{Float, Tensor};
+use tensor::{Dtype, Float, Tensor};
 
 use crate::id::{self, Id};
-use crate::record::Given;
 use crate::state::Updates;
-use crate::tape::{Graph, Var};
+use crate::tape::{Given, Graph, Var};
 
 /// The gradients of one result with respect to the leaves of its tape, and to the values whose gradients were to be
-/// retained; and what the pass has put aside for the model's state.
+/// retained; and the changes of state that the pass has deferred.
 ///
 /// They are not kept in the tape: each call of `backward` returns gradients of its own, and nothing needs to be set to zero.
-#[derive(Debug)]
+/// Those of micro-batches add up:
+///
+/// ```
+/// use autograd::{Id, Tape};
+/// use tensor::Tensor;
+///
+/// let (id, w) = (Id::new(), Tensor::from([1.0, 2.0]));
+/// let mut tape = Tape::new();
+/// let mut backward = |x: f32| {
+///     tape.reset();
+///     tape.named_leaf(id, &w).scale(x).sum(..).backward()
+/// };
+/// let mut gradients = backward(1.0);
+/// gradients += backward(3.0);
+/// gradients.scale(0.5); // their mean
+/// assert_eq!(gradients.named(id), Some(&Tensor::from([2.0, 2.0])));
+/// assert_eq!(gradients.norm(), 8.0_f64.sqrt());
+/// ```
+#[derive(Clone, Debug)]
 pub struct Gradients<T: Float = f32> {
     tape: Id,
-    /// By position on the tape.
-    by_index: Vec<Slot<T>>,
-    /// The leaves that have a name of their own, sorted by it.
+    /// First those of values of this tape, by rising place; then those that other passes brought.
+    kept: Vec<Kept<T>>,
+    /// Where in `kept` the leaves are that have a name of their own, sorted by it.
     named: Vec<(Id, u32)>,
+    /// The values of this tape that the result depends on, and whose gradients were not kept.
+    handed_on: Places,
     updates: Updates<T>,
 }
 
-/// The gradient of one value.
-#[derive(Debug)]
-enum Slot<T: Float> {
-    /// The result does not depend on it.
-    Absent,
-    /// As far as it has come in.
-    Kept(Tensor<T>),
-    /// Handed on, and not kept.
-    HandedOn,
-}
-
-impl<T: Float> Slot<T> {
-    fn kept(&self) -> Option<&Tensor<T>> {
-        match self {
-            Slot::Kept(gradient) => Some(gradient),
-            Slot::Absent | Slot::HandedOn => None,
-        }
-    }
+/// A gradient that was kept.
+#[derive(Clone, Debug)]
+struct Kept<T: Float> {
+    /// The place on the tape of what it is the gradient of, if it is of this tape.
+    index: Option<u32>,
+    /// The name of a leaf that has one.
+    name: Option<Id>,
+    is_leaf: bool,
+    gradient: Tensor<T>,
 }
 
 impl<T: Float> Gradients<T> {
@@ -53,21 +63,172 @@ impl<T: Float> Gradients<T> {
         if var.tape.id != self.tape {
             return None;
         }
-        let slot = self.by_index.get(var.index as usize)?;
-        let lost = matches!(slot, Slot::HandedOn);
+        let lost = self.handed_on.contains(var.index);
         assert!(!lost, "get: the gradient of {var:?} was not kept; call `retain_gradient` on it before `backward`");
-        slot.kept()
+        let position = self.position(var.index)?;
+        Some(&self.kept[position].gradient)
+    }
+
+    /// Where the gradient of a value of this tape is kept.
+    fn position(&self, index: u32) -> Option<usize> {
+        self.kept.binary_search_by_key(&index, |kept| kept.index.unwrap_or(u32::MAX)).ok()
     }
 
     /// The gradient with respect to the leaf of that name; `None` where the result does not depend on it.
     pub fn named(&self, id: Id) -> Option<&Tensor<T>> {
-        self.by_index[id::find(&self.named, id)? as usize].kept()
+        Some(&self.kept[id::find(&self.named, id)? as usize].gradient)
     }
 
-    /// What the pass has put aside for the model's state.
+    /// The gradients of all leaves that have a name, such as those of a model's weights.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id) = (Tape::new(), Id::new());
+    /// let gradients = tape.named_leaf(id, &Tensor::from([3.0])).scale(2.0).backward();
+    /// assert!(gradients.iter().eq([(id, &Tensor::from([2.0]))]));
+    /// ```
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Tensor<T>)> {
+        self.kept.iter().filter_map(|kept| Some((kept.name?, &kept.gradient)))
+    }
+
+    /// The changes of state that the pass has deferred, and the passes whose gradients were added.
     pub fn updates(&self) -> &Updates<T> {
         &self.updates
     }
+
+    /// Multiplies all gradients by a number.
+    pub fn scale(&mut self, factor: f64) {
+        let factor = T::from_f64(factor);
+        self.map_assign(|gradient| *gradient *= factor);
+    }
+
+    /// Changes each gradient.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([3.0, -0.5]));
+    /// let mut gradients = (x * x).sum(..).backward();
+    /// gradients.map_assign(|gradient| *gradient = gradient.clamp(-2.0, 2.0));
+    /// assert_eq!(gradients.get(x), Some(&Tensor::from([2.0, -1.0])));
+    /// ```
+    pub fn map_assign(&mut self, mut change: impl FnMut(&mut Tensor<T>)) {
+        self.kept.iter_mut().for_each(|kept| change(&mut kept.gradient));
+    }
+
+    /// self + weight · other, for micro-batches: of leaves that have a name; and of other values too, if both are of the same
+    /// pass. The changes of state of the other pass come after those that are here already.
+    ///
+    /// If the batches have different sizes, the mean over all examples has each batch's share of them as weight.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, w, mut tape) = (Id::new(), Tensor::from([1.0]), Tape::new());
+    /// let mut mean = |x: Tensor| {
+    ///     tape.reset();
+    ///     (tape.named_leaf(id, &w) * tape.constant(x)).mean(..).backward()
+    /// };
+    /// let mut gradients = mean(Tensor::from([1.0, 2.0, 3.0]));
+    /// gradients.scale(0.75);
+    /// gradients.add_weighted(&mean(Tensor::from([6.0])), 0.25);
+    /// assert_eq!(gradients.named(id), Some(&Tensor::from([3.0]))); // the mean of 1, 2, 3 and 6
+    /// ```
+    pub fn add_weighted(&mut self, other: &Self, weight: f64) {
+        self.add_shard(other, weight);
+        self.updates.append(&other.updates);
+    }
+
+    /// As [`add_weighted`](Self::add_weighted), for shards of one batch, which several passes compute side by side: the changes
+    /// of state that count are those of the first shard alone, as in PyTorch's `DistributedDataParallel`.
+    pub fn add_shard(&mut self, other: &Self, weight: f64) {
+        let (same_pass, factor) = (self.tape == other.tape, T::from_f64(weight));
+        let mut new = false;
+        for theirs in &other.kept {
+            let position = match theirs.name {
+                Some(id) => id::find(&self.named, id).map(|position| position as usize),
+                None if same_pass => theirs.index.and_then(|index| self.position(index)),
+                // A handle to it finds nothing here.
+                None => continue,
+            };
+            match position {
+                Some(position) => self.kept[position].gradient.axpy(factor, &theirs.gradient),
+                None => {
+                    let index = theirs.index.filter(|_| same_pass);
+                    self.kept.push(Kept { index, gradient: &theirs.gradient * factor, ..theirs.clone() });
+                    new = true;
+                }
+            }
+        }
+        if same_pass {
+            self.handed_on.join(&other.handed_on);
+        }
+        if new {
+            self.kept.sort_by_key(|kept| kept.index.unwrap_or(u32::MAX));
+            self.named = names(&self.kept);
+        }
+    }
+
+    /// The norm of the gradients of all leaves as one vector, √Σ x̄², in f64: it neither overflows nor underflows, and is NaN or
+    /// infinite only where a gradient is.
+    pub fn norm(&self) -> f64 {
+        hypotenuse(self.kept.iter().filter(|kept| kept.is_leaf).map(|kept| norm(&kept.gradient)))
+    }
+}
+
+impl<T: Float> std::ops::AddAssign<&Gradients<T>> for Gradients<T> {
+    /// [`add_weighted`](Gradients::add_weighted) with a weight of 1.
+    fn add_assign(&mut self, other: &Gradients<T>) {
+        self.add_weighted(other, 1.0);
+    }
+}
+
+impl<T: Float> std::ops::AddAssign for Gradients<T> {
+    fn add_assign(&mut self, other: Self) {
+        *self += &other;
+    }
+}
+
+fn names<T: Float>(kept: &[Kept<T>]) -> Vec<(Id, u32)> {
+    let mut named: Vec<(Id, u32)> =
+        kept.iter().enumerate().filter_map(|(position, kept)| Some((kept.name?, position as u32))).collect();
+    id::sort(&mut named);
+    named
+}
+
+/// √Σ x², in f64.
+fn norm<T: Float>(x: &Tensor<T>) -> f64 {
+    if x.numel() == 0 {
+        return 0.0;
+    }
+    let x = x.cast::<f64>();
+    // The squares of all f32 are far within the range of f64.
+    if T::DTYPE == Dtype::F32 {
+        return x.square().sum(..).item().sqrt();
+    }
+    let largest = x.abs().max(..).item();
+    if !largest.is_finite() || largest == 0.0 {
+        return largest;
+    }
+    largest * (x / largest).square().sum(..).item().sqrt()
+}
+
+/// √Σ x², scaled by the largest.
+fn hypotenuse(x: impl Iterator<Item = f64>) -> f64 {
+    let x: Vec<f64> = x.collect();
+    let largest = x.iter().fold(0.0, |largest: f64, &x| if x > largest || x.is_nan() { x } else { largest });
+    if !largest.is_finite() || largest == 0.0 {
+        return largest;
+    }
+    largest * x.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 impl<T: Float> Var<'_, T> {
@@ -122,48 +283,104 @@ impl<T: Float> Var<'_, T> {
             self.op()
         );
         let graph = self.tape.graph.borrow();
-        let by_index = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
-        let name = |(index, slot): (usize, &Slot<T>)| {
-            slot.kept()?;
-            graph.nodes[index].name.map(|id| (id, index as u32))
-        };
-        let mut named: Vec<(Id, u32)> = by_index.iter().enumerate().filter_map(name).collect();
-        id::sort(&mut named);
-        Gradients { tape: self.tape.id, by_index, named, updates: self.tape.updates.clone() }
+        let (kept, handed_on) = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
+        Gradients { tape: self.tape.id, named: names(&kept), kept, handed_on, updates: self.tape.updates() }
     }
 }
 
 /// Walks from the node `last` down to the first, and hands each gradient on to the inputs. Leaves keep their gradients.
 #[track_caller]
-fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> Vec<Slot<T>> {
-    let mut slots: Vec<Slot<T>> = Vec::new();
-    slots.resize_with(last + 1, || Slot::Absent);
-    slots[last] = Slot::Kept(seed);
+fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> (Vec<Kept<T>>, Places) {
+    let (mut kept, mut handed_on) = (Vec::new(), Places::default());
+    let mut pending = Pending { slot_of: vec![0; last + 1], slots: Vec::new(), free: Vec::new() };
+    pending.add(last, seed);
     let mut given = Given { shares: Vec::new(), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
+        let Some(gradient) = pending.take(index) else { continue };
+        let is_leaf = node.pullbacks.is_none();
+        if is_leaf || keep_all || node.retained {
+            kept.push(Kept { index: Some(index as u32), name: node.name, is_leaf, gradient: gradient.clone() });
+        } else {
+            handed_on.insert(index as u32);
+        }
         let Some(pullbacks) = &node.pullbacks else { continue };
-        let Slot::Kept(gradient) = std::mem::replace(&mut slots[index], Slot::Absent) else { continue };
-        slots[index] = if keep_all || node.retained { Slot::Kept(gradient.clone()) } else { Slot::HandedOn };
         pullbacks.pull(gradient, &mut given);
         if let Some(input) = given.missing {
-            panic!("the pullback of `{}` gave no gradient for its input {input}, which needs one", node.op);
+            panic!("the pullback of `{}` gave no gradient for its input {input}, which needs one", node.op.name);
         }
         for (input, share) in given.shares.drain(..) {
             let shape = graph.nodes[input as usize].value.shape();
             assert!(
                 share.shape() == shape,
                 "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}",
-                node.op,
+                node.op.name,
                 share.shape(),
             );
-            let slot = &mut slots[input as usize];
-            *slot = Slot::Kept(match std::mem::replace(slot, Slot::Absent) {
-                Slot::Kept(earlier) => earlier + share,
-                Slot::Absent | Slot::HandedOn => share,
-            });
+            pending.add(input as usize, share);
         }
     }
-    slots
+    kept.reverse();
+    (kept, handed_on)
+}
+
+/// The gradients that have come in so far for values still to be visited. Few are waiting at a time, however long the tape.
+struct Pending<T: Float> {
+    /// By place on the tape: 1 + where in `slots`, or 0.
+    slot_of: Vec<u32>,
+    slots: Vec<Option<Tensor<T>>>,
+    /// The slots that are empty.
+    free: Vec<u32>,
+}
+
+impl<T: Float> Pending<T> {
+    fn take(&mut self, index: usize) -> Option<Tensor<T>> {
+        let slot = self.slot_of[index].checked_sub(1)?;
+        self.free.push(slot);
+        self.slots[slot as usize].take()
+    }
+
+    fn add(&mut self, index: usize, share: Tensor<T>) {
+        if let Some(slot) = self.slot_of[index].checked_sub(1) {
+            let slot = &mut self.slots[slot as usize];
+            *slot = Some(match slot.take() {
+                Some(earlier) => earlier + share,
+                None => share,
+            });
+            return;
+        }
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            self.slots.len() as u32 - 1
+        });
+        self.slots[slot as usize] = Some(share);
+        self.slot_of[index] = slot + 1;
+    }
+}
+
+/// A set of places on a tape, a bit each.
+#[derive(Clone, Debug, Default)]
+struct Places(Vec<u64>);
+
+impl Places {
+    fn insert(&mut self, place: u32) {
+        let word = place as usize / 64;
+        if word >= self.0.len() {
+            self.0.resize(word + 1, 0);
+        }
+        self.0[word] |= 1 << (place % 64);
+    }
+
+    fn contains(&self, place: u32) -> bool {
+        self.0.get(place as usize / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
+    }
+
+    /// Places of either.
+    fn join(&mut self, other: &Self) {
+        if other.0.len() > self.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(own, other)| *own |= other);
+    }
 }
 
 #[cfg(test)]
@@ -315,8 +532,72 @@ mod tests {
     }
 
     #[test]
-    fn a_million_nodes_are_no_deeper_than_ten() {
+    fn gradients_of_several_passes_add_up_by_name() {
+        let (ids, mut tape) = ([Id::new(), Id::new()], Tape::<f64>::default());
+        let values = [Tensor::from([1.0, 2.0]), Tensor::from([3.0])];
+        let mut pass = |which: &[usize], by: f64| {
+            tape.reset();
+            let leaf = |&i: &usize| tape.named_leaf(ids[i], &values[i]).scale(by).sum(..);
+            which.iter().map(leaf).reduce(|a, b| a + b).unwrap().backward()
+        };
+        let mut all = pass(&[0], 2.0);
+        all += pass(&[0, 1], 3.0);
+        all.add_weighted(&pass(&[1], 4.0), 0.5);
+        assert_eq!(all.named(ids[0]), Some(&Tensor::from([5.0, 5.0])));
+        assert_eq!(all.named(ids[1]), Some(&Tensor::from([5.0])));
+        assert_eq!(all.iter().count(), 2);
+        assert!((all.norm() - 75_f64.sqrt()).abs() < 1e-12);
+        all.scale(2.0);
+        assert_eq!(all.named(ids[1]), Some(&Tensor::from([10.0])));
+    }
+
+    #[test]
+    fn gradients_of_one_pass_add_up_by_place_and_those_of_others_have_none() {
+        let mut tape = Tape::<f64>::default();
+        let x = tape.leaf(Tensor::from([3.0]));
+        let h = x.scale(2.0).retain_gradient();
+        let mut sum = h.sum(..).backward();
+        sum += &(h * h).sum(..).backward();
+        assert_eq!((sum.get(x), sum.get(h)), (Some(&Tensor::from([26.0])), Some(&Tensor::from([13.0]))));
+        tape.reset();
+        let x = tape.leaf(Tensor::from([3.0]));
+        let other = x.scale(7.0).backward();
+        sum += &other;
+        assert_eq!((sum.get(x), other.get(x)), (None, Some(&Tensor::from([7.0]))));
+        assert!((sum.norm() - 26.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_norm_neither_overflows_nor_underflows_and_does_not_hide_what_is_no_number() {
+        let norm = |x: &[f64], y: &[f64]| {
+            let tape = Tape::<f64>::default();
+            let leaf = |x: &[f64]| tape.leaf(Tensor::ones([x.len()])) * tape.constant(Tensor::from_slice(x));
+            (leaf(x).sum(..) + leaf(y).sum(..)).backward().norm()
+        };
+        for scale in [1.0, 1e-300, 1e300, 5e-324 * 1e8] {
+            let got = norm(&[3.0 * scale, 0.0], &[4.0 * scale]);
+            assert!((got / (5.0 * scale) - 1.0).abs() < 1e-7, "{got}");
+        }
+        assert_eq!((norm(&[0.0], &[]), norm(&[0.0], &[0.0])), (0.0, 0.0));
+        assert!(norm(&[f64::NAN], &[1.0]).is_nan() && norm(&[1.0], &[f64::NAN]).is_nan());
+        assert_eq!(norm(&[1.0], &[f64::NEG_INFINITY]), f64::INFINITY);
         let tape = Tape::new();
+        let x = tape.leaf(Tensor::from([1.0_f32, 1.0]));
+        let gradients = (x * tape.constant(Tensor::from([3e38, 3e38]))).sum(..).backward();
+        assert!((gradients.norm() / (3e38 * 2_f64.sqrt()) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_is_kept_grows_with_the_leaves_and_not_with_the_tape() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::scalar(1.0));
+        let gradients = (0..10_000).fold(x, |y, _| y.scale(1.0)).backward();
+        assert_eq!((gradients.kept.len(), gradients.handed_on.0.len()), (1, 10_000 / 64 + 1));
+    }
+
+    #[test]
+    fn a_million_nodes_are_no_deeper_than_ten() {
+        let tape = Tape::default();
         let x = tape.leaf(Tensor::scalar(1.0_f64));
         let mut y = x;
         for _ in 0..1_000_000 {

@@ -86,11 +86,11 @@ pub fn gradients<F>(inputs: &[Tensor<f64>], rng: &mut impl Rng, f: F) -> Result<
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
 {
-    gradients_on(Tape::new, inputs, rng, f)
+    gradients_on(Tape::default, inputs, rng, f)
 }
 
-/// As [`gradients`], on tapes that `tape` makes: for what asks its tape whether it trains, or draws from the tape's random
-/// stream. Each pass gets a tape of its own, which must be in the same mode and begin the same stream.
+/// As [`gradients`], on tapes that `tape` makes: for what asks its tape whether it trains, or what to draw by. Each
+/// pass gets a tape of its own, which must be in the same mode and draw the same numbers.
 ///
 /// # Errors
 /// As [`gradients`].
@@ -101,9 +101,13 @@ where
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
-/// let seeded = || ChaCha8Rng::seed_from_u64(1);
+/// let seeded = || {
+///     let tape = Tape::default();
+///     tape.seed(42, 0);
+///     tape
+/// };
 /// let inputs = [Tensor::from([0.5, -1.0, 2.0])];
-/// check::gradients_on(|| Tape::new().with_rng(seeded()), &inputs, &mut seeded(), |x| x[0].dropout(0.5).tanh())?;
+/// check::gradients_on(seeded, &inputs, &mut ChaCha8Rng::seed_from_u64(1), |x| x[0].dropout(0.5).tanh())?;
 /// # Ok::<(), check::GradientError>(())
 /// ```
 pub fn gradients_on<F>(
@@ -239,6 +243,8 @@ pub(crate) mod testing {
 
 #[cfg(test)]
 mod tests {
+    use tensor::Activation;
+
     use super::testing::{input, rng};
     use super::*;
 
@@ -253,7 +259,9 @@ mod tests {
 
     #[test]
     fn accepts_a_right_pullback() {
-        let result = gradients(&[input(&[3, 4], &mut rng())], &mut rng(), |x| faulty(x[0], |g, y| g.tanh_backward(y)));
+        let result = gradients(&[input(&[3, 4], &mut rng())], &mut rng(), |x| {
+            faulty(x[0], |g, y| g.pullback(Activation::Tanh, y))
+        });
         assert_eq!(result, Ok(()));
     }
 
@@ -262,10 +270,10 @@ mod tests {
         type Pullback = fn(Tensor<f64>, &Tensor<f64>) -> Tensor<f64>;
         let wrong: [Pullback; 5] = [
             |g, y| g * (y * y),
-            |g, y| g.tanh_backward(y) * 1.00001,
-            |g, y| -g.tanh_backward(y),
+            |g, y| g.pullback(Activation::Tanh, y) * 1.00001,
+            |g, y| -g.pullback(Activation::Tanh, y),
             |g, _| g * 0.0,
-            |g, y| g.tanh_backward(y) * f64::NAN,
+            |g, y| g.pullback(Activation::Tanh, y) * f64::NAN,
         ];
         for (i, &pullback) in wrong.iter().enumerate() {
             let result = gradients(&[input(&[3, 4], &mut rng())], &mut rng(), move |x| faulty(x[0], pullback));
@@ -277,7 +285,7 @@ mod tests {
     fn rejects_a_single_wrong_element_and_names_it() {
         let result = gradients(&[input(&[2, 2], &mut rng()), input(&[3, 4], &mut rng())], &mut rng(), |x| {
             let y = faulty(x[1], |g, y| {
-                let mut g = g.tanh_backward(y);
+                let mut g = g.pullback(Activation::Tanh, y);
                 g.as_mut_slice()[6] += 0.001;
                 g
             });

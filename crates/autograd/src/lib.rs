@@ -15,15 +15,19 @@
 //! let w = tape.leaf(Tensor::from([[0.5], [0.25]]));
 //! let y = x.matmul(w).tanh().sum(..);
 //! let gradients = y.backward();
-//! let slope = 1.0 - 1.0_f64.tanh().powi(2); // tanh'(1·0.5 + 2·0.25)
-//! assert_eq!(gradients.get(w), Some(&Tensor::from([[slope], [2.0 * slope]])));
+//! let slope = 1.0 - 1.0_f32.tanh().powi(2); // tanh'(1·0.5 + 2·0.25)
+//! let want = Tensor::from([[slope], [2.0 * slope]]);
+//! assert!(gradients.get(w).unwrap().allclose(&want, 1e-6, 0.0));
 //! ```
+//!
+//! `Tape::new()` is a tape in f32, as a model has it; for another float there is `Tape::<f64>::default()`.
 //!
 //! # Writing an op
 //!
 //! An op of your own takes the same few lines as ours: compute the value, [`record`](Var::record) it, and give a
 //! pullback for each input, or [one for several](Record::joint) whose gradients share work. [`check::gradients`] then
-//! proves the pullbacks against finite differences.
+//! proves the pullbacks against finite differences. An [`Op`] with a [`Role`] instead of a name says what the op does to a
+//! signal, so that diagnoses see through it.
 //!
 //! ```
 //! use autograd::{Var, check};
@@ -46,6 +50,8 @@
 mod backward;
 pub mod check;
 mod id;
+mod mode;
+mod op;
 mod ops;
 mod pass;
 mod read;
@@ -55,7 +61,12 @@ mod tape;
 
 pub use backward::Gradients;
 pub use id::Id;
-pub use pass::Mode;
+pub use mode::Mode;
+pub use op::{Ignorance, Op, Role};
+pub use ops::Operand;
+#[doc(hidden)]
+pub use ops::Right;
 pub use record::{Record, Shares};
 pub use state::Updates;
 pub use tape::{Tape, Var};
+pub use tensor::Saved;

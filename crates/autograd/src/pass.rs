@@ -1,5 +1,5 @@
-//! What a pass through a model is for, and the random stream that the pass draws from. A layer asks its tape for both, so that
-//! `forward` takes no more than its input.
+//! What a layer asks of the tape besides values: what the pass is for, what it draws by, and where to leave a change of state.
+//! So `forward` takes no more than its input.
 
 use std::cell::RefCell;
 
@@ -7,18 +7,9 @@ use rand::Rng;
 use tensor::{Float, Tensor};
 
 use crate::id::Id;
+use crate::mode::Mode;
 use crate::state::Updates;
 use crate::tape::Tape;
-
-/// What a pass is for: layers such as dropout and batch norm do one thing while a model is trained, and another when it
-/// is used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mode {
-    /// Training: dropout drops, batch norm measures the batch. That of [`Tape::new`].
-    Train,
-    /// Evaluation: dropout does nothing, batch norm uses its running statistics. That of [`Tape::no_grad`].
-    Eval,
-}
 
 impl<T: Float> Tape<T> {
     /// The same tape in another mode: for gradients in evaluation, or for a pass of training without gradients.
@@ -27,16 +18,18 @@ impl<T: Float> Tape<T> {
     /// ```
     /// use autograd::{Mode, Tape};
     ///
-    /// assert!(Tape::<f32>::new().is_training());
-    /// assert!(!Tape::<f32>::no_grad().is_training());
-    /// assert!(!Tape::<f32>::new().with_mode(Mode::Eval).is_training());
+    /// assert!(Tape::new().is_training());
+    /// assert!(!Tape::no_grad().is_training());
+    /// assert!(!Tape::new().with_mode(Mode::Eval).is_training());
     /// ```
     pub fn with_mode(self, mode: Mode) -> Self {
         Tape { mode, ..self }
     }
 
-    /// The same tape with a random stream, which dropout draws from. [`reset`](Tape::reset) leaves it where it is: each
-    /// step of a training loop draws anew, and the same seed gives the same run.
+    /// The same tape with a random stream, from which ops such as dropout take their keys. [`reset`](Tape::reset) leaves it
+    /// where it is: each pass draws anew, and the same stream gives the same run.
+    ///
+    /// A run that is to be resumed is better [seeded](Self::seed): two numbers can be written to a file, a stream cannot.
     ///
     /// # Example
     /// ```
@@ -45,7 +38,7 @@ impl<T: Float> Tape<T> {
     /// use tensor::Tensor;
     ///
     /// let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(42));
-    /// let x = tape.constant(Tensor::<f32>::ones([1000]));
+    /// let x = tape.constant(Tensor::ones([1000]));
     /// let dropped = x.dropout(0.5).value().eq(0.0).count_nonzero(..).item();
     /// assert!((400..600).contains(&dropped));
     /// ```
@@ -53,46 +46,152 @@ impl<T: Float> Tape<T> {
         Tape { rng: RefCell::new(Some(Box::new(rng))), ..self }
     }
 
+    /// Makes what this pass draws a function of `seed`, of `step`, and of the place on the tape of the op that draws. So a
+    /// step of training draws the same masks whenever it is made: resumed, or made again to look at it.
+    ///
+    /// It holds until the next [`reset`](Tape::reset), before a [stream](Self::with_rng) that the tape may have.
+    ///
+    /// # Panics
+    /// The tape has been seeded otherwise since it was reset.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let mut tape = Tape::new();
+    /// let mut mask = |step| {
+    ///     tape.reset();
+    ///     tape.seed(42, step);
+    ///     tape.constant(Tensor::ones([100])).dropout(0.5).value()
+    /// };
+    /// let masks = [0, 1, 0].map(&mut mask);
+    /// assert!(masks[0] == masks[2] && masks[0] != masks[1]);
+    /// ```
+    #[track_caller]
+    pub fn seed(&self, seed: u64, step: u64) {
+        if let Some((seed_before, step_before)) = self.seed.get().filter(|&before| before != (seed, step)) {
+            panic!(
+                "seed: the tape draws by seed {seed_before} and step {step_before}, and cannot draw by seed {seed} and step \
+                 {step} too; reset it before"
+            );
+        }
+        self.seed.set(Some((seed, step)));
+    }
+
     /// Whether this is a pass of training.
     pub fn is_training(&self) -> bool {
         self.mode == Mode::Train
     }
 
-    /// Calls `draw` with the tape's random stream, for the op `op`.
+    /// The key that the op `op`, whose result is the next value on the tape, draws its numbers by, with
+    /// [`Tensor::keyed_uniform`] and its like.
     ///
     /// # Panics
-    /// The tape has no stream (see [`with_rng`](Self::with_rng)), or `draw` itself asks for the stream.
+    /// The tape has neither been [seeded](Self::seed) since its last reset nor has it a [stream](Self::with_rng).
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Tape, Var};
+    /// use tensor::Tensor;
+    ///
+    /// /// y = x + std · z with z standard normal,  x̄ = ȳ
+    /// fn noise<'t>(x: Var<'t>, std: f32) -> Result<Var<'t>, tensor::Error> {
+    ///     let z = Tensor::keyed_normal(&x.tape().draw_key("noise"), x.shape(), 0.0, std)?;
+    ///     Ok(x.record("noise", x.value() + z).wrt(x, |g| g).done())
+    /// }
+    ///
+    /// let tape = Tape::new();
+    /// tape.seed(42, 0);
+    /// assert_ne!(noise(tape.constant(Tensor::zeros([3])), 1.0)?.value(), Tensor::zeros([3]));
+    /// # Ok::<(), tensor::Error>(())
+    /// ```
     #[track_caller]
-    pub fn draw<R>(&self, op: &str, draw: impl FnOnce(&mut dyn Rng) -> R) -> R {
+    pub fn draw_key(&self, op: &str) -> [u8; 32] {
+        let mut key = [0; 32];
+        if let Some((seed, step)) = self.seed.get() {
+            let place = self.len() as u64;
+            // No key that a stream gives has this end, but by chance.
+            let parts = [seed.to_le_bytes(), step.to_le_bytes(), place.to_le_bytes(), *b"evenkeel"];
+            key.copy_from_slice(parts.as_flattened());
+            return key;
+        }
         let mut rng = self.rng.borrow_mut();
         let Some(rng) = rng.as_deref_mut() else {
-            panic!("{op}: the tape has no random stream; make it by `Tape::new().with_rng(rng)`")
+            panic!("{op}: the tape has nothing to draw by; call `tape.seed(seed, step)` after each reset")
         };
-        draw(rng)
+        rng.fill_bytes(&mut key);
+        key
     }
 
-    /// Puts a change aside of the state that is named `id`, such as a running mean: a pass reads a model and does not
-    /// change it. Whoever may change the model applies it, by [`Gradients::updates`](crate::Gradients::updates) or
-    /// [`updates`](Self::updates); `nn`'s optimizers do. A reset forgets what was not applied.
+    /// Defers a change to the state that is named `id`, such as a running mean: r ← keep · r + add. A pass only reads a model;
+    /// the optimizer's step applies the change, which [`Gradients::updates`](crate::Gradients::updates) bring. A reset
+    /// forgets it.
     ///
     /// # Example
     /// ```
     /// use autograd::{Id, Tape};
     /// use tensor::Tensor;
     ///
-    /// let (id, mut largest) = (Id::new(), Tensor::from([1.0]));
+    /// let (id, mut mean) = (Id::new(), Tensor::from([1.0]));
     /// let tape = Tape::new();
-    /// let found = Tensor::from([3.0]);
-    /// tape.put_aside(id, move |largest| *largest = largest.maximum(&found));
-    /// tape.updates().apply(id, &mut largest);
-    /// assert_eq!(largest, Tensor::from([3.0]));
+    /// tape.defer_update(id, 0.5, Tensor::from([3.0]));
+    /// tape.updates().apply(id, &mut mean);
+    /// assert_eq!(mean, Tensor::from([3.5]));
     /// ```
-    pub fn put_aside(&self, id: Id, change: impl FnOnce(&mut Tensor<T>) + Send + 'static) {
-        self.updates.push((id, Box::new(change)));
+    pub fn defer_update(&self, id: Id, keep: f64, add: Tensor<T>) {
+        self.updates.borrow_mut().push(id, keep, add);
     }
 
-    /// The changes of state that were put aside since the last reset.
+    /// The changes of state that were deferred since the last reset.
     pub fn updates(&self) -> Updates<T> {
-        self.updates.clone()
+        self.updates.borrow().clone()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Tape;
+
+    #[test]
+    fn a_key_is_a_function_of_seed_step_and_place() {
+        let key = |seed, step, place: usize| {
+            let tape = Tape::new();
+            tape.seed(seed, step);
+            for _ in 0..place {
+                tape.constant(Tensor::scalar(1.0));
+            }
+            tape.draw_key("test")
+        };
+        assert_eq!(key(1, 2, 3), key(1, 2, 3));
+        let all = [key(1, 2, 3), key(2, 1, 3), key(1, 3, 2), key(3, 2, 1), key(1, 2, 4), key(u64::MAX, 2, 3)];
+        assert!((1..all.len()).all(|i| !all[..i].contains(&all[i])));
+    }
+
+    #[test]
+    fn a_seed_comes_before_a_stream_and_the_stream_goes_on_where_it_was() {
+        use rand_chacha::ChaCha8Rng;
+        use rand_chacha::rand_core::SeedableRng;
+        let stream = || Tape::new().with_rng(ChaCha8Rng::seed_from_u64(1));
+        let (mut tape, other) = (stream(), stream());
+        assert_eq!(tape.draw_key("test"), other.draw_key("test"));
+        tape.seed(1, 2);
+        tape.seed(1, 2);
+        tape.draw_key("test");
+        tape.reset();
+        assert_eq!(tape.draw_key("test"), other.draw_key("test"));
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "seed: the tape draws by seed 1 and step 2, and cannot draw by seed 1 and step 3 too; reset it"
+    )]
+    fn a_tape_draws_by_one_seed_from_one_reset_to_the_next() {
+        let mut tape = Tape::new();
+        tape.seed(7, 7);
+        tape.reset();
+        tape.seed(1, 2);
+        tape.seed(1, 3);
     }
 }

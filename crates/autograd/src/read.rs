@@ -56,7 +56,7 @@ impl<T: Float> Tape<T> {
         for (index, (node, path)) in graph.nodes.iter().zip(self.all_paths(&graph)).enumerate() {
             let style = if node.needs_gradient { "solid" } else { "dashed" };
             let path = path.map(|path| format!("{path}\n")).unwrap_or_default();
-            let label = format!("{path}{} {}", node.op, node.value.shape());
+            let label = format!("{path}{} {}", node.op.name, node.value.shape());
             let label = label.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
             let _ = writeln!(dot, "  {index} [label=\"{label}\", style={style}];");
             for input in graph.inputs_of(index) {
@@ -154,7 +154,7 @@ impl<T: Float> fmt::Debug for Tape<T> {
         let digits = paths.len().saturating_sub(1).to_string().len();
         writeln!(f, "Tape of {} values, {}", paths.len(), if self.is_training() { "training" } else { "evaluating" })?;
         for (index, node) in graph.nodes.iter().enumerate() {
-            write!(f, "{index:>digits$}  {:<width$}  {}", path(index), node.op)?;
+            write!(f, "{index:>digits$}  {:<width$}  {}", path(index), node.op.name)?;
             let inputs = graph.inputs_of(index);
             if !inputs.is_empty() {
                 let inputs: Vec<String> = inputs.iter().map(u32::to_string).collect();
@@ -243,7 +243,7 @@ Tape of 8 values, training
         assert!(dot.contains("2 [label=\"layers.0\\nmatmul [3, 2]\", style=solid];\n  0 -> 2;\n  1 -> 2;\n"), "{dot}");
         assert!(dot.contains("0 [label=\"constant [3, 2]\", style=dashed];"), "{dot}");
         // What a label says cannot end it.
-        let (id, tape) = (Id::new(), Tape::<f32>::new());
+        let (id, tape) = (Id::new(), Tape::new());
         tape.set_path(id, "a\"b\\c");
         tape.named_leaf(id, &Tensor::ones([1]));
         assert!(tape.to_dot().contains(r#"[label="a\"b\\c\nleaf [1]""#), "{}", tape.to_dot());

@@ -2,22 +2,31 @@
 
 use tensor::{Float, Tensor};
 
-use crate::tape::{Tape, Var};
+use crate::op::{Op, Role};
+use crate::tape::{Given, Pullbacks, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
-/// Its type grows with each pullback. So a node has all its pullbacks in one box, and a record that is not [`done`](Self::done) leaves
-/// nothing behind.
+/// Each `wrt` wraps the record so far in a new type. A finished record therefore needs one box for all its pullbacks, and one
+/// that is not [`done`](Self::done) is simply dropped.
 #[must_use = "nothing is on the tape before `done`"]
 pub struct Record<'t, T: Float, P = ()> {
     tape: &'t Tape<T>,
-    op: &'static str,
+    op: Op,
     value: Tensor<T>,
     pullbacks: P,
 }
 
+impl<'t, T: Float> Var<'t, T> {
+    /// Begins to record `value` as the result of the op `op`, on this handle's tape; see the
+    /// [crate's page](crate#writing-an-op). An op is a name, or an [`Op`] with a role.
+    pub fn record(self, op: impl Into<Op>, value: Tensor<T>) -> Record<'t, T> {
+        Record::new(self.tape, op.into(), value)
+    }
+}
+
 impl<'t, T: Float> Record<'t, T> {
-    pub(crate) fn new(tape: &'t Tape<T>, op: &'static str, value: Tensor<T>) -> Self {
+    fn new(tape: &'t Tape<T>, op: Op, value: Tensor<T>) -> Self {
         Record { tape, op, value, pullbacks: () }
     }
 }
@@ -81,8 +90,38 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     }
 
     /// Puts the result on the tape.
+    ///
+    /// # Panics
+    /// The op's role names a place at which it has no input; nothing is then on the tape.
+    #[track_caller]
     pub fn done(self) -> Var<'t, T> {
+        self.check_role();
         self.tape.push(self.op, self.value, self.pullbacks)
+    }
+
+    #[track_caller]
+    fn check_role(&self) {
+        let (name, role) = (self.op.name, &self.op.role);
+        if matches!(role, Role::Other) {
+            return;
+        }
+        let count = self.pullbacks.count();
+        let most = role.places().max_by_key(|&(_, place)| place);
+        let needed = role.least_inputs().max(most.map_or(0, |(_, place)| place + 1));
+        if count >= needed {
+            return;
+        }
+        let mut inputs = Vec::new();
+        self.pullbacks.list_inputs(&mut inputs);
+        let at = inputs.iter().rev().find_map(|&index| Var { tape: self.tape, index }.path());
+        let at = at.filter(|path| !path.is_empty()).map_or(String::new(), |path| format!(" (at {path})"));
+        let plural = if count == 1 { "input" } else { "inputs" };
+        match most.filter(|&(_, place)| place >= count) {
+            Some((what, place)) => {
+                panic!("{name}: its role says that input {place} is its {what}, but it has {count} {plural}{at}")
+            }
+            None => panic!("{name}: its role is that of an op of at least {needed}, but it has {count} {plural}{at}"),
+        }
     }
 
     /// Whether an input needs a gradient.
@@ -91,7 +130,7 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
         assert!(
             std::ptr::eq(self.tape, input.tape),
             "{}: its inputs are on two tapes; put them on one with `leaf` or `constant`",
-            self.op
+            self.op.name
         );
         input.needs_gradient()
     }
@@ -101,27 +140,11 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     }
 }
 
-/// The pullbacks of a node, and its inputs, which are all of them: those too that need no gradient.
-pub trait Pullbacks<T: Float>: Send + 'static {
-    /// Puts the inputs' indices into `to`.
-    fn list_inputs(&self, to: &mut Vec<u32>);
-
-    /// Whether any input needs a gradient.
-    fn needed(&self) -> bool;
-
-    /// Turns the gradient of the result into those of the inputs that need one.
-    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>);
-}
-
-/// What the pullbacks of a node have given.
-pub struct Given<T: Float> {
-    /// By the inputs' indices.
-    pub(crate) shares: Vec<(u32, Tensor<T>)>,
-    /// An input that a joint pullback left out.
-    pub(crate) missing: Option<u32>,
-}
-
 impl<T: Float> Pullbacks<T> for () {
+    fn count(&self) -> usize {
+        0
+    }
+
     fn list_inputs(&self, _: &mut Vec<u32>) {}
 
     fn needed(&self) -> bool {
@@ -139,6 +162,10 @@ struct Single<P, F> {
 }
 
 impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> Pullbacks<T> for Single<P, F> {
+    fn count(&self) -> usize {
+        self.before.count() + 1
+    }
+
     fn list_inputs(&self, to: &mut Vec<u32>) {
         self.before.list_inputs(to);
         to.push(self.input);
@@ -170,6 +197,10 @@ where
     P: Pullbacks<T>,
     F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
 {
+    fn count(&self) -> usize {
+        self.before.count() + self.inputs.len()
+    }
+
     fn list_inputs(&self, to: &mut Vec<u32>) {
         self.before.list_inputs(to);
         to.extend(self.inputs.iter().map(|&(input, _)| input));

@@ -1,19 +1,14 @@
-//! What a pass finds out for the state of a model, such as running statistics.
-
-use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+//! Changes of a model's state that a pass has deferred, such as those of running statistics.
 
 use tensor::{Float, Tensor};
 
 use crate::id::Id;
 
-/// What is to be done with a state, and its name.
-type Update<T> = (Id, Box<dyn FnOnce(&mut Tensor<T>) + Send>);
-
-/// Changes of a model's state that a pass has put aside (see [`Tape::put_aside`](crate::Tape::put_aside)), for whoever
-/// may change the model. Clones are the same updates: each is applied once.
+/// Changes of state that passes have [deferred](crate::Tape::defer_update): r ← keep · r + add, in the order in which the
+/// passes found them. They are data: whoever may change the model applies them.
 ///
-/// [`Gradients`](crate::Gradients) carry them to the optimizer, so that a training loop need not know of them.
+/// [`Gradients`](crate::Gradients) bring them to the optimizer, whose step applies them. Those of several passes add up, each
+/// pass once.
 ///
 /// # Example
 /// ```
@@ -23,67 +18,66 @@ type Update<T> = (Id, Box<dyn FnOnce(&mut Tensor<T>) + Send>);
 /// let (id, mut passes) = (Id::new(), Tensor::scalar(0.0));
 /// let mut tape = Tape::new();
 /// let loss = tape.leaf(Tensor::scalar(2.0)).scale(3.0);
-/// tape.put_aside(id, |passes| *passes += 1.0);
+/// tape.defer_update(id, 1.0, Tensor::scalar(1.0)); // counts
 /// let gradients = loss.backward();
 /// tape.reset();
 /// gradients.updates().apply(id, &mut passes);
-/// gradients.updates().apply(id, &mut passes); // there is nothing left to do
 /// assert_eq!(passes.item(), 1.0);
 /// ```
-pub struct Updates<T: Float = f32>(Arc<Mutex<Vec<Update<T>>>>);
+#[derive(Clone, Debug)]
+pub struct Updates<T: Float = f32> {
+    changes: Vec<Change<T>>,
+    /// The passes whose changes these are.
+    passes: Vec<Id>,
+}
+
+/// r ← keep · r + add
+#[derive(Clone, Debug)]
+struct Change<T: Float> {
+    pass: Id,
+    of: Id,
+    keep: f64,
+    add: Tensor<T>,
+}
 
 impl<T: Float> Updates<T> {
-    pub(crate) fn push(&self, update: Update<T>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(update);
+    /// None so far, of one pass.
+    pub(crate) fn of_pass(pass: Id) -> Self {
+        Updates { changes: Vec::new(), passes: vec![pass] }
     }
 
-    /// Changes `value`, the state that is named `id`, as the pass found, in the order in which it found. What is applied is
-    /// done with: a second call changes nothing.
+    pub(crate) fn push(&mut self, of: Id, keep: f64, add: Tensor<T>) {
+        self.changes.push(Change { pass: self.passes[0], of, keep, add });
+    }
+
+    /// Adds the changes of passes that are not in already.
+    pub(crate) fn append(&mut self, other: &Self) {
+        let new: Vec<Id> = other.passes.iter().copied().filter(|pass| !self.passes.contains(pass)).collect();
+        self.changes.extend(other.changes.iter().filter(|change| new.contains(&change.pass)).cloned());
+        self.passes.extend(new);
+    }
+
+    /// Changes `value`, the state that is named `id`, in the order in which the passes found.
+    ///
+    /// # Panics
+    /// What is to be added has another shape than the state.
+    #[track_caller]
     pub fn apply(&self, id: Id, value: &mut Tensor<T>) {
-        // Taken out first: a change is another crate's closure, and not called with the lock held.
-        let due: Vec<_> = {
-            let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-            waiting.extract_if(.., |(of, _)| *of == id).collect()
-        };
-        for (_, change) in due {
-            change(value);
+        for change in self.changes.iter().filter(|change| change.of == id) {
+            let (want, got) = (value.shape(), change.add.shape());
+            assert!(want == got, "an update of the shape {got} for a state of the shape {want}");
+            *value = &*value * T::from_f64(change.keep) + &change.add;
         }
     }
 
-    /// Nothing to apply, and shared with nobody.
-    pub(crate) fn renew(&mut self) {
-        if Arc::strong_count(&self.0) > 1 || !self.is_empty() {
-            *self = Updates::default();
-        }
-    }
-
-    /// How many changes have not been applied yet.
+    /// How many changes there are.
     pub fn len(&self) -> usize {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+        self.changes.len()
     }
 
-    /// Whether all changes have been applied, or there were none.
+    /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-}
-
-impl<T: Float> Clone for Updates<T> {
-    /// The same updates.
-    fn clone(&self) -> Self {
-        Updates(Arc::clone(&self.0))
-    }
-}
-
-impl<T: Float> Default for Updates<T> {
-    fn default() -> Self {
-        Updates(Arc::default())
-    }
-}
-
-impl<T: Float> fmt::Debug for Updates<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Updates({})", self.len())
+        self.changes.is_empty()
     }
 }
 
@@ -93,45 +87,40 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn each_pass_has_updates_of_its_own_which_are_applied_once_and_in_order() {
+    fn each_pass_has_updates_of_its_own_which_add_up_in_order_and_once() {
         let (id, other) = (Id::new(), Id::new());
-        let mut tape = Tape::<f64>::new();
+        let mut tape = Tape::<f64>::default();
         let pass = |tape: &Tape<f64>, by: f64| {
-            tape.put_aside(id, move |x| *x += by);
-            tape.put_aside(id, |x| *x *= 10.0);
+            tape.defer_update(id, 1.0, Tensor::scalar(by));
+            tape.defer_update(id, 10.0, Tensor::scalar(0.0));
             tape.leaf(Tensor::scalar(1.0)).scale(2.0).backward()
         };
-        let first = pass(&tape, 1.0);
+        let mut all = pass(&tape, 1.0);
+        let same = tape.leaf(Tensor::scalar(1.0)).scale(2.0).backward();
         tape.reset();
-        let mut state = Tensor::scalar(0.0);
-        first.updates().apply(other, &mut state);
-        assert_eq!((state.item(), first.updates().len()), (0.0, 2));
-        first.updates().apply(id, &mut state);
-        assert_eq!((state.item(), first.updates().len()), (10.0, 0));
-        // The gradients of the first pass know nothing of the second.
         let second = pass(&tape, 2.0);
-        first.updates().apply(id, &mut state);
-        assert_eq!(state.item(), 10.0);
-        second.updates().apply(id, &mut state);
-        assert_eq!(state.item(), 120.0);
-        // Two gradients of one pass bring the same updates.
-        let (a, b) = (pass(&tape, 0.0), tape.leaf(Tensor::scalar(1.0)).scale(2.0).backward());
-        b.updates().apply(id, &mut state);
-        a.updates().apply(id, &mut state);
-        assert_eq!(state.item(), 1200.0);
-        // What nobody applied is forgotten.
-        pass(&tape, 1.0);
+        let applied = |updates: &Updates<f64>, to: Id| {
+            let mut state = Tensor::scalar(0.0);
+            updates.apply(to, &mut state);
+            state.item()
+        };
+        assert_eq!((applied(all.updates(), other), applied(all.updates(), id)), (0.0, 10.0));
+        assert_eq!(applied(second.updates(), id), 20.0);
+        // Two gradients of one pass bring the same updates, which count once.
+        all += same;
+        assert_eq!(all.updates().len(), 2);
+        all += second;
+        assert_eq!(applied(all.updates(), id), 120.0);
+        // What nobody took is forgotten.
         tape.reset();
         assert!(tape.updates().is_empty());
     }
 
     #[test]
-    fn a_change_may_itself_ask_for_the_updates() {
-        let (id, tape) = (Id::new(), Tape::<f64>::new());
-        let updates = tape.updates();
-        tape.put_aside(id, move |x| *x += updates.len() as f64);
-        let mut state = Tensor::scalar(1.0);
-        tape.updates().apply(id, &mut state);
-        assert_eq!(state.item(), 1.0);
+    #[should_panic(expected = "an update of the shape [2] for a state of the shape [3]")]
+    fn another_shape_is_refused() {
+        let (id, tape) = (Id::new(), Tape::new());
+        tape.defer_update(id, 1.0, Tensor::zeros([2]));
+        tape.updates().apply(id, &mut Tensor::zeros([3]));
     }
 }

@@ -8,8 +8,8 @@ use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
 use crate::id::{Id, Places};
-use crate::pass::Mode;
-use crate::record::{Pullbacks, Record};
+use crate::mode::Mode;
+use crate::op::{Op, Role};
 use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.
@@ -39,7 +39,9 @@ pub struct Tape<T: Float = f32> {
     pub(crate) wants_gradients: bool,
     pub(crate) mode: Mode,
     pub(crate) rng: RefCell<Option<Box<dyn Rng + Send>>>,
-    pub(crate) updates: Updates<T>,
+    /// What the pass draws by, if it was seeded; see `seed`.
+    pub(crate) seed: Cell<Option<(u64, u64)>>,
+    pub(crate) updates: RefCell<Updates<T>>,
     /// Whether the gradients of all values are kept.
     pub(crate) retains_all: Cell<bool>,
     /// Where in a model the named leaves are.
@@ -55,7 +57,7 @@ pub(crate) struct Graph<T: Float> {
 }
 
 pub(crate) struct Node<T: Float> {
-    pub(crate) op: &'static str,
+    pub(crate) op: Op,
     pub(crate) value: Tensor<T>,
     pub(crate) needs_gradient: bool,
     /// Whether its gradient is kept though it is no leaf.
@@ -76,13 +78,14 @@ impl<T: Float> Graph<T> {
     }
 }
 
-impl<T: Float> Tape<T> {
-    /// An empty tape.
+impl Tape {
+    /// An empty tape in f32, for training. For another float there is `Tape::<f64>::default()`.
     pub fn new() -> Self {
-        Tape::with_gradients(true)
+        Tape::in_mode(Mode::Train)
     }
 
-    /// A tape for evaluation: its [`Mode`] is `Eval`, and no leaf on it needs a gradient, so no pullback is kept.
+    /// A tape in f32 for evaluation: its [`Mode`] is `Eval`, and no leaf on it needs a gradient, so no pullback is kept. For
+    /// another float there is [`in_mode`](Tape::in_mode).
     ///
     /// # Example
     /// ```
@@ -94,17 +97,35 @@ impl<T: Float> Tape<T> {
     /// assert!(!(x * x).needs_gradient());
     /// ```
     pub fn no_grad() -> Self {
-        Tape::with_gradients(false)
+        Tape::in_mode(Mode::Eval)
     }
+}
 
-    fn with_gradients(wants_gradients: bool) -> Self {
+impl<T: Float> Tape<T> {
+    /// An empty tape for any float: [`new`](Tape::new) for `Mode::Train`, [`no_grad`](Tape::no_grad) for `Mode::Eval`.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Mode, Tape};
+    /// use tensor::{Float, Tensor};
+    ///
+    /// fn double<T: Float>(x: Tensor<T>) -> Tensor<T> {
+    ///     let tape = Tape::in_mode(Mode::Eval);
+    ///     let x = tape.leaf(x);
+    ///     (x + x).value()
+    /// }
+    /// assert_eq!(double(Tensor::from([1.0_f64])), Tensor::from([2.0]));
+    /// ```
+    pub fn in_mode(mode: Mode) -> Self {
+        let id = Id::new();
         Tape {
-            id: Id::new(),
+            id,
             graph: RefCell::new(Graph { nodes: Vec::new(), inputs: Vec::new(), named: Places::default() }),
-            wants_gradients,
-            mode: if wants_gradients { Mode::Train } else { Mode::Eval },
+            wants_gradients: mode == Mode::Train,
+            mode,
             rng: RefCell::new(None),
-            updates: Updates::default(),
+            seed: Cell::new(None),
+            updates: RefCell::new(Updates::of_pass(id)),
             retains_all: Cell::new(false),
             paths: RefCell::default(),
         }
@@ -112,7 +133,7 @@ impl<T: Float> Tape<T> {
 
     /// A value whose gradient is wanted.
     pub fn leaf(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push_leaf("leaf", value, self.wants_gradients, None)
+        self.push_leaf(Op::LEAF, value, self.wants_gradients, None)
     }
 
     /// The leaf that is named `id`: made of `value` at its first use, the same one ever after. What is shared between
@@ -133,12 +154,12 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn named_leaf(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
-        self.named("leaf", id, value, self.wants_gradients)
+        self.named(Op::LEAF, id, value, self.wants_gradients)
     }
 
     /// A value whose gradient is not wanted, such as a batch of data.
     pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push_leaf("constant", value, false, None)
+        self.push_leaf(Op::CONSTANT, value, false, None)
     }
 
     /// The constant that is named `id`, such as the state of a model: made of `value` at its first use, the same one ever
@@ -159,17 +180,21 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn named_constant(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
-        self.named("constant", id, value, false)
+        self.named(Op::CONSTANT, id, value, false)
     }
 
     #[track_caller]
-    fn named(&self, op: &'static str, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
+    fn named(&self, op: Op, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
         let graph = self.graph.borrow();
         if let Some(index) = graph.named.get(id) {
             let leaf = Var { tape: self, index };
             let known = &graph.nodes[index as usize].value;
             let same = known.shares_storage(value) && known.layout() == value.layout();
-            assert!(same, "named_{op}: the value has changed since its first use on this tape; reset the tape before");
+            assert!(
+                same,
+                "named_{}: the value has changed since its first use on this tape; reset the tape before",
+                op.name
+            );
             return leaf;
         }
         drop(graph);
@@ -205,7 +230,7 @@ impl<T: Float> Tape<T> {
         self.len() == 0
     }
 
-    /// Takes everything off the tape and keeps its memory. No handle survives it: using one is a compile error.
+    /// Takes everything off the tape and keeps its memory; the [seed](Self::seed) is forgotten too. No handle survives it: using one is a compile error.
     ///
     /// ```compile_fail
     /// # use autograd::Tape;
@@ -221,11 +246,12 @@ impl<T: Float> Tape<T> {
         graph.nodes.clear();
         graph.inputs.clear();
         graph.named.clear();
-        // The updates of the passes so far stay with the gradients that carry them; later passes add to new ones.
-        self.updates.renew();
+        self.seed.set(None);
+        // The gradients of the pass carry its updates; what nobody took is forgotten.
+        *self.updates.get_mut() = Updates::of_pass(self.id);
     }
 
-    fn push_leaf(&self, op: &'static str, value: Tensor<T>, needs_gradient: bool, name: Option<Id>) -> Var<'_, T> {
+    fn push_leaf(&self, op: Op, value: Tensor<T>, needs_gradient: bool, name: Option<Id>) -> Var<'_, T> {
         let graph = &mut *self.graph.borrow_mut();
         let index = number(graph.nodes.len());
         let inputs_end = number(graph.inputs.len());
@@ -234,7 +260,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Puts a result on the tape; its pullbacks are kept if any input needs a gradient.
-    pub(crate) fn push(&self, op: &'static str, value: Tensor<T>, pullbacks: impl Pullbacks<T>) -> Var<'_, T> {
+    pub(crate) fn push(&self, op: Op, value: Tensor<T>, pullbacks: impl Pullbacks<T>) -> Var<'_, T> {
         let graph = &mut *self.graph.borrow_mut();
         let index = number(graph.nodes.len());
         pullbacks.list_inputs(&mut graph.inputs);
@@ -252,9 +278,33 @@ fn number(len: usize) -> u32 {
 }
 
 impl<T: Float> Default for Tape<T> {
+    /// An empty tape for training, for any float.
     fn default() -> Self {
-        Tape::new()
+        Tape::in_mode(Mode::Train)
     }
+}
+
+/// The pullbacks of a node, and its inputs, which are all of them: those too that need no gradient.
+pub trait Pullbacks<T: Float>: Send + 'static {
+    /// How many inputs there are.
+    fn count(&self) -> usize;
+
+    /// Puts the inputs' indices into `to`.
+    fn list_inputs(&self, to: &mut Vec<u32>);
+
+    /// Whether any input needs a gradient.
+    fn needed(&self) -> bool;
+
+    /// Turns the gradient of the result into those of the inputs that need one.
+    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>);
+}
+
+/// What the pullbacks of a node have given.
+pub struct Given<T: Float> {
+    /// By the inputs' indices.
+    pub(crate) shares: Vec<(u32, Tensor<T>)>,
+    /// An input that a joint pullback left out.
+    pub(crate) missing: Option<u32>,
 }
 
 /// A value on a tape: a handle to copy about and compute with.
@@ -306,7 +356,23 @@ impl<'t, T: Float> Var<'t, T> {
 
     /// The name of the op that computed it; `"leaf"` and `"constant"` for what was put on the tape.
     pub fn op(self) -> &'static str {
-        self.tape.graph.borrow().nodes[self.index as usize].op
+        self.tape.graph.borrow().nodes[self.index as usize].op.name
+    }
+
+    /// What the op that computed it does to a signal.
+    pub fn role(self) -> Role {
+        self.tape.graph.borrow().nodes[self.index as usize].op.role
+    }
+
+    /// Whether it was put on the tape as a part of a model: a leaf, or a constant that has a name of its own, such as a weight
+    /// that is not trained.
+    pub fn is_parameter(self) -> bool {
+        let node = &self.tape.graph.borrow().nodes[self.index as usize];
+        match node.op.role {
+            Role::Leaf => true,
+            Role::Constant => node.name.is_some(),
+            _ => false,
+        }
     }
 
     /// Whether it depends on a leaf whose gradient is wanted.
@@ -328,11 +394,5 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn retain_gradient(self) -> Self {
         self.tape.graph.borrow_mut().nodes[self.index as usize].retained = true;
         self
-    }
-
-    /// Begins to record `value` as the result of the op `op`, on this handle's tape; see the
-    /// [crate's page](crate#writing-an-op).
-    pub fn record(self, op: &'static str, value: Tensor<T>) -> Record<'t, T> {
-        Record::new(self.tape, op, value)
     }
 }

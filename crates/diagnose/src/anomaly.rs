@@ -1,8 +1,9 @@
 //! The first NaN or infinity, and the op that made it.
 
+use autograd::{Op, Role};
 use tensor::{Float, Tensor};
 
-use crate::pass::Pass;
+use crate::graph::Graph;
 use crate::stats::{all_finite, elements};
 
 /// Where the first NaN or infinity was made.
@@ -13,8 +14,8 @@ pub struct Anomaly {
     pub direction: Direction,
     /// `"NaN"` or `"infinity"`.
     pub what: &'static str,
-    /// The op whose result it was, or whose pullback; `"leaf"` and `"constant"` for what was put on the tape as such. Where
-    /// several ops share an input, each has a part in its gradient, and the last of them is named.
+    /// The op whose result it was, or whose pullback; that of [`Op::LEAF`] or [`Op::CONSTANT`] for what was put on the tape as
+    /// such. Where several ops share an input, each has a part in its gradient, and the last of them is named.
     pub op: &'static str,
     /// The module that the op belongs to.
     pub place: String,
@@ -40,7 +41,7 @@ impl Anomaly {
         Anomaly {
             direction: Direction::Backward,
             what: "a gradient that is no number",
-            op: "leaf",
+            op: Op::LEAF.name,
             place: name.to_owned(),
             inputs: Vec::new(),
             shape: dims.to_vec(),
@@ -62,7 +63,7 @@ impl std::fmt::Display for Anomaly {
     }
 }
 
-impl<T: Float> Pass<'_, T> {
+impl<T: Float> Graph<'_, T> {
     /// Where the first value that is NaN or infinite was made, forward or else backward.
     pub(crate) fn anomaly(&self) -> Option<Anomaly> {
         self.anomaly_forward().or_else(|| self.anomaly_backward())
@@ -74,7 +75,7 @@ impl<T: Float> Pass<'_, T> {
             let (own, inputs) = (kinds[index], &self.inputs[index]);
             let given = inputs.iter().fold(NonFinite::NONE, |given, &input| given.or(kinds[input]));
             // An infinite constant is meant to be there, such as the mask of an attention.
-            let meant = self.vars[index].op() == "constant" && !own.nan;
+            let meant = matches!(self.vars[index].role(), Role::Constant | Role::Masking) && !own.nan;
             (own.nan && !given.nan || own.infinite && given == NonFinite::NONE) && !meant
         };
         let index = (0..kinds.len()).find(made)?;
@@ -147,7 +148,7 @@ mod tests {
     fn of(build: impl Fn(&Tape) -> Var<'_>) -> Option<Anomaly> {
         let tape = Tape::new();
         tape.retain_gradients(true);
-        Pass::new(build(&tape)).anomaly()
+        Graph::new(build(&tape)).anomaly()
     }
 
     /// y = √x, whose pullback divides by 0 at 0.

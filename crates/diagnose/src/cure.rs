@@ -29,7 +29,7 @@ impl Report {
     /// # Example
     /// ```
     /// use init::{Gain, normal};
-    /// use nn::Linear;
+    /// use nn::{Layer, Linear};
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     /// use tensor::{Shape, Tensor};
     /// # use init::Initializer;

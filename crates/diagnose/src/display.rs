@@ -5,9 +5,9 @@ use std::io::{self, IsTerminal, Write};
 
 use crate::finding::{Finding, Severity};
 use crate::report::Report;
+use crate::rows;
 use crate::stats::Stats;
-use crate::table::{NONE, aligned, sparkline};
-use crate::tables;
+use crate::text::{NONE, aligned, sparkline};
 
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;
@@ -65,14 +65,14 @@ impl Report {
         let outputs = self.activations.iter().map(|a| spread(&a.output));
         let gradients = self.weights.iter().map(|weight| weight.gradient.as_ref().map_or(NONE.into(), spread));
         let tables = [
-            with_column(tables::activations(self), "spread", outputs.collect()),
-            tables::signal(self),
-            with_column(tables::weights(self), "gradient", gradients.collect()),
+            with_column(rows::activations(self), "spread", outputs.collect()),
+            rows::signal(self),
+            with_column(rows::weights(self), "gradient", gradients.collect()),
         ];
         for rows in tables.iter().filter(|rows| rows.len() > 1) {
             write!(f, "\n{}", aligned(rows))?;
         }
-        match tables::depth(self) {
+        match rows::depth(self) {
             depth if depth.is_empty() => Ok(()),
             depth => writeln!(f, "\n{depth}"),
         }

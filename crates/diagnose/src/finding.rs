@@ -118,7 +118,7 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Scale { parameter, factor } => write!(f, "{parameter} × {}", crate::table::figure(*factor)),
+            Action::Scale { parameter, factor } => write!(f, "{parameter} × {}", crate::text::figure(*factor)),
             Action::Zero { parameter } => write!(f, "{parameter} to zero"),
         }
     }

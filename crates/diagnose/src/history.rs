@@ -45,6 +45,9 @@ pub struct ActivationSample {
     pub units: usize,
     /// How many are saturated for every example.
     pub dead: usize,
+    /// Whether its units are flat on one side only.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) one_sided: bool,
 }
 
 /// A weight or bias at one step.

@@ -1,16 +1,14 @@
 //! One pass forward and backward, and what it shows.
 
-use autograd::{Mode, Tape, Var};
-use nn::Module;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
+use autograd::{Mode, Role, Saved, Tape, Var};
+use nn::{Module, Param};
 use tensor::Float;
 
+use crate::graph::{Affine, Graph, Objective, Parameter, distinct};
 use crate::judge::judge;
 use crate::limits::Limits;
-use crate::pass::{Affine, Parameter, Pass, distinct};
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
-use crate::saturation::{Rules, Saturation, Side};
+use crate::saturation::{Curve, Rules, Saturation};
 use crate::stats::{Stats, mean_std, rms};
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
@@ -25,7 +23,7 @@ use crate::stats::{Stats, mean_std, rms};
 /// ```
 /// use diagnose::Fault;
 /// use init::normal;
-/// use nn::Linear;
+/// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
 /// # use init::Initializer;
@@ -79,10 +77,11 @@ where
 /// ```
 /// use diagnose::{Inspector, Saturation};
 /// use nn::Param;
-/// use tensor::Tensor;
+/// use tensor::{Activation, Tensor};
 ///
 /// // The mean square error of a target of variance 1 should start at about 1.
-/// let inspector = Inspector::new().with_expected_loss(1.0).with_saturation("tanh", Saturation::unless_output(-0.99..=0.99));
+/// let rule = Saturation::unless_output(-0.99..=0.99);
+/// let inspector = Inspector::new().with_expected_loss(1.0).with_saturation(Activation::Tanh.name(), rule);
 /// let w = Param::new(Tensor::from([[5.0, -5.0]]));
 /// let report = inspector.inspect(&w, |w, tape| {
 ///     let y = w.on(tape).tanh() - tape.constant(Tensor::from([[1.0, 1.0]]));
@@ -108,14 +107,15 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// The usual settings: the pass is one of training, and a classifier's first loss should be ln C.
+    /// The usual settings: the pass is one of training, and the first loss should be what its op costs those who know nothing: ln C
+    /// for a classifier.
     pub fn new() -> Self {
         Inspector {
             step: 0,
             seed: 0,
             mode: Mode::Train,
             expected_loss: None,
-            rules: Rules::new(),
+            rules: Rules::default(),
             limits: Limits::default(),
         }
     }
@@ -126,13 +126,14 @@ impl Inspector {
         Inspector { step, ..self }
     }
 
-    /// What the loss should be before training, in place of ln C.
+    /// What the loss should be before training, in place of what its op says.
     #[must_use]
     pub fn with_expected_loss(self, loss: f64) -> Self {
         Inspector { expected_loss: Some(loss), ..self }
     }
 
-    /// When units of the op `op` are saturated. An op that has no rule yet, such as one of your own, becomes an activation.
+    /// When units of the op with this name are saturated, in place of what its role says. An op without a role becomes an
+    /// activation.
     #[must_use]
     pub fn with_saturation(mut self, op: &'static str, rule: Saturation) -> Self {
         self.rules.set(op, rule);
@@ -145,7 +146,7 @@ impl Inspector {
         Inspector { limits, ..self }
     }
 
-    /// The seed of the stream that dropout draws from.
+    /// The seed of what dropout draws.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         Inspector { seed, ..self }
@@ -170,8 +171,8 @@ impl Inspector {
     {
         let tape = self.tape();
         model.label(&tape);
-        let pass = Pass::new(forward(model, &tape));
-        let weights = model.parameters().into_iter().map(|(name, param)| {
+        let pass = Graph::new(forward(model, &tape));
+        let weights = trained(model).into_iter().map(|(name, param)| {
             let gradient = pass.gradients.as_ref().and_then(|gradients| gradients.named(param.id()));
             Parameter { name, data: param.value().clone(), gradient }
         });
@@ -189,15 +190,16 @@ impl Inspector {
         F: for<'t> FnOnce(&'t Tape<T>) -> Var<'t, T>,
     {
         let tape = self.tape();
-        let pass = Pass::new(forward(&tape));
-        let leaves = pass.vars.iter().filter(|var| var.op() == "leaf");
+        let pass = Graph::new(forward(&tape));
+        let leaves = pass.vars.iter().filter(|var| matches!(var.role(), Role::Leaf));
         let weights =
             leaves.map(|&var| Parameter { name: pass.place(var), data: var.value(), gradient: pass.gradient(var) });
         self.report(&pass, weights.collect())
     }
 
     fn tape<T: Float>(&self) -> Tape<T> {
-        let tape = Tape::new().with_mode(self.mode).with_rng(ChaCha8Rng::seed_from_u64(self.seed));
+        let tape = Tape::default().with_mode(self.mode);
+        tape.seed(self.seed, self.step);
         tape.retain_gradients(true);
         tape
     }
@@ -210,7 +212,7 @@ impl Inspector {
         &self.rules
     }
 
-    fn report<T: Float>(&self, pass: &Pass<'_, T>, weights: Vec<Parameter<'_, T>>) -> Report {
+    fn report<T: Float>(&self, pass: &Graph<'_, T>, weights: Vec<Parameter<'_, T>>) -> Report {
         let activations = activations(&self.rules, pass);
         let signal = signal(pass);
         let mut report = Report {
@@ -223,37 +225,39 @@ impl Inspector {
             anomaly: pass.anomaly(),
             findings: Vec::new(),
         };
-        report.findings = judge(&self.rules, &self.limits, pass, &report, &weights);
+        report.findings = judge(&self.limits, pass, &report, &weights);
         report
     }
 
-    fn loss<T: Float>(&self, pass: &Pass<'_, T>) -> Loss {
-        let classifier = pass.classifier();
+    fn loss<T: Float>(&self, pass: &Graph<'_, T>) -> Loss {
+        let objective = pass.objective();
         let value = pass.loss.item().to_f64();
-        let classes = classifier.as_ref().map(|classifier| classifier.classes);
-        let uniform = classes.filter(|&classes| classes > 0).map(|classes| (classes as f64).ln());
+        let ignorance = objective.as_ref().and_then(|objective| objective.ignorance);
         Loss {
             value,
-            compared: classifier.as_ref().map_or(value, |classifier| classifier.loss.item().to_f64()),
-            expected: self.expected_loss.or(uniform).filter(|_| self.step == 0),
-            classes,
-            examples: classifier
-                .as_ref()
-                .map(|classifier| classifier.logits.shape().numel() / classifier.classes.max(1)),
-            logits_std: classifier
-                .map(|classifier| mean_std(&classifier.logits.value()).1)
+            compared: objective.as_ref().map_or(value, |objective| objective.loss.item().to_f64()),
+            expected: self.expected_loss.or(ignorance).filter(|_| self.step == 0),
+            classes: objective.as_ref().and_then(|objective| objective.classes),
+            examples: objective.as_ref().map(Objective::examples),
+            logits_std: objective
+                .map(|objective| mean_std(&objective.predictions.value()).1)
                 .filter(|std| std.is_finite()),
         }
     }
 }
 
+/// The weights of a model that are trained, with their paths.
+pub(crate) fn trained<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(String, &Param<T>)> {
+    model.parameters().into_iter().filter(|(_, param)| param.is_trained()).collect()
+}
+
 /// Every activation that the loss depends on.
-pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Activation> {
-    let found: Vec<_> = pass.relevant().filter_map(|var| Some((var, rules.of(var.op())?))).collect();
+pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Graph<'_, T>) -> Vec<Activation> {
+    let found: Vec<_> = pass.relevant().filter_map(|var| Some((var, rules.of(var.op(), var.role())?))).collect();
     let names = distinct(found.iter().map(|&(var, _)| pass.place(var)));
-    let read = |((var, rule), place): ((Var<'_, T>, &Saturation), String)| {
+    let read = |((var, rule), place): ((Var<'_, T>, Saturation), String)| {
         let (output, input) = (var.value(), pass.input(var, 0)?.value());
-        let judged = if rule.side == Side::Output { &output } else { &input };
+        let judged = if rule.side == Saved::Output { &output } else { &input };
         let units = judged.dims().last().copied().unwrap_or(1);
         let rows = judged.numel() / units.max(1);
         let saturated = judged.map(|x| rule.holds(x.to_f64())).reshape([rows, units]);
@@ -270,6 +274,8 @@ pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Ac
             units,
             dead,
             map: Map::new(&saturated),
+            rule,
+            curve: Curve::of(var.role()),
             gradient: pass.gradient(var).map(Stats::of),
         })
     };
@@ -277,7 +283,7 @@ pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Pass<'_, T>) -> Vec<Ac
 }
 
 /// Every linear layer.
-fn signal<T: Float>(pass: &Pass<'_, T>) -> Vec<Signal> {
+fn signal<T: Float>(pass: &Graph<'_, T>) -> Vec<Signal> {
     let linears: Vec<Affine<'_, T>> = pass.affines().into_iter().filter(|affine| !affine.normalizes).collect();
     let names = distinct(linears.iter().map(|linear| pass.place(linear.output)));
     let read = |(index, (linear, place)): (usize, (&Affine<'_, T>, String))| {

@@ -7,7 +7,7 @@
 //! ```
 //! use diagnose::{Fault, inspect};
 //! use init::{Initializer, normal};
-//! use nn::Linear;
+//! use nn::{Layer, Linear};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //! use tensor::{Shape, Tensor};
 //!
@@ -63,19 +63,19 @@ mod compare;
 mod cure;
 mod display;
 mod finding;
+mod graph;
 mod history;
 mod inspect;
 mod judge;
 mod limits;
 #[cfg(feature = "html")]
 mod page;
-mod pass;
 mod report;
+mod rows;
 mod saturation;
 mod start;
 mod stats;
-mod table;
-mod tables;
+mod text;
 mod watch;
 
 pub use anomaly::{Anomaly, Direction};

@@ -8,7 +8,7 @@ pub struct Limits {
     /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From twice what it should be, it is an error.
     /// What chance explains in a small batch, two standard errors, is let through.
     pub loss: f64,
-    /// A layer is saturated when fewer units are live than this share of what a standard normal input leaves live: 0.7. So
+    /// 0.7: a layer is saturated when it has fewer than 70 % of the live units that a standard normal input would leave. So
     /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
     /// of 3 gives 48 % and is. Relu is accused from 65 % of zeros on.
     pub live: f64,

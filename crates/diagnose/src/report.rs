@@ -4,6 +4,7 @@ use tensor::Tensor;
 
 use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity};
+use crate::saturation::{Curve, Saturation};
 use crate::stats::Stats;
 
 /// How a model starts, or stands: what [`inspect`](crate::inspect) reads off one pass.
@@ -39,13 +40,14 @@ pub struct Report {
 pub struct Loss {
     /// The loss, as the model gave it.
     pub value: f64,
-    /// The part of it that is compared: the mean cross-entropy, if there is one on the tape, else the loss.
+    /// The part of it that is compared: the op whose role is that of a loss, if there is one such, else the loss.
     pub compared: f64,
-    /// What it should be at step 0: ln C for C classes, or what the caller said.
+    /// What it should be at step 0: what the caller said, or what the loss costs those who know nothing, such as ln C for C
+    /// classes.
     pub expected: Option<f64>,
     /// How many classes there are, if it is a classifier.
     pub classes: Option<usize>,
-    /// How many examples it is the mean of, if it is a classifier.
+    /// How many examples it is the mean of.
     pub examples: Option<usize>,
     /// The standard deviation of the logits: about √(2 (loss − ln C)) for normal ones.
     pub logits_std: Option<f64>,
@@ -66,9 +68,15 @@ pub struct Activation {
     /// Where it is on the tape.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) index: usize,
+    /// When its units are saturated.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) rule: Saturation,
+    /// What function it is.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) curve: Curve,
     /// The module that it belongs to.
     pub place: String,
-    /// Its op, such as `"tanh"`.
+    /// The name of its op, such as tanh.
     pub kind: &'static str,
     /// The output.
     pub output: Stats,

@@ -2,31 +2,32 @@
 
 use std::ops::RangeInclusive;
 
+use autograd::{Role, Saved};
+use init::{Gain, gain_of};
+use tensor::{Activation, Float, Live};
+
 /// Which values of an activation let a gradient pass; the others are *saturated*.
 ///
 /// The lecture's rule for tanh is |t| > 0.97: there, its slope 1 − t² is below 1 − 0.97² = 5.91 % of its steepest. That
 /// share is the rule for the others too, on the side where they are flat:
 ///
-/// | op | saturated where | with a standard normal input |
+/// | activation | saturated where | with a standard normal input |
 /// |---|---|---|
-/// | `tanh` | the output is outside ±0.97 | 3.6 % |
-/// | `sigmoid` | the output is outside 0.015 … 0.985: s (1 − s) is below 5.91 % of ¼ | 0.003 % |
-/// | `relu` | the output is 0 | 50 % |
-/// | `gelu` | the input is below −2.1755: \|Φ(z) + z φ(z)\| stays below 5.91 % of 1.129, the steepest | 1.5 % |
+/// | tanh | the output is outside ±0.97 | 3.6 % |
+/// | sigmoid | the output is outside 0.015 … 0.985: s (1 − s) is below 5.91 % of ¼ | 0.003 % |
+/// | relu | the output is 0 | 50 % |
+/// | gelu | the input is below −2.1755: \|Φ(z) + z φ(z)\| stays below 5.91 % of 1.129, the steepest | 1.5 % |
+///
+/// Each is a part of the activation's row ([`Activation::live`](tensor::Activation::live)). An op of your own whose
+/// [`Role`](autograd::Role) is that of a function is looked at in the same way: by its slope.
 ///
 /// [`Inspector::with_saturation`](crate::Inspector::with_saturation) takes the rule for another op, such as one of your own.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Saturation {
-    pub(crate) side: Side,
+    pub(crate) side: Saved,
     pub(crate) live: RangeInclusive<f64>,
     /// The share that is saturated when the input is standard normal, as it is after a good start.
     pub(crate) at_rest: f64,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
-    Input,
-    Output,
 }
 
 impl Saturation {
@@ -35,17 +36,19 @@ impl Saturation {
     /// # Example
     /// ```
     /// use diagnose::{Inspector, Saturation};
+    /// use tensor::Activation;
     ///
-    /// let inspector = Inspector::new().with_saturation("tanh", Saturation::unless_output(-0.99..=0.99));
+    /// let rule = Saturation::unless_output(-0.99..=0.99);
+    /// let inspector = Inspector::new().with_saturation(Activation::Tanh.name(), rule);
     /// # let _ = inspector;
     /// ```
     pub fn unless_output(live: RangeInclusive<f64>) -> Self {
-        Saturation { side: Side::Output, live, at_rest: 0.0 }
+        Saturation { side: Saved::Output, live, at_rest: 0.0 }
     }
 
     /// Units whose input is in `live` are not saturated.
     pub fn unless_input(live: RangeInclusive<f64>) -> Self {
-        Saturation { side: Side::Input, live, at_rest: 0.0 }
+        Saturation { side: Saved::Input, live, at_rest: 0.0 }
     }
 
     /// The same rule, of which a share of 0 to 1 is saturated when all is well, as half of the outputs of relu are.
@@ -65,33 +68,104 @@ impl Saturation {
     }
 }
 
-/// When units are saturated, by op: which ops are activations.
-#[derive(Clone, Debug)]
+impl From<Live> for Saturation {
+    fn from(live: Live) -> Self {
+        Saturation { side: live.of, live: live.range, at_rest: live.flat_at_rest }
+    }
+}
+
+/// The rules that a user has set, by op. All other ops have that of their role.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Rules(Vec<(&'static str, Saturation)>);
 
 impl Rules {
-    /// Those of the ops on this family's tape.
-    pub(crate) fn new() -> Self {
-        Rules(vec![
-            ("tanh", Saturation::unless_output(-0.97..=0.97).at_rest(0.0364)),
-            ("sigmoid", Saturation::unless_output(0.015..=0.985).at_rest(0.000_03)),
-            ("relu", Saturation::unless_output(f64::MIN_POSITIVE..=f64::INFINITY).at_rest(0.5)),
-            ("gelu", Saturation::unless_input(-2.1755..=f64::INFINITY).at_rest(0.0148)),
-        ])
+    /// That of an op with this role; `None` where it is no activation.
+    pub(crate) fn of(&self, op: &str, role: Role) -> Option<Saturation> {
+        let own = match role {
+            Role::Activation(activation) => Some(activation.live().into()),
+            Role::Function { f, slope, saves } => of_slope(|x| slope(if saves == Saved::Input { x } else { f(x) })),
+            _ => None,
+        };
+        let Some((_, set)) = self.0.iter().find(|(known, _)| *known == op) else { return own };
+        // What is saturated at rest stays as it was, unless it is given.
+        let at_rest = own.map_or(0.0, |own: Saturation| own.at_rest).max(set.at_rest);
+        Some(Saturation { at_rest, ..set.clone() })
     }
 
-    /// That of an op; `None` where it is no activation.
-    pub(crate) fn of(&self, op: &str) -> Option<&Saturation> {
-        self.0.iter().find(|(known, _)| *known == op).map(|(_, rule)| rule)
-    }
-
-    /// Replaces the rule of an op, or adds one.
+    /// Replaces the rule of an op, or makes it an activation.
     pub(crate) fn set(&mut self, op: &'static str, rule: Saturation) {
-        match self.0.iter_mut().find(|(known, _)| *known == op) {
-            // What is saturated at rest stays as it was, unless it is given.
-            Some((_, old)) => *old = Saturation { at_rest: rule.at_rest.max(old.at_rest), ..rule },
-            None => self.0.push((op, rule)),
+        self.0.retain(|(known, _)| *known != op);
+        self.0.push((op, rule));
+    }
+}
+
+/// The rule of an activation with this slope at x: flat is where the slope is, and from there on stays, below its share of the
+/// steepest. `None` where it is flat everywhere.
+fn of_slope(slope: impl Fn(f64) -> f64) -> Option<Saturation> {
+    /// How far a unit is looked at, and in which steps: normal inputs are within 6 standard deviations.
+    const END: i32 = 20;
+    const PARTS: i32 = 128;
+    let grid: Vec<(f64, f64)> =
+        (-END * PARTS..=END * PARTS).map(|i| f64::from(i) / f64::from(PARTS)).map(|x| (x, slope(x).abs())).collect();
+    let steepest = grid.iter().map(|&(_, slope)| slope).fold(0.0, f64::max);
+    let lives = |&&(_, slope): &&(f64, f64)| slope >= FLAT * steepest && steepest > 0.0;
+    let (first, last) = (grid.iter().find(lives)?.0, grid.iter().rfind(lives)?.0);
+    let end = f64::from(END);
+    let start = if first > -end { first } else { f64::NEG_INFINITY };
+    let end = if last < end { last } else { f64::INFINITY };
+    let below = |x: f64| 0.5 + 0.5 * Float::erf(x / std::f64::consts::SQRT_2);
+    Some(Saturation::unless_input(start..=end).at_rest(below(start) + 1.0 - below(end)))
+}
+
+/// The slope of tanh where it is 0.97, as a share of its steepest.
+const FLAT: f64 = 1.0 - 0.97 * 0.97;
+
+/// The function that an activation is, as far as it is known.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Curve {
+    Known(Activation),
+    Own(fn(f64) -> f64),
+    Unknown,
+}
+
+impl PartialEq for Curve {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Curve::Known(one), Curve::Known(other)) => one == other,
+            (Curve::Own(one), Curve::Own(other)) => std::ptr::fn_addr_eq(*one, *other),
+            (Curve::Unknown, Curve::Unknown) => true,
+            _ => false,
         }
+    }
+}
+
+impl Curve {
+    pub(crate) fn of(role: Role) -> Self {
+        match role {
+            Role::Activation(activation) => Curve::Known(activation),
+            Role::Function { f, .. } => Curve::Own(f),
+            _ => Curve::Unknown,
+        }
+    }
+
+    /// The gain that makes up for it.
+    pub(crate) fn gain(self) -> Gain {
+        match self {
+            Curve::Known(activation) => activation.into(),
+            // To the digits that a person reads.
+            Curve::Own(f) => gain_of(f).forward().map_or(Gain::Linear, |gain| Gain::Custom((gain * 1e4).round() / 1e4)),
+            Curve::Unknown => Gain::Linear,
+        }
+    }
+
+    /// √E\[f(z)²] for a standard normal z, which the gain of the way forward makes up for.
+    pub(crate) fn rms_at_rest(self) -> f64 {
+        let gain = match self {
+            Curve::Known(activation) => gain_of(|z| activation.at(z)).forward(),
+            Curve::Own(f) => gain_of(f).forward(),
+            Curve::Unknown => return 1.0,
+        };
+        gain.map_or(1.0, |gain| 1.0 / gain)
     }
 }
 
@@ -99,39 +173,32 @@ impl Rules {
 mod tests {
     use super::*;
 
-    fn normal_cdf(z: f64) -> f64 {
-        0.5 + 0.5 * tensor::Float::erf(z / 2_f64.sqrt())
-    }
-
-    /// The share of standard normal inputs for which `output` is saturated, by the rule itself.
-    fn share(saturated: impl Fn(f64) -> bool) -> f64 {
-        let steps = -80_000..80_000;
-        let weight = |z: f64| normal_cdf(z + 5e-5) - normal_cdf(z - 5e-5);
-        steps.map(|i| f64::from(i) * 1e-4).filter(|&z| saturated(z)).map(weight).sum()
-    }
-
     #[test]
-    fn the_share_at_rest_is_that_of_a_standard_normal_input() {
-        for (op, rule) in Rules::new().0 {
-            let output = |z: f64| match op {
-                "tanh" => z.tanh(),
-                "sigmoid" => 1.0 / (1.0 + (-z).exp()),
-                "relu" => z.max(0.0),
-                _ => z,
-            };
-            let got = share(|z| rule.holds(output(z)));
-            assert!((got - rule.at_rest).abs() < 1e-4, "{op}: {got}");
+    fn the_rule_of_a_slope_is_that_of_the_familys_list() {
+        for &activation in Activation::ALL {
+            let slope =
+                |x: f64| activation.slope(if activation.saves() == Saved::Input { x } else { activation.at(x) });
+            let (got, want) = (of_slope(slope).unwrap(), Saturation::from(activation.live()));
+            assert!((got.at_rest - want.at_rest).abs() < 5e-3, "{activation:?}: {got:?}, {want:?}");
+            for x in [-10.0, -3.0, -1.0, 0.5, 1.0, 3.0, 10.0] {
+                let judged = if want.side == Saved::Input { x } else { activation.at(x) };
+                assert_eq!(got.holds(x), want.holds(judged), "{activation:?} at {x}");
+            }
         }
+        assert_eq!(of_slope(|_| 0.0), None);
+        assert_eq!(of_slope(|_| 2.0).unwrap().at_rest, 0.0);
     }
 
     #[test]
-    fn at_each_threshold_the_slope_is_the_same_share_of_the_steepest() {
-        let flat = 1.0 - 0.97 * 0.97;
-        assert!((0.985_f64 * 0.015 / 0.25 - flat).abs() < 1e-12);
-        let slope = |z: f64| normal_cdf(z) + z * (-z * z / 2.0).exp() / std::f64::consts::TAU.sqrt();
-        let steepest = slope(2_f64.sqrt());
-        assert!((slope(-2.1755).abs() / steepest - flat).abs() < 1e-4);
-        // And it stays below.
-        assert!((22..80).all(|i| slope(-f64::from(i) / 10.0).abs() / steepest < flat));
+    fn a_rule_that_is_set_comes_before_that_of_the_role() {
+        let mut rules = Rules::default();
+        let role = Role::Activation(Activation::Relu);
+        assert_eq!(rules.of("relu", role).unwrap().at_rest, 0.5);
+        rules.set("relu", Saturation::unless_output(0.1..=f64::INFINITY));
+        let rule = rules.of("relu", role).unwrap();
+        assert_eq!((rule.at_rest, *rule.live.start()), (0.5, 0.1));
+        assert_eq!(rules.of("mine", Role::Other), None);
+        rules.set("mine", Saturation::unless_output(-1.0..=1.0).at_rest(0.2));
+        assert_eq!(rules.of("mine", Role::Other).unwrap().at_rest, 0.2);
     }
 }

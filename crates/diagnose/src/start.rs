@@ -6,22 +6,21 @@ use autograd::{Tape, Var};
 use init::{Gain, Initializer, orthogonal};
 use nn::{Module, Param, Path};
 use rand::Rng;
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::SeedableRng;
 use tensor::{Float, Tensor};
 
-use crate::pass::Pass;
+use crate::graph::Graph;
+use crate::inspect::trained;
 use crate::stats::mean_std;
 
 /// A start that could not be found.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
     /// A tolerance or distance that is not above 0.
     Tolerance(f64),
     /// No linear layer of the model has a share in what `forward` returns, or the weight is no parameter of the model.
     NoLayer,
-    /// The result is not, or does not depend on, one cross-entropy.
+    /// The result is not, or does not depend on, one op that says what its loss costs those who know nothing.
     NoClassifier,
     /// A layer's output does not vary, or is no number, so that no factor can bring it to a variance of 1.
     Flat {
@@ -54,7 +53,9 @@ impl fmt::Display for Error {
         match self {
             Error::Tolerance(given) => write!(f, "the tolerance is {given}, but must be above 0"),
             Error::NoLayer => f.write_str("no linear layer of the model has a share in the result of `forward`"),
-            Error::NoClassifier => f.write_str("the result of `forward` depends on no cross-entropy, or on several"),
+            Error::NoClassifier => {
+                f.write_str("the result of `forward` depends on no op that is a classifier's loss, or on several")
+            }
             Error::Flat { weight, variance } => {
                 write!(f, "what {weight} gives has a variance of {variance}, which no factor brings to 1")
             }
@@ -63,6 +64,13 @@ impl fmt::Display for Error {
             }
             Error::Init(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 
@@ -108,7 +116,7 @@ impl Default for Lsuv {
 /// ```
 /// use diagnose::{Lsuv, lsuv};
 /// use init::normal;
-/// use nn::Linear;
+/// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
 /// # use init::Initializer;
@@ -183,7 +191,7 @@ pub struct Calibrated {
 /// ```
 /// use diagnose::calibrate_output;
 /// use init::normal;
-/// use nn::Linear;
+/// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
 /// # use init::Initializer;
@@ -208,11 +216,11 @@ where
     positive(within)?;
     let read = |model: &M| {
         with_pass(model, &forward, |pass| {
-            let classifier = pass.classifier()?;
-            let last = pass.scaled_by(classifier.logits);
+            let objective = pass.objective()?;
+            let last = pass.scaled_by(objective.predictions);
             let names =
                 last.map(|last| [Some(last.weight), last.bias].into_iter().flatten().map(|p| pass.place(p)).collect());
-            Some((classifier.loss.item().to_f64(), (classifier.classes as f64).ln(), names))
+            Some((objective.loss.item().to_f64(), objective.ignorance?, names))
         })
     };
     let (_, _, names) = read(model).ok_or(Error::NoClassifier)?;
@@ -249,7 +257,7 @@ struct Layer {
 }
 
 /// The linear layers, each weight once.
-fn layers<T: Float>(pass: &Pass<'_, T>) -> Vec<Layer> {
+fn layers<T: Float>(pass: &Graph<'_, T>) -> Vec<Layer> {
     let mut layers: Vec<Layer> = Vec::new();
     for linear in pass.affines().into_iter().filter(|affine| !affine.normalizes) {
         let weight = pass.place(linear.weight);
@@ -262,19 +270,20 @@ fn layers<T: Float>(pass: &Pass<'_, T>) -> Vec<Layer> {
 }
 
 /// Runs the model forward, and reads the tape. Dropout draws the same each time.
-fn with_pass<T, M, F, R>(model: &M, forward: &F, read: impl FnOnce(&Pass<'_, T>) -> R) -> R
+fn with_pass<T, M, F, R>(model: &M, forward: &F, read: impl FnOnce(&Graph<'_, T>) -> R) -> R
 where
     T: Float,
     M: Module<T> + ?Sized,
     F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
-    let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(0));
+    let tape = Tape::default();
+    tape.seed(0, 0);
     model.label(&tape);
-    read(&Pass::with_gradients(forward(model, &tape), None))
+    read(&Graph::with_gradients(forward(model, &tape), None))
 }
 
 fn parameter<'a, T: Float>(model: &'a (impl Module<T> + ?Sized), name: &str) -> Option<&'a Param<T>> {
-    model.parameters().into_iter().find(|(path, _)| path == name).map(|(_, param)| param)
+    trained(model).into_iter().find(|(path, _)| path == name).map(|(_, param)| param)
 }
 
 fn change<T: Float>(model: &mut (impl Module<T> + ?Sized), name: &str, change: impl Fn(&mut Tensor<T>)) {

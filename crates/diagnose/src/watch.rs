@@ -6,12 +6,12 @@ use tensor::{Float, Tensor};
 
 use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity, sort};
+use crate::graph::Graph;
 use crate::history::{ActivationSample, History, Sample, WeightSample};
-use crate::inspect::{Inspector, activations};
+use crate::inspect::{Inspector, activations, trained};
 use crate::limits::Limits;
-use crate::pass::Pass;
 use crate::stats::{all_finite, elements, mean_std};
-use crate::table::figure;
+use crate::text::figure;
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
@@ -24,14 +24,14 @@ use crate::table::figure;
 /// use autograd::Tape;
 /// use diagnose::{Fault, Watch};
 /// use init::normal;
-/// use nn::{Linear, Sgd};
+/// use nn::{Layer, Linear, Sgd};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let mut model: Linear = Linear::new(2, 3, &normal(0.1), &mut rng)?;
 /// let (x, classes) = (Tensor::from([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), Tensor::from([0, 1, 2]));
-/// let (sgd, mut tape, mut watch) = (Sgd::new(1e-6)?, Tape::new(), Watch::new().every(10));
+/// let (mut sgd, mut tape, mut watch) = (Sgd::new(1e-6)?, Tape::new(), Watch::new().every(10));
 /// for _ in 0..30 {
 ///     let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
 ///     let gradients = loss.backward();
@@ -87,7 +87,7 @@ impl<T: Float> Watch<T> {
         let sampled = step.is_multiple_of(self.every);
         if self.anomaly.is_none() && !value.is_finite() {
             model.label(loss.tape());
-            self.anomaly = Pass::with_gradients(loss, None).anomaly().map(|anomaly| (step, anomaly));
+            self.anomaly = Graph::with_gradients(loss, None).anomaly().map(|anomaly| (step, anomaly));
         }
         if sampled {
             self.sample(step, model, loss, gradients);
@@ -96,8 +96,8 @@ impl<T: Float> Watch<T> {
 
     fn sample<M: Module<T> + ?Sized>(&mut self, step: u64, model: &M, loss: Var<'_, T>, gradients: &Gradients<T>) {
         model.label(loss.tape());
-        let pass = Pass::with_gradients(loss, None);
-        let parameters = model.parameters();
+        let pass = Graph::with_gradients(loss, None);
+        let parameters = trained(model);
         let gradient = |id| gradients.named(id);
         let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !all_finite(&elements(g))));
         if let (None, Some((name, param))) = (&self.anomaly, lost) {
@@ -118,6 +118,7 @@ impl<T: Float> Watch<T> {
             saturated: a.saturated,
             units: a.units,
             dead: a.dead,
+            one_sided: a.rule.is_one_sided(),
         });
         let sample = Sample { step, activations: activations.collect(), weights: weights.collect() };
         self.history.samples.push(sample);
@@ -127,7 +128,7 @@ impl<T: Float> Watch<T> {
     /// Looks at the model after the optimizer's step.
     pub fn after_step<M: Module<T> + ?Sized>(&mut self, model: &M) {
         let (Some(before), Some(sample)) = (self.before.take(), self.history.samples.last_mut()) else { return };
-        for (((_, param), before), weight) in model.parameters().iter().zip(&before).zip(&mut sample.weights) {
+        for (((_, param), before), weight) in trained(model).iter().zip(&before).zip(&mut sample.weights) {
             if param.value().shape() == before.shape() {
                 let ratio = mean_std(&(param.value() - before)).1 / weight.std;
                 weight.update_data_log10 = Some(ratio.log10()).filter(|log| log.is_finite());
@@ -233,8 +234,7 @@ impl<T: Float> Watch<T> {
             return Vec::new();
         };
         let find = |(then, now): (&ActivationSample, &ActivationSample)| {
-            let one_sided = self.inspector.rules().of(now.kind).is_some_and(|rule| rule.is_one_sided());
-            let limit = if one_sided { limits.dead_one_sided } else { limits.dead };
+            let limit = if now.one_sided { limits.dead_one_sided } else { limits.dead };
             let died = now.dead.saturating_sub(then.dead);
             (then.place == now.place && died as f64 > limit * now.units as f64).then(|| Finding {
                 severity: Severity::Warn,

@@ -16,7 +16,7 @@ use tensor::Shape;
 /// let result: Result<Tensor, _> = scheme.init(&Shape::from([3, 4]), &mut ChaCha8Rng::seed_from_u64(1));
 /// assert_eq!(result.unwrap_err().to_string(), "kaiming_normal: the gain is -1, but must be above 0 and finite");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Error {
     scheme: &'static str,
     reason: Reason,
@@ -77,6 +77,13 @@ impl std::error::Error for Error {
             Reason::Tensor(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

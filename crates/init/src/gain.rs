@@ -1,5 +1,7 @@
 //! How much a weight must make up for the non-linearity that follows it.
 
+use tensor::Activation;
+
 /// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU and SiLU, which it
 /// does not know, the forward gain of [`gain_of`](crate::gain_of), which computes that of any function.
 ///
@@ -45,14 +47,28 @@ impl Gain {
     /// The factor.
     pub fn value(self) -> f64 {
         match self {
-            Gain::Linear | Gain::Sigmoid => 1.0,
-            Gain::Tanh => 5.0 / 3.0,
-            Gain::Relu => 2.0_f64.sqrt(),
-            Gain::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Gain::Linear => 1.0,
             Gain::Selu => 0.75,
-            Gain::Gelu => (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt(),
-            Gain::Silu => 1.676_532_470_331_092_4,
             Gain::Custom(gain) => gain,
+            // Numbers that are more than PyTorch's belong to the activation.
+            Gain::Sigmoid => Activation::Sigmoid.gain(),
+            Gain::Tanh => Activation::Tanh.gain(),
+            Gain::Relu => Activation::Relu.gain(),
+            Gain::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Gain::Gelu => Activation::Gelu.gain(),
+            Gain::Silu => 1.676_532_470_331_092_4,
+        }
+    }
+}
+
+impl From<Activation> for Gain {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Tanh => Gain::Tanh,
+            Activation::Sigmoid => Gain::Sigmoid,
+            Activation::Relu => Gain::Relu,
+            Activation::Gelu => Gain::Gelu,
+            _ => Gain::Custom(activation.gain()),
         }
     }
 }

@@ -38,7 +38,7 @@
 //!
 //! # Fans
 //!
-//! Weights are stored `[fan_in, fan_out]` and used as x · W. Convolutions are `[out, in, k₁, …]`. [`Layout`] says
+//! Weights are stored `[fan_in, fan_out]` and used as x · W. Convolutions are `[out, in, k₁, …]`. [`FanAxes`] says
 //! otherwise.
 //!
 //! # Random numbers
@@ -71,7 +71,7 @@ mod variance;
 
 pub use constant::{Constant, constant, ones, zeros};
 pub use error::{Error, Reason};
-pub use fan::{FanMode, Layout, fans};
+pub use fan::{FanAxes, FanMode, fans};
 pub use gain::Gain;
 pub use gain_of::{GainOf, gain_of};
 pub use identity::{Dirac, Eye, dirac, eye};

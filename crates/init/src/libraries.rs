@@ -10,7 +10,7 @@ use crate::variance::{Distribution, VarianceScaling, named};
 /// third, and a ReLU to a sixth. Its bias is [`torch_linear_bias`].
 ///
 /// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution; PyTorch itself stores a linear weight the other way
-/// round, which is [`Layout::OutIn`](crate::Layout::OutIn). The rule is that of LeCun et al., 1998, *Efficient BackProp*,
+/// round, which is [`FanAxes::OutIn`](crate::FanAxes::OutIn). The rule is that of LeCun et al., 1998, *Efficient BackProp*,
 /// with a uniform distribution's bound in the place of its standard deviation.
 ///
 /// # Errors

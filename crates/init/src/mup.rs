@@ -21,7 +21,7 @@ use crate::variance::{Distribution, VarianceScaling, named};
 /// An embedding is an input layer whose inputs are one-hot: its fan_in is 1, and its start `normal(gain)`. PyTorch has no
 /// name for any of them; the authors' package for it is `mup`.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`](crate::Layout)).
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`FanAxes`](crate::FanAxes)).
 ///
 /// # Errors
 /// On use: the gain is not a number above 0, or the shape has fewer than two axes or no elements.

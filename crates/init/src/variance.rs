@@ -5,7 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::check;
 use crate::draws::{Bell, Draws};
 use crate::error::Error;
-use crate::fan::{FanMode, Layout, fans_of};
+use crate::fan::{FanAxes, FanMode, fans_of};
 use crate::gain::Gain;
 use crate::scheme::{Sealed, initializer};
 
@@ -19,7 +19,7 @@ pub struct VarianceScaling {
     given: (&'static str, f64),
     mode: FanMode,
     distribution: Distribution,
-    layout: Layout,
+    axes: FanAxes,
     /// For μP's output layers: the fan at which the standard deviation is that of other layers.
     base_fan: Option<f64>,
 }
@@ -45,7 +45,7 @@ const CUT: f64 = 2.0;
 
 /// The formula behind all of the named ones: mean 0 and variance `scale` / fan.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution; [`Layout`] has the rest. It is
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution; [`FanAxes`] has the rest. It is
 /// `VarianceScaling(scale, mode, distribution)` of Keras and JAX; PyTorch has no name for it.
 ///
 /// | named scheme | scale | fan | distribution |
@@ -75,8 +75,8 @@ pub fn variance_scaling(scale: f64, mode: FanMode, distribution: Distribution) -
 }
 
 pub(crate) fn named(scheme: &'static str, gain: f64, mode: FanMode, distribution: Distribution) -> VarianceScaling {
-    let (given, layout) = (("the gain", gain), Layout::Standard);
-    VarianceScaling { scheme, gain, given, mode, distribution, layout, base_fan: None }
+    let (given, axes) = (("the gain", gain), FanAxes::Standard);
+    VarianceScaling { scheme, gain, given, mode, distribution, axes, base_fan: None }
 }
 
 /// Normal with standard deviation gain / √fan_in; PyTorch's `kaiming_normal_`, also called He normal.
@@ -84,7 +84,7 @@ pub(crate) fn named(scheme: &'static str, gain: f64, mode: FanMode, distribution
 /// For layers that ReLU and its kin follow ([`Gain::Relu`]), and the usual choice for all that are followed by a
 /// non-linearity: the signal keeps its variance on the way forward. [`mode`](VarianceScaling::mode) takes another fan.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: He et al., 2015, *Delving Deep
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`FanAxes`]). Source: He et al., 2015, *Delving Deep
 /// into Rectifiers*.
 ///
 /// # Errors
@@ -109,7 +109,7 @@ pub fn kaiming_normal(gain: Gain) -> VarianceScaling {
 ///
 /// As [`kaiming_normal`], for those who prefer weights with a bound.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: He et al., 2015, *Delving Deep
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`FanAxes`]). Source: He et al., 2015, *Delving Deep
 /// into Rectifiers*.
 ///
 /// # Errors
@@ -187,7 +187,7 @@ pub fn xavier_uniform(gain: Gain) -> VarianceScaling {
 /// With [`Gain::Linear`], for inputs of variance 1 and layers that SELU follows, which needs Var\[w] = 1 / fan_in
 /// (Klambauer et al., 2017, *Self-Normalizing Neural Networks*); the cut keeps outliers out.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: LeCun et al., 1998, *Efficient
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`FanAxes`]). Source: LeCun et al., 1998, *Efficient
 /// BackProp*, section 4.6.
 ///
 /// # Errors
@@ -213,7 +213,7 @@ pub fn lecun_normal(gain: Gain) -> VarianceScaling {
 ///
 /// The same numbers as [`kaiming_uniform`]; with [`Gain::Linear`] it is what the name stands for.
 ///
-/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`Layout`]). Source: LeCun et al., 1998, *Efficient
+/// For a matrix `[fan_in, fan_out]`, used as x · W, or a convolution ([`FanAxes`]). Source: LeCun et al., 1998, *Efficient
 /// BackProp*, section 4.6.
 ///
 /// # Errors
@@ -253,16 +253,16 @@ impl VarianceScaling {
     ///
     /// # Example
     /// ```
-    /// use init::{Gain, Layout, kaiming_normal};
+    /// use init::{Gain, FanAxes, kaiming_normal};
     /// use tensor::Shape;
     ///
     /// let w_transposed = Shape::from([7, 100]); // [fan_out, fan_in], used as x · Wᵀ
-    /// assert_eq!(kaiming_normal(Gain::Linear).layout(Layout::OutIn).std(&w_transposed)?, 0.1);
+    /// assert_eq!(kaiming_normal(Gain::Linear).fan_axes(FanAxes::OutIn).std(&w_transposed)?, 0.1);
     /// # Ok::<(), init::Error>(())
     /// ```
     #[must_use]
-    pub fn layout(self, layout: Layout) -> Self {
-        VarianceScaling { layout, ..self }
+    pub fn fan_axes(self, axes: FanAxes) -> Self {
+        VarianceScaling { axes, ..self }
     }
 
     /// The same scheme with μP's rule for an output layer: √base / fan in place of 1 / √fan.
@@ -285,7 +285,7 @@ impl VarianceScaling {
     /// ```
     pub fn std(&self, shape: &Shape) -> Result<f64, Error> {
         check::positive(self.scheme, self.given)?;
-        let [fan_in, fan_out] = fans_of(self.scheme, shape, self.layout)?;
+        let [fan_in, fan_out] = fans_of(self.scheme, shape, self.axes)?;
         let fan = match self.mode {
             FanMode::In => fan_in,
             FanMode::Out => fan_out,

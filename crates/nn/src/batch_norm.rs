@@ -21,19 +21,18 @@ use crate::{Error, Layer, Param, module};
 /// # Example
 /// ```
 /// use autograd::Tape;
-/// use nn::{BatchNorm1d, Module};
+/// use nn::{BatchNorm1d, Layer, Module};
 /// use tensor::Tensor;
 ///
-/// let mut norm: BatchNorm1d = BatchNorm1d::new(2)?;
+/// let mut norm = BatchNorm1d::new(2);
 /// let x = Tensor::from([[1.0, 10.0], [3.0, 30.0]]);
 /// let tape = Tape::new();
 /// let y = norm.forward(tape.constant(x));
 /// assert!(y.value().iter().all(|y| (y.abs() - 1.0).abs() < 1e-4));
 /// norm.apply(&tape.updates());
 /// assert_eq!(norm.running_mean.value(), &Tensor::from([0.2, 2.0])); // a tenth of the way to [2, 20]
-/// # Ok::<(), nn::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct BatchNorm1d<T: Float = f32> {
     /// w, `[C]`
     pub weight: Param<T>,
@@ -49,12 +48,26 @@ pub struct BatchNorm1d<T: Float = f32> {
 
 module!(impl<T> BatchNorm1d<T> { weight, bias, running_mean, running_var, .. });
 
+impl BatchNorm1d {
+    /// A layer in f32 of `channels` channels. For another float there is [`try_new`](BatchNorm1d::try_new).
+    ///
+    /// # Panics
+    /// There are more channels than memory can hold.
+    #[track_caller]
+    pub fn new(channels: usize) -> Self {
+        match BatchNorm1d::try_new(channels) {
+            Ok(norm) => norm,
+            Err(error) => panic!("BatchNorm1d::new: {error}"),
+        }
+    }
+}
+
 impl<T: Float> BatchNorm1d<T> {
-    /// A layer of `channels` channels.
+    /// A layer for any float, such as `BatchNorm1d::<f64>::try_new(200)?`; see [`new`](BatchNorm1d::new).
     ///
     /// # Errors
     /// There are more channels than memory can hold.
-    pub fn new(channels: usize) -> Result<Self, Error> {
+    pub fn try_new(channels: usize) -> Result<Self, Error> {
         let shape = Shape::try_new(&[channels])?;
         let (zeros, ones) = (Tensor::try_full(&shape, T::ZERO)?, Tensor::try_full(&shape, T::ONE)?);
         Ok(BatchNorm1d {
@@ -83,18 +96,18 @@ impl<T: Float> BatchNorm1d<T> {
     /// # Errors
     /// It is negative or not finite.
     pub fn with_eps(self, eps: f64) -> Result<Self, Error> {
-        if eps >= 0.0 && eps.is_finite() {
-            return Ok(BatchNorm1d { eps, ..self });
-        }
-        Err(Error::Range { what: "the eps of batch norm", value: eps, rule: "at least 0 and finite" })
+        Error::unless_at_least_0("the eps of batch norm", eps)?;
+        Ok(BatchNorm1d { eps, ..self })
     }
+}
 
+impl<T: Float> Layer<T> for BatchNorm1d<T> {
     /// `[N, C]` or `[N, C, L]`, normalized, in the same shape.
     ///
     /// # Panics
     /// The input has another rank or another number of channels, or in training fewer than two values per channel.
     #[track_caller]
-    pub fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let (tape, shape) = (x.tape(), x.shape());
         assert!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
         let (weight, bias) = (self.weight.on(tape), self.bias.on(tape));
@@ -104,18 +117,10 @@ impl<T: Float> BatchNorm1d<T> {
         }
         let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
         let n = (shape.numel() / shape.dims()[1].max(1)) as f64;
-        let (keep, take) = (T::from_f64(1.0 - self.momentum), T::from_f64(self.momentum));
-        let move_to = |found: Tensor<T>| move |running: &mut Tensor<T>| *running = &*running * keep + found * take;
-        tape.put_aside(self.running_mean.id(), move_to(mean));
-        tape.put_aside(self.running_var.id(), move_to(var * T::from_f64(n / (n - 1.0))));
+        let (keep, take) = (1.0 - self.momentum, T::from_f64(self.momentum));
+        tape.defer_update(self.running_mean.id(), keep, mean * take);
+        tape.defer_update(self.running_var.id(), keep, var * T::from_f64(n / (n - 1.0)) * take);
         y
-    }
-}
-
-impl<T: Float> Layer<T> for BatchNorm1d<T> {
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        BatchNorm1d::forward(self, x)
     }
 }
 
@@ -135,14 +140,14 @@ mod tests {
 
     #[test]
     fn its_gradients_are_right_in_training_and_in_evaluation() {
-        let mut norm: BatchNorm1d<f64> = BatchNorm1d::new(3).unwrap();
+        let mut norm: BatchNorm1d<f64> = BatchNorm1d::try_new(3).unwrap();
         *norm.running_mean.value_mut() = Tensor::from([0.5, -1.0, 2.0]);
         *norm.running_var.value_mut() = Tensor::from([0.5, 2.0, 1.0]);
         *norm.weight.value_mut() = Tensor::from([1.5, -0.5, 1.0]);
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for mode in [Mode::Train, Mode::Eval] {
             for x in [batch(0), Tensor::from_fn([2, 3, 4], |i| ((i[0] * 5 + i[1] * 4 + i[2] * i[2]) % 7) as f64)] {
-                let tape = || Tape::new().with_mode(mode);
+                let tape = || Tape::default().with_mode(mode);
                 assert_eq!(check::gradients_on(tape, &[x], &mut rng, |x| norm.forward(x[0]).tanh()), Ok(()));
             }
         }
@@ -150,9 +155,9 @@ mod tests {
 
     #[test]
     fn running_statistics_move_towards_those_of_the_batches() {
-        let mut norm: BatchNorm1d<f64> = BatchNorm1d::new(3).unwrap().with_momentum(0.25).unwrap();
+        let mut norm: BatchNorm1d<f64> = BatchNorm1d::try_new(3).unwrap().with_momentum(0.25).unwrap();
         let (mut mean, mut var) = (Tensor::zeros([3]), Tensor::ones([3]));
-        let mut tape = Tape::new();
+        let mut tape = Tape::default();
         for step in 0..4 {
             let before = norm.running_mean.value().clone();
             norm.forward(tape.constant(batch(step)));
@@ -175,20 +180,20 @@ mod tests {
 
     #[test]
     fn numbers_out_of_range_are_refused() {
-        let norm = || BatchNorm1d::<f32>::new(3).unwrap();
+        let norm = || BatchNorm1d::new(3);
         for bad in [-0.1, f64::NAN, 1.5] {
             assert!(norm().with_momentum(bad).is_err(), "{bad}");
         }
         for bad in [-1e-5, f64::NAN, f64::INFINITY] {
             assert!(norm().with_eps(bad).is_err(), "{bad}");
         }
-        assert!(BatchNorm1d::<f32>::new(usize::MAX).is_err());
+        assert!(BatchNorm1d::<f32>::try_new(usize::MAX).is_err());
     }
 
     #[test]
     #[should_panic(expected = "batch_norm: needs an input [N, C] or [N, C, L], got [3]")]
     fn an_input_of_another_rank_is_refused() {
-        let norm = BatchNorm1d::<f32>::new(3).unwrap();
+        let norm = BatchNorm1d::new(3);
         norm.forward(Tape::new().constant(Tensor::zeros([3])));
     }
 }

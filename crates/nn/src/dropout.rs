@@ -3,24 +3,24 @@
 use autograd::Var;
 use tensor::Float;
 
-use crate::{Error, Layer, module};
+use crate::{Error, Layer, Module, Param, Path};
 
 /// Dropout (Srivastava et al., 2014, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*): in training,
 /// each element is 0 with probability p and else multiplied by 1 / (1 − p); in evaluation it stays. PyTorch's
 /// `nn.Dropout`.
 ///
-/// It draws from the random stream of the tape, which a tape for training must have.
+/// What it draws is a function of the tape's seed, which a tape for training must have.
 ///
 /// # Example
 /// ```
 /// use autograd::Tape;
-/// use nn::Dropout;
-/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use nn::{Dropout, Layer};
 /// use tensor::Tensor;
 ///
 /// let dropout = Dropout::new(0.5)?;
-/// let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(42));
-/// let y = dropout.forward(tape.constant(Tensor::<f32>::ones([100])));
+/// let tape = Tape::new();
+/// tape.seed(42, 0); // the run's seed, and the step
+/// let y = dropout.forward(tape.constant(Tensor::ones([100])));
 /// assert!(y.value().iter().all(|y| y == 0.0 || y == 2.0));
 /// # Ok::<(), nn::Error>(())
 /// ```
@@ -28,8 +28,6 @@ use crate::{Error, Layer, module};
 pub struct Dropout {
     p: f64,
 }
-
-module!(impl<T> Dropout { .. });
 
 impl Dropout {
     /// One that drops with probability `p`.
@@ -42,21 +40,26 @@ impl Dropout {
         }
         Err(Error::Range { what: "the probability of dropout", value: p, rule: "in 0..=1" })
     }
+}
 
-    /// The input with some elements dropped, in training; see [`Var::dropout`].
-    ///
-    /// # Panics
-    /// The tape is for training and has no random stream.
-    #[track_caller]
-    pub fn forward<'t, T: Float>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        x.dropout(self.p)
+impl<T: Float> Module<T> for Dropout {
+    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {}
+
+    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {}
+
+    fn describe(&self) -> String {
+        format!("Dropout({})", self.p)
     }
 }
 
 impl<T: Float> Layer<T> for Dropout {
+    /// The input with some elements dropped, in training; see [`Var::dropout`].
+    ///
+    /// # Panics
+    /// The tape is for training and has nothing to draw by.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        Dropout::forward(self, x)
+        x.dropout(self.p)
     }
 }
 

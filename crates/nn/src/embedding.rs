@@ -17,13 +17,13 @@ use crate::{Error, Param, module};
 /// use tensor::Tensor;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
-/// let embedding: Embedding = Embedding::new(27, 10, &init::normal(1.0), &mut rng)?;
+/// let embedding = Embedding::new(27, 10, &init::normal(1.0), &mut rng)?;
 /// let tape = Tape::new();
 /// let contexts = Tensor::from([[0, 0, 5], [0, 5, 13]]); // ..e, .em
 /// assert_eq!(embedding.forward(&tape, &contexts).shape().dims(), [2, 3, 10]);
 /// # Ok::<(), nn::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Embedding<T: Float = f32> {
     /// The table, `[symbols, width]`
     pub weight: Param<T>,
@@ -31,12 +31,28 @@ pub struct Embedding<T: Float = f32> {
 
 module!(impl<T> Embedding<T> { weight });
 
-impl<T: Float> Embedding<T> {
-    /// A table of `symbols` rows of `width` numbers, drawn by `weight`.
+impl Embedding {
+    /// A table in f32 of `symbols` rows of `width` numbers, drawn by `weight`. For another float there is
+    /// [`try_new`](Embedding::try_new).
     ///
     /// # Errors
     /// The initializer returns an error, or the table is larger than memory can be.
-    pub fn new(symbols: usize, width: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
+    pub fn new(symbols: usize, width: usize, weight: &dyn Initializer, rng: &mut impl Rng) -> Result<Self, Error> {
+        Embedding::try_new(symbols, width, weight, rng)
+    }
+}
+
+impl<T: Float> Embedding<T> {
+    /// A table for any float, such as `Embedding::<f64>::try_new(…)`; see [`new`](Embedding::new).
+    ///
+    /// # Errors
+    /// As [`new`](Embedding::new).
+    pub fn try_new(
+        symbols: usize,
+        width: usize,
+        weight: &dyn Initializer<T>,
+        rng: &mut impl Rng,
+    ) -> Result<Self, Error> {
         Ok(Embedding { weight: Param::new(weight.init(&Shape::try_new(&[symbols, width])?, rng)?) })
     }
 
@@ -59,12 +75,12 @@ mod tests {
     use crate::Module;
 
     fn table() -> Embedding<f64> {
-        Embedding::new(5, 2, &init::normal(1.0), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
+        Embedding::try_new(5, 2, &init::normal(1.0), &mut ChaCha8Rng::seed_from_u64(1)).unwrap()
     }
 
     #[test]
     fn a_row_stands_for_a_symbol_and_gets_the_gradients_of_its_places() {
-        let (embedding, tape) = (table(), Tape::new());
+        let (embedding, tape) = (table(), Tape::default());
         let rows = embedding.forward(&tape, &Tensor::from([[4, 0], [4, 4]]));
         assert_eq!(rows.value().select(0, 1).select(0, 0), embedding.weight.value().select(0, 4));
         let gradients = rows.sum(..).backward();
@@ -76,6 +92,6 @@ mod tests {
     #[test]
     #[should_panic(expected = "embedding: index 5 (entry 1 of the indices) is out of range: 0 ≤ index < 5")]
     fn a_symbol_that_the_table_lacks_is_refused() {
-        table().forward(&Tape::new(), &Tensor::from([0, 5]));
+        table().forward(&Tape::default(), &Tensor::from([0, 5]));
     }
 }

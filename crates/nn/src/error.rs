@@ -1,27 +1,42 @@
-//! What a layer or an optimizer refuses.
+//! What a layer, an optimizer or a model refuses.
 
 use std::fmt;
 
-/// A layer or an optimizer that cannot be made.
+/// What a layer, an optimizer or a model refuses.
 ///
 /// # Example
 /// ```
 /// let error = nn::Sgd::new(-0.1).unwrap_err();
 /// assert_eq!(error.to_string(), "the learning rate is -0.1, but must be at least 0 and finite in f32");
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 #[non_exhaustive]
 pub enum Error {
-    /// A learning rate that is not a number of at least 0, or too large for single precision.
-    LearningRate(f64),
     /// A number that is not in the range of what it is for.
     Range {
-        /// What it is for, such as `"the probability of dropout"`.
+        /// What it is for, such as `"the learning rate"`.
         what: &'static str,
         /// The number.
         value: f64,
         /// Which numbers would do, in words.
         rule: &'static str,
+    },
+    /// A pattern that meets none of a model's weights.
+    NoMatch {
+        /// The pattern.
+        pattern: String,
+        /// The weights that there are.
+        weights: Vec<String>,
+    },
+    /// A gradient that holds NaN or infinity.
+    NotFinite {
+        /// The path of the first weight that has such a gradient.
+        weight: String,
+    },
+    /// Gradients of another model: none of this one's weights is among them.
+    OtherModel {
+        /// The weights that there are.
+        weights: Vec<String>,
     },
     /// A layer that is larger than memory can be.
     Size(tensor::Error),
@@ -29,12 +44,22 @@ pub enum Error {
     Init(init::Error),
 }
 
+impl Error {
+    /// A number that must be at least 0 and finite, such as an eps.
+    pub(crate) fn unless_at_least_0(what: &'static str, value: f64) -> Result<(), Self> {
+        if value >= 0.0 && value.is_finite() {
+            return Ok(());
+        }
+        Err(Error::Range { what, value, rule: "at least 0 and finite" })
+    }
+}
+
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Error::LearningRate(_) | Error::Range { .. } => None,
             Error::Size(error) => Some(error),
             Error::Init(error) => Some(error),
+            _ => None,
         }
     }
 }
@@ -42,11 +67,36 @@ impl std::error::Error for Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Error::LearningRate(lr) => write!(f, "the learning rate is {lr}, but must be at least 0 and finite in f32"),
             Error::Range { what, value, rule } => write!(f, "{what} is {value}, but must be {rule}"),
+            Error::NoMatch { pattern, weights } => {
+                write!(f, "the pattern {pattern:?} meets no weight; there are {}", list(weights))
+            }
+            Error::NotFinite { weight } => write!(f, "the gradient of {weight} holds NaN or infinity"),
+            Error::OtherModel { weights } => {
+                write!(f, "these are gradients of another model: there is none of {}", list(weights))
+            }
             Error::Size(error) => error.fmt(f),
             Error::Init(error) => error.fmt(f),
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// The first paths of a list, which may be long.
+pub(crate) fn list(paths: &[String]) -> String {
+    const MOST: usize = 8;
+    match paths {
+        [] => "none".into(),
+        // A model that is a parameter.
+        [only] if only.is_empty() => "its own".into(),
+        _ if paths.len() <= MOST => paths.join(", "),
+        _ => format!("{} and {} more", paths[..MOST].join(", "), paths.len() - MOST),
     }
 }
 

@@ -7,7 +7,7 @@
 //! ```
 //! use autograd::{Tape, Var};
 //! use init::{Gain, kaiming_normal};
-//! use nn::{Linear, Sgd};
+//! use nn::{Layer, Linear, Sgd};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //! use tensor::Tensor;
 //!
@@ -31,7 +31,7 @@
 //! };
 //! let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
 //! let xor = Tensor::from([0, 1, 1, 0]);
-//! let sgd = Sgd::new(0.5)?;
+//! let mut sgd = Sgd::new(0.5)?;
 //! let mut tape = Tape::new();
 //! for step in 0..=300 {
 //!     let loss = model.forward(tape.constant(x.clone())).cross_entropy(&xor);
@@ -43,33 +43,46 @@
 //! # Ok::<(), nn::Error>(())
 //! ```
 //!
-//! The tape knows what a pass is for and has its random stream: `Tape::new()` trains, `Tape::no_grad()` evaluates, and
-//! [`Dropout`] draws from the stream of `Tape::new().with_rng(rng)`. A model's *state*, such as the running statistics of
-//! [`BatchNorm1d`], is a [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's
-//! step. So the loop above stays as it is.
+//! The tape knows what a pass is for and what it draws by: `Tape::new()` trains, `Tape::no_grad()` evaluates, and [`Dropout`]
+//! draws what `tape.seed(seed, step)` says. A model's *state*, such as the running statistics of [`BatchNorm1d`], is a
+//! [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's step. So the loop above
+//! stays as it is.
+//!
+//! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training, and
+//! `println!("{model:?}")` shows a model in PyTorch's manner.
 
 mod batch_norm;
 mod dropout;
 mod embedding;
 mod error;
+mod gradients;
+mod layer;
 mod layer_norm;
 mod linear;
+mod macros;
 mod module;
 mod param;
+mod path;
+mod picture;
 mod sgd;
 
 pub use batch_norm::BatchNorm1d;
 pub use dropout::Dropout;
 pub use embedding::Embedding;
 pub use error::Error;
+pub use gradients::ModelGradients;
+pub use layer::{Func, Layer, func};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
-pub use module::{Layer, Module, Path};
-pub use param::Param;
+pub use module::Module;
+pub use param::{Kind, Param};
+pub use path::Path;
 pub use sgd::Sgd;
 
 /// What the macro [`module!`] needs in the crate that calls it.
 #[doc(hidden)]
 pub mod private {
     pub use tensor::Float;
+
+    pub use crate::picture::picture;
 }

@@ -15,12 +15,12 @@ use crate::{Error, Layer, Param, module};
 /// ```
 /// use autograd::Tape;
 /// use init::{Gain, kaiming_normal};
-/// use nn::Linear;
+/// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
-/// let layer: Linear = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+/// let layer = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
 /// let tape = Tape::new();
 /// let y = layer.forward(tape.constant(Tensor::ones([32, 30])));
 /// assert_eq!(y.shape().dims(), [32, 200]);
@@ -35,11 +35,11 @@ use crate::{Error, Layer, Param, module};
 ///
 /// let mut g = Generator::manual_seed(2147483647);
 /// let weight = g.randn([30, 200])? * 0.2; // torch.randn((30, 200), generator=g) * 0.2
-/// let layer: Linear = Linear { weight: Param::new(weight), bias: None };
+/// let layer = Linear { weight: Param::new(weight), bias: None };
 /// # let _ = layer;
 /// # Ok::<(), init::Error>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Linear<T: Float = f32> {
     /// W, `[fan_in, fan_out]`
     pub weight: Param<T>,
@@ -49,12 +49,28 @@ pub struct Linear<T: Float = f32> {
 
 module!(impl<T> Linear<T> { weight, bias });
 
-impl<T: Float> Linear<T> {
-    /// A layer whose weight is drawn by `weight` and whose bias is 0.
+impl Linear {
+    /// A layer in f32 whose weight is drawn by `weight` and whose bias is 0. For another float there is
+    /// [`try_new`](Linear::try_new).
     ///
     /// # Errors
     /// The initializer returns an error, for instance for a fan of 0, or the weight is larger than memory can be.
-    pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer<T>, rng: &mut impl Rng) -> Result<Self, Error> {
+    pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer, rng: &mut impl Rng) -> Result<Self, Error> {
+        Linear::try_new(fan_in, fan_out, weight, rng)
+    }
+}
+
+impl<T: Float> Linear<T> {
+    /// A layer for any float, such as `Linear::<f64>::try_new(…)`; see [`new`](Linear::new).
+    ///
+    /// # Errors
+    /// As [`new`](Linear::new).
+    pub fn try_new(
+        fan_in: usize,
+        fan_out: usize,
+        weight: &dyn Initializer<T>,
+        rng: &mut impl Rng,
+    ) -> Result<Self, Error> {
         let weight = weight.init(&Shape::try_new(&[fan_in, fan_out])?, rng)?;
         let bias = init::zeros().init(&Shape::from([fan_out]), rng)?;
         Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(bias)) })
@@ -75,25 +91,20 @@ impl<T: Float> Linear<T> {
     pub fn without_bias(self) -> Self {
         Linear { bias: None, ..self }
     }
+}
 
+impl<T: Float> Layer<T> for Linear<T> {
     /// x W + b: `[…, fan_in]` gives `[…, fan_out]`.
     ///
     /// # Panics
     /// The last axis of `x` is not fan_in.
     #[track_caller]
-    pub fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let weight = self.weight.on(x.tape());
         match &self.bias {
             Some(bias) => x.linear(weight, bias.on(x.tape())),
             None => x.matmul(weight),
         }
-    }
-}
-
-impl<T: Float> Layer<T> for Linear<T> {
-    #[track_caller]
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        Linear::forward(self, x)
     }
 }
 
@@ -111,10 +122,10 @@ mod tests {
     #[test]
     fn is_a_product_and_a_sum() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let layer: Linear<f64> = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
+        let layer: Linear<f64> = Linear::try_new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
         let layer = layer.with_bias(&normal(1.0), &mut rng).unwrap();
         let x = Tensor::from_fn([2, 3], |i| (i[0] * 3 + i[1]) as f64);
-        let tape = Tape::new();
+        let tape = Tape::default();
         let product = x.matmul(layer.weight.value());
         let y = layer.forward(tape.constant(x.clone())).value();
         assert_eq!(y, &product + layer.bias.as_ref().unwrap().value());
@@ -126,7 +137,7 @@ mod tests {
     #[test]
     fn a_refusal_of_the_initializer_comes_through() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let result = Linear::<f32>::new(0, 4, &kaiming_normal(Gain::Linear), &mut rng);
+        let result = Linear::new(0, 4, &kaiming_normal(Gain::Linear), &mut rng);
         assert!(matches!(result, Err(Error::Init(_))));
     }
 
@@ -134,7 +145,7 @@ mod tests {
     #[should_panic(expected = "linear: the input [2, 5] does not fit the weight [3, 4]: its last axis must be 3")]
     fn an_input_of_another_width_is_refused_with_both_shapes() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let layer: Linear = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
+        let layer = Linear::new(3, 4, &kaiming_normal(Gain::Linear), &mut rng).unwrap();
         layer.forward(Tape::new().constant(Tensor::zeros([2, 5])));
     }
 }

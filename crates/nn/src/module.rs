@@ -1,24 +1,43 @@
 //! Things with parameters and state, and how to reach them.
 
-use std::fmt;
-
-use autograd::{Gradients, Tape, Updates, Var};
+use autograd::{Gradients, Tape, Updates};
 use tensor::{Float, Tensor};
 
-use crate::Param;
+use crate::error::{Error, list};
+use crate::param::{Kind, Param};
+use crate::path::{Path, matches};
 
 /// A thing with parameters and state: a layer, a model, a part of one.
 ///
 /// The macro [`module!`](crate::module!) writes the implementation for a struct.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a module of `{T}`",
+    label = "has no parameters that an optimizer or a file could find",
+    note = "the macro `module!` makes a struct a module, given the names of its parts: `module!(Mlp {{ hidden, output }});`",
+    note = "a model in f32 is a `Module`, one that is generic in its float a `Module<T>`"
+)]
 pub trait Module<T: Float = f32> {
     /// Calls `visit` with the path and value of every parameter, state too, in the order in which the model names its
     /// parts.
     fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>));
 
     /// Calls `visit` with the path of every parameter and the parameter, to be changed, in the same order.
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>));
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>));
 
-    /// Every weight with its path, such as `hidden.weight`: what is trained.
+    /// Calls `part` with each of its parts, for a [picture](#debug) of the model. A module that names none is shown by its
+    /// parameters alone.
+    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+        let _ = (path, part);
+    }
+
+    /// What it is called in such a picture: the name of its type, with what is set of it.
+    fn describe(&self) -> String {
+        let name = std::any::type_name::<Self>();
+        let name = name.split('<').next().unwrap_or(name);
+        name.rsplit("::").next().unwrap_or(name).to_owned()
+    }
+
+    /// Every weight with its path, such as `hidden.weight`, frozen ones too. PyTorch's `named_parameters`.
     ///
     /// # Example
     /// ```
@@ -27,13 +46,36 @@ pub trait Module<T: Float = f32> {
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
     /// let mut rng = ChaCha8Rng::seed_from_u64(42);
-    /// let layer: Linear = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+    /// let layer = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
     /// let shapes: Vec<_> = layer.parameters().into_iter().map(|(path, p)| (path, p.value().shape().clone())).collect();
     /// assert_eq!(format!("{shapes:?}"), r#"[("weight", [30, 200]), ("bias", [200])]"#);
     /// # Ok::<(), nn::Error>(())
     /// ```
     fn parameters(&self) -> Vec<(String, &Param<T>)> {
-        self.everything().into_iter().filter(|(_, param)| param.is_trained()).collect()
+        self.state_dict().into_iter().filter(|(_, param)| param.kind() != Kind::State).collect()
+    }
+
+    /// Every weight with its path, to be changed, in the same order.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Module, Param};
+    /// use tensor::Tensor;
+    ///
+    /// fn load(model: &mut dyn Module, read: impl Fn(&str) -> Result<Tensor, String>) -> Result<(), String> {
+    ///     for (path, param) in model.parameters_mut() {
+    ///         *param.value_mut() = read(&path)?;
+    ///     }
+    ///     Ok(())
+    /// }
+    ///
+    /// let mut model = vec![Param::new(Tensor::zeros([2])), Param::new(Tensor::zeros([2]))];
+    /// load(&mut model, |path| Ok(Tensor::full([2], path.parse().map_err(|_| format!("no number: {path}"))?)))?;
+    /// assert_eq!(model[1].value(), &Tensor::from([1.0, 1.0]));
+    /// # Ok::<(), String>(())
+    /// ```
+    fn parameters_mut(&mut self) -> Vec<(String, &mut Param<T>)> {
+        self.state_dict_mut().into_iter().filter(|(_, param)| param.kind() != Kind::State).collect()
     }
 
     /// Every state with its path, such as `norm.running_mean`: what is not trained, and yet a part of the model. PyTorch's
@@ -43,27 +85,78 @@ pub trait Module<T: Float = f32> {
     /// ```
     /// use nn::{BatchNorm1d, Module};
     ///
-    /// let norm: BatchNorm1d = BatchNorm1d::new(4)?;
+    /// let norm = BatchNorm1d::new(4);
     /// let paths: Vec<_> = norm.state().into_iter().map(|(path, _)| path).collect();
     /// assert_eq!(paths, ["running_mean", "running_var"]);
-    /// # Ok::<(), nn::Error>(())
     /// ```
     fn state(&self) -> Vec<(String, &Param<T>)> {
-        self.everything().into_iter().filter(|(_, param)| !param.is_trained()).collect()
+        self.state_dict().into_iter().filter(|(_, param)| param.kind() == Kind::State).collect()
     }
 
     /// Weights and state, with their paths: what is to be saved. PyTorch's `state_dict`.
-    fn everything(&self) -> Vec<(String, &Param<T>)> {
+    fn state_dict(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
         self.visit(Path::root(), &mut |path, param| found.push((path.to_string(), param)));
         found
     }
 
-    /// How many numbers are trained: the elements of all weights.
+    /// Weights and state, with their paths, to be changed: what is to be loaded.
+    fn state_dict_mut(&mut self) -> Vec<(String, &mut Param<T>)> {
+        let mut found = Vec::new();
+        self.visit_mut(Path::root(), &mut |path, param| found.push((path.to_string(), param)));
+        found
+    }
+
+    /// The elements of all weights, frozen ones too.
     fn parameter_count(&self) -> usize {
         let mut count = 0;
-        self.visit(Path::root(), &mut |_, param| count += if param.is_trained() { param.value().numel() } else { 0 });
+        self.visit(Path::root(), &mut |_, param| {
+            count += if param.kind() == Kind::State { 0 } else { param.value().numel() };
+        });
         count
+    }
+
+    /// Trains the weights no longer whose path `pattern` means, in which `*` stands for any characters, and says how many
+    /// these are. They stay parts of the model, are constants on a tape, and no optimizer moves them.
+    ///
+    /// # Errors
+    /// The pattern meets no weight; nothing is changed.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Embedding, Linear, Module};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// struct Model {
+    ///     embedding: Embedding,
+    ///     output: Linear,
+    /// }
+    /// nn::module!(Model { embedding, output });
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut model = Model {
+    ///     embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng)?,
+    ///     output: Linear::new(10, 27, &init::normal(0.01), &mut rng)?,
+    /// };
+    /// assert_eq!(model.freeze("embedding*")?, 1);
+    /// assert!(!model.embedding.weight.is_trained());
+    /// assert_eq!(model.unfreeze("*")?, 3);
+    /// assert_eq!(
+    ///     model.freeze("embeding*").unwrap_err().to_string(),
+    ///     r#"the pattern "embeding*" meets no weight; there are embedding.weight, output.weight, output.bias"#
+    /// );
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    fn freeze(&mut self, pattern: &str) -> Result<usize, Error> {
+        set_frozen(self.parameters_mut(), pattern, true)
+    }
+
+    /// Trains the weights again whose path `pattern` means, and says how many these are; see [`freeze`](Self::freeze).
+    ///
+    /// # Errors
+    /// The pattern meets no weight.
+    fn unfreeze(&mut self, pattern: &str) -> Result<usize, Error> {
+        set_frozen(self.parameters_mut(), pattern, false)
     }
 
     /// Tells a tape the paths of all parameters, so that what it prints names the module that each value belongs to. Once
@@ -73,7 +166,7 @@ pub trait Module<T: Float = f32> {
     /// ```
     /// use autograd::Tape;
     /// use init::normal;
-    /// use nn::{Linear, Module, module};
+    /// use nn::{Layer, Linear, Module, module};
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     /// use tensor::Tensor;
     ///
@@ -98,16 +191,16 @@ pub trait Module<T: Float = f32> {
         self.visit(Path::root(), &mut |path, param| tape.set_path(param.id(), path.to_string()));
     }
 
-    /// Carries out what a pass has put aside for the state of this model: what an optimizer's step does, for a pass that no
-    /// step follows.
+    /// Applies the changes of state that a pass has deferred. An optimizer's step does this; call it after a pass that no step
+    /// follows.
     fn apply(&mut self, updates: &Updates<T>) {
         if !updates.is_empty() {
             self.visit_mut(Path::root(), &mut |_, param| updates.apply(param.id(), param.value_mut()));
         }
     }
 
-    /// The frame of every optimizer's step: calls `step` with each weight that has a gradient, to be changed, and the
-    /// gradient; and carries out what the pass has put aside for the state.
+    /// The frame of every optimizer's step: calls `step` with each trained weight that has a gradient, its path, and the
+    /// gradient; and applies the changes of state that the pass has deferred.
     ///
     /// # Panics
     /// No weight has a gradient: these are the gradients of another model.
@@ -120,74 +213,43 @@ pub trait Module<T: Float = f32> {
     ///
     /// let mut w = Param::new(Tensor::from([3.0]));
     /// let gradients = w.on(&Tape::new()).scale(2.0).sum(..).backward();
-    /// w.update(&gradients, &mut |w, gradient| w.value_mut().axpy(-0.5, gradient)); // descent with a rate of 0.5
+    /// w.update(&gradients, &mut |_, w, gradient| w.value_mut().axpy(-0.5, gradient)); // descent with a rate of 0.5
     /// assert_eq!(w.value(), &Tensor::from([2.0]));
     /// ```
     #[track_caller]
-    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(&mut Param<T>, &Tensor<T>)) {
+    #[allow(clippy::type_complexity, reason = "a name for it would have to be looked up")]
+    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(Path<'_>, &mut Param<T>, &Tensor<T>)) {
         let mut moved = 0;
-        self.visit_mut(Path::root(), &mut |_, param| {
-            if let Some(gradient) = gradients.named(param.id()) {
-                step(param, gradient);
+        self.visit_mut(Path::root(), &mut |path, param| {
+            if let Some(gradient) = gradients.named(param.id()).filter(|_| param.is_trained()) {
+                step(path, param, gradient);
                 moved += 1;
             }
         });
-        assert!(moved > 0, "step: no parameter of the model has a gradient; were these taken from a clone of it?");
+        if moved == 0 {
+            let weights: Vec<String> = self.parameters().into_iter().map(|(path, _)| path).collect();
+            panic!("{}", none_of(&weights));
+        }
         self.apply(gradients.updates());
     }
 }
 
-/// A module that maps one value to another.
-pub trait Layer<T: Float = f32>: Module<T> {
-    /// The layer's result for `x`, on the tape of `x`.
-    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T>;
+/// What is said of gradients among which there is none of a model's weights.
+pub(crate) fn none_of(weights: &[String]) -> String {
+    let weights = list(weights);
+    format!("step: no weight of the model has a gradient: none of {weights}; were these taken from a clone of it?")
 }
 
-/// Where in a model a parameter is, such as `layers.1.weight`. It lives on the stack and is spelled out only when asked.
-#[derive(Clone, Copy)]
-pub struct Path<'a> {
-    above: Option<&'a Path<'a>>,
-    part: Part<'a>,
-}
-
-#[derive(Clone, Copy)]
-enum Part<'a> {
-    Root,
-    Field(&'a str),
-    Index(usize),
-}
-
-impl<'a> Path<'a> {
-    /// The model itself.
-    pub fn root() -> Self {
-        Path { above: None, part: Part::Root }
-    }
-
-    /// The part of this one that has this name.
-    pub fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path { above: Some(self), part: Part::Field(name) }
-    }
-
-    /// The part of this one that has this number.
-    pub fn index(&'a self, index: usize) -> Path<'a> {
-        Path { above: Some(self), part: Part::Index(index) }
-    }
-}
-
-impl fmt::Display for Path<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(above) = self.above {
-            above.fmt(f)?;
-            if !matches!(above.part, Part::Root) {
-                f.write_str(".")?;
-            }
+fn set_frozen<T: Float>(parameters: Vec<(String, &mut Param<T>)>, pattern: &str, frozen: bool) -> Result<usize, Error> {
+    let (mut met, mut weights) = (0, Vec::new());
+    for (path, param) in parameters {
+        if matches(pattern, &path) {
+            param.set_frozen(frozen);
+            met += 1;
         }
-        match self.part {
-            Part::Root => Ok(()),
-            Part::Field(name) => f.write_str(name),
-            Part::Index(index) => write!(f, "{index}"),
-        }
+        weights.push(path);
     }
+    if met == 0 { Err(Error::NoMatch { pattern: pattern.to_owned(), weights }) } else { Ok(met) }
 }
 
 impl<T: Float> Module<T> for Param<T> {
@@ -195,7 +257,7 @@ impl<T: Float> Module<T> for Param<T> {
         visit(path, self);
     }
 
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
         visit(path, self);
     }
 }
@@ -207,10 +269,20 @@ impl<T: Float, M: Module<T>> Module<T> for Option<M> {
         }
     }
 
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
         if let Some(module) = self {
             module.visit_mut(path, visit);
         }
+    }
+
+    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+        if let Some(module) = self {
+            module.parts(path, part);
+        }
+    }
+
+    fn describe(&self) -> String {
+        self.as_ref().map_or("None".into(), Module::describe)
     }
 }
 
@@ -221,113 +293,60 @@ impl<T: Float, M: Module<T>> Module<T> for [M] {
         }
     }
 
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
         for (index, module) in self.iter_mut().enumerate() {
             module.visit_mut(path.index(index), visit);
         }
     }
-}
 
-impl<T: Float, M: Module<T>> Module<T> for Vec<M> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
-        self.as_slice().visit(path, visit);
-    }
-
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        self.as_mut_slice().visit_mut(path, visit);
-    }
-}
-
-impl<T: Float, M: Module<T>, const N: usize> Module<T> for [M; N] {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
-        self.as_slice().visit(path, visit);
-    }
-
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        self.as_mut_slice().visit_mut(path, visit);
-    }
-}
-
-impl<T: Float, M: Module<T> + ?Sized> Module<T> for Box<M> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
-        (**self).visit(path, visit);
-    }
-
-    fn visit_mut(&mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &mut Param<T>)) {
-        (**self).visit_mut(path, visit);
-    }
-}
-
-/// Makes a struct a [`Module`] by naming its parts, which are modules: parameters, layers, and options, vectors, arrays
-/// and boxes of them.
-///
-/// `module!(Mlp { hidden, output })` is for a struct in f32, `module!(impl<T> Mlp<T> { hidden, output })` for one that
-/// is generic in its float. Every field must be named, or the model does not compile: a forgotten one would stay
-/// untrained. Two dots at the end, `{ hidden, output, .. }`, leave out fields that are not modules.
-///
-/// # Example
-/// ```
-/// use nn::{Module, Param};
-/// use tensor::{Float, Tensor};
-///
-/// struct Scale<T: Float> {
-///     factors: Vec<Param<T>>,
-///     label: String,
-/// }
-///
-/// nn::module!(impl<T> Scale<T> { factors, .. });
-///
-/// let factors = vec![Param::new(Tensor::<f64>::ones([3]))];
-/// let scale = Scale { factors, label: "gain".into() };
-/// assert_eq!(scale.parameters()[0].0, "factors.0");
-/// ```
-///
-/// ```compile_fail
-/// # use nn::Param;
-/// struct Two { a: Param, b: Param }
-/// nn::module!(Two { a }); // error: pattern does not mention field `b`
-/// ```
-#[macro_export]
-macro_rules! module {
-    (impl<$T:ident> $Model:ty { $($parts:tt)* }) => {
-        impl<$T: $crate::private::Float> $crate::Module<$T> for $Model {
-            $crate::module!(@visit $T; []; $($parts)*);
+    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+        for (index, module) in self.iter().enumerate() {
+            part(path.index(index), module);
         }
-    };
-    (@visit $T:ident; [$($part:ident)*]; $next:ident $(, $($rest:tt)*)?) => {
-        $crate::module!(@visit $T; [$($part)* $next]; $($($rest)*)?);
-    };
-    (@visit $T:ident; [$($part:ident)*]; $($others:tt)*) => {
-        fn visit<'a>(
-            &'a self,
-            path: $crate::Path<'_>,
-            visit: &mut dyn FnMut($crate::Path<'_>, &'a $crate::Param<$T>),
-        ) {
-            let Self { $($part,)* $($others)* } = self;
-            let _ = (&path, &visit);
-            $($crate::Module::visit($part, path.field(stringify!($part)), visit);)*
-        }
+    }
 
-        fn visit_mut(
-            &mut self,
-            path: $crate::Path<'_>,
-            visit: &mut dyn FnMut($crate::Path<'_>, &mut $crate::Param<$T>),
-        ) {
-            let Self { $($part,)* $($others)* } = self;
-            let _ = (&path, &visit);
-            $($crate::Module::visit_mut($part, path.field(stringify!($part)), visit);)*
-        }
-    };
-    ($Model:ty { $($parts:tt)* }) => {
-        impl $crate::Module<f32> for $Model {
-            $crate::module!(@visit f32; []; $($parts)*);
+    fn describe(&self) -> String {
+        "Array".into()
+    }
+}
+
+/// Stamps the forwarding of a container to what it holds.
+macro_rules! forwarded {
+    ([$($generics:tt)*] $Container:ty, $inner:ident => $shared:expr, $unique:expr, $name:expr) => {
+        impl<T: Float, M: Module<T> $($generics)*> Module<T> for $Container {
+            fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+                let $inner = self;
+                $shared.visit(path, visit);
+            }
+
+            fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+                let $inner = self;
+                $unique.visit_mut(path, visit);
+            }
+
+            fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+                let $inner = self;
+                $shared.parts(path, part);
+            }
+
+            fn describe(&self) -> String {
+                let $inner = self;
+                $name
+            }
         }
     };
 }
+
+forwarded!([] Vec<M>, v => v.as_slice(), v.as_mut_slice(), { let _ = v; "Vec".into() });
+forwarded!([, const N: usize] [M; N], a => a.as_slice(), a.as_mut_slice(), a.as_slice().describe());
+forwarded!([+ ?Sized] Box<M>, b => (**b), (**b), (**b).describe());
 
 #[cfg(test)]
 mod tests {
+    use autograd::Tape;
+
     use super::*;
+    use crate::module;
 
     struct Part {
         weight: Param,
@@ -352,34 +371,56 @@ mod tests {
         let paths: Vec<String> = whole.parameters().into_iter().map(|(path, _)| path).collect();
         assert_eq!(paths, ["parts.0.weight", "parts.0.bias", "parts.1.weight", "scale"]);
         assert_eq!(whole.parameter_count(), 14);
-        let mut again = Vec::new();
-        whole.visit_mut(Path::root(), &mut |path, _| again.push(path.to_string()));
+        let again: Vec<String> = whole.parameters_mut().into_iter().map(|(path, _)| path).collect();
         assert_eq!(again, paths);
     }
 
     #[test]
     fn state_is_visited_and_neither_counted_nor_trained() {
-        let mut part =
-            Part { weight: Param::new(Tensor::ones([2])), bias: Some(Param::state(Tensor::from([1.0, 2.0]))) };
+        let state = Param::state(Tensor::from([1.0, 2.0]));
+        let mut part = Part { weight: Param::new(Tensor::ones([2])), bias: Some(state) };
         let paths = |list: Vec<(String, &Param)>| list.into_iter().map(|(path, _)| path).collect::<Vec<_>>();
         assert_eq!(paths(part.parameters()), ["weight"]);
         assert_eq!(paths(part.state()), ["bias"]);
-        assert_eq!(paths(part.everything()), ["weight", "bias"]);
-        assert_eq!(part.parameter_count(), 2);
+        assert_eq!(paths(part.state_dict()), ["weight", "bias"]);
+        assert_eq!((part.parameter_count(), part.parameters_mut().len(), part.state_dict_mut().len()), (2, 1, 2));
         assert!(!part.bias.clone().unwrap().is_trained());
 
         let tape = Tape::new();
         let (weight, state) = (part.weight.on(&tape), part.bias.as_ref().unwrap().on(&tape));
-        let twice = |state: &mut Tensor| *state *= 2.0;
-        tape.put_aside(part.bias.as_ref().unwrap().id(), twice);
+        tape.defer_update(part.bias.as_ref().unwrap().id(), 2.0, Tensor::zeros([2]));
         let gradients = (weight * state).sum(..).backward();
         assert!(gradients.named(part.bias.as_ref().unwrap().id()).is_none());
         drop(tape);
-        part.update(&gradients, &mut |w, g| w.value_mut().axpy(1.0, g));
+        part.update(&gradients, &mut |_, w, g| w.value_mut().axpy(1.0, g));
         assert_eq!(part.weight.value(), &Tensor::from([2.0, 3.0]));
         assert_eq!(part.bias.as_ref().unwrap().value(), &Tensor::from([2.0, 4.0]));
-        // What the pass found is applied once, whoever brings it.
-        part.apply(gradients.updates());
-        assert_eq!(part.bias.as_ref().unwrap().value(), &Tensor::from([2.0, 4.0]));
+        // What is not trained is not frozen either, and stays state.
+        assert_eq!((part.freeze("*").unwrap(), part.unfreeze("*").unwrap()), (1, 1));
+        assert_eq!(part.bias.unwrap().kind(), Kind::State);
+    }
+
+    #[test]
+    fn a_frozen_weight_is_counted_and_kept_and_neither_has_a_gradient_nor_moves() {
+        let mut whole = Whole { parts: vec![], scale: Param::new(Tensor::from([3.0])) };
+        whole.parts.push(Part { weight: Param::new(Tensor::from([2.0])), bias: None });
+        let pass = |whole: &Whole| {
+            let tape = Tape::new();
+            (whole.parts[0].weight.on(&tape) * whole.scale.on(&tape)).sum(..).backward()
+        };
+        let before = pass(&whole);
+        assert_eq!(whole.freeze("parts.*"), Ok(1));
+        assert_eq!((whole.parameter_count(), whole.parameters().len()), (2, 2));
+        let gradients = pass(&whole);
+        assert_eq!(gradients.iter().count(), 1);
+        // Not even by the gradients of a pass in which it was still trained.
+        for gradients in [before, gradients] {
+            let mut moved = Vec::new();
+            whole.update(&gradients, &mut |path, _, _| moved.push(path.to_string()));
+            assert_eq!(moved, ["scale"]);
+        }
+        let refused = whole.unfreeze("part").unwrap_err();
+        assert_eq!(refused.to_string(), "the pattern \"part\" meets no weight; there are parts.0.weight, scale");
+        assert_eq!(whole.parts[0].weight.kind(), Kind::Frozen);
     }
 }

@@ -1,10 +1,23 @@
-//! The tensors that a model owns: weights, which are trained, and state.
+//! The tensors that a model owns: weights and state.
+
+use std::fmt;
 
 use autograd::{Id, Tape, Var};
 use tensor::{Float, Tensor};
 
-/// A tensor that a model owns, with a name of its own: a weight, which is trained, or state, which is not, such as a
-/// running mean. Both belong to what is saved of a model.
+/// What a model owns a tensor for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// To be trained.
+    Weight,
+    /// A weight that is not trained for now; PyTorch's `requires_grad = False`.
+    Frozen,
+    /// State, such as a running mean: saved, and never trained. PyTorch's buffers.
+    State,
+}
+
+/// A tensor that a model owns, with a name of its own: a weight, which is trained unless it is frozen, or state, such as a
+/// running mean. All belong to what is saved of a model.
 ///
 /// A weight's gradient is found by its name. Used in several places of a model, it is one leaf on the tape and has one
 /// gradient. A clone is a parameter of its own.
@@ -20,22 +33,21 @@ use tensor::{Float, Tensor};
 /// let y = (w.on(&tape) * w.on(&tape)).sum(..);
 /// assert_eq!(y.backward().named(w.id()), Some(&Tensor::from([4.0, 6.0])));
 /// ```
-#[derive(Debug)]
 pub struct Param<T: Float = f32> {
     id: Id,
     value: Tensor<T>,
-    trained: bool,
+    kind: Kind,
 }
 
 impl<T: Float> Param<T> {
     /// A weight that starts at `value`.
     pub fn new(value: Tensor<T>) -> Self {
-        Param { id: Id::new(), value, trained: true }
+        Param { id: Id::new(), value, kind: Kind::Weight }
     }
 
     /// State that starts at `value`: no gradient, and no optimizer moves it. PyTorch's buffers.
     ///
-    /// A pass changes it by [`Tape::put_aside`], which optimizers and [`Module::apply`](crate::Module::apply) carry out.
+    /// A pass changes it by [`Tape::defer_update`], which optimizers and [`Module::apply`](crate::Module::apply) carry out.
     ///
     /// # Example
     /// ```
@@ -45,17 +57,29 @@ impl<T: Float> Param<T> {
     ///
     /// let mut passes = Param::state(Tensor::scalar(0.0));
     /// let tape = Tape::new();
-    /// tape.put_aside(passes.id(), |passes| *passes += 1.0);
+    /// tape.defer_update(passes.id(), 1.0, Tensor::scalar(1.0)); // passes ← 1 · passes + 1
     /// passes.apply(&tape.updates());
     /// assert_eq!(passes.value(), &Tensor::scalar(1.0));
     /// ```
     pub fn state(value: Tensor<T>) -> Self {
-        Param { trained: false, ..Param::new(value) }
+        Param { kind: Kind::State, ..Param::new(value) }
     }
 
-    /// Whether it is a weight, and not state.
+    /// What it is for.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Whether it is trained: a weight, neither frozen nor state.
     pub fn is_trained(&self) -> bool {
-        self.trained
+        self.kind == Kind::Weight
+    }
+
+    /// Trains the weight no longer, or again; state stays what it is. [`Module::freeze`](crate::Module::freeze) does so by path.
+    pub fn set_frozen(&mut self, frozen: bool) {
+        if self.kind != Kind::State {
+            self.kind = if frozen { Kind::Frozen } else { Kind::Weight };
+        }
     }
 
     /// Its name, by which [`Gradients::named`](autograd::Gradients::named) finds its gradient.
@@ -73,19 +97,29 @@ impl<T: Float> Param<T> {
         &mut self.value
     }
 
-    /// The leaf that it is on a tape; state is a constant there.
+    /// The leaf that it is on a tape; what is not trained is a constant there.
     ///
     /// # Panics
     /// The value has changed since its first use on this tape, which must be reset before.
     #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
-        if self.trained { tape.named_leaf(self.id, &self.value) } else { tape.named_constant(self.id, &self.value) }
+        if self.is_trained() {
+            tape.named_leaf(self.id, &self.value)
+        } else {
+            tape.named_constant(self.id, &self.value)
+        }
     }
 }
 
 impl<T: Float> Clone for Param<T> {
     /// The same value under a new name.
     fn clone(&self) -> Self {
-        Param { trained: self.trained, ..Param::new(self.value.clone()) }
+        Param { kind: self.kind, ..Param::new(self.value.clone()) }
+    }
+}
+
+impl<T: Float> fmt::Debug for Param<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Param").field("kind", &self.kind).field("value", &self.value).finish()
     }
 }

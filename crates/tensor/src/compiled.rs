@@ -7,7 +7,7 @@
 
 use crate::element::{Element, Float, Number, Signed};
 use crate::error::Error;
-use crate::kernel::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+use crate::kernel::{Activation, Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
 use crate::layout::Layout;
 use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
 use crate::random::{self, Distribution};
@@ -127,6 +127,9 @@ compiled! {
     /// For every float.
     FloatOps[Float] for f32 f64 => {
         fn map_float(x: &Tensor<Self>, f: OfFloat<Self>) -> Tensor<Self> = ops::map;
+        fn activate(x: &Tensor<Self>, f: Activation) -> Tensor<Self> = ops::map;
+        fn pullback(op: &'static str, gradient: Tensor<Self>, saved: &Tensor<Self>, f: Activation)
+            -> Result<Tensor<Self>, Error> = ops::activation_pullback;
         fn test(x: &Tensor<Self>, f: TestOfFloat) -> Tensor<bool> = ops::map;
         fn zip_floats(
             op: &'static str, x: &Tensor<Self>, y: &Tensor<Self>, f: OfFloats<Self>

@@ -15,7 +15,7 @@ use crate::{Dtype, Shape};
 /// let error = Tensor::<f32>::zeros([2, 3]).try_reshape([4, 2]).unwrap_err();
 /// assert_eq!(error.to_string(), "reshape: [2, 3] has 6 elements, [4, 2] has 8");
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Error {
     op: &'static str,
     // Boxed: results travel on the hot path, errors do not.
@@ -199,6 +199,13 @@ impl Error {
 }
 
 impl std::error::Error for Error {}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -46,6 +46,7 @@ mod kernel;
 mod layout;
 #[cfg(feature = "ndarray")]
 mod ndarray;
+mod operand;
 mod ops;
 mod par;
 mod random;
@@ -66,9 +67,10 @@ pub use io::npy;
 #[cfg(feature = "safetensors")]
 pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
-pub use kernel::{Isa, isa};
+pub use kernel::{Activation, Isa, Live, Saved, isa};
 pub use layout::Layout;
-pub use ops::{Accum, Axes, KeepDim, Operand, keepdim};
+pub use operand::Operand;
+pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};
 pub use par::with_threads;
 pub use shape::{IntoShape, Shape};
 pub use span::{Position, Span};

@@ -2,8 +2,8 @@
 
 use crate::create;
 use crate::element::Float;
-use crate::error::Error;
-use crate::kernel::{self, Law, Normal, Uniform};
+use crate::error::{Error, Reason};
+use crate::kernel::{self, Law, Mask, Normal, Uniform};
 use crate::par;
 use crate::shape::{IntoShape, Shape};
 use crate::tensor::Tensor;
@@ -58,6 +58,30 @@ impl<T: Float> Tensor<T> {
         let shape = shape.into_shape().map_err(|error| error.of("keyed_normal"))?;
         T::drawn("keyed_normal", key, &shape, Distribution::Normal { mean, std })
     }
+
+    /// A mask of dropout, as a function of the key: each element is 0 with probability `p`, and else 1 / (1 − p). It is 0
+    /// where a number of [`keyed_uniform`](Self::keyed_uniform) between 0 and 1 would be below `p`.
+    ///
+    /// # Errors
+    /// `p` is not in 0..=1, or the shape has more elements than can be addressed, or than the system has memory for.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let mask: Tensor = Tensor::keyed_mask(&[7; 32], [1000], 0.5)?;
+    /// assert!(mask.iter().all(|x| x == 0.0 || x == 2.0));
+    /// # Ok::<(), tensor::Error>(())
+    /// ```
+    pub fn keyed_mask(key: &[u8; 32], shape: impl IntoShape, p: f64) -> Result<Self, Error> {
+        if !(0.0..=1.0).contains(&p) {
+            let why = format!("the probability is {p}, but must be in 0..=1");
+            return Err(Error::new("keyed_mask", Reason::Argument { why }));
+        }
+        let shape = shape.into_shape().map_err(|error| error.of("keyed_mask"))?;
+        let kept = if p < 1.0 { T::from_f64(1.0 / (1.0 - p)) } else { T::ZERO };
+        T::drawn("keyed_mask", key, &shape, Distribution::Mask { p: T::from_f64(p), kept })
+    }
 }
 
 /// What the numbers are.
@@ -66,6 +90,7 @@ impl<T: Float> Tensor<T> {
 pub enum Distribution<T> {
     Uniform { low: T, high: T },
     Normal { mean: T, std: T },
+    Mask { p: T, kept: T },
 }
 
 pub(crate) fn drawn<T: Float>(
@@ -77,6 +102,7 @@ pub(crate) fn drawn<T: Float>(
     match distribution {
         Distribution::Uniform { low, high } => drawn_by(op, key, shape, Uniform { low, high }, T::UNIFORM_COST),
         Distribution::Normal { mean, std } => drawn_by(op, key, shape, Normal { mean, std }, T::NORMAL_COST),
+        Distribution::Mask { p, kept } => drawn_by(op, key, shape, Mask { p, kept }, T::UNIFORM_COST),
     }
 }
 

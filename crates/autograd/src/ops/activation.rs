@@ -1,10 +1,30 @@
 //! Functions of one element that make a network more than a product of matrices.
 
-use tensor::Float;
+use tensor::{Activation, Float, Saved};
 
 use crate::Var;
 
 impl<T: Float> Var<'_, T> {
+    /// An activation of each element: what [`tanh`](Self::tanh) and the others are, given by name.
+    ///
+    /// y = f(x),  x̄ = ȳ f′(x).
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::{Activation, Tensor};
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([-1.0, 2.0]));
+    /// assert_eq!(x.activation(Activation::Relu).value(), Tensor::from([0.0, 2.0]));
+    /// ```
+    pub fn activation(self, f: Activation) -> Self {
+        let x = self.value();
+        let y = x.activation(f);
+        let saved = if f.saves() == Saved::Input { x } else { y.clone() };
+        self.record(f, y).wrt(self, move |g| g.pullback(f, &saved)).done()
+    }
+
     /// Hyperbolic tangent of each element: y = tanh x,  x̄ = ȳ (1 − y²).
     ///
     /// # Example
@@ -18,8 +38,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(gradients.get(x), Some(&Tensor::from([1.0, 0.0]))); // the second is saturated
     /// ```
     pub fn tanh(self) -> Self {
-        let y = self.value().tanh();
-        self.record("tanh", y.clone()).wrt(self, move |g| g.tanh_backward(&y)).done()
+        self.activation(Activation::Tanh)
     }
 
     /// The logistic function of each element: y = σ(x) = 1 / (1 + e⁻ˣ),  x̄ = ȳ y (1 − y).
@@ -35,8 +54,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.25, 0.0]))); // the second is saturated
     /// ```
     pub fn sigmoid(self) -> Self {
-        let y = self.value().sigmoid();
-        self.record("sigmoid", y.clone()).wrt(self, move |g| g.sigmoid_backward(&y)).done()
+        self.activation(Activation::Sigmoid)
     }
 
     /// The rectifier of each element: y = max(x, 0),  x̄ = ȳ where y > 0, else 0. At the kink x̄ is 0, as in PyTorch.
@@ -52,8 +70,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.0, 0.0, 1.0])));
     /// ```
     pub fn relu(self) -> Self {
-        let y = self.value().relu();
-        self.record("relu", y.clone()).wrt(self, move |g| g.relu_backward(&y)).done()
+        self.activation(Activation::Relu)
     }
 
     /// The Gaussian error linear unit of each element (Hendrycks and Gimpel, 2016, *Gaussian Error Linear Units*):
@@ -70,14 +87,13 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.0, 0.5, 1.0])));
     /// ```
     pub fn gelu(self) -> Self {
-        let x = self.value();
-        self.record("gelu", x.gelu()).wrt(self, move |g| g.gelu_backward(&x)).done()
+        self.activation(Activation::Gelu)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use tensor::Tensor;
+    use tensor::{Activation, Tensor};
 
     use crate::Tape;
     use crate::check::testing::assert_gradients;
@@ -85,41 +101,32 @@ mod tests {
     const SHAPES: [&[usize]; 3] = [&[3, 4], &[], &[0, 4]];
 
     #[test]
-    fn tanh() {
-        for dims in SHAPES {
-            assert_gradients(&[dims], |x| x[0].tanh());
+    fn every_activation() {
+        for &f in Activation::ALL {
+            for dims in SHAPES {
+                assert_gradients(&[dims], |x| x[0].activation(f));
+                assert_gradients(&[dims], |x| x[0].scale(4.0).activation(f));
+            }
         }
     }
 
     #[test]
-    fn sigmoid() {
-        for dims in SHAPES {
-            assert_gradients(&[dims], |x| x[0].sigmoid());
-        }
-    }
-
-    #[test]
-    fn relu() {
-        for dims in SHAPES {
-            assert_gradients(&[dims], |x| x[0].relu());
-        }
-    }
-
-    #[test]
-    fn gelu() {
-        for dims in SHAPES {
-            assert_gradients(&[dims], |x| x[0].gelu());
-            assert_gradients(&[dims], |x| x[0].scale(4.0).gelu());
+    fn each_has_a_method_of_its_name() {
+        let tape = Tape::new();
+        let x = tape.leaf(Tensor::from([-1.0, 2.0]));
+        let methods = [x.tanh(), x.sigmoid(), x.relu(), x.gelu()];
+        assert_eq!(methods.len(), Activation::ALL.len(), "each activation has a method");
+        for (y, &f) in methods.iter().zip(Activation::ALL) {
+            assert_eq!((y.op(), y.value()), (f.name(), x.value().activation(f)));
         }
     }
 
     #[test]
     fn what_is_not_a_number_stays_so_on_the_way_back() {
-        for op in 0..4 {
+        for &f in Activation::ALL {
             let tape = Tape::new();
             let x = tape.leaf(Tensor::from([f32::NAN, 1.0]));
-            let y = [x.relu(), x.gelu(), x.sigmoid(), x.tanh()][op];
-            let gradients = (y * x).sum(..).backward();
+            let gradients = (x.activation(f) * x).sum(..).backward();
             let gradient = gradients.get(x).unwrap().to_vec();
             assert!(gradient[0].is_nan() && gradient[1].is_finite());
         }

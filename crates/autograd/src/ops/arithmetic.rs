@@ -1,63 +1,224 @@
-//! Sums, differences and products, element by element. Shapes broadcast, and the pullback sums over what grew.
+//! The operators + − × ÷, element by element, between values, tensors and numbers. Shapes broadcast, and the pullback sums
+//! over what grew.
 
-use std::ops::{Add, Mul, Neg, Sub};
+use std::ops::{Add, Div, Mul, Neg, Sub};
 
-use tensor::Float;
+use tensor::{Float, Tensor};
 
-use crate::Var;
+use crate::{Op, Role, Tape, Var};
 
-impl<T: Float> Add for Var<'_, T> {
-    type Output = Self;
+/// What may stand on the other side of an operator of a [`Var`]: a `Var`, a number, or a tensor, which is a constant then;
+/// values and tensors also by reference.
+///
+/// On the left of a `Var` the same may stand, but a number only if it is an `f32` or an `f64`: in code that is generic in the
+/// float, Rust lets a foreign type have no operator, so that 1 − x is written `-x + T::ONE` there.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use tensor::Tensor;
+///
+/// let (tape, t) = (Tape::new(), Tensor::from([1.0, 2.0]));
+/// let x = tape.leaf(Tensor::from([3.0, 4.0]));
+/// let y = (1.0 - x) / 2.0 + &t * x;
+/// assert_eq!(y.value(), Tensor::from([2.0, 6.5]));
+/// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([0.5, 1.5])));
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot stand beside a `Var` of `{T}`",
+    label = "neither a `Var<{T}>`, nor a `Tensor<{T}>`, nor a number of the type `{T}`"
+)]
+pub trait Operand<'t, T: Float> {
+    /// The operand, on the tape of the other one.
+    #[doc(hidden)]
+    fn on(self, tape: &'t Tape<T>) -> Right<'t, T>;
+}
 
+/// An operand: a number takes no place on the tape.
+#[doc(hidden)]
+pub enum Right<'t, T: Float> {
+    Var(Var<'t, T>),
+    Number(T),
+}
+
+impl<'t, T: Float> Operand<'t, T> for Var<'t, T> {
+    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
+        Right::Var(self)
+    }
+}
+
+impl<'t, T: Float> Operand<'t, T> for &Var<'t, T> {
+    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
+        Right::Var(*self)
+    }
+}
+
+impl<'t, T: Float> Operand<'t, T> for T {
+    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
+        Right::Number(self)
+    }
+}
+
+impl<'t, T: Float> Operand<'t, T> for &Tensor<T> {
+    fn on(self, tape: &'t Tape<T>) -> Right<'t, T> {
+        Right::Var(tape.constant(self.clone()))
+    }
+}
+
+impl<'t, T: Float> Operand<'t, T> for Tensor<T> {
+    fn on(self, tape: &'t Tape<T>) -> Right<'t, T> {
+        Right::Var(tape.constant(self))
+    }
+}
+
+#[track_caller]
+fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+    let y = match other {
+        Right::Number(c) => return x.record("add", x.value() + c).wrt(x, |g| g).done(),
+        Right::Var(y) => y,
+    };
+    let (a, b) = (x.shape(), y.shape());
+    x.record(Op::new("add", Role::Adding), x.value() + y.value())
+        .wrt(x, move |g| g.sum_to(&a))
+        .wrt(y, move |g| g.sum_to(&b))
+        .done()
+}
+
+#[track_caller]
+fn sub<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+    let y = match other {
+        Right::Number(c) => return x.record("sub", x.value() - c).wrt(x, |g| g).done(),
+        Right::Var(y) => y,
+    };
+    let (a, b) = (x.shape(), y.shape());
+    x.record(Op::new("sub", Role::Adding), x.value() - y.value())
+        .wrt(x, move |g| g.sum_to(&a))
+        .wrt(y, move |g| -g.sum_to(&b))
+        .done()
+}
+
+#[track_caller]
+fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+    let y = match other {
+        Right::Number(c) => return x.scale(c),
+        Right::Var(y) => y,
+    };
+    let (a, b) = (x.value(), y.value());
+    x.record("mul", &a * &b)
+        .wrt(x, {
+            let (shape, b) = (a.shape().clone(), b.clone());
+            move |g| (g * &b).sum_to(&shape)
+        })
+        .wrt(y, move |g| (g * &a).sum_to(b.shape()))
+        .done()
+}
+
+#[track_caller]
+fn div<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+    let y = match other {
+        Right::Number(c) => return x.record("div", x.value() / c).wrt(x, move |g| g / c).done(),
+        Right::Var(y) => y,
+    };
+    let (a, b) = (x.shape(), y.value());
+    let quotient = x.value() / &b;
+    x.record("div", quotient.clone())
+        .wrt(x, {
+            let b = b.clone();
+            move |g| (g / &b).sum_to(&a)
+        })
+        .wrt(y, move |g| -(g * &quotient / &b).sum_to(b.shape()))
+        .done()
+}
+
+/// c − x
+fn sub_from<T: Float>(c: T, x: Var<'_, T>) -> Var<'_, T> {
+    x.record("sub", -x.value() + c).wrt(x, |g| -g).done()
+}
+
+/// c / x
+fn div_from<T: Float>(c: T, x: Var<'_, T>) -> Var<'_, T> {
+    let value = x.value();
+    let quotient = &Tensor::scalar(c) / &value;
+    x.record("div", quotient.clone()).wrt(x, move |g| -(g * &quotient / &value)).done()
+}
+
+/// Stamps one operator for what may stand on either side; `$from` is number ∘ value.
+macro_rules! operator {
+    ($(#[$doc:meta])* $Trait:ident $method:ident $from:expr) => {
+        impl<'t, T: Float, R: Operand<'t, T>> $Trait<R> for Var<'t, T> {
+            type Output = Self;
+
+            $(#[$doc])*
+            ///
+            /// # Panics
+            /// The shapes do not broadcast, or the two are on different tapes.
+            #[track_caller]
+            fn $method(self, other: R) -> Self {
+                $method(self, other.on(self.tape()))
+            }
+        }
+
+        impl<'t, T: Float, R: Operand<'t, T>> $Trait<R> for &Var<'t, T> {
+            type Output = Var<'t, T>;
+
+            #[track_caller]
+            fn $method(self, other: R) -> Var<'t, T> {
+                $method(*self, other.on(self.tape()))
+            }
+        }
+
+        impl<'t, T: Float> $Trait<Var<'t, T>> for &Tensor<T> {
+            type Output = Var<'t, T>;
+
+            #[track_caller]
+            fn $method(self, other: Var<'t, T>) -> Var<'t, T> {
+                $method(other.tape().constant(self.clone()), Right::Var(other))
+            }
+        }
+
+        operator!(@left $Trait $method f32 $from);
+        operator!(@left $Trait $method f64 $from);
+    };
+    (@left $Trait:ident $method:ident $T:ident $from:expr) => {
+        impl<'t> $Trait<Var<'t, $T>> for $T {
+            type Output = Var<'t, $T>;
+
+            #[track_caller]
+            fn $method(self, other: Var<'t, $T>) -> Var<'t, $T> {
+                $from(self, other)
+            }
+        }
+
+        impl<'t> $Trait<&Var<'t, $T>> for $T {
+            type Output = Var<'t, $T>;
+
+            #[track_caller]
+            fn $method(self, other: &Var<'t, $T>) -> Var<'t, $T> {
+                $from(self, *other)
+            }
+        }
+    };
+}
+
+operator! {
     /// y = a + b,  ā = ȳ,  b̄ = ȳ.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast, or the two are on different tapes.
-    #[track_caller]
-    fn add(self, other: Self) -> Self {
-        let (a, b) = (self.shape(), other.shape());
-        self.record("add", self.value() + other.value())
-            .wrt(self, move |g| g.sum_to(&a))
-            .wrt(other, move |g| g.sum_to(&b))
-            .done()
-    }
+    Add add
+    |c, x| add(x, Right::Number(c))
 }
-
-impl<T: Float> Sub for Var<'_, T> {
-    type Output = Self;
-
+operator! {
     /// y = a − b,  ā = ȳ,  b̄ = −ȳ.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast, or the two are on different tapes.
-    #[track_caller]
-    fn sub(self, other: Self) -> Self {
-        let (a, b) = (self.shape(), other.shape());
-        self.record("sub", self.value() - other.value())
-            .wrt(self, move |g| g.sum_to(&a))
-            .wrt(other, move |g| -g.sum_to(&b))
-            .done()
-    }
+    Sub sub
+    sub_from
 }
-
-impl<T: Float> Mul for Var<'_, T> {
-    type Output = Self;
-
-    /// y = a b,  ā = ȳ b,  b̄ = ȳ a.
-    ///
-    /// # Panics
-    /// The shapes do not broadcast, or the two are on different tapes.
-    #[track_caller]
-    fn mul(self, other: Self) -> Self {
-        let (a, b) = (self.value(), other.value());
-        self.record("mul", &a * &b)
-            .wrt(self, {
-                let (shape, b) = (a.shape().clone(), b.clone());
-                move |g| (g * &b).sum_to(&shape)
-            })
-            .wrt(other, move |g| (g * &a).sum_to(b.shape()))
-            .done()
-    }
+operator! {
+    /// y = a b,  ā = ȳ b,  b̄ = ȳ a. By a number it is [`scale`](Var::scale).
+    Mul mul
+    |c, x| mul(x, Right::Number(c))
+}
+operator! {
+    /// y = a / b,  ā = ȳ / b,  b̄ = −ȳ y / b.
+    Div div
+    div_from
 }
 
 impl<T: Float> Neg for Var<'_, T> {
@@ -65,16 +226,15 @@ impl<T: Float> Neg for Var<'_, T> {
 
     /// y = −x,  x̄ = −ȳ.
     fn neg(self) -> Self {
-        self.record("neg", -self.value()).wrt(self, |g| -g).done()
+        self.record(Op::new("neg", Role::Keeping), -self.value()).wrt(self, |g| -g).done()
     }
 }
 
-impl<T: Float> Mul<T> for Var<'_, T> {
-    type Output = Self;
+impl<'t, T: Float> Neg for &Var<'t, T> {
+    type Output = Var<'t, T>;
 
-    /// [`scale`](Var::scale)
-    fn mul(self, factor: T) -> Self {
-        self.scale(factor)
+    fn neg(self) -> Var<'t, T> {
+        -*self
     }
 }
 
@@ -97,6 +257,7 @@ impl<T: Float> Var<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use super::*;
     use crate::check::testing::assert_gradients;
 
     /// Pairs of shapes that broadcast, among them empty ones.
@@ -131,6 +292,80 @@ mod tests {
             assert_gradients(&[a, b], |x| x[0] * x[1]);
         }
         assert_gradients(&[&[2, 3]], |x| x[0] * x[0]);
+    }
+
+    #[test]
+    fn div() {
+        for (a, b) in PAIRS {
+            assert_gradients(&[a, b], |x| x[0] / x[1]);
+        }
+        assert_gradients(&[&[2, 3]], |x| x[0] / x[0]);
+    }
+
+    #[test]
+    fn numbers_and_tensors_on_either_side() {
+        let t = Tensor::from([[0.5, -2.0, 3.0]]);
+        for dims in [&[2, 3][..], &[], &[0, 3]] {
+            assert_gradients(&[dims], |x| x[0] + 2.0);
+            assert_gradients(&[dims], |x| 2.0 + x[0]);
+            assert_gradients(&[dims], |x| x[0] - 2.0);
+            assert_gradients(&[dims], |x| 2.0 - x[0]);
+            assert_gradients(&[dims], |x| 2.0 * x[0]);
+            assert_gradients(&[dims], |x| x[0] / 2.0);
+            assert_gradients(&[dims], |x| 2.0 / x[0]);
+            assert_gradients(&[dims], |x| x[0] + &t);
+            assert_gradients(&[dims], |x| &t - x[0]);
+            assert_gradients(&[dims], |x| x[0] * t.clone());
+            assert_gradients(&[dims], |x| &t / x[0]);
+        }
+    }
+
+    #[test]
+    #[allow(clippy::op_ref, reason = "references are what is tested")]
+    fn every_pair_of_operands_has_the_value_that_it_says() {
+        let tape = Tape::new();
+        let (x, t) = (tape.leaf(Tensor::from([4.0])), Tensor::from([2.0]));
+        let y = tape.constant(t.clone());
+        let results = [
+            (x + y, 6.0),
+            (&x + &y, 6.0),
+            (x + &y, 6.0),
+            (&x + y, 6.0),
+            (x + 2.0, 6.0),
+            (&x + 2.0, 6.0),
+            (2.0 + x, 6.0),
+            (2.0 + &x, 6.0),
+            (x + &t, 6.0),
+            (&x + t.clone(), 6.0),
+            (&t + x, 6.0),
+            (x - y, 2.0),
+            (x - 2.0, 2.0),
+            (1.0 - x, -3.0),
+            (1.0 - &x, -3.0),
+            (&t - x, -2.0),
+            (x * 2.0, 8.0),
+            (2.0 * x, 8.0),
+            (&t * x, 8.0),
+            (x / y, 2.0),
+            (x / 2.0, 2.0),
+            (2.0 / x, 0.5),
+            (2.0 / &x, 0.5),
+            (&t / x, 0.5),
+            (-x, -4.0),
+            (-&x, -4.0),
+        ];
+        for (i, (result, want)) in results.into_iter().enumerate() {
+            assert_eq!(result.value(), Tensor::from([want]), "{i}");
+        }
+        // In f64 as well, and in code that is generic in the float.
+        fn complement<'t, T: Float>(x: Var<'t, T>) -> Var<'t, T> {
+            -x + T::ONE
+        }
+        let tape = Tape::<f64>::default();
+        let x = tape.leaf(Tensor::from([4.0]));
+        assert_eq!((1.0 - x).value(), complement(x).value());
+        // A number takes no place on the tape.
+        assert_eq!(tape.len(), 4);
     }
 
     #[test]

@@ -1,32 +1,30 @@
 //! Leaving out elements by chance.
 
-use rand::Rng;
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Tensor};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// Dropout (Srivastava et al., 2014): in training, each element is 0 with probability `p` and else multiplied by
     /// 1 / (1 − p), so that its mean stays; in evaluation it is the input itself.
     ///
-    /// y = m x,  x̄ = m ȳ, with the mask m drawn from the tape's random stream, 32 bits for each element in row-major order.
+    /// y = m x,  x̄ = m ȳ, with the mask m of [`Tensor::keyed_mask`] by a [key](crate::Tape::draw_key) of the tape's.
     ///
     /// # Panics
-    /// `p` is not in 0..=1, or the tape is for training and has no random stream (see
-    /// [`Tape::with_rng`](crate::Tape::with_rng)).
+    /// `p` is not in 0..=1, or the tape is for training and has nothing to draw by (see [`Tape::seed`](crate::Tape::seed)).
     ///
     /// # Example
     /// ```
-    /// use autograd::{Mode, Tape};
-    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use autograd::Tape;
     /// use tensor::Tensor;
     ///
-    /// let tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(1));
-    /// let y = tape.constant(Tensor::<f32>::ones([100])).dropout(0.5);
+    /// let tape = Tape::new();
+    /// tape.seed(42, 0); // the run's seed, and the step
+    /// let y = tape.constant(Tensor::ones([100])).dropout(0.5);
     /// assert!(y.value().iter().all(|y| y == 0.0 || y == 2.0));
     ///
     /// let tape = Tape::no_grad();
-    /// let y = tape.constant(Tensor::<f32>::ones([100])).dropout(0.5);
+    /// let y = tape.constant(Tensor::ones([100])).dropout(0.5);
     /// assert_eq!(y.value(), Tensor::ones([100]));
     /// ```
     #[track_caller]
@@ -35,30 +33,11 @@ impl<T: Float> Var<'_, T> {
         if !self.tape().is_training() {
             return self;
         }
-        let mask = self.tape().draw("dropout", |rng| mask(&self.shape(), p, rng));
-        self.record("dropout", self.value() * &mask).wrt(self, move |g| g * &mask).done()
+        let key = self.tape().draw_key("dropout");
+        let mask = Tensor::keyed_mask(&key, self.shape(), p).expect("the input has that shape");
+        let op = Op::new("dropout", Role::Keeping);
+        self.record(op, self.value() * &mask).wrt(self, move |g| g * &mask).done()
     }
-}
-
-/// 0 with probability `p`, and else 1 / (1 − p).
-fn mask<T: Float>(shape: &Shape, p: f64, rng: &mut dyn Rng) -> Tensor<T> {
-    /// Elements that are drawn at once.
-    const DRAWN: usize = 256;
-    // Of 2³² draws, so many drop.
-    let dropping = (p * 4_294_967_296.0) as u64;
-    let kept = if p < 1.0 { T::from_f64(1.0 / (1.0 - p)) } else { T::ZERO };
-    let mut mask = Tensor::zeros(shape);
-    let mut draws = [[0; 4]; DRAWN];
-    for elements in mask.as_mut_slice().chunks_mut(DRAWN) {
-        let draws = &mut draws[..elements.len()];
-        rng.fill_bytes(draws.as_flattened_mut());
-        for (element, &draw) in elements.iter_mut().zip(&*draws) {
-            if u64::from(u32::from_le_bytes(draw)) >= dropping {
-                *element = kept;
-            }
-        }
-    }
-    mask
 }
 
 #[cfg(test)]
@@ -71,7 +50,7 @@ mod tests {
     use crate::{Mode, Tape, check};
 
     fn tape() -> Tape<f64> {
-        Tape::new().with_rng(ChaCha8Rng::seed_from_u64(7))
+        Tape::default().with_rng(ChaCha8Rng::seed_from_u64(7))
     }
 
     #[test]
@@ -85,7 +64,7 @@ mod tests {
         let seed = std::cell::Cell::new(0);
         let other = || {
             seed.set(seed.get() + 1);
-            Tape::new().with_rng(ChaCha8Rng::seed_from_u64(seed.get()))
+            Tape::default().with_rng(ChaCha8Rng::seed_from_u64(seed.get()))
         };
         assert!(check::gradients_on(other, &inputs, &mut rng(), |x| x[0].dropout(0.3)).is_err());
     }
@@ -109,28 +88,50 @@ mod tests {
     #[test]
     fn each_pass_draws_anew_and_the_first_draws_of_a_seed_are_a_contract() {
         let mut tape = tape();
-        let draw = |tape: &Tape<f64>| tape.constant(Tensor::ones([16])).dropout(0.5).value().ne(0.0).to_vec();
+        let draw = |tape: &Tape<f64>| {
+            let kept = tape.constant(Tensor::ones([16])).dropout(0.5).value().ne(0.0).to_vec();
+            kept.iter().fold(0_u32, |bits, &kept| 2 * bits + u32::from(kept))
+        };
         let first = draw(&tape);
         tape.reset();
         assert_ne!(draw(&tape), first);
-        let bits = first.iter().fold(0_u32, |bits, &kept| 2 * bits + u32::from(kept));
-        assert_eq!(bits, CONTRACT, "{bits:#018b}");
+        let seeded = |seed, step| {
+            let tape = Tape::default();
+            tape.seed(seed, step);
+            draw(&tape)
+        };
+        let got = [first, seeded(7, 0), seeded(7, 1)];
+        assert_eq!(got, CONTRACT, "{got:?}");
     }
 
-    const CONTRACT: u32 = 0b0000010101100001;
+    const CONTRACT: [u32; 3] = [37252, 16485, 19156];
+
+    #[test]
+    fn two_dropouts_of_one_pass_differ_and_f32_drops_what_f64_does() {
+        let tape = Tape::new();
+        tape.seed(1, 2);
+        let x = tape.leaf(Tensor::ones([64]));
+        let (one, other) = (x.dropout(0.5).value(), x.dropout(0.5).value());
+        assert_ne!(one, other);
+        let tape = Tape::<f64>::default();
+        tape.seed(1, 2);
+        assert_eq!(tape.leaf(Tensor::ones([64])).dropout(0.5).value().cast::<f32>(), one);
+    }
 
     #[test]
     fn evaluation_draws_nothing() {
-        let tape = Tape::<f32>::new().with_mode(Mode::Eval);
+        let tape = Tape::new().with_mode(Mode::Eval);
         let x = tape.leaf(Tensor::ones([3]));
         assert_eq!(x.dropout(0.5).value(), x.value());
         assert_eq!(tape.len(), 1);
     }
 
     #[test]
-    #[should_panic(expected = "dropout: the tape has no random stream; make it by `Tape::new().with_rng(rng)`")]
-    fn training_needs_a_stream() {
-        Tape::<f32>::new().leaf(Tensor::ones([3])).dropout(0.5);
+    #[should_panic(
+        expected = "dropout: the tape has nothing to draw by; call `tape.seed(seed, step)` after each reset"
+    )]
+    fn training_needs_a_seed() {
+        Tape::new().leaf(Tensor::ones([3])).dropout(0.5);
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! What a model is trained to make small.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Pullback, Tensor};
 
-use crate::Var;
+use crate::{Ignorance, Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The mean cross-entropy of logits `[…, C]` with class numbers `[…]`, in nats: with no knowledge, ln C.
@@ -27,8 +27,9 @@ impl<T: Float> Var<'_, T> {
     pub fn cross_entropy(self, classes: &Tensor<i64>) -> Self {
         let (losses, p) = self.value().cross_entropy(classes);
         let (classes, share) = (classes.clone(), T::from_f64(1.0 / losses.numel() as f64));
-        self.record("cross_entropy", losses.mean(..))
-            .wrt(self, move |g| p.cross_entropy_backward(&classes, &(g * share).expand(classes.shape())))
+        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Classes(p.size(-1)) };
+        self.record(Op::new("cross_entropy", role), losses.mean(..))
+            .wrt(self, move |g| (g * share).expand(classes.shape()).pullback(Pullback::CrossEntropy(&classes), &p))
             .done()
     }
 }
@@ -50,7 +51,7 @@ mod tests {
 
     #[test]
     fn without_examples_the_mean_is_not_a_number() {
-        let tape = crate::Tape::<f32>::new();
+        let tape = crate::Tape::new();
         let logits = tape.leaf(Tensor::zeros([0, 4]));
         let loss = logits.cross_entropy(&Tensor::zeros([0]));
         assert!(loss.item().is_nan());

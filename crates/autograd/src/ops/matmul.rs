@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The matrix product: y = a b,  ā = ȳ bᵀ,  b̄ = aᵀ ȳ.
@@ -36,7 +36,9 @@ impl<T: Float> Var<'_, T> {
         };
         let (column, y) = if b.rank() == 1 { (b.unsqueeze(1), y.unsqueeze(-1)) } else { (b.clone(), y) };
         let full = y.shape().clone();
-        self.record("matmul", short)
+        // A product of two activations, as in attention, has no weight.
+        let role = if other.is_parameter() { Role::Affine { weight: 1, bias: None } } else { Role::Other };
+        self.record(Op::new("matmul", role), short)
             .wrt(self, {
                 let (full, shape, row, column) = (full.clone(), a.shape().clone(), row.shape().clone(), column.clone());
                 move |g| g.reshape(&full).matmul(&column.t()).sum_to(&row).reshape(&shape)
@@ -88,7 +90,7 @@ impl<T: Float> Var<'_, T> {
             w.dims()[0]
         );
         let y = x.matmul(&w) + &b;
-        self.record("linear", y)
+        self.record(Op::new("linear", Role::Affine { weight: 1, bias: Some(2) }), y)
             .wrt(self, move |g| g.matmul(&w.t()))
             .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)))
             .wrt(bias, move |g| g.sum_to(b.shape()))
@@ -139,7 +141,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "linear: the weight [3, 4] needs a bias of [4], got [3]")]
     fn a_bias_of_another_size_is_refused() {
-        let tape = Tape::<f32>::new();
+        let tape = Tape::new();
         let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
         leaf(&[2, 3]).linear(leaf(&[3, 4]), leaf(&[3]));
     }

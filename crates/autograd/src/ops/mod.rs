@@ -12,3 +12,5 @@ mod norm;
 mod reduce;
 mod softmax;
 mod view;
+
+pub use arithmetic::{Operand, Right};

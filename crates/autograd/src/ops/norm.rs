@@ -3,7 +3,10 @@
 
 use tensor::{Float, Shape, Tensor, keepdim};
 
-use crate::Var;
+use crate::{Op, Role, Var};
+
+/// The weight and the bias come after the input.
+const NORMALIZING: Role = Role::Normalizing { weight: 1, bias: 2 };
 
 impl<T: Float> Var<'_, T> {
     /// Batch normalization of `[N, C, …]` by the statistics of the batch itself, with a weight and a bias of `[C]`
@@ -40,15 +43,16 @@ impl<T: Float> Var<'_, T> {
         let normal = (x - mean.reshape(&wide)) * rstd.reshape(&wide);
         let y = &normal * w.reshape(&wide) + b.reshape(&wide);
         let share = T::from_f64(1.0 / n as f64);
-        let record = self.record("batch_norm", y).joint(&[self, weight, bias], move |g, shares| {
-            let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
-            shares.give(0, || {
-                let slope = (&w * &rstd).reshape(&wide);
-                (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
+        let record =
+            self.record(Op::new("batch_norm", NORMALIZING), y).joint(&[self, weight, bias], move |g, shares| {
+                let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
+                shares.give(0, || {
+                    let slope = (&w * &rstd).reshape(&wide);
+                    (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
+                });
+                shares.give(1, || w_share);
+                shares.give(2, || b);
             });
-            shares.give(1, || w_share);
-            shares.give(2, || b);
-        });
         (record.done(), mean, var)
     }
 
@@ -83,7 +87,8 @@ impl<T: Float> Var<'_, T> {
         let normal = (x - mean.value().reshape(&wide)) * rstd.reshape(&wide);
         let y = &normal * w.reshape(&wide) + bias.value().reshape(&wide);
         let half = T::from_f64(-0.5);
-        self.record("batch_norm_by", y)
+        // Statistics of the batch stand between its input and its weight.
+        self.record(Op::new("batch_norm_by", Role::Normalizing { weight: 3, bias: 4 }), y)
             .joint(&[self, mean, var, weight, bias], move |g, shares| {
                 let (b, w_share, slope) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]), &w * &rstd);
                 shares.give(0, || g * slope.reshape(&wide));
@@ -135,7 +140,7 @@ impl<T: Float> Var<'_, T> {
         let normal = (x - mean) * &rstd;
         let y = &normal * &w + b;
         let share = T::from_f64(1.0 / w.numel() as f64);
-        self.record("layer_norm", y)
+        self.record(Op::new("layer_norm", NORMALIZING), y)
             .joint(&[self, weight, bias], move |g, shares| {
                 shares.give(0, || {
                     let g = &g * &w;
@@ -224,14 +229,14 @@ mod tests {
         expected = "layer_norm: the input [4, 3] needs a weight and a bias of the shape of its last axes, got [4] and [4]"
     )]
     fn a_weight_of_the_first_axis_is_refused() {
-        let tape = Tape::<f32>::new();
+        let tape = Tape::new();
         let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
         let _ = leaf(&[4, 3]).layer_norm(leaf(&[4]), leaf(&[4]), 1e-5);
     }
 
     #[test]
     fn by_its_own_statistics_both_are_the_same() {
-        let tape = Tape::new();
+        let tape = Tape::default();
         let x = tape.constant(Tensor::from_fn([5, 3], |i| ((i[0] * 7 + i[1] * 5) % 11) as f64));
         let leaf = |x: [f64; 3]| tape.leaf(Tensor::from(x));
         let (weight, bias) = (leaf([1.0, -2.0, 0.5]), leaf([0.0, 3.0, 1.0]));
@@ -243,7 +248,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "batch_norm: [1, 3] has 1 values per channel: in training it needs at least 2")]
     fn a_single_example_has_no_variance() {
-        let tape = Tape::<f32>::new();
+        let tape = Tape::new();
         let [w, b] = [1.0, 0.0].map(|x| tape.leaf(Tensor::full([3], x)));
         let _ = tape.leaf(Tensor::zeros([1, 3])).batch_norm(w, b, 1e-5);
     }
@@ -251,7 +256,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "batch_norm: the input [4, 3] needs a bias of [3], got [4]")]
     fn a_bias_of_another_size_is_refused() {
-        let tape = Tape::<f32>::new();
+        let tape = Tape::new();
         let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
         let _ = leaf(&[4, 3]).batch_norm(leaf(&[3]), leaf(&[4]), 1e-5);
     }

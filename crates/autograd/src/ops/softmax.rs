@@ -1,6 +1,6 @@
 //! Softmax and its logarithm.
 
-use tensor::Float;
+use tensor::{Float, Pullback};
 
 use crate::Var;
 
@@ -25,7 +25,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
         let y = self.value().softmax(axis);
-        self.record("softmax", y.clone()).wrt(self, move |g| g.softmax_backward(&y, axis)).done()
+        self.record("softmax", y.clone()).wrt(self, move |g| g.pullback(Pullback::Softmax(axis), &y)).done()
     }
 
     /// The logarithm of softmax along an axis: yᵢ = xᵢ − ln Σₖ exp xₖ,  x̄ᵢ = ȳᵢ − exp(yᵢ) Σₖ ȳₖ. A negative axis counts from
@@ -46,7 +46,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Self {
         let y = self.value().log_softmax(axis);
-        self.record("log_softmax", y.clone()).wrt(self, move |g| g.log_softmax_backward(&y, axis)).done()
+        self.record("log_softmax", y.clone()).wrt(self, move |g| g.pullback(Pullback::LogSoftmax(axis), &y)).done()
     }
 }
 

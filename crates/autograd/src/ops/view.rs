@@ -2,7 +2,7 @@
 
 use tensor::{Float, IntoShape};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The same elements in another shape: y = x,  x̄ = ȳ in the shape of x.
@@ -15,14 +15,16 @@ impl<T: Float> Var<'_, T> {
     /// use autograd::Tape;
     /// use tensor::Tensor;
     ///
-    /// let tape = Tape::<f32>::new();
+    /// let tape = Tape::new();
     /// let x = tape.leaf(Tensor::zeros([32, 3, 10]));
     /// assert_eq!(x.reshape([32, 30]).shape().dims(), [32, 30]);
     /// ```
     #[track_caller]
     pub fn reshape(self, shape: impl IntoShape) -> Self {
         let own = self.shape();
-        self.record("reshape", self.value().reshape(shape)).wrt(self, move |g| g.reshape(&own)).done()
+        self.record(Op::new("reshape", Role::Keeping), self.value().reshape(shape))
+            .wrt(self, move |g| g.reshape(&own))
+            .done()
     }
 
     /// The axes from `start` on joined into one.
@@ -35,14 +37,16 @@ impl<T: Float> Var<'_, T> {
     /// use autograd::Tape;
     /// use tensor::Tensor;
     ///
-    /// let tape = Tape::<f32>::new();
+    /// let tape = Tape::new();
     /// let x = tape.leaf(Tensor::zeros([32, 3, 10]));
     /// assert_eq!(x.flatten(1).shape().dims(), [32, 30]);
     /// ```
     #[track_caller]
     pub fn flatten(self, start: isize) -> Self {
         let own = self.shape();
-        self.record("flatten", self.value().flatten(start)).wrt(self, move |g| g.reshape(&own)).done()
+        self.record(Op::new("flatten", Role::Keeping), self.value().flatten(start))
+            .wrt(self, move |g| g.reshape(&own))
+            .done()
     }
 }
 

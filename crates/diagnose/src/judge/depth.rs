@@ -4,10 +4,10 @@ use autograd::Var;
 use tensor::Float;
 
 use super::Judge;
-use super::scale::{gain, in_words};
+use super::scale::in_words;
 use crate::finding::{Action, Fault, Finding, Severity};
-use crate::pass::Affine;
-use crate::table::figure;
+use crate::graph::Affine;
+use crate::text::figure;
 
 impl<'t, T: Float> Judge<'_, 't, T> {
     pub(super) fn signal(&self) -> Option<Finding> {
@@ -91,9 +91,12 @@ impl<'t, T: Float> Judge<'_, 't, T> {
     fn gain_after(&self, linear: &Affine<'t, T>) -> f64 {
         let is_next = |var: &Var<'t, T>| {
             let input = self.pass.input(*var, 0).and_then(|input| self.pass.scaled_by(input));
-            self.rules.of(var.op()).is_some() && input.is_some_and(|by| by.output.index() == linear.output.index())
+            input.is_some_and(|by| by.output.index() == linear.output.index())
         };
-        self.pass.relevant().find(is_next).map_or(init::Gain::Linear, |var| gain(var.op())).value()
+        let mut activations =
+            self.report.activations.iter().map(|activation| (activation, self.pass.vars[activation.index]));
+        let next = activations.find(|(_, var)| is_next(var));
+        next.map_or(init::Gain::Linear, |(activation, _)| activation.curve.gain()).value()
     }
 
     /// From the first layer of a stack to its last.

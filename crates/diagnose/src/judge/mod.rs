@@ -9,24 +9,24 @@ use std::cmp::Ordering;
 use scale::{gain_name, in_words, without_bias};
 use tensor::{Float, Tensor};
 
+use crate::anomaly::Direction;
 use crate::finding::{Fault, Finding, Severity, sort};
+use crate::graph::{Graph, Parameter};
 use crate::limits::Limits;
-use crate::pass::{Parameter, Pass};
 use crate::report::{Activation, Report, Weight};
-use crate::saturation::Rules;
+use crate::saturation::Curve;
 
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
 /// All that is wrong, the most harmful first.
 pub(crate) fn judge<T: Float>(
-    rules: &Rules,
     limits: &Limits,
-    pass: &Pass<'_, T>,
+    pass: &Graph<'_, T>,
     report: &Report,
     weights: &[Parameter<'_, T>],
 ) -> Vec<Finding> {
-    let judge = Judge { rules, limits, pass, report };
+    let judge = Judge { limits, pass, report };
     let mut findings = Vec::new();
     findings.extend(judge.not_finite());
     findings.extend(judge.symmetry(weights));
@@ -42,9 +42,8 @@ pub(crate) fn judge<T: Float>(
 }
 
 struct Judge<'a, 't, T: Float> {
-    rules: &'a Rules,
     limits: &'a Limits,
-    pass: &'a Pass<'t, T>,
+    pass: &'a Graph<'t, T>,
     report: &'a Report,
 }
 
@@ -60,7 +59,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             message: anomaly.to_string(),
             rule: "every value and every gradient is a finite number",
             remedy: match anomaly.op {
-                "leaf" | "constant" => "look for it where this tensor comes from".into(),
+                _ if anomaly.inputs.is_empty() && anomaly.direction == Direction::Forward => "look for it where this tensor comes from".into(),
                 _ if anomaly.inputs.iter().any(|dims| dims.contains(&0)) => "give it a batch with examples".into(),
                 _ => "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain".into(),
             },
@@ -107,11 +106,11 @@ impl<'t, T: Float> Judge<'_, 't, T> {
         if above != Some(Ordering::Greater) {
             return None;
         }
-        let classifier = self.pass.classifier();
-        let affine = classifier.as_ref().and_then(|classifier| self.pass.scaled_by(classifier.logits));
-        let place = match (&affine, &classifier) {
+        let objective = self.pass.objective();
+        let affine = objective.as_ref().and_then(|objective| self.pass.scaled_by(objective.predictions));
+        let place = match (&affine, &objective) {
             (Some(affine), _) => self.pass.place(affine.output),
-            (None, Some(classifier)) => self.pass.place(classifier.logits),
+            (None, Some(objective)) => self.pass.place(objective.predictions),
             (None, None) => self.pass.place(self.pass.loss),
         };
         let (actions, remedy) = match (&affine, loss.logits_std) {
@@ -169,7 +168,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             brief: format!("{} unused", weight.name),
             message: format!("{} gets no gradient: the loss does not depend on it", weight.name),
             rule: "every trained parameter has a share in the loss",
-            remedy: "use it in `forward`, or make it `nn::Param::state`".into(),
+            remedy: "use it in `forward`, or freeze it, or make it `nn::Param::state`".into(),
             actions: Vec::new(),
         })
     }
@@ -192,7 +191,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
 
     /// The gain of the first activation, which stands for the others.
     fn gain_name(&self) -> String {
-        gain_name(self.report.activations.first().map_or("", |activation| activation.kind))
+        gain_name(self.report.activations.first().map_or(Curve::Unknown, |activation| activation.curve))
     }
 }
 

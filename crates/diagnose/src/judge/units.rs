@@ -3,10 +3,10 @@
 use tensor::Float;
 
 use super::Judge;
-use super::scale::{gain_name, in_words, rms_of_standard_normal, without_bias};
+use super::scale::{gain_name, in_words, without_bias};
 use crate::finding::{Action, Fault, Finding, Severity};
 use crate::report::Activation;
-use crate::table::{figure, percent};
+use crate::text::{figure, percent};
 
 impl<T: Float> Judge<'_, '_, T> {
     pub(super) fn saturation(&self) -> Vec<Finding> {
@@ -19,11 +19,7 @@ impl<T: Float> Judge<'_, '_, T> {
         let find = |(activation, severity): &(&Activation, Severity)| {
             let healthy = |place: &str| !accused.iter().any(|(other, _)| other.place == place);
             let (actions, remedy) = self.unsaturate(activation, healthy);
-            let what = if self.rules.of(activation.kind).is_some_and(|rule| rule.is_one_sided()) {
-                "off"
-            } else {
-                "saturated"
-            };
+            let what = if activation.rule.is_one_sided() { "off" } else { "saturated" };
             Finding {
                 severity: *severity,
                 fault: Fault::Saturation,
@@ -51,7 +47,7 @@ impl<T: Float> Judge<'_, '_, T> {
     }
 
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {
-        let rule = self.rules.of(activation.kind)?;
+        let rule = &activation.rule;
         let live = (1.0 - activation.saturated) / (1.0 - rule.at_rest);
         // The share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
         let noise = 0.6 / (activation.units.max(1) as f64).sqrt();
@@ -66,10 +62,9 @@ impl<T: Float> Judge<'_, '_, T> {
 
     /// Brings the input of an activation to a standard deviation of 1.
     ///
-    /// A saturated layer before it will give less once that is mended. So this one is scaled for what a standard normal input
-    /// gives there.
+    /// If the layer before is saturated too, its output shrinks when it is cured. The factor assumes that output, not today's.
     fn unsaturate(&self, activation: &Activation, healthy: impl Fn(&str) -> bool) -> (Vec<Action>, String) {
-        let gain = gain_name(activation.kind);
+        let gain = gain_name(activation.curve);
         let input = self.pass.input(self.pass.vars[activation.index], 0);
         let Some(affine) = input.and_then(|input| self.pass.scaled_by(input)) else {
             return (
@@ -83,7 +78,7 @@ impl<T: Float> Judge<'_, '_, T> {
         let before = self.report.activations.iter().find(|other| other.index == affine.input.index());
         let shrinks = match before {
             Some(before) if !affine.normalizes && !healthy(&before.place) => {
-                rms_of_standard_normal(before.kind) / before.output.rms()
+                before.curve.rms_at_rest() / before.output.rms()
             }
             _ => 1.0,
         };
@@ -102,7 +97,7 @@ impl<T: Float> Judge<'_, '_, T> {
     }
 
     pub(super) fn dead(&self, activation: &Activation) -> Option<Finding> {
-        let rule = self.rules.of(activation.kind)?;
+        let rule = &activation.rule;
         // In a saturated layer, dead units are a part of the saturation, and are cured with it.
         if activation.dead == 0 || !self.tells_dead(activation) || self.is_saturated(activation).is_some() {
             return None;

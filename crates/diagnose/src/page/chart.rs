@@ -8,7 +8,7 @@ use std::ops::Range;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::table::figure;
+use crate::text::figure;
 
 pub(super) const WIDTH: u32 = 400;
 const PLOT_HEIGHT: u32 = 230;

@@ -1,8 +1,8 @@
 //! Reports as pictures: one page that needs nothing but itself, or SVG files one by one.
 
 mod chart;
-mod figures;
 mod map;
+mod pictures;
 
 use std::fmt::{self, Write as _};
 use std::fs;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 
 use crate::compare::Comparison;
 use crate::finding::{Finding, Severity};
+use crate::graph::distinct;
 use crate::history::History;
-use crate::pass::distinct;
 use crate::report::Report;
-use crate::tables;
+use crate::rows;
 use map::escaped;
 
 const STYLE: &str = include_str!("style.css");
@@ -58,13 +58,19 @@ pub struct Picture {
 }
 
 /// A file that could not be written.
-#[derive(Debug)]
 #[non_exhaustive]
 pub struct WriteError {
     /// Which.
     pub path: PathBuf,
     /// Why.
     pub source: io::Error,
+}
+
+impl fmt::Debug for WriteError {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 impl fmt::Display for WriteError {
@@ -126,7 +132,7 @@ impl Page {
     /// Every picture by itself, the names of the runs before theirs.
     pub fn pictures(&self) -> Vec<Picture> {
         let of_run = |(run, name): (&Run, String)| {
-            figures::all(&run.report, run.history.as_ref()).into_iter().map(move |(picture, svg)| {
+            pictures::all(&run.report, run.history.as_ref()).into_iter().map(move |(picture, svg)| {
                 let style = format!("<style>{}{}</style>", root_style(), chart::STYLE);
                 let svg = svg.replacen(">\n", &format!(">\n{style}\n"), 1);
                 Picture { name: format!("{name}-{picture}"), svg }
@@ -196,15 +202,15 @@ impl Run {
             rule = finding.rule;
         }
         *html += "<div class=\"figures\">\n";
-        for (name, svg) in figures::all(&self.report, self.history.as_ref()) {
+        for (name, svg) in pictures::all(&self.report, self.history.as_ref()) {
             let _ = writeln!(html, "<figure class=\"card\" id=\"{label}-{name}\">{svg}</figure>");
         }
         *html += "</div>\n";
-        let depth = tables::depth(&self.report);
+        let depth = rows::depth(&self.report);
         if !depth.is_empty() {
             let _ = writeln!(html, "<p class=\"card\">{}.</p>", escaped(&sentence(&depth)));
         }
-        for rows in [tables::activations(&self.report), tables::signal(&self.report), tables::weights(&self.report)] {
+        for rows in [rows::activations(&self.report), rows::signal(&self.report), rows::weights(&self.report)] {
             if rows.len() > 1 {
                 let _ = writeln!(html, "<div class=\"card\">{}</div>", table(&rows));
             }

@@ -1,7 +1,7 @@
 //! What a report makes of models and batches that are not as they should be: never a panic, and no "NaN" for a figure.
 
 use diagnose::{Direction, Fault, Severity};
-use nn::{Linear, Param};
+use nn::{Layer, Linear, Param};
 use tensor::Tensor;
 
 use crate::model::{Mlp, batch, rng};

@@ -3,7 +3,7 @@
 use autograd::{Tape, Var};
 use diagnose::Report;
 use init::{Initializer, normal};
-use nn::{Linear, Param};
+use nn::{Layer, Linear, Param};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Shape, Tensor};

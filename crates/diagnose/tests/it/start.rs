@@ -2,7 +2,7 @@
 
 use diagnose::{Error, Lsuv, calibrate_output, lsuv};
 use init::{Initializer, kaiming_normal, normal};
-use nn::{BatchNorm1d, Linear, Module};
+use nn::{BatchNorm1d, Layer, Linear, Module};
 use tensor::{Shape, Tensor};
 
 use crate::model::{Mlp, Stack, batch, inspect, rng};
@@ -94,7 +94,7 @@ fn an_output_behind_a_normalization_is_calibrated_by_that() {
     }
     nn::module!(Normed { output, norm });
     let output = Linear::new(30, 27, &kaiming_normal(init::Gain::Linear), &mut rng()).unwrap();
-    let mut model = Normed { output, norm: BatchNorm1d::new(27).unwrap() };
+    let mut model = Normed { output, norm: BatchNorm1d::new(27) };
     let (x, classes) = batch(32);
     let done = calibrate_output(&mut model, 0.02, |model, tape| {
         model.norm.forward(model.output.forward(tape.constant(x.clone()))).cross_entropy(&classes)

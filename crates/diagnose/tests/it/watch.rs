@@ -10,7 +10,7 @@ use crate::model::{Mlp, batch};
 /// Trains for so many steps with a learning rate, and watches every tenth.
 fn train(model: &mut Mlp, lr: f64, steps: usize) -> Watch {
     let (x, classes) = batch(64);
-    let (sgd, mut tape, mut watch) = (Sgd::new(lr).unwrap(), Tape::new(), Watch::new().every(10));
+    let (mut sgd, mut tape, mut watch) = (Sgd::new(lr).unwrap(), Tape::new(), Watch::new().every(10));
     for _ in 0..steps {
         let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
         let gradients = loss.backward();
@@ -60,7 +60,7 @@ fn watching_changes_no_bit_of_the_training() {
     let (mut watched, mut alone) = (Mlp::kaiming(), Mlp::kaiming());
     train(&mut watched, 0.1, 25);
     let (x, classes) = batch(64);
-    let (sgd, mut tape) = (Sgd::new(0.1).unwrap(), Tape::new());
+    let (mut sgd, mut tape) = (Sgd::new(0.1).unwrap(), Tape::new());
     for _ in 0..25 {
         let gradients = alone.forward(tape.constant(x.clone())).cross_entropy(&classes).backward();
         tape.reset();

@@ -24,12 +24,12 @@
 //!
 //! ```
 //! use init::torch::Generator;
-//! use init::{Gain, Layout, kaiming_normal};
+//! use init::{Gain, FanAxes, kaiming_normal};
 //! use tensor::{Shape, Tensor};
 //!
 //! let mut g = Generator::manual_seed(42);
 //! // torch.nn.init.kaiming_normal_(torch.empty(200, 30), nonlinearity="tanh", generator=g), stored as there
-//! let scheme = kaiming_normal(Gain::Tanh).layout(Layout::OutIn);
+//! let scheme = kaiming_normal(Gain::Tanh).fan_axes(FanAxes::OutIn);
 //! let w: Tensor = g.init(&scheme, &Shape::from([200, 30]))?;
 //! let x_times_w = w.t(); // [fan_in, fan_out]
 //! # let _ = x_times_w;

@@ -1,6 +1,6 @@
 //! The first values for a seed: a contract. A change of them is a change of the version.
 
-use init::{Distribution, FanMode, Gain, Initializer, Layout};
+use init::{Distribution, FanAxes, FanMode, Gain, Initializer};
 use tensor::{Shape, Tensor};
 
 use crate::rng;
@@ -24,7 +24,7 @@ fn first_values_for_a_seed() {
         (&init::trunc_normal(0.0, 1.0, 1.0, 2.0), &[600], [1.0676805, 1.76081, 1.1635989, 1.4824159]),
         (&init::kaiming_normal(Gain::Tanh), matrix, [-0.079054736, -0.01241945, 0.20390046, 0.5220682]),
         (
-            &init::kaiming_normal(Gain::Tanh).layout(Layout::OutIn),
+            &init::kaiming_normal(Gain::Tanh).fan_axes(FanAxes::OutIn),
             matrix,
             [-0.064547926, -0.0101404395, 0.16648404, 0.42626694],
         ),

@@ -4,7 +4,7 @@
 use std::f64::consts::{PI, SQRT_2};
 
 use init::torch::Generator;
-use init::{Distribution, FanMode, Gain, Initializer, Layout, VarianceScaling};
+use init::{Distribution, FanAxes, FanMode, Gain, Initializer, VarianceScaling};
 use tensor::{Float, Shape, Tensor, with_threads};
 
 use crate::rng;
@@ -154,9 +154,9 @@ fn scaled_schemes_have_their_distribution() {
         let law = scaled(distribution, std(20.0 * 1000.0, 50.0 * 1000.0));
         check(verdict::<f32>(&draw(&scheme, &CONVOLUTION), &law), "convolution");
         let law = scaled(distribution, std(1250.0, 800.0));
-        check(verdict::<f32>(&draw(&scheme.layout(Layout::OutIn), &MATRIX), &law), "[out, in]");
+        check(verdict::<f32>(&draw(&scheme.fan_axes(FanAxes::OutIn), &MATRIX), &law), "[out, in]");
         let law = scaled(distribution, std(50.0 * 1000.0, 20.0 * 1000.0));
-        check(verdict::<f32>(&draw(&scheme.layout(Layout::InOut), &CONVOLUTION), &law), "[in, out, k]");
+        check(verdict::<f32>(&draw(&scheme.fan_axes(FanAxes::InOut), &CONVOLUTION), &law), "[in, out, k]");
     }
 }
 
@@ -181,7 +181,7 @@ fn what_is_slightly_wrong_is_rejected() {
             (gain(5.0 / 3.0 * 0.99), "a gain that is 1 % too small"),
             (scheme.mode(FanMode::Out), "the other fan"),
             (scheme.mode(FanMode::Average), "the average of fans"),
-            (scheme.layout(Layout::OutIn), "the swapped layout"),
+            (scheme.fan_axes(FanAxes::OutIn), "the swapped layout"),
         ] {
             assert!(test(wrong).is_err(), "{distribution:?}: {what}");
         }

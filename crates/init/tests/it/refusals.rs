@@ -1,6 +1,6 @@
 //! What cannot be carried out is an error that names the scheme, the value and the rule.
 
-use init::{Gain, Initializer, Layout};
+use init::{FanAxes, Gain, Initializer};
 use tensor::{Shape, Tensor};
 
 use crate::rng;
@@ -64,7 +64,7 @@ fn shapes() {
         let message = refusal(&init::kaiming_normal(Gain::Linear), shape);
         let shape = Shape::try_new(shape).unwrap();
         assert!(message.starts_with(&format!("kaiming_normal: the shape is {shape}, but must have ")), "{message}");
-        assert!(init::fans(&shape, Layout::Standard).is_err());
+        assert!(init::fans(&shape, FanAxes::Standard).is_err());
         assert!(refusal(&init::orthogonal(Gain::Linear), shape.dims()).contains("orthogonal: the shape is"));
     }
     assert_eq!(refusal(&init::eye(), &[2, 2, 2]), "eye: the shape is [2, 2, 2], but must be a matrix");

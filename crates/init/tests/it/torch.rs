@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use init::torch::{Generator, PythonRandom};
-use init::{FanMode, Gain, Layout, Scheme};
+use init::{FanAxes, FanMode, Gain, Scheme};
 use serde_json::Value;
 use tensor::{Float, Shape, Tensor};
 
@@ -151,7 +151,7 @@ fn schemes_take_pytorchs_numbers() {
             "xavier_uniform" => init::xavier_uniform(Gain::Linear),
             _ => panic!("{name} is not known"),
         };
-        assert_same(&draw(&scheme.layout(Layout::OutIn), &shape), &case[2], false, name);
+        assert_same(&draw(&scheme.fan_axes(FanAxes::OutIn), &shape), &case[2], false, name);
     }
     for case in GOLDEN["orthogonal"].as_array().unwrap() {
         let w: Tensor = Generator::manual_seed(3).init(&init::orthogonal(Gain::Custom(1.5)), &shape(&case[0])).unwrap();

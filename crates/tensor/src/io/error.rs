@@ -16,7 +16,6 @@ use crate::element::Dtype;
 /// assert!(error.to_string().starts_with("no such file.npy: "));
 /// # }
 /// ```
-#[derive(Debug)]
 pub struct Error {
     path: Option<PathBuf>,
     name: Option<String>,
@@ -113,6 +112,13 @@ impl std::error::Error for Error {
             Reason::Io(error) => Some(error),
             _ => None,
         }
+    }
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
     }
 }
 

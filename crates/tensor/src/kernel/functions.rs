@@ -11,44 +11,6 @@ use super::isa::kernel;
 use crate::element::{Element, Float, Number, Signed};
 use crate::par;
 
-/// A loop for the instruction sets that make a difference to functions of that cost. Those of the library are not vectorized.
-macro_rules! looped {
-    (LIBRARY fn $name:ident[$($generics:tt)*]($($arg:ident: $Arg:ty),*) $body:block) => {
-        fn $name<$($generics)*>($($arg: $Arg),*) $body
-    };
-    (STREAM fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
-        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), memory $body }
-    };
-    (DIVISION fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
-        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), arithmetic $T $body }
-    };
-    (TRANSCENDENTAL fn $name:ident[$T:ident: $Bound:path]($($arg:ident: $Arg:ty),*) $body:block) => {
-        kernel! { fn $name[$T: $Bound]($($arg: $Arg),*), functions $T $body }
-    };
-}
-
-/// Stamps the names of a list and what each costs.
-macro_rules! names {
-    (
-        $(#[$doc:meta])*
-        $List:ident $(<$Parameter:ident>)? { $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident;)* }
-    ) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy)]
-        pub enum $List $(<$Parameter>)? {
-            $($Name $({ $($p: $P),* })?,)*
-        }
-
-        impl $(<$Parameter>)? $List $(<$Parameter>)? {
-            fn nanoseconds(&self) -> f64 {
-                match self {
-                    $(Self::$Name { .. } => par::$cost,)*
-                }
-            }
-        }
-    };
-}
-
 /// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
 ///
 /// A loop takes parameters by value. Behind a reference they might be changed by what the loop writes, as far as the compiler
@@ -60,20 +22,26 @@ macro_rules! functions_of_one {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident| $formula:expr;)*
         }
     ) => {
-        names! { $(#[$doc])* $List $(<$Parameter>)? { $($Name $({ $($p: $P),* })? $cost;)* } }
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub enum $List $(<$Parameter>)? {
+            $($Name $({ $($p: $P),* })?,)*
+        }
 
         impl<$T: $Bound> Unary<$T> for $List $(<$Parameter>)? {
             type Output = $Output;
 
             fn cost(&self) -> f64 {
-                self.nanoseconds()
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
             }
 
             fn map(&self, x: &[$T], out: &mut [$Output]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        looped! {
-                            $cost fn $Name[$T: $Bound](x: &[$T], out: &mut [$Output] $($(, $p: $P)*)?) {
+                        kernel! {
+                            fn $Name[$T: $Bound](x: &[$T], out: &mut [$Output] $($(, $p: $P)*)?), $cost $T {
                                 for (out, &$x) in out.iter_mut().zip(x) {
                                     *out = $formula;
                                 }
@@ -95,20 +63,26 @@ macro_rules! functions_of_two {
             $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
         }
     ) => {
-        names! { $(#[$doc])* $List $(<$Parameter>)? { $($Name $({ $($p: $P),* })? $cost;)* } }
+        $(#[$doc])*
+        #[derive(Clone, Copy)]
+        pub enum $List $(<$Parameter>)? {
+            $($Name $({ $($p: $P),* })?,)*
+        }
 
         impl<$T: $Bound> Binary<$T, $T> for $List $(<$Parameter>)? {
             type Output = $Output;
 
             fn cost(&self) -> f64 {
-                self.nanoseconds()
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
             }
 
             fn zip(&self, x: &[$T], y: &[$T], out: &mut [$Output]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        looped! {
-                            $cost fn $Name[$T: $Bound](x: &[$T], y: &[$T], out: &mut [$Output] $($(, $p: $P)*)?) {
+                        kernel! {
+                            fn $Name[$T: $Bound](x: &[$T], y: &[$T], out: &mut [$Output] $($(, $p: $P)*)?), $cost $T {
                                 for ((out, &$x), &$y) in out.iter_mut().zip(x).zip(y) {
                                     *out = $formula;
                                 }
@@ -138,8 +112,8 @@ macro_rules! functions_of_two {
             fn zip_assign(&self, x: &mut [$T], y: &[$T]) {
                 match *self {
                     $(Self::$Name $({ $($p),* })? => {
-                        looped! {
-                            $cost fn $Name[$T: $Bound](x: &mut [$T], y: &[$T] $($(, $p: $P)*)?) {
+                        kernel! {
+                            fn $Name[$T: $Bound](x: &mut [$T], y: &[$T] $($(, $p: $P)*)?), $cost $T {
                                 for (out, &$y) in x.iter_mut().zip(y) {
                                     let $x = *out;
                                     *out = $formula;
@@ -186,11 +160,7 @@ functions_of_one! {
         Sin LIBRARY |x| x.sin();
         Cos LIBRARY |x| x.cos();
         Tan LIBRARY |x| x.tan();
-        Tanh TRANSCENDENTAL |x| x.tanh();
-        Sigmoid TRANSCENDENTAL |x| x.sigmoid();
         Erf LIBRARY |x| x.erf();
-        Relu STREAM |x| if x <= T::ZERO { T::ZERO } else { x };
-        Gelu LIBRARY |x| x * T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
         Powi { n: i32 } LIBRARY |x| x.powi(n);
         Powf { y: T } LIBRARY |x| x.powf(y);
         Floor STREAM |x| x.floor();
@@ -233,16 +203,11 @@ functions_of_two! {
 
 functions_of_two! {
     in place:
-    /// Of two floats; x is ȳ, the gradient with respect to the result, in what is a pullback.
+    /// Of two floats.
     OfFloats<T>[T: Float] {
         Pow LIBRARY |x, y| x.powf(y);
         Atan2 LIBRARY |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
-        TanhBackward STREAM |g, y| g * (T::ONE - y * y);
-        SigmoidBackward STREAM |g, y| g * y * (T::ONE - y);
-        // Written so that a NaN passes, as it does on the way forward.
-        ReluBackward STREAM |g, y| if y <= T::ZERO { T::ZERO } else { g };
-        GeluBackward LIBRARY |g, x| g * gelu_slope(x);
     }
 }
 
@@ -259,7 +224,7 @@ functions_of_two! {
 /// The larger of two; NaN if either is.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-fn maximum<T: Number>(x: T, y: T) -> T {
+pub(super) fn maximum<T: Number>(x: T, y: T) -> T {
     if x > y || x != x { x } else { y }
 }
 
@@ -268,15 +233,6 @@ fn maximum<T: Number>(x: T, y: T) -> T {
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
 fn minimum<T: Number>(x: T, y: T) -> T {
     if x < y || x != x { x } else { y }
-}
-
-/// Φ(x) + x φ(x)
-#[inline(always)]
-fn gelu_slope<T: Float>(x: T) -> T {
-    let half = T::from_f64(0.5);
-    let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
-    let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());
-    x.mul_add(density, distribution)
 }
 
 kernel! {

@@ -2,6 +2,7 @@
 //!
 //! Most of the crate's `unsafe` is in this folder; the rest is in `par`.
 
+mod activation;
 mod blocks;
 mod copy;
 mod elementwise;
@@ -16,6 +17,9 @@ mod scan;
 mod simd;
 mod softmax;
 
+pub(crate) use activation::Slope;
+#[allow(unreachable_pub, reason = "re-exported at the root")]
+pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{BLOCK, Plane, copy_between, copy_plane, copy_row};
 pub(crate) use elementwise::{
@@ -32,7 +36,7 @@ pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, matmul};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use random::Drawn;
-pub(crate) use random::{GROUP, Law, Normal, Uniform, draw};
+pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};
 pub(crate) use reduce::{
     Count, Largest, LogSumExp, Moment, Moments, Powers, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum,
     WIDE, arg, join, reduce_columns, reduce_rows,

@@ -217,6 +217,22 @@ impl<T: Float> Law<T> for Uniform<T> {
     }
 }
 
+/// 0 with probability `p`, and else `kept`: a mask of dropout.
+#[derive(Clone, Copy)]
+pub(crate) struct Mask<T> {
+    pub(crate) p: T,
+    pub(crate) kept: T,
+}
+
+impl<T: Float> Law<T> for Mask<T> {
+    #[inline(always)]
+    fn fill(self, [high, low]: &[[u32; GROUP]; 2], out: &mut [T; GROUP]) {
+        for i in 0..GROUP {
+            out[i] = if T::unit(high[i], low[i]) < self.p { T::ZERO } else { self.kept };
+        }
+    }
+}
+
 /// Normal, by Box and Muller (1958, *A Note on the Generation of Random Normal Deviates*): the first half of a group are
 /// radii times cosines, the second half the same radii times sines.
 #[derive(Clone, Copy)]

@@ -6,7 +6,7 @@ use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel;
 use crate::layout::Layout;
-use crate::ops::Operand;
+use crate::operand::Operand;
 use crate::shape::Shape;
 use crate::span::Span;
 use crate::tensor::Tensor;

@@ -3,7 +3,7 @@
 use crate::element::{Float, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{OfFloats, OfNumbers};
-use crate::ops::Operand;
+use crate::operand::Operand;
 use crate::tensor::Tensor;
 
 impl<T: Number> Tensor<T> {

@@ -2,39 +2,14 @@
 //!
 //! The other operand is a tensor, by value or reference, or a number.
 
-use std::borrow::Cow;
 use std::ops::{BitAnd, BitOr, BitXor, Not};
 
 use super::elementwise::{map, zip};
 use crate::element::{Element, Number};
 use crate::error::OrPanic;
 use crate::kernel::{Closure, Comparison, OfNumber};
+use crate::operand::Operand;
 use crate::tensor::Tensor;
-
-/// What may stand on the other side of an elementwise op: a tensor, by value or reference, or a number.
-pub trait Operand<T: Element> {
-    /// The operand as a tensor; a number is a scalar.
-    #[doc(hidden)]
-    fn tensor(&self) -> Cow<'_, Tensor<T>>;
-}
-
-impl<T: Element> Operand<T> for T {
-    fn tensor(&self) -> Cow<'_, Tensor<T>> {
-        Cow::Owned(Tensor::scalar(*self))
-    }
-}
-
-impl<T: Element> Operand<T> for Tensor<T> {
-    fn tensor(&self) -> Cow<'_, Tensor<T>> {
-        Cow::Borrowed(self)
-    }
-}
-
-impl<T: Element> Operand<T> for &Tensor<T> {
-    fn tensor(&self) -> Cow<'_, Tensor<T>> {
-        Cow::Borrowed(self)
-    }
-}
 
 /// Comparisons, element by element; the shapes broadcast. Nothing but `ne` is true of NaN.
 ///

@@ -30,25 +30,6 @@ impl<T: Float> Tensor<T> {
     pub fn cross_entropy(&self, classes: &Tensor<i64>) -> (Self, Self) {
         T::cross_entropy(self, classes).or_panic()
     }
-
-    /// The pullback of [`cross_entropy`](Self::cross_entropy): x̄ᵢⱼ = ȳᵢ (pᵢⱼ − \[j = tᵢ]), where self is p and
-    /// `gradient`, ȳ, has the shape of `classes`.
-    ///
-    /// # Panics
-    /// The shapes do not fit, or a class is negative or not below C.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let p = Tensor::from([[0.25, 0.75]]);
-    /// let gradient = p.cross_entropy_backward(&Tensor::from([1]), &Tensor::from([2.0]));
-    /// assert_eq!(gradient, Tensor::from([[0.5, -0.5]]));
-    /// ```
-    #[track_caller]
-    pub fn cross_entropy_backward(&self, classes: &Tensor<i64>, gradient: &Self) -> Self {
-        T::cross_entropy_backward(self, classes, gradient).or_panic()
-    }
 }
 
 /// The losses, and the probabilities.
@@ -117,6 +98,7 @@ fn check(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<usiz
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::Pullback;
     use approx::assert_relative_eq;
 
     use super::*;
@@ -160,7 +142,7 @@ mod tests {
         let classes: Tensor<i64> = (0..1001).map(|i| i * 7 % 300).collect();
         let both = || {
             let (losses, p) = x.cross_entropy(&classes);
-            let gradient = p.cross_entropy_backward(&classes, &losses);
+            let gradient = losses.clone().pullback(Pullback::CrossEntropy(&classes), &p);
             (losses, p, gradient)
         };
         let want = crate::with_threads(1, both).unwrap();
@@ -174,7 +156,7 @@ mod tests {
         let classes = Tensor::from_vec(vec![], 0);
         let (losses, p) = Tensor::<f32>::zeros([0, 5]).cross_entropy(&classes);
         assert_eq!((losses.dims(), p.dims()), (&[0][..], &[0, 5][..]));
-        assert_eq!(p.cross_entropy_backward(&classes, &losses).dims(), [0, 5]);
+        assert_eq!(losses.clone().pullback(Pullback::CrossEntropy(&classes), &p).dims(), [0, 5]);
     }
 
     #[test]

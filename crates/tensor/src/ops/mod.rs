@@ -17,6 +17,7 @@ mod index;
 mod join;
 mod mask;
 mod matmul;
+mod pullback;
 mod rank;
 mod reduce;
 mod repeat;
@@ -26,11 +27,11 @@ mod sort;
 mod triangle;
 mod unary;
 
+pub(crate) use activation::pullback as activation_pullback;
 pub(crate) use arithmetic::integers_divisible;
 pub(crate) use assign::write;
 pub(crate) use cast::cast;
 pub(crate) use close::allclose;
-pub use compare::Operand;
 pub(crate) use copy::copy_into;
 pub(crate) use cross_entropy::{cross_entropy, cross_entropy_backward};
 pub(crate) use elementwise::{choose, map, negate, zip, zip_assign, zip_owned};
@@ -40,6 +41,7 @@ pub(crate) use join::{cat, stack};
 pub(crate) use mask::{masked_fill, masked_select, nonzero};
 pub use matmul::Accum;
 pub(crate) use matmul::{matmul, matmul_into};
+pub use pullback::Pullback;
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{
     arg, count_nonzero, deviation, fold, log_sum_exp, mean, norm, scan, sum_to, var_mean, variance,

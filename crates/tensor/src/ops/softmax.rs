@@ -54,50 +54,6 @@ impl<T: Float> Tensor<T> {
             Normalization::LogSoftmax,
         )
     }
-
-    /// The pullback of softmax along `axis`: yⱼ (ȳⱼ − Σₖ ȳₖ yₖ), where y is the softmax and self is ȳ, the gradient with
-    /// respect to it.
-    ///
-    /// Changes its own buffer if it is the only owner.
-    ///
-    /// # Panics
-    /// The shapes differ, or the axis is out of range.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let y = Tensor::from([0.25, 0.75]);
-    /// assert_eq!(Tensor::from([1.0, 0.0]).softmax_backward(&y, 0), Tensor::from([0.1875, -0.1875]));
-    /// ```
-    #[track_caller]
-    pub fn softmax_backward(self, y: &Self, axis: isize) -> Self {
-        y.expect_shape("softmax_backward", self.shape()).or_panic();
-        let axis = self.shape().axis("softmax_backward", axis).or_panic();
-        T::normalize(self, y, axis, Normalization::SoftmaxBackward)
-    }
-
-    /// The pullback of log-softmax along `axis`: ȳⱼ − exp yⱼ Σₖ ȳₖ, where y is the log-softmax and self is ȳ, the
-    /// gradient with respect to it.
-    ///
-    /// Changes its own buffer if it is the only owner.
-    ///
-    /// # Panics
-    /// The shapes differ, or the axis is out of range.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let y = Tensor::from([0.0, f64::NEG_INFINITY]);
-    /// assert_eq!(Tensor::from([1.0, 2.0]).log_softmax_backward(&y, 0), Tensor::from([-2.0, 2.0]));
-    /// ```
-    #[track_caller]
-    pub fn log_softmax_backward(self, y: &Self, axis: isize) -> Self {
-        y.expect_shape("log_softmax_backward", self.shape()).or_panic();
-        let axis = self.shape().axis("log_softmax_backward", axis).or_panic();
-        T::normalize(self, y, axis, Normalization::LogSoftmaxBackward)
-    }
 }
 
 /// What is done with lines.
@@ -141,6 +97,7 @@ fn normalize_by<T: Float, N: Normalize<T>>(mut x: Tensor<T>, y: &Tensor<T>, axis
 
 #[cfg(test)]
 mod tests {
+    use crate::ops::Pullback;
     use approx::assert_relative_eq;
 
     use super::*;
@@ -161,11 +118,11 @@ mod tests {
                 }
                 let g = x.map(|x| (x * 3.0).sin());
                 let want = &p * (&g - (&g * &p).sum(keepdim(axis)));
-                for (got, want) in g.clone().softmax_backward(&p, axis).iter().zip(want.iter()) {
+                for (got, want) in g.clone().pullback(Pullback::Softmax(axis), &p).iter().zip(want.iter()) {
                     assert_relative_eq!(got, want, epsilon = 1e-15, max_relative = 1e-13);
                 }
                 let want = &g - &p * g.sum(keepdim(axis));
-                for (got, want) in g.log_softmax_backward(&ln_p, axis).iter().zip(want.iter()) {
+                for (got, want) in g.clone().pullback(Pullback::LogSoftmax(axis), &ln_p).iter().zip(want.iter()) {
                     assert_relative_eq!(got, want, epsilon = 1e-14, max_relative = 1e-13);
                 }
             }
@@ -195,7 +152,7 @@ mod tests {
     fn threads_leave_no_trace() {
         for dims in [[100_000, 9], [9, 100_000], [700, 1001]] {
             let x = Tensor::from_fn(dims, |i| ((i[0] * 7919 + i[1] * 31) % 1013) as f32 / 100.0);
-            let all = || (x.softmax(0), x.softmax(1), x.log_softmax(0), x.clone().softmax_backward(&x, 0));
+            let all = || (x.softmax(0), x.softmax(1), x.log_softmax(0), x.clone().pullback(Pullback::Softmax(0), &x));
             let want = crate::with_threads(1, all).unwrap();
             for threads in [2, 3, 8] {
                 assert_eq!(crate::with_threads(threads, all).unwrap(), want, "{dims:?}");
@@ -208,7 +165,7 @@ mod tests {
         let g = Tensor::<f32>::ones([4, 5]);
         let before = g.as_slice().unwrap().as_ptr();
         let y = Tensor::<f32>::full([4, 5], 0.2);
-        assert_eq!(g.softmax_backward(&y, 1).as_slice().unwrap().as_ptr(), before);
+        assert_eq!(g.pullback(Pullback::Softmax(1), &y).as_slice().unwrap().as_ptr(), before);
     }
 
     #[test]

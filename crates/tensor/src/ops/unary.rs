@@ -213,36 +213,6 @@ methods! { Float map_float OfFloat:
     /// ```
     cos Cos;
 
-    /// The hyperbolic tangent of each element. In f32 at most 2 ulp off, odd, monotone, and ±1 where it rounds to that.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([0.0, 100.0]).tanh(), Tensor::from([0.0, 1.0]));
-    /// ```
-    tanh Tanh;
-
-    /// 1 / (1 + e⁻ˣ) of each element.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([0.0, 1000.0]).sigmoid(), Tensor::from([0.5, 1.0]));
-    /// ```
-    sigmoid Sigmoid;
-
-    /// max(x, 0) of each element; NaN stays.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([-1.0, 2.0]).relu(), Tensor::from([0.0, 2.0]));
-    /// ```
-    relu Relu;
-
     /// The error function of each element, 2/√π ∫₀ˣ exp(−t²) dt.
     ///
     /// # Example
@@ -252,16 +222,6 @@ methods! { Float map_float OfFloat:
     /// assert_eq!(Tensor::from([0.0, 10.0]).erf(), Tensor::from([0.0, 1.0]));
     /// ```
     erf Erf;
-
-    /// x Φ(x) of each element, where Φ is the normal distribution function: ½ x (1 + erf(x/√2)) (Hendrycks & Gimpel, 2016).
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// assert_eq!(Tensor::from([0.0, 100.0]).gelu(), Tensor::from([0.0, 100.0]));
-    /// ```
-    gelu Gelu;
 }
 
 impl<T: Float> Tensor<T> {

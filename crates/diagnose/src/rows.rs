@@ -1,7 +1,7 @@
 //! The figures of a report in rows, of which the first is the header: for text and for pages.
 
 use crate::report::Report;
-use crate::table::{NONE, figure, percent};
+use crate::text::{NONE, figure, percent};
 
 type Rows = Vec<Vec<String>>;
 
@@ -29,7 +29,7 @@ pub(crate) fn activations(report: &Report) -> Rows {
 }
 
 pub(crate) fn signal(report: &Report) -> Rows {
-    let mut rows = header(&["linear", "std in", "std out", "factor", "grad std"]);
+    let mut rows = header(&["layer", "std in", "std out", "factor", "grad std"]);
     rows.extend(report.signal.iter().map(|layer| {
         let figures = [layer.std_in, layer.std_out, layer.factor(), layer.gradient_std.unwrap_or(f64::NAN)];
         [layer.place.clone()].into_iter().chain(figures.map(figure)).collect()

@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 
-use autograd::{Gradients, Tape, Var};
+use autograd::{Gradients, Ignorance, Role, Tape, Var};
 use tensor::{Float, Tensor};
 
+use crate::stats::mean_std;
+
 /// A tape after its backward pass.
-pub(crate) struct Pass<'t, T: Float> {
+pub(crate) struct Graph<'t, T: Float> {
     pub(crate) vars: Vec<Var<'t, T>>,
     pub(crate) inputs: Vec<Vec<usize>>,
     pub(crate) loss: Var<'t, T>,
@@ -23,6 +25,8 @@ pub(crate) struct Affine<'t, T: Float> {
     pub(crate) input: Var<'t, T>,
     pub(crate) weight: Var<'t, T>,
     pub(crate) bias: Option<Var<'t, T>>,
+    /// Whether the bias is a part of the op, and not added to its result.
+    pub(crate) bias_within: bool,
     /// Whether it is a normalization, so that its result does not depend on the scale of its input.
     pub(crate) normalizes: bool,
 }
@@ -34,21 +38,35 @@ pub(crate) struct Parameter<'a, T: Float> {
     pub(crate) gradient: Option<&'a Tensor<T>>,
 }
 
-/// The end of a classifier.
-pub(crate) struct Classifier<'t, T: Float> {
-    /// The mean cross-entropy.
+/// What a model is trained to make small.
+pub(crate) struct Objective<'t, T: Float> {
     pub(crate) loss: Var<'t, T>,
-    pub(crate) logits: Var<'t, T>,
-    pub(crate) classes: usize,
+    /// What the loss is of, such as logits.
+    pub(crate) predictions: Var<'t, T>,
+    /// How many classes are told apart, if it is a classifier.
+    pub(crate) classes: Option<usize>,
+    /// What it costs to know nothing.
+    pub(crate) ignorance: Option<f64>,
 }
 
-impl<'t, T: Float> Pass<'t, T> {
+impl<T: Float> Objective<'_, T> {
+    /// How many examples the loss is the mean of.
+    pub(crate) fn examples(&self) -> usize {
+        let shape = self.predictions.shape();
+        match self.classes {
+            Some(classes) => shape.numel() / classes.max(1),
+            None => shape.dims().first().copied().unwrap_or(1),
+        }
+    }
+}
+
+impl<'t, T: Float> Graph<'t, T> {
     /// Reads the tape of `loss`, and goes backward if there is anything to go back to.
     #[track_caller]
     pub(crate) fn new(loss: Var<'t, T>) -> Self {
         // Not in a closure, which would lose the caller's line.
         let gradients = if loss.needs_gradient() { Some(loss.backward()) } else { None };
-        Pass::with_gradients(loss, gradients)
+        Graph::with_gradients(loss, gradients)
     }
 
     pub(crate) fn with_gradients(loss: Var<'t, T>, gradients: Option<Gradients<T>>) -> Self {
@@ -63,7 +81,7 @@ impl<'t, T: Float> Pass<'t, T> {
                 inputs[index].iter().for_each(|&input| behind_the_loss[input] = true);
             }
         }
-        Pass { vars, inputs, loss, gradients, behind_the_loss }
+        Graph { vars, inputs, loss, gradients, behind_the_loss }
     }
 
     /// The values that the loss depends on, in the order in which they were computed.
@@ -75,13 +93,25 @@ impl<'t, T: Float> Pass<'t, T> {
         self.inputs[var.index()].get(place).map(|&index| self.vars[index])
     }
 
-    /// The cross-entropy that the loss is, or depends on, if there is one such.
-    pub(crate) fn classifier(&self) -> Option<Classifier<'t, T>> {
-        let mut losses = self.relevant().filter(|var| var.op() == "cross_entropy");
-        let loss = losses.next().filter(|_| losses.next().is_none())?;
-        let logits = self.input(loss, 0)?;
-        let classes = *logits.shape().dims().last()?;
-        Some(Classifier { loss, logits, classes })
+    /// The op that is a loss by its role: the loss itself, or what it depends on, if there is one such.
+    pub(crate) fn objective(&self) -> Option<Objective<'t, T>> {
+        let mut losses = self.relevant().filter_map(|var| match var.role() {
+            Role::Loss { predictions, ignorance } => Some((var, predictions, ignorance)),
+            _ => None,
+        });
+        let (loss, predictions, ignorance) = losses.next()?;
+        if losses.next().is_some() {
+            return None;
+        }
+        let classes = if let Ignorance::Classes(classes) = ignorance { Some(classes) } else { None };
+        let ignorance = match ignorance {
+            Ignorance::Classes(classes) => (classes > 0).then(|| (classes as f64).ln()),
+            Ignorance::Value(value) => Some(value),
+            Ignorance::Variance(targets) => Some(mean_std(&self.input(loss, targets)?.value()).1.powi(2)),
+            _ => None,
+        };
+        let ignorance = ignorance.filter(|ignorance| ignorance.is_finite());
+        Some(Objective { loss, predictions: self.input(loss, predictions)?, classes, ignorance })
     }
 
     /// The products with a weight, and the normalizations, that the loss depends on.
@@ -90,19 +120,15 @@ impl<'t, T: Float> Pass<'t, T> {
     }
 
     fn affine(&self, output: Var<'t, T>) -> Option<Affine<'t, T>> {
-        let input = |place| self.input(output, place);
-        let normalizes = match output.op() {
-            "linear" => false,
-            // A product of two activations, as in attention, has no weight.
-            "matmul" if is_parameter(input(1)?) => false,
-            "batch_norm" | "layer_norm" => true,
-            // Statistics of the batch stand between its input and its weight.
-            "batch_norm_by" => {
-                return Some(Affine { output, input: input(0)?, weight: input(3)?, bias: input(4), normalizes: true });
-            }
+        let (weight, bias, normalizes) = match output.role() {
+            Role::Affine { weight, bias } => (weight, bias, false),
+            Role::Normalizing { weight, bias } => (weight, Some(bias), true),
             _ => return None,
         };
-        Some(Affine { output, input: input(0)?, weight: input(1)?, bias: input(2), normalizes })
+        let input = |place| self.input(output, place);
+        let bias = bias.and_then(input);
+        let bias_within = bias.is_some();
+        Some(Affine { output, input: input(0)?, weight: input(weight)?, bias, bias_within, normalizes })
     }
 
     /// Whether a value goes into a normalization, directly or after a bias is added.
@@ -121,12 +147,12 @@ impl<'t, T: Float> Pass<'t, T> {
             if let Some(affine) = self.affine(at) {
                 return Some(Affine { bias: affine.bias.or(added), ..affine });
             }
-            at = match at.op() {
-                "reshape" | "flatten" | "dropout" => self.input(at, 0)?,
-                "add" => {
+            at = match at.role() {
+                Role::Keeping => self.input(at, 0)?,
+                Role::Adding => {
                     let (one, other) = (self.input(at, 0)?, self.input(at, 1)?);
-                    let (value, bias) = if is_parameter(one) { (other, one) } else { (one, other) };
-                    if added.is_some() || !is_parameter(bias) {
+                    let (value, bias) = if one.is_parameter() { (other, one) } else { (one, other) };
+                    if added.is_some() || !bias.is_parameter() {
                         return None;
                     }
                     added = Some(bias);
@@ -149,11 +175,6 @@ impl<'t, T: Float> Pass<'t, T> {
             _ => format!("{}({})", var.op(), var.index()),
         }
     }
-}
-
-/// Whether a value is a leaf that is trained.
-fn is_parameter<T: Float>(var: Var<'_, T>) -> bool {
-    var.op() == "leaf"
 }
 
 /// Makes names distinct: the second `hidden` is `hidden #2`.

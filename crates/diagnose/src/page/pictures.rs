@@ -5,7 +5,7 @@ use super::map;
 use crate::history::{ActivationSample, History, Sample, WeightSample};
 use crate::report::{Activation, Report, Weight};
 use crate::stats::Stats;
-use crate::table::percent;
+use crate::text::percent;
 
 /// The pictures that there are, with their names.
 pub(super) fn all(report: &Report, history: Option<&History>) -> Vec<(String, String)> {

@@ -1,0 +1,215 @@
+//! What an op is to a reader of the tape.
+
+use tensor::{Activation, Saved};
+
+/// What an op is called, and what it is to a reader of the tape, such as a diagnosis.
+///
+/// A `&'static str` is an op without a role.
+///
+/// # Example
+/// An activation of one's own, recorded so that a diagnosis knows when it is flat:
+///
+/// ```
+/// use autograd::{Op, Role, Saved, Tape, Var};
+/// use tensor::{Float, Tensor};
+///
+/// /// y = x / (1 + |x|),  x̄ = ȳ / (1 + |x|)²
+/// fn softsign<'t, T: Float>(x: Var<'t, T>) -> Var<'t, T> {
+///     let role = Role::Function {
+///         f: |x| x / (1.0 + x.abs()),
+///         slope: |x| (1.0 + x.abs()).powi(-2),
+///         saves: Saved::Input,
+///     };
+///     let size = x.value().abs() + T::ONE;
+///     x.record(Op { name: "softsign", role }, x.value() / &size)
+///         .wrt(x, move |g| g / (&size * &size))
+///         .done()
+/// }
+///
+/// let tape = Tape::new();
+/// let y = softsign(tape.leaf(Tensor::from([1.0, -3.0])));
+/// assert_eq!(y.value(), Tensor::from([0.5, -0.75]));
+/// assert!(matches!(y.role(), Role::Function { .. }));
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Op {
+    /// Its name, such as `"tanh"`.
+    pub name: &'static str,
+    /// What it does to a signal.
+    pub role: Role,
+}
+
+impl Op {
+    /// What is on the tape as a value whose gradient may be wanted.
+    pub const LEAF: Op = Op::new("leaf", Role::Leaf);
+    /// What is on the tape as a value whose gradient is not wanted.
+    pub const CONSTANT: Op = Op::new("constant", Role::Constant);
+
+    /// An op with a role.
+    pub const fn new(name: &'static str, role: Role) -> Self {
+        Op { name, role }
+    }
+}
+
+impl From<&'static str> for Op {
+    fn from(name: &'static str) -> Self {
+        Op { name, role: Role::Other }
+    }
+}
+
+impl From<Activation> for Op {
+    fn from(activation: Activation) -> Self {
+        Op { name: activation.name(), role: Role::Activation(activation) }
+    }
+}
+
+/// What an op does to a signal. Numbers are places among the op's inputs, from 0, in the order in which it was given their
+/// pullbacks; the signal itself is input 0.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum Role {
+    /// Nothing that a reader knows of.
+    Other,
+    /// None: a value that was put on the tape, and whose gradient may be wanted.
+    Leaf,
+    /// None: a value that was put on the tape, and whose gradient is not wanted.
+    Constant,
+    /// A product with a weight, so that the weight's scale is that of the result; and maybe a bias.
+    Affine {
+        /// The place of the weight.
+        weight: usize,
+        /// The place of the bias.
+        bias: Option<usize>,
+    },
+    /// A normalization, whose result has the scale of its weight, whatever the scale of its input.
+    Normalizing {
+        /// The place of the weight.
+        weight: usize,
+        /// The place of the bias.
+        bias: usize,
+    },
+    /// The result has the scale of the input: a reshape, a transpose, a slice, dropout.
+    Keeping,
+    /// A sum or a difference of its two inputs, such as a residual branch and its trunk, or a value and its bias.
+    Adding,
+    /// An activation of the family's list.
+    Activation(Activation),
+    /// An activation of one's own: a function of each element.
+    Function {
+        /// y of x.
+        f: fn(f64) -> f64,
+        /// dy/dx, of x or of y as `saves` says.
+        slope: fn(f64) -> f64,
+        /// What the slope is computed from.
+        saves: Saved,
+    },
+    /// What a model is trained to make small.
+    Loss {
+        /// The place of the model's predictions.
+        predictions: usize,
+        /// What it costs to know nothing.
+        ignorance: Ignorance,
+    },
+    /// Some elements are replaced by a constant, which may be infinite on purpose.
+    Masking,
+}
+
+/// What a loss is for a model that knows nothing: what an untrained one should begin with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Ignorance {
+    /// ln C, for this number of classes C: all of them have the same probability.
+    Classes(usize),
+    /// This number, such as ln 2 for a choice of two.
+    Value(f64),
+    /// The variance of the targets, which are the input at this place: the mean is predicted for all.
+    Variance(usize),
+}
+
+impl Role {
+    /// The places of inputs that it names, each with what it says is there.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        let places = match *self {
+            Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
+            Role::Normalizing { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
+            Role::Loss { predictions, ignorance } => [
+                Some(("predictions", predictions)),
+                match ignorance {
+                    Ignorance::Variance(targets) => Some(("targets", targets)),
+                    _ => None,
+                },
+            ],
+            _ => [None, None],
+        };
+        places.into_iter().flatten()
+    }
+
+    /// How many inputs it needs.
+    pub(crate) fn least_inputs(&self) -> usize {
+        match self {
+            Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
+            Role::Adding => 2,
+            _ => 1,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::{Id, Tape};
+
+    #[test]
+    fn an_op_of_the_family_says_what_it_is() {
+        let tape = Tape::new();
+        let x = tape.constant(Tensor::ones([2, 2]));
+        let (w, named) = (tape.leaf(Tensor::ones([2, 2])), tape.named_constant(Id::new(), &Tensor::ones([2, 2])));
+        assert!(matches!(x.role(), Role::Constant) && matches!(w.role(), Role::Leaf));
+        for weight in [w, named] {
+            assert!(matches!(x.matmul(weight).role(), Role::Affine { weight: 1, bias: None }));
+        }
+        // A product of two activations has no weight.
+        assert!(matches!(x.matmul(x).role(), Role::Other) && matches!(x.matmul(w.tanh()).role(), Role::Other));
+        assert!(matches!(w.tanh().role(), Role::Activation(Activation::Tanh)));
+        assert!(matches!((x + w).role(), Role::Adding) && matches!((x + 1.0).role(), Role::Other));
+        let loss = w.cross_entropy(&Tensor::from([0, 1]));
+        assert!(matches!(loss.role(), Role::Loss { predictions: 0, ignorance: Ignorance::Classes(2) }));
+    }
+
+    #[test]
+    fn a_role_that_names_a_place_without_an_input_is_refused_and_nothing_is_on_the_tape() {
+        let tape = Tape::new();
+        let id = Id::new();
+        tape.set_path(id, "mine.weight");
+        let w = tape.named_leaf(id, &Tensor::ones([2]));
+        let cases = [
+            (
+                Role::Affine { weight: 3, bias: None },
+                "mine: its role says that input 3 is its weight, but it has 1 input",
+            ),
+            (
+                Role::Affine { weight: 0, bias: Some(1) },
+                "mine: its role says that input 1 is its bias, but it has 1 input",
+            ),
+            (
+                Role::Loss { predictions: 0, ignorance: Ignorance::Variance(2) },
+                "mine: its role says that input 2 is its targets, but it has 1 input",
+            ),
+            (Role::Adding, "mine: its role is that of an op of at least 2, but it has 1 input"),
+        ];
+        for (role, want) in cases {
+            let record = w.record(Op::new("mine", role), w.value()).wrt(w, |g| g);
+            let panic = catch_unwind(AssertUnwindSafe(|| record.done())).unwrap_err();
+            assert_eq!(panic.downcast_ref::<String>().unwrap(), &format!("{want} (at mine.weight)"));
+            assert_eq!(tape.len(), 1);
+        }
+        let none = w.record(Op::new("mine", Role::Keeping), w.value());
+        assert!(catch_unwind(AssertUnwindSafe(|| none.done())).is_err());
+        // Roles that fit are let through.
+        w.record(Op::new("mine", Role::Keeping), w.value()).wrt(w, |g| g).done();
+    }
+}

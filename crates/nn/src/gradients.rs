@@ -1,0 +1,236 @@
+//! Gradients together with the model that they are of.
+
+use std::collections::HashSet;
+
+use autograd::{Gradients, Id};
+use tensor::{Float, Tensor};
+
+use crate::error::{Error, list};
+use crate::module::{Module, none_of};
+
+/// What is asked of [`Gradients`] with the model at hand that they are of. In scope, these are methods of theirs.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::{ModelGradients, Param};
+/// use tensor::Tensor;
+///
+/// let model = vec![Param::new(Tensor::from([3.0, 4.0])), Param::new(Tensor::from([1.0]))];
+/// let tape = Tape::new();
+/// let w = model[0].on(&tape);
+/// let mut gradients = (w * w).sum(..).backward();
+/// assert_eq!(gradients.missing(&model), ["1"]);
+/// assert_eq!(gradients.clip_norm(&model, 1.0)?, 10.0); // the norm before
+/// assert_eq!(gradients.of(&model, "0"), Some(&Tensor::from([0.6, 0.8])));
+/// # Ok::<(), nn::Error>(())
+/// ```
+pub trait ModelGradients<T: Float> {
+    /// The paths of the trained weights that got no gradient: the result does not depend on them.
+    fn missing(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String>;
+
+    /// The leaves with a gradient that the model does not list, by their shapes: an optimizer would not move them. A field that
+    /// `..` in [`module!`](crate::module!) leaves out is such a one.
+    fn unlisted(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String>;
+
+    /// Makes sure that each trained weight has a gradient, and that the model lists each leaf that has one: what an optimizer
+    /// does before its first step.
+    ///
+    /// # Panics
+    /// There are others, whose paths or shapes the message lists.
+    fn expect_complete(&self, model: &(impl Module<T> + ?Sized));
+
+    /// The gradient of the weight with this path.
+    fn of(&self, model: &(impl Module<T> + ?Sized), path: &str) -> Option<&Tensor<T>>;
+
+    /// The weights of the model that have a gradient, by path, in the model's order.
+    fn by_path(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, &Tensor<T>)>;
+
+    /// Scales all gradients down if their [norm](Gradients::norm) is above `max`, so that it is `max`, and returns what it was:
+    /// PyTorch's `clip_grad_norm_`, which divides by 10⁻⁶ more than the norm.
+    ///
+    /// # Errors
+    /// A gradient holds NaN or infinity, these are gradients of another model, or `max` is not above 0. Nothing is changed.
+    fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error>;
+
+    /// Brings every element of every gradient into −max..=max; PyTorch's `clip_grad_value_`. NaN stays.
+    ///
+    /// # Errors
+    /// `max` is not above 0; nothing is changed.
+    fn clip_value(&mut self, max: f64) -> Result<(), Error>;
+}
+
+impl<T: Float> ModelGradients<T> for Gradients<T> {
+    fn missing(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
+        let weights = model.parameters().into_iter().filter(|(_, param)| param.is_trained());
+        weights.filter(|(_, param)| self.named(param.id()).is_none()).map(|(path, _)| path).collect()
+    }
+
+    fn unlisted(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
+        let listed: HashSet<Id> = model.state_dict().into_iter().map(|(_, param)| param.id()).collect();
+        let others = self.iter().filter(|(id, _)| !listed.contains(id));
+        others.map(|(_, gradient)| format!("a leaf of the shape {}", gradient.shape())).collect()
+    }
+
+    #[track_caller]
+    fn expect_complete(&self, model: &(impl Module<T> + ?Sized)) {
+        let (missing, unlisted) = (self.missing(model), self.unlisted(model));
+        if missing.is_empty() && unlisted.is_empty() {
+            return;
+        }
+        if self.by_path(model).is_empty() {
+            panic!("{}", none_of(&missing));
+        }
+        let mut why = Vec::new();
+        if !missing.is_empty() {
+            why.push(format!(
+                "no gradient has come to {}: use them in `forward`, freeze them, or let the optimizer `allow_missing`",
+                list(&missing)
+            ));
+        }
+        if !unlisted.is_empty() {
+            why.push(format!(
+                "the model does not list {}, which has a gradient: name its field in `module!`",
+                list(&unlisted)
+            ));
+        }
+        panic!("step: {}", why.join("; "));
+    }
+
+    fn of(&self, model: &(impl Module<T> + ?Sized), path: &str) -> Option<&Tensor<T>> {
+        let (_, param) = model.parameters().into_iter().find(|(at, _)| at == path)?;
+        self.named(param.id())
+    }
+
+    fn by_path(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, &Tensor<T>)> {
+        let gradient = |(path, param): (String, &crate::Param<T>)| Some((path, self.named(param.id())?));
+        model.parameters().into_iter().filter_map(gradient).collect()
+    }
+
+    fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
+        above_0(max)?;
+        let norm = self.norm();
+        if !norm.is_finite() {
+            let finite = |gradient: &Tensor<T>| gradient.isfinite().all(..).item();
+            let listed = self.by_path(model).into_iter().find(|(_, gradient)| !finite(gradient));
+            let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
+            return Err(Error::NotFinite { weight });
+        }
+        if self.by_path(model).is_empty() {
+            let weights = model.parameters().into_iter().map(|(path, _)| path).collect();
+            return Err(Error::OtherModel { weights });
+        }
+        if norm > max {
+            self.scale(max / norm);
+        }
+        Ok(norm)
+    }
+
+    fn clip_value(&mut self, max: f64) -> Result<(), Error> {
+        above_0(max)?;
+        let max = T::from_f64(max);
+        self.map_assign(|gradient| *gradient = gradient.clamp(-max, max));
+        Ok(())
+    }
+}
+
+fn above_0(max: f64) -> Result<(), Error> {
+    if max > 0.0 {
+        return Ok(());
+    }
+    Err(Error::Range { what: "what gradients are clipped to", value: max, rule: "above 0" })
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Tape;
+
+    use super::*;
+    use crate::Param;
+
+    fn model() -> Vec<Param<f64>> {
+        vec![Param::new(Tensor::from([3.0, -4.0])), Param::new(Tensor::from([12.0]))]
+    }
+
+    /// Gradients that are `by` times the weights.
+    fn gradients(model: &[Param<f64>], by: f64) -> Gradients<f64> {
+        let tape = Tape::default();
+        let square = |param: &Param<f64>| (param.on(&tape) * param.on(&tape)).sum(..).scale(by / 2.0);
+        model.iter().map(square).reduce(|a, b| a + b).unwrap().backward()
+    }
+
+    #[test]
+    fn a_norm_above_the_limit_is_brought_to_it_and_one_below_stays() {
+        let model = model();
+        let mut large = gradients(&model, 1.0);
+        assert_eq!(large.clip_norm(&model, 6.5), Ok(13.0));
+        let got: Vec<_> = large.by_path(&model).into_iter().map(|(path, g)| (path, g.to_vec())).collect();
+        assert_eq!(got, [("0".into(), vec![1.5, -2.0]), ("1".into(), vec![6.0])]);
+        let mut small = gradients(&model, 1.0);
+        assert_eq!(small.clip_norm(&model, 13.0), Ok(13.0));
+        assert_eq!(small.of(&model, "1"), Some(&Tensor::from([12.0])));
+        small.clip_value(3.5).unwrap();
+        assert_eq!(small.of(&model, "0"), Some(&Tensor::from([3.0, -3.5])));
+        // Near the end of the range, where a sum of squares would be infinite.
+        let mut huge = gradients(&model, 1e300);
+        assert!((huge.clip_norm(&model, 1.0).unwrap() / 1.3e301 - 1.0).abs() < 1e-12);
+        assert!((huge.norm() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn bad_gradients_and_limits_are_refused_by_name_and_nothing_is_changed() {
+        let model = model();
+        for bad in [f64::NAN, f64::INFINITY] {
+            let mut gradients = gradients(&model, 1.0);
+            let mut count = 0;
+            gradients.map_assign(|g| {
+                count += 1;
+                if count == 2 {
+                    *g = Tensor::from([bad]);
+                }
+            });
+            let error = gradients.clip_norm(&model, 1.0).unwrap_err();
+            assert_eq!(error.to_string(), "the gradient of 1 holds NaN or infinity");
+            assert_eq!(gradients.of(&model, "0"), Some(&Tensor::from([3.0, -4.0])));
+        }
+        let mut own = gradients(&model, 1.0);
+        for max in [0.0, -1.0, f64::NAN] {
+            assert!(own.clip_norm(&model, max).is_err() && own.clip_value(max).is_err());
+        }
+        let other = self::model();
+        let error = own.clip_norm(&other, 1.0).unwrap_err();
+        assert_eq!(error.to_string(), "these are gradients of another model: there is none of 0, 1");
+        assert_eq!(own.norm(), 13.0);
+    }
+
+    #[test]
+    fn what_is_missing_and_what_is_not_listed_is_named() {
+        let mut model = model();
+        let all = gradients(&model, 1.0);
+        all.expect_complete(&model);
+        assert!(all.missing(&model).is_empty() && all.unlisted(&model).is_empty());
+        let one = gradients(&model[1..], 1.0);
+        assert_eq!(one.missing(&model), ["0"]);
+        assert_eq!(all.unlisted(&model[1..]), ["a leaf of the shape [2]"]);
+        model[0].set_frozen(true);
+        assert!(one.missing(&model).is_empty());
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "step: no gradient has come to 0: use them in `forward`, freeze them, or let the optimizer"
+    )]
+    fn a_missing_gradient_is_not_passed_over() {
+        let model = model();
+        gradients(&model[1..], 1.0).expect_complete(&model);
+    }
+
+    #[test]
+    #[should_panic(
+        expected = "step: the model does not list a leaf of the shape [2], which has a gradient: name its field"
+    )]
+    fn nor_is_one_that_no_optimizer_would_see() {
+        let model = model();
+        gradients(&model, 1.0).expect_complete(&model[1..]);
+    }
+}

@@ -1,0 +1,268 @@
+//! Activations, a row each: all that the family knows of one.
+//!
+//! From a row come the loop of the function and the loop of its pullback, which are compiled here like those in
+//! [`functions`](super::functions); and the facts that initializers, diagnostics and tests ask for. To add an activation is
+//! to add a row here, and its methods on `Tensor` and on the tape's `Var`.
+
+#![allow(non_snake_case, reason = "a loop has the name of its function, so that a profile says which ran")]
+
+use std::ops::RangeInclusive;
+
+use super::elementwise::{Binary, BinaryAssign, Unary};
+use super::isa::kernel;
+use crate::element::Float;
+use crate::par;
+
+/// Which value of an activation something is computed from: its input x, or its output y.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    /// x
+    Input,
+    /// y
+    Output,
+}
+
+/// Where an activation lets a gradient pass: everywhere else its slope is below 5.91 % of its steepest, and stays below.
+///
+/// That share is the slope of tanh, 1 − y², at |y| = 0.97 (Karpathy, 2022).
+#[derive(Clone, Debug, PartialEq)]
+pub struct Live {
+    /// Whether `range` is one of inputs or of outputs.
+    pub of: Saved,
+    /// The values at which a gradient passes.
+    pub range: RangeInclusive<f64>,
+    /// The share of a standard normal input that lies outside of it.
+    pub flat_at_rest: f64,
+}
+
+/// Stamps the list. A row is
+///
+/// ```text
+/// /// documentation
+/// Name(parameter = sample) "name" {
+///     COST |x| y;
+///     COST |ḡ, x or y| pullback, from Input or Output;
+///     kink: where the slope jumps; gain: f64; live: from Input or Output, range, flat at rest;
+/// }
+/// ```
+///
+/// with the costs of `par`. Formulas are generic in the float `T`, parameters are `f64`. The pullback is the whole product and
+/// not the slope alone, since the order in which it multiplies is a part of its bits; the slope is the pullback of 1.
+macro_rules! activations {
+    ($(
+        $(#[$doc:meta])*
+        $Name:ident $(($p:ident = $sample:literal))? $name:literal {
+            $cost:ident |$x:ident| $formula:expr;
+            $slope_cost:ident |$g:ident, $saved:ident| $pullback:expr, from $Saved:ident;
+            kink: $kink:expr; gain: $gain:expr; live: from $Live:ident, $live:expr, $at_rest:expr;
+        }
+    )*) => {
+        /// An activation: a function of each element, its slope, and what is known of it.
+        ///
+        /// Each is also a method of `Tensor` and of the tape's `Var`, such as `tanh`.
+        ///
+        /// # Example
+        /// ```
+        /// use tensor::{Activation, Tensor};
+        ///
+        /// let x = Tensor::from([-1.0, 0.0, 2.0]);
+        /// assert_eq!(x.activation(Activation::Relu), x.relu());
+        /// assert_eq!(Activation::Relu.at(-1.0), 0.0);
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq)]
+        #[non_exhaustive]
+        pub enum Activation {
+            $($(#[$doc])* $Name $((#[doc = concat!("The ", stringify!($p), ".")] f64))?,)*
+        }
+
+        impl Activation {
+            /// All of them; those with a parameter at its usual value.
+            pub const ALL: &'static [Activation] = &[$(Activation::$Name $(($sample))?),*];
+
+            /// Its name, which is that of the methods, such as `"tanh"`.
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$Name { .. } => $name,)*
+                }
+            }
+
+            pub(crate) const fn pullback_name(self) -> &'static str {
+                match self {
+                    $(Self::$Name { .. } => concat!($name, "_backward"),)*
+                }
+            }
+
+            /// What its slope is computed from, and so what is kept for the way back.
+            pub const fn saves(self) -> Saved {
+                match self {
+                    $(Self::$Name { .. } => Saved::$Saved,)*
+                }
+            }
+
+            /// y at one x.
+            pub fn at(self, x: f64) -> f64 {
+                match self {
+                    $(Self::$Name $(($p))? => {
+                        fn at<T: Float>($x: T $(, $p: f64)?) -> T {
+                            $formula
+                        }
+                        at(x $(, $p)?)
+                    })*
+                }
+            }
+
+            /// dy/dx, given x or y as [`saves`](Self::saves) says.
+            pub fn slope(self, saved: f64) -> f64 {
+                match self {
+                    $(Self::$Name $(($p))? => {
+                        fn slope<T: Float>($g: T, $saved: T $(, $p: f64)?) -> T {
+                            $pullback
+                        }
+                        slope(1.0, saved $(, $p)?)
+                    })*
+                }
+            }
+
+            /// The x at which the slope jumps, if there is one.
+            pub const fn kink(self) -> Option<f64> {
+                match self {
+                    $(Self::$Name { .. } => $kink,)*
+                }
+            }
+
+            /// By what the weights before it are multiplied, so that it does not shrink the standard deviation of the signal.
+            /// `init::Gain` says where each number is from.
+            pub fn gain(self) -> f64 {
+                match self {
+                    $(Self::$Name $(($p))? => $gain,)*
+                }
+            }
+
+            /// Where it lets a gradient pass.
+            pub fn live(self) -> Live {
+                let (of, range, flat_at_rest) = match self {
+                    $(Self::$Name $(($p))? => {
+                        $(let _ = $p;)?
+                        (Saved::$Live, $live, $at_rest)
+                    })*
+                };
+                Live { of, range, flat_at_rest }
+            }
+        }
+
+        impl<T: Float> Unary<T> for Activation {
+            type Output = T;
+
+            fn cost(&self) -> f64 {
+                match self {
+                    $(Self::$Name { .. } => par::$cost,)*
+                }
+            }
+
+            fn map(&self, x: &[T], out: &mut [T]) {
+                match *self {
+                    $(Self::$Name $(($p))? => {
+                        kernel! {
+                            fn $Name[T: Float](x: &[T], out: &mut [T] $(, $p: f64)?), $cost T {
+                                for (out, &$x) in out.iter_mut().zip(x) {
+                                    *out = $formula;
+                                }
+                            }
+                        }
+                        $Name(x, out $(, $p)?)
+                    })*
+                }
+            }
+        }
+
+        /// The pullback of an activation, as a function of two elements: of ȳ, the gradient with respect to the result, and of
+        /// what the slope is computed from.
+        #[derive(Clone, Copy)]
+        pub(crate) struct Slope(pub(crate) Activation);
+
+        impl<T: Float> Binary<T, T> for Slope {
+            type Output = T;
+
+            fn cost(&self) -> f64 {
+                match self.0 {
+                    $(Activation::$Name { .. } => par::$slope_cost,)*
+                }
+            }
+
+            fn zip(&self, gradient: &[T], saved: &[T], out: &mut [T]) {
+                match self.0 {
+                    $(Activation::$Name $(($p))? => {
+                        kernel! {
+                            fn $Name[T: Float](g: &[T], saved: &[T], out: &mut [T] $(, $p: f64)?), $slope_cost T {
+                                for ((out, &$g), &$saved) in out.iter_mut().zip(g).zip(saved) {
+                                    *out = $pullback;
+                                }
+                            }
+                        }
+                        $Name(gradient, saved, out $(, $p)?)
+                    })*
+                }
+            }
+        }
+
+        impl<T: Float> BinaryAssign<T, T> for Slope {
+            fn zip_assign(&self, gradient: &mut [T], saved: &[T]) {
+                match self.0 {
+                    $(Activation::$Name $(($p))? => {
+                        kernel! {
+                            fn $Name[T: Float](g: &mut [T], saved: &[T] $(, $p: f64)?), $slope_cost T {
+                                for (out, &$saved) in g.iter_mut().zip(saved) {
+                                    let $g = *out;
+                                    *out = $pullback;
+                                }
+                            }
+                        }
+                        $Name(gradient, saved $(, $p)?)
+                    })*
+                }
+            }
+        }
+    };
+}
+
+// In formulas of two pieces, the comparison is such that NaN takes the piece that lets it pass.
+activations! {
+    /// tanh x, the hyperbolic tangent.
+    Tanh "tanh" {
+        TRANSCENDENTAL |x| x.tanh();
+        STREAM |g, y| g * (T::ONE - y * y), from Output;
+        kink: None; gain: 5.0 / 3.0; live: from Output, -0.97..=0.97, 0.036_4;
+    }
+
+    /// σ(x) = 1 / (1 + e⁻ˣ), the logistic function.
+    Sigmoid "sigmoid" {
+        TRANSCENDENTAL |x| x.sigmoid();
+        STREAM |g, y| g * y * (T::ONE - y), from Output;
+        kink: None; gain: 1.0; live: from Output, 0.015..=0.985, 0.000_03;
+    }
+
+    /// max(x, 0), the rectifier. At the kink its slope is 0.
+    Relu "relu" {
+        STREAM |x| if x <= T::ZERO { T::ZERO } else { x };
+        STREAM |g, y| if y <= T::ZERO { T::ZERO } else { g }, from Output;
+        kink: Some(0.0); gain: 2.0_f64.sqrt(); live: from Output, f64::MIN_POSITIVE..=f64::INFINITY, 0.5;
+    }
+
+    /// x Φ(x), the Gaussian error linear unit, with the standard normal distribution function Φ (Hendrycks and Gimpel, 2016,
+    /// *Gaussian Error Linear Units*).
+    Gelu "gelu" {
+        LIBRARY |x| x * T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
+        LIBRARY |g, x| g * gelu_slope(x), from Input;
+        kink: None; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
+        live: from Input, -2.175_5..=f64::INFINITY, 0.014_8;
+    }
+}
+
+/// Φ(x) + x φ(x)
+#[inline(always)]
+fn gelu_slope<T: Float>(x: T) -> T {
+    let half = T::from_f64(0.5);
+    let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
+    let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());
+    x.mul_add(density, distribution)
+}

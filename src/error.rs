@@ -1,0 +1,93 @@
+//! One error for a program that uses the whole family.
+
+use std::fmt;
+
+/// Whatever a crate of the family refuses; `?` makes one of each crate's own error.
+///
+/// # Example
+/// ```no_run
+/// use evenkeel::prelude::*;
+///
+/// fn main() -> evenkeel::Result<()> {
+///     let mut rng = ChaCha8Rng::seed_from_u64(42);
+///     let layer = Linear::new(30, 200, &init::kaiming_normal(Gain::Tanh), &mut rng)?; // nn::Error
+///     let more: Tensor = init::normal(1.0).init(&Shape::try_new(&[30, 200])?, &mut rng)?; // init::Error, tensor::Error
+///     println!("{layer:?} {more}");
+///     Ok(())
+/// }
+/// ```
+#[non_exhaustive]
+pub enum Error {
+    /// A shape, an index or a size.
+    Tensor(tensor::Error),
+    /// A file of tensors.
+    #[cfg(any(feature = "npy", feature = "safetensors"))]
+    File(tensor::io::Error),
+    /// A pullback that disagrees with finite differences.
+    Gradient(autograd::check::GradientError),
+    /// Initial values.
+    Init(init::Error),
+    /// A layer, an optimizer or a model.
+    Nn(nn::Error),
+    /// A start that could not be found.
+    Diagnose(diagnose::Error),
+    /// A page or a picture that could not be written.
+    #[cfg(feature = "html")]
+    Page(diagnose::WriteError),
+}
+
+/// What a program's functions return that may fail by an [`Error`] of the family.
+pub type Result<T = (), E = Error> = std::result::Result<T, E>;
+
+/// Stamps what an error does by doing it to the error inside.
+macro_rules! errors {
+    ($($(#[$cfg:meta])* $Variant:ident($Inner:ty);)*) => {
+        impl Error {
+            fn inner(&self) -> &(dyn std::error::Error + 'static) {
+                match self {
+                    $($(#[$cfg])* Error::$Variant(error) => error,)*
+                }
+            }
+        }
+
+        $(
+            $(#[$cfg])*
+            impl From<$Inner> for Error {
+                fn from(error: $Inner) -> Self {
+                    Error::$Variant(error)
+                }
+            }
+        )*
+    };
+}
+
+errors! {
+    Tensor(tensor::Error);
+    #[cfg(any(feature = "npy", feature = "safetensors"))]
+    File(tensor::io::Error);
+    Gradient(autograd::check::GradientError);
+    Init(init::Error);
+    Nn(nn::Error);
+    Diagnose(diagnose::Error);
+    #[cfg(feature = "html")]
+    Page(diagnose::WriteError);
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.inner().source()
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.inner(), f)
+    }
+}
+
+impl fmt::Debug for Error {
+    /// As `Display`: it is what a `main` that returns the error prints.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
