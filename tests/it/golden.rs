@@ -95,10 +95,7 @@ fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
         "mul" => x[0] * x[1],
         "neg" => -x[0],
         "scale" => x[0].scale(2.5),
-        "tanh" => x[0].tanh(),
-        "sigmoid" => x[0].scale(3.0).sigmoid(),
-        "relu" => x[0].scale(3.0).relu(),
-        "gelu" => x[0].scale(3.0).gelu(),
+        "div" => x[0] / x[1],
         "softmax 0" => x[0].softmax(0),
         "softmax 1" => x[0].softmax(1),
         "log_softmax 0" => x[0].log_softmax(0),
@@ -117,7 +114,10 @@ fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
             x[0].batch_norm_by(constant([0.5, -1.0, 2.0]), constant([0.5, 2.0, 1.0]), x[1], x[2], 1e-5)
         }
         "cross_entropy" => x[0].cross_entropy(&Tensor::from([2, 0, 3])),
-        other => panic!("make.py has a case for `{other}`, this test has not"),
+        other => match Activation::ALL.iter().find(|activation| activation.name() == other) {
+            Some(&activation) => x[0].scale(3.0).activation(activation),
+            None => panic!("make.py has a case for `{other}`, this test has not"),
+        },
     }
 }
 
@@ -125,6 +125,9 @@ fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
 fn every_op_agrees_with_pytorch() {
     let cases = golden().cases;
     assert!(cases.len() >= 38, "only {} cases", cases.len());
+    for activation in Activation::ALL {
+        assert!(cases.iter().any(|case| case.op == activation.name()), "make.py has no case for {activation:?}");
+    }
     for case in cases {
         let tape = Tape::new();
         let inputs: Vec<Var<'_>> = case.inputs.iter().map(|x| tape.leaf(x.tensor())).collect();

@@ -7,6 +7,7 @@ mod mlp;
 mod model;
 mod ops;
 mod panics;
+mod programs;
 mod threads;
 
 /// Parts of the example that have tests of their own.

@@ -231,7 +231,7 @@ pub(super) fn maximum<T: Number>(x: T, y: T) -> T {
 /// The smaller of two; NaN if either is.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-fn minimum<T: Number>(x: T, y: T) -> T {
+pub(super) fn minimum<T: Number>(x: T, y: T) -> T {
     if x < y || x != x { x } else { y }
 }
 

@@ -1,0 +1,129 @@
+//! Programs as a user writes them, outside of the family: what the compiler says of a mistake, and in which float the README's
+//! models are.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// A package of one program that depends on the family. Its target folder is shared, so that the family is compiled once.
+struct Program {
+    folder: PathBuf,
+}
+
+impl Program {
+    fn new(name: &str, source: &str) -> Self {
+        let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs").join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let family = env!("CARGO_MANIFEST_DIR");
+        let manifest = format!(
+            "[workspace]\n[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+             [[bin]]\nname = {name:?}\npath = \"main.rs\"\n[dependencies]\nevenkeel = {{ path = {family:?} }}\n"
+        );
+        fs::write(folder.join("Cargo.toml"), manifest).unwrap();
+        fs::write(folder.join("main.rs"), source).unwrap();
+        Program { folder }
+    }
+
+    fn cargo(&self, command: &str) -> Output {
+        Command::new(env!("CARGO"))
+            .args([command, "--quiet", "--color", "never"])
+            .env("CARGO_TARGET_DIR", Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs-target"))
+            // What the tests themselves are built with is none of the program's business.
+            .env_remove("RUSTFLAGS")
+            .current_dir(&self.folder)
+            .output()
+            .unwrap()
+    }
+
+    /// What the compiler says, which refuses the program.
+    #[track_caller]
+    fn refused(&self) -> String {
+        let output = self.cargo("check");
+        assert!(!output.status.success(), "the program compiles");
+        String::from_utf8(output.stderr).unwrap()
+    }
+}
+
+#[test]
+fn the_compiler_names_what_a_model_forgets() {
+    let forgotten = Program::new(
+        "forgotten",
+        "use evenkeel::prelude::*;
+         pub struct Mlp { hidden: Linear, output: Linear }
+         module!(Mlp { hidden });
+         pub struct Pair(Param, Param);
+         module!(Pair { 0 });
+         pub struct Generic<T: Float> { first: Param<T>, second: Option<Param<T>> }
+         module!(impl<T> Generic<T> { second });
+         fn main() {}",
+    );
+    let said = forgotten.refused();
+    for field in ["missing field `output`", "missing field `1`", "missing field `first`"] {
+        assert!(said.contains(field), "{said}");
+    }
+    assert!(!said.contains("ignore"), "it advises the mistake: {said}");
+
+    let no_module = Program::new(
+        "no-module",
+        "use evenkeel::prelude::*;
+         struct Mlp { hidden: Linear }
+         fn main() {
+             let mut rng = ChaCha8Rng::seed_from_u64(1);
+             let mlp = Mlp { hidden: Linear::new(2, 2, &init::normal(1.0), &mut rng).unwrap() };
+             println!(\"{}\", mlp.hidden.parameter_count());
+             diagnose::inspect(&mlp, |mlp, tape| mlp.hidden.forward(tape.constant(Tensor::ones([1, 2]))));
+         }",
+    );
+    let said = no_module.refused();
+    assert!(said.contains("`Mlp` is not a module") && said.contains("module!(Mlp { hidden, output })"), "{said}");
+}
+
+#[test]
+fn every_model_of_the_readme_is_in_f32() {
+    // Each of these names is a model, a tape or a value on one.
+    const NAMES: [&str; 6] = ["model", "layers", "tape", "h", "loss", "gradients"];
+    let readme = include_str!("../../README.md");
+    let programs = readme.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let programs: Vec<&str> =
+        programs.filter(|program| program.contains("fn main()") && program.contains("Linear")).collect();
+    assert!(programs.len() >= 4, "the README has {} models", programs.len());
+    let mut told = 0;
+    let mut source = String::new();
+    let mut calls = String::new();
+    for (number, program) in programs.iter().enumerate() {
+        // At the end of `main`, where all of its names are known. To name a type does not decide what it is.
+        let (before, after) = program.rsplit_once("    Ok(())").expect("a model ends with Ok");
+        let main = before.split("fn main()").nth(1).unwrap();
+        let is_made = |name: &&&str| {
+            ["let NAME =", "let mut NAME =", "let mut NAME:", "mut NAME)"].iter().any(|form| {
+                main.lines().any(|line| line.starts_with("    let") && line.contains(&form.replace("NAME", name)))
+            })
+        };
+        let names: Vec<&&str> = NAMES.iter().filter(is_made).collect();
+        told += names.len();
+        let tell: String = names
+            .iter()
+            .map(|name| format!("    println!(\"type of {name}: {{}}\", std::any::type_name_of_val(&{name}));\n"))
+            .collect();
+        source += &format!("mod program_{number} {{\n{before}{tell}    Ok(())\n}}\n}}\n")
+            .replace("fn main()", "pub fn main()");
+        assert_eq!(after.trim(), "}");
+        calls += &format!("    program_{number}::main()?;\n");
+    }
+    // What is in f64 is told to be.
+    calls += "    let tape = evenkeel::autograd::Tape::<f64>::default();\n";
+    calls += "    println!(\"in f64: {}\", std::any::type_name_of_val(&tape));\n";
+    source += &format!("fn main() -> evenkeel::Result {{\n{calls}    Ok(())\n}}\n");
+    let output = Program::new("readme", &source).cargo("run");
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let types: Vec<&str> = said.lines().filter(|line| line.starts_with("type of ")).collect();
+    assert!(types.len() == told && told >= 8, "{types:?}");
+    assert!(said.lines().any(|line| line.starts_with("in f64: ") && line.contains("Tape<f64>")), "{said}");
+    assert!(types.iter().all(|of| !of.contains("f64")), "{types:?}");
+    // A default such as f32 is not spelled out in a type's name.
+    assert!(
+        types.iter().any(|of| of.ends_with("::Tape")) && types.iter().any(|of| of.contains("Linear>")),
+        "{types:?}"
+    );
+}
