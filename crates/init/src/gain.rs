@@ -56,7 +56,7 @@ impl Gain {
             Gain::Relu => Activation::Relu.gain(),
             Gain::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
             Gain::Gelu => Activation::Gelu.gain(),
-            Gain::Silu => 1.676_532_470_331_092_4,
+            Gain::Silu => Activation::Silu.gain(),
         }
     }
 }
@@ -68,6 +68,7 @@ impl From<Activation> for Gain {
             Activation::Sigmoid => Gain::Sigmoid,
             Activation::Relu => Gain::Relu,
             Activation::Gelu => Gain::Gelu,
+            Activation::Silu => Gain::Silu,
             _ => Gain::Custom(activation.gain()),
         }
     }

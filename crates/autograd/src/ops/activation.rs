@@ -89,6 +89,23 @@ impl<T: Float> Var<'_, T> {
     pub fn gelu(self) -> Self {
         self.activation(Activation::Gelu)
     }
+
+    /// The sigmoid linear unit of each element, also called Swish (Ramachandran et al., 2017, *Searching for Activation
+    /// Functions*): y = x σ(x),  x̄ = ȳ σ(x) (1 + x (1 − σ(x))).
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([-1000.0, 0.0, 1000.0]));
+    /// let gradients = x.silu().sum(..).backward();
+    /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.0, 0.5, 1.0])));
+    /// ```
+    pub fn silu(self) -> Self {
+        self.activation(Activation::Silu)
+    }
 }
 
 #[cfg(test)]
@@ -114,7 +131,7 @@ mod tests {
     fn each_has_a_method_of_its_name() {
         let tape = Tape::new();
         let x = tape.leaf(Tensor::from([-1.0, 2.0]));
-        let methods = [x.tanh(), x.sigmoid(), x.relu(), x.gelu()];
+        let methods = [x.tanh(), x.sigmoid(), x.relu(), x.gelu(), x.silu()];
         assert_eq!(methods.len(), Activation::ALL.len(), "each activation has a method");
         for (y, &f) in methods.iter().zip(Activation::ALL) {
             assert_eq!((y.op(), y.value()), (f.name(), x.value().activation(f)));

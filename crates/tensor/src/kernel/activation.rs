@@ -9,6 +9,7 @@
 use std::ops::RangeInclusive;
 
 use super::elementwise::{Binary, BinaryAssign, Unary};
+use super::functions::{maximum, minimum};
 use super::isa::kernel;
 use crate::element::Float;
 use crate::par;
@@ -255,6 +256,18 @@ activations! {
         LIBRARY |g, x| g * gelu_slope(x), from Input;
         kink: None; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
         live: from Input, -2.175_5..=f64::INFINITY, 0.014_8;
+    }
+
+    /// x σ(x), the sigmoid linear unit, also called Swish (Ramachandran et al., 2017, *Searching for Activation Functions*).
+    Silu "silu" {
+        // x is cut off where σ(x) is 0 or 1, so that nothing becomes ∞ · 0.
+        TRANSCENDENTAL |x| maximum(x, T::from_f64(-750.0)) * x.sigmoid();
+        TRANSCENDENTAL |g, x| {
+            let (s, x) = (x.sigmoid(), minimum(maximum(x, T::from_f64(-750.0)), T::from_f64(750.0)));
+            g * s * (T::ONE + x * (T::ONE - s))
+        }, from Input;
+        kink: None; gain: 1.676_532_470_331_092_4;
+        live: from Input, -3.644_2..=f64::INFINITY, 0.000_134;
     }
 }
 

@@ -67,6 +67,18 @@ impl<T: Float> Tensor<T> {
     pub fn gelu(&self) -> Self {
         self.activation(Activation::Gelu)
     }
+
+    /// x σ(x) of each element, also called Swish (Ramachandran et al., 2017).
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([0.0, 100.0]).silu(), Tensor::from([0.0, 100.0]));
+    /// ```
+    pub fn silu(&self) -> Self {
+        self.activation(Activation::Silu)
+    }
 }
 
 /// ȳ times the slope.
@@ -111,7 +123,7 @@ mod tests {
             }
         }
         type Method = fn(&Tensor<f64>) -> Tensor<f64>;
-        let methods: [Method; 4] = [Tensor::tanh, Tensor::sigmoid, Tensor::relu, Tensor::gelu];
+        let methods: &[Method] = &[Tensor::tanh, Tensor::sigmoid, Tensor::relu, Tensor::gelu, Tensor::silu];
         assert_eq!(methods.len(), Activation::ALL.len(), "each activation has a method");
         for (method, &f) in methods.iter().zip(Activation::ALL) {
             assert_eq!(method(&x), x.activation(f), "{f:?}");
