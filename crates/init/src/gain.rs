@@ -2,7 +2,7 @@
 
 use tensor::Activation;
 
-/// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU and SiLU, which it
+/// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU, SiLU and softplus, which it
 /// does not know, the forward gain of [`gain_of`](crate::gain_of), which computes that of any function.
 ///
 /// # Example
@@ -39,6 +39,8 @@ pub enum Gain {
     /// Functions*): 1 / √E\[SiLU(z)²]. The expectation, 0.355776, has no closed form; it is computed by quadrature, as
     /// [`gain_of`](crate::gain_of) does.
     Silu,
+    /// 1.0419, for softplus(z) = ln(1 + eᶻ): 1 / √E\[softplus(z)²], by quadrature too.
+    Softplus,
     /// A number of your own.
     Custom(f64),
 }
@@ -54,9 +56,10 @@ impl Gain {
             Gain::Sigmoid => Activation::Sigmoid.gain(),
             Gain::Tanh => Activation::Tanh.gain(),
             Gain::Relu => Activation::Relu.gain(),
-            Gain::LeakyRelu(slope) => (2.0 / (1.0 + slope * slope)).sqrt(),
+            Gain::LeakyRelu(slope) => Activation::LeakyRelu(slope).gain(),
             Gain::Gelu => Activation::Gelu.gain(),
             Gain::Silu => Activation::Silu.gain(),
+            Gain::Softplus => Activation::Softplus.gain(),
         }
     }
 }
@@ -69,6 +72,8 @@ impl From<Activation> for Gain {
             Activation::Relu => Gain::Relu,
             Activation::Gelu => Gain::Gelu,
             Activation::Silu => Gain::Silu,
+            Activation::LeakyRelu(slope) => Gain::LeakyRelu(slope),
+            Activation::Softplus => Gain::Softplus,
             _ => Gain::Custom(activation.gain()),
         }
     }

@@ -154,6 +154,13 @@ mod tests {
         assert!((forward(|z| if z < 0.0 { 0.2 * z } else { z }) - Gain::LeakyRelu(0.2).value()).abs() < 1e-9);
         assert!((forward(gelu) - Gain::Gelu.value()).abs() < 1e-12);
         assert!((forward(silu) - Gain::Silu.value()).abs() < 1e-12, "{}", forward(silu));
+        // Those of the family's list.
+        for &activation in tensor::Activation::ALL {
+            let exact = !matches!(activation, tensor::Activation::Tanh | tensor::Activation::Sigmoid);
+            let got = forward(|z| activation.at(z));
+            assert!(!exact || (got / activation.gain() - 1.0).abs() < 1e-9, "{activation:?}: {got}");
+            assert_eq!(Gain::from(activation).value(), activation.gain());
+        }
         assert!((forward(|z| (z / 2.0).exp()) - (-0.25_f64).exp()).abs() < 1e-12); // E[e^z] = √e
         assert!((forward(f64::signum) - 1.0).abs() < 1e-12);
         // A jump in the middle of a cell.

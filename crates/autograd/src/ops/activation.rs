@@ -106,6 +106,41 @@ impl<T: Float> Var<'_, T> {
     pub fn silu(self) -> Self {
         self.activation(Activation::Silu)
     }
+
+    /// The leaky rectifier of each element, with this slope below 0 (Maas et al., 2013, *Rectifier Nonlinearities Improve Neural
+    /// Network Acoustic Models*): y = max(x, 0) + slope · min(x, 0),  x̄ = ȳ where x > 0, else slope · ȳ, also at the kink, as
+    /// in PyTorch, whose usual slope is 0.01.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([-4.0, 0.0, 3.0]));
+    /// let gradients = x.leaky_relu(0.25).sum(..).backward();
+    /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.25, 0.25, 1.0])));
+    /// ```
+    pub fn leaky_relu(self, slope: f64) -> Self {
+        self.activation(Activation::LeakyRelu(slope))
+    }
+
+    /// A smooth rectifier of each element (Dugas et al., 2001, *Incorporating Second-Order Functional Knowledge for Better Option
+    /// Pricing*): y = ln(1 + eˣ),  x̄ = ȳ σ(x).
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([-1000.0, 0.0, 1000.0]));
+    /// let gradients = x.softplus().sum(..).backward();
+    /// assert_eq!(gradients.get(x), Some(&Tensor::from([0.0, 0.5, 1.0])));
+    /// ```
+    pub fn softplus(self) -> Self {
+        self.activation(Activation::Softplus)
+    }
 }
 
 #[cfg(test)]
@@ -131,7 +166,7 @@ mod tests {
     fn each_has_a_method_of_its_name() {
         let tape = Tape::new();
         let x = tape.leaf(Tensor::from([-1.0, 2.0]));
-        let methods = [x.tanh(), x.sigmoid(), x.relu(), x.gelu(), x.silu()];
+        let methods = [x.tanh(), x.sigmoid(), x.relu(), x.gelu(), x.silu(), x.leaky_relu(0.01), x.softplus()];
         assert_eq!(methods.len(), Activation::ALL.len(), "each activation has a method");
         for (y, &f) in methods.iter().zip(Activation::ALL) {
             assert_eq!((y.op(), y.value()), (f.name(), x.value().activation(f)));

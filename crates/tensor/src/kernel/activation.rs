@@ -104,10 +104,10 @@ macro_rules! activations {
             pub fn at(self, x: f64) -> f64 {
                 match self {
                     $(Self::$Name $(($p))? => {
-                        fn at<T: Float>($x: T $(, $p: f64)?) -> T {
+                        fn value<T: Float>($x: T $(, $p: f64)?) -> T {
                             $formula
                         }
-                        at(x $(, $p)?)
+                        value(x $(, $p)?)
                     })*
                 }
             }
@@ -116,18 +116,21 @@ macro_rules! activations {
             pub fn slope(self, saved: f64) -> f64 {
                 match self {
                     $(Self::$Name $(($p))? => {
-                        fn slope<T: Float>($g: T, $saved: T $(, $p: f64)?) -> T {
+                        fn pulled<T: Float>($g: T, $saved: T $(, $p: f64)?) -> T {
                             $pullback
                         }
-                        slope(1.0, saved $(, $p)?)
+                        pulled(1.0, saved $(, $p)?)
                     })*
                 }
             }
 
             /// The x at which the slope jumps, if there is one.
-            pub const fn kink(self) -> Option<f64> {
+            pub fn kink(self) -> Option<f64> {
                 match self {
-                    $(Self::$Name { .. } => $kink,)*
+                    $(Self::$Name $(($p))? => {
+                        $(let _ = $p;)?
+                        $kink
+                    })*
                 }
             }
 
@@ -269,6 +272,35 @@ activations! {
         kink: None; gain: 1.676_532_470_331_092_4;
         live: from Input, -3.644_2..=f64::INFINITY, 0.000_134;
     }
+
+    /// max(x, 0) + slope · min(x, 0), the leaky rectifier, with this slope below 0 (Maas et al., 2013, *Rectifier Nonlinearities
+    /// Improve Neural Network Acoustic Models*). At the kink its slope is that below, as in PyTorch.
+    LeakyRelu(slope = 0.01) "leaky_relu" {
+        // A slope of 0 makes it relu, at −∞ too.
+        STREAM |x| if x > T::ZERO || x.is_nan() { x } else if slope == 0.0 { T::ZERO } else { x * T::from_f64(slope) };
+        STREAM |g, x| if x > T::ZERO || x.is_nan() { g } else { g * T::from_f64(slope) }, from Input;
+        kink: if slope == 1.0 { None } else { Some(0.0) }; gain: (2.0 / (1.0 + slope * slope)).sqrt();
+        live: from Input,
+            if slope.abs() < 0.059_1 { f64::MIN_POSITIVE } else { f64::NEG_INFINITY }..=f64::INFINITY,
+            if slope.abs() < 0.059_1 { 0.5 } else { 0.0 };
+    }
+
+    /// ln(1 + eˣ), a smooth rectifier (Dugas et al., 2001, *Incorporating Second-Order Functional Knowledge for Better Option
+    /// Pricing*).
+    Softplus "softplus" {
+        TRANSCENDENTAL |x| maximum(x, T::ZERO) + ln_1p((-x.abs()).exp());
+        TRANSCENDENTAL |g, x| g * x.sigmoid(), from Input;
+        kink: None; gain: 1.041_866_835_535_305; live: from Input, -2.767_6..=f64::INFINITY, 0.002_823;
+    }
+}
+
+/// ln(1 + x) for x from 0 to 1, in vectors: the rounding of 1 + x is made up for by what it does to x (Kahan; as in Goldberg,
+/// 1991, *What Every Computer Scientist Should Know About Floating-Point Arithmetic*, theorem 4).
+#[inline(always)]
+fn ln_1p<T: Float>(x: T) -> T {
+    let sum = T::ONE + x;
+    let rounded = sum - T::ONE;
+    if rounded == T::ZERO { x } else { sum.ln() * (x / rounded) }
 }
 
 /// Φ(x) + x φ(x)
