@@ -51,6 +51,26 @@ impl Op {
     }
 }
 
+impl Op {
+    /// Why the role does not fit an op of so many inputs, if it does not.
+    pub(crate) fn misfit(&self, count: usize) -> Option<String> {
+        if matches!(self.role, Role::Other) {
+            return None;
+        }
+        let (name, plural) = (self.name, if count == 1 { "input" } else { "inputs" });
+        if let Some((what, place)) =
+            self.role.places().max_by_key(|&(_, place)| place).filter(|&(_, place)| place >= count)
+        {
+            return Some(format!(
+                "{name}: its role says that input {place} is its {what}, but it has {count} {plural}"
+            ));
+        }
+        let least = self.role.least_inputs();
+        (count < least)
+            .then(|| format!("{name}: its role is that of an op of at least {least}, but it has {count} {plural}"))
+    }
+}
+
 impl From<&'static str> for Op {
     fn from(name: &'static str) -> Self {
         Op { name, role: Role::Other }
@@ -128,7 +148,7 @@ pub enum Ignorance {
 
 impl Role {
     /// The places of inputs that it names, each with what it says is there.
-    pub(crate) fn places(&self) -> impl Iterator<Item = (&'static str, usize)> {
+    fn places(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let places = match *self {
             Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
             Role::Normalizing { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
@@ -145,7 +165,7 @@ impl Role {
     }
 
     /// How many inputs it needs.
-    pub(crate) fn least_inputs(&self) -> usize {
+    fn least_inputs(&self) -> usize {
         match self {
             Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
             Role::Adding => 2,

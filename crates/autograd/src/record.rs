@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use crate::op::{Op, Role};
+use crate::op::Op;
 use crate::tape::{Given, Pullbacks, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
@@ -22,6 +22,19 @@ impl<'t, T: Float> Var<'t, T> {
     /// [crate's page](crate#writing-an-op). An op is a name, or an [`Op`] with a role.
     pub fn record(self, op: impl Into<Op>, value: Tensor<T>) -> Record<'t, T> {
         Record::new(self.tape, op.into(), value)
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// Panics, and says where in the model that is.
+    #[cold]
+    #[track_caller]
+    fn refuse(&self, why: String, inputs: &[u32]) -> ! {
+        let at = inputs.iter().rev().find_map(|&index| Var { tape: self, index }.path());
+        match at.filter(|path| !path.is_empty()) {
+            Some(path) => panic!("{why} (at {path})"),
+            None => panic!("{why}"),
+        }
     }
 }
 
@@ -95,33 +108,12 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     /// The op's role names a place at which it has no input; nothing is then on the tape.
     #[track_caller]
     pub fn done(self) -> Var<'t, T> {
-        self.check_role();
+        if let Some(why) = self.op.misfit(self.pullbacks.count()) {
+            let mut inputs = Vec::new();
+            self.pullbacks.list_inputs(&mut inputs);
+            self.tape.refuse(why, &inputs);
+        }
         self.tape.push(self.op, self.value, self.pullbacks)
-    }
-
-    #[track_caller]
-    fn check_role(&self) {
-        let (name, role) = (self.op.name, &self.op.role);
-        if matches!(role, Role::Other) {
-            return;
-        }
-        let count = self.pullbacks.count();
-        let most = role.places().max_by_key(|&(_, place)| place);
-        let needed = role.least_inputs().max(most.map_or(0, |(_, place)| place + 1));
-        if count >= needed {
-            return;
-        }
-        let mut inputs = Vec::new();
-        self.pullbacks.list_inputs(&mut inputs);
-        let at = inputs.iter().rev().find_map(|&index| Var { tape: self.tape, index }.path());
-        let at = at.filter(|path| !path.is_empty()).map_or(String::new(), |path| format!(" (at {path})"));
-        let plural = if count == 1 { "input" } else { "inputs" };
-        match most.filter(|&(_, place)| place >= count) {
-            Some((what, place)) => {
-                panic!("{name}: its role says that input {place} is its {what}, but it has {count} {plural}{at}")
-            }
-            None => panic!("{name}: its role is that of an op of at least {needed}, but it has {count} {plural}{at}"),
-        }
     }
 
     /// Whether an input needs a gradient.

@@ -1,12 +1,11 @@
 //! Gradients together with the model that they are of.
 
-use std::collections::HashSet;
-
 use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
 use crate::error::{Error, list};
 use crate::module::{Module, none_of};
+use crate::path::Path;
 
 /// What is asked of [`Gradients`] with the model at hand that they are of. In scope, these are methods of theirs.
 ///
@@ -62,39 +61,33 @@ pub trait ModelGradients<T: Float> {
 
 impl<T: Float> ModelGradients<T> for Gradients<T> {
     fn missing(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
-        let weights = model.parameters().into_iter().filter(|(_, param)| param.is_trained());
-        weights.filter(|(_, param)| self.named(param.id()).is_none()).map(|(path, _)| path).collect()
+        let mut missing = Vec::new();
+        model.visit(Path::root(), &mut |path, param| {
+            if param.is_trained() && self.named(param.id()).is_none() {
+                missing.push(path.to_string());
+            }
+        });
+        missing
     }
 
     fn unlisted(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
-        let listed: HashSet<Id> = model.state_dict().into_iter().map(|(_, param)| param.id()).collect();
-        let others = self.iter().filter(|(id, _)| !listed.contains(id));
-        others.map(|(_, gradient)| format!("a leaf of the shape {}", gradient.shape())).collect()
+        let mut listed: Vec<Id> = Vec::new();
+        model.visit(Path::root(), &mut |_, param| listed.push(param.id()));
+        let mut others = Vec::new();
+        for (id, gradient) in self.iter() {
+            if !listed.contains(&id) {
+                others.push(format!("a leaf of the shape {}", gradient.shape()));
+            }
+        }
+        others
     }
 
     #[track_caller]
     fn expect_complete(&self, model: &(impl Module<T> + ?Sized)) {
         let (missing, unlisted) = (self.missing(model), self.unlisted(model));
-        if missing.is_empty() && unlisted.is_empty() {
-            return;
+        if !(missing.is_empty() && unlisted.is_empty()) {
+            refuse(&missing, &unlisted, self.by_path(model).is_empty());
         }
-        if self.by_path(model).is_empty() {
-            panic!("{}", none_of(&missing));
-        }
-        let mut why = Vec::new();
-        if !missing.is_empty() {
-            why.push(format!(
-                "no gradient has come to {}: use them in `forward`, freeze them, or let the optimizer `allow_missing`",
-                list(&missing)
-            ));
-        }
-        if !unlisted.is_empty() {
-            why.push(format!(
-                "the model does not list {}, which has a gradient: name its field in `module!`",
-                list(&unlisted)
-            ));
-        }
-        panic!("step: {}", why.join("; "));
     }
 
     fn of(&self, model: &(impl Module<T> + ?Sized), path: &str) -> Option<&Tensor<T>> {
@@ -103,8 +96,13 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
     }
 
     fn by_path(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, &Tensor<T>)> {
-        let gradient = |(path, param): (String, &crate::Param<T>)| Some((path, self.named(param.id())?));
-        model.parameters().into_iter().filter_map(gradient).collect()
+        let mut found = Vec::new();
+        model.visit(Path::root(), &mut |path, param| {
+            if let Some(gradient) = self.named(param.id()) {
+                found.push((path.to_string(), gradient));
+            }
+        });
+        found
     }
 
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
@@ -132,6 +130,28 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
         self.map_assign(|gradient| *gradient = gradient.clamp(-max, max));
         Ok(())
     }
+}
+
+/// Says what is missing. It is not generic, as what is generic is compiled in the user's crate.
+#[track_caller]
+fn refuse(missing: &[String], unlisted: &[String], none: bool) -> ! {
+    if none {
+        panic!("{}", none_of(missing));
+    }
+    let mut why = Vec::new();
+    if !missing.is_empty() {
+        why.push(format!(
+            "no gradient has come to {}: use them in `forward`, freeze them, or let the optimizer `allow_missing`",
+            list(missing)
+        ));
+    }
+    if !unlisted.is_empty() {
+        why.push(format!(
+            "the model does not list {}, which has a gradient: name its field in `module!`",
+            list(unlisted)
+        ));
+    }
+    panic!("step: {}", why.join("; "));
 }
 
 fn above_0(max: f64) -> Result<(), Error> {

@@ -110,13 +110,9 @@ macro_rules! module {
             $($crate::Module::<$T>::visit_mut(&mut self.$part, path.field(::core::stringify!($part)), visit);)*
         }
 
-        fn parts<'module>(
-            &'module self,
-            path: $crate::Path<'_>,
-            part: &mut dyn ::core::ops::FnMut($crate::Path<'_>, &'module dyn $crate::Module<$T>),
-        ) {
-            let _ = (&path, &part);
-            $(part(path.field(::core::stringify!($part)), &self.$part);)*
+        fn outline(&self, path: $crate::Path<'_>, tell: &mut dyn ::core::ops::FnMut($crate::Path<'_>, ::std::string::String)) {
+            tell(path, $crate::Module::<$T>::describe(self));
+            $($crate::Module::<$T>::outline(&self.$part, path.field(::core::stringify!($part)), tell);)*
         }
     };
     (@debug [] [$($generics:tt)*] $T:tt [$Model:ty]) => {

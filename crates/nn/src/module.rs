@@ -24,10 +24,10 @@ pub trait Module<T: Float = f32> {
     /// Calls `visit` with the path of every parameter and the parameter, to be changed, in the same order.
     fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>));
 
-    /// Calls `part` with each of its parts, for a [picture](#debug) of the model. A module that names none is shown by its
-    /// parameters alone.
-    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
-        let _ = (path, part);
+    /// Calls `tell` with its own path and what it is [called](Self::describe), then so for its parts: for a picture of the model. A
+    /// module that tells of no parts is shown by its parameters alone.
+    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+        tell(path, self.describe());
     }
 
     /// What it is called in such a picture: the name of its type, with what is set of it.
@@ -52,7 +52,13 @@ pub trait Module<T: Float = f32> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     fn parameters(&self) -> Vec<(String, &Param<T>)> {
-        self.state_dict().into_iter().filter(|(_, param)| param.kind() != Kind::State).collect()
+        let mut found = Vec::new();
+        self.visit(Path::root(), &mut |path, param| {
+            if param.kind() != Kind::State {
+                found.push((path.to_string(), param));
+            }
+        });
+        found
     }
 
     /// Every weight with its path, to be changed, in the same order.
@@ -75,7 +81,13 @@ pub trait Module<T: Float = f32> {
     /// # Ok::<(), String>(())
     /// ```
     fn parameters_mut(&mut self) -> Vec<(String, &mut Param<T>)> {
-        self.state_dict_mut().into_iter().filter(|(_, param)| param.kind() != Kind::State).collect()
+        let mut found = Vec::new();
+        self.visit_mut(Path::root(), &mut |path, param| {
+            if param.kind() != Kind::State {
+                found.push((path.to_string(), param));
+            }
+        });
+        found
     }
 
     /// Every state with its path, such as `norm.running_mean`: what is not trained, and yet a part of the model. PyTorch's
@@ -90,7 +102,13 @@ pub trait Module<T: Float = f32> {
     /// assert_eq!(paths, ["running_mean", "running_var"]);
     /// ```
     fn state(&self) -> Vec<(String, &Param<T>)> {
-        self.state_dict().into_iter().filter(|(_, param)| param.kind() == Kind::State).collect()
+        let mut found = Vec::new();
+        self.visit(Path::root(), &mut |path, param| {
+            if param.kind() == Kind::State {
+                found.push((path.to_string(), param));
+            }
+        });
+        found
     }
 
     /// Weights and state, with their paths: what is to be saved. PyTorch's `state_dict`.
@@ -227,7 +245,8 @@ pub trait Module<T: Float = f32> {
             }
         });
         if moved == 0 {
-            let weights: Vec<String> = self.parameters().into_iter().map(|(path, _)| path).collect();
+            let mut weights = Vec::new();
+            self.visit(Path::root(), &mut |path, _| weights.push(path.to_string()));
             panic!("{}", none_of(&weights));
         }
         self.apply(gradients.updates());
@@ -275,14 +294,10 @@ impl<T: Float, M: Module<T>> Module<T> for Option<M> {
         }
     }
 
-    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
         if let Some(module) = self {
-            module.parts(path, part);
+            module.outline(path, tell);
         }
-    }
-
-    fn describe(&self) -> String {
-        self.as_ref().map_or("None".into(), Module::describe)
     }
 }
 
@@ -299,20 +314,17 @@ impl<T: Float, M: Module<T>> Module<T> for [M] {
         }
     }
 
-    fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+        tell(path, "Sequence".into());
         for (index, module) in self.iter().enumerate() {
-            part(path.index(index), module);
+            module.outline(path.index(index), tell);
         }
-    }
-
-    fn describe(&self) -> String {
-        "Array".into()
     }
 }
 
 /// Stamps the forwarding of a container to what it holds.
 macro_rules! forwarded {
-    ([$($generics:tt)*] $Container:ty, $inner:ident => $shared:expr, $unique:expr, $name:expr) => {
+    ([$($generics:tt)*] $Container:ty, $inner:ident => $shared:expr, $unique:expr) => {
         impl<T: Float, M: Module<T> $($generics)*> Module<T> for $Container {
             fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
                 let $inner = self;
@@ -324,22 +336,17 @@ macro_rules! forwarded {
                 $unique.visit_mut(path, visit);
             }
 
-            fn parts<'a>(&'a self, path: Path<'_>, part: &mut dyn FnMut(Path<'_>, &'a dyn Module<T>)) {
+            fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
                 let $inner = self;
-                $shared.parts(path, part);
-            }
-
-            fn describe(&self) -> String {
-                let $inner = self;
-                $name
+                $shared.outline(path, tell);
             }
         }
     };
 }
 
-forwarded!([] Vec<M>, v => v.as_slice(), v.as_mut_slice(), { let _ = v; "Vec".into() });
-forwarded!([, const N: usize] [M; N], a => a.as_slice(), a.as_mut_slice(), a.as_slice().describe());
-forwarded!([+ ?Sized] Box<M>, b => (**b), (**b), (**b).describe());
+forwarded!([] Vec<M>, vec => vec.as_slice(), vec.as_mut_slice());
+forwarded!([, const N: usize] [M; N], array => array.as_slice(), array.as_mut_slice());
+forwarded!([+ ?Sized] Box<M>, inner => (**inner), (**inner));
 
 #[cfg(test)]
 mod tests {

@@ -1,80 +1,121 @@
 //! A model as a picture in text, as PyTorch prints it: a line for each layer.
 
-use std::fmt::{self, Formatter, Write as _};
+use std::fmt::{self, Formatter};
 
-use tensor::Float;
+use tensor::{Float, Shape};
 
 use crate::layer::Layer;
 use crate::module::Module;
-use crate::param::{Kind, Param};
+use crate::param::Kind;
 use crate::path::Path;
 
 /// Writes a model: the name of each layer, the shapes of its parameters, and how many numbers these are.
 #[allow(clippy::missing_errors_doc, reason = "those of the formatter")]
-pub fn picture<T: Float>(module: &dyn Module<T>, f: &mut Formatter<'_>) -> fmt::Result {
-    let mut text = String::new();
-    draw(module, Path::root(), 0, &mut text);
-    let count = module.parameter_count();
-    let frozen = || module.parameters().into_iter().filter(|(_, param)| param.kind() == Kind::Frozen);
-    let frozen: usize = frozen().map(|(_, param)| param.value().numel()).sum();
-    let plural = if count == 1 { "parameter" } else { "parameters" };
-    write!(f, "{text}, {} {plural}", grouped(count))?;
-    if frozen > 0 { write!(f, ", {} of them frozen", grouped(frozen)) } else { Ok(()) }
-}
-
-fn draw<T: Float>(module: &dyn Module<T>, path: Path<'_>, depth: usize, text: &mut String) {
-    let (own, mut parts) = (path.to_string(), Vec::new());
-    let mut parameters: Vec<(String, &Param<T>)> = Vec::new();
-    module.visit(path, &mut |path, param| parameters.push((path.to_string(), param)));
-    // A part that is nothing but a parameter is told with its owner.
-    module.parts(path, &mut |path, part| {
-        let path = path.to_string();
-        if !parameters.iter().any(|(at, _)| *at == path) {
-            parts.push((path, part));
-        }
+pub fn picture<T: Float>(module: &(impl Module<T> + ?Sized), f: &mut Formatter<'_>) -> fmt::Result {
+    // What is generic in the float ends here, since that is compiled in the user's crate.
+    let (mut outline, mut parameters) = (Vec::new(), Vec::new());
+    module.outline(Path::root(), &mut |path, name| outline.push(Part { path: path.to_string(), name }));
+    module.visit(Path::root(), &mut |path, param| {
+        let shape = param.value().shape().clone();
+        parameters.push(Parameter { path: path.to_string(), shape, kind: param.kind() });
     });
-    let within =
-        |at: &str| parts.iter().any(|(part, _)| at.strip_prefix(part.as_str()).is_some_and(|at| at.starts_with('.')));
-    let told: Vec<String> =
-        parameters.iter().filter(|(at, _)| !within(at)).map(|(at, param)| tell(at, &own, param)).collect();
-    // What an option leaves out has neither parts nor a name to show.
-    parts.retain(|(_, part)| part.describe() != "None");
-    *text += &module.describe();
-    if parts.is_empty() {
-        let _ = if told.is_empty() { Ok(()) } else { write!(text, "({})", told.join(", ")) };
-        return;
-    }
-    let indent = "  ".repeat(depth + 1);
-    text.push_str("(\n");
-    for parameter in told {
-        let _ = writeln!(text, "{indent}{parameter}");
-    }
-    for (at, part) in parts {
-        let name = at.rsplit('.').next().unwrap_or(&at).to_owned();
-        let _ = write!(text, "{indent}({name}): ");
-        nested(part, &at, depth + 1, text);
-        let count = part.parameter_count();
-        let _ = if count > 0 { writeln!(text, ", {}", grouped(count)) } else { writeln!(text) };
-    }
-    let _ = write!(text, "{})", "  ".repeat(depth));
+    Model::new(outline, parameters).write(f)
 }
 
-/// Draws a part, whose path is spelled out already.
-fn nested<T: Float>(part: &dyn Module<T>, at: &str, depth: usize, text: &mut String) {
-    let root = Path::root();
-    draw(part, root.field(at), depth, text);
+/// A module that is shown by its name.
+struct Part {
+    path: String,
+    name: String,
 }
 
-/// A parameter: what it is called by its owner, its shape, and what is special about it.
-fn tell<T: Float>(at: &str, owner: &str, param: &Param<T>) -> String {
-    let name = at.strip_prefix(owner).map_or(at, |name| name.trim_start_matches('.'));
-    let kind = match param.kind() {
-        Kind::Weight => "",
-        Kind::Frozen => " frozen",
-        Kind::State => " state",
-    };
-    let space = if name.is_empty() { "" } else { " " };
-    format!("{name}{space}{}{kind}", param.value().shape())
+struct Parameter {
+    path: String,
+    shape: Shape,
+    kind: Kind,
+}
+
+struct Model {
+    /// Each before its own parts.
+    parts: Vec<Part>,
+    parameters: Vec<Parameter>,
+}
+
+/// Whether a path leads to something within `part`.
+fn is_within(path: &str, part: &str) -> bool {
+    part.is_empty() && !path.is_empty() || path.strip_prefix(part).is_some_and(|rest| rest.starts_with('.'))
+}
+
+impl Model {
+    /// A part that is nothing but a parameter is told with its owner.
+    fn new(mut parts: Vec<Part>, parameters: Vec<Parameter>) -> Self {
+        parts.retain(|part| part.path.is_empty() || parameters.iter().all(|parameter| parameter.path != part.path));
+        Model { parts, parameters }
+    }
+
+    fn write(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.draw(0, 0, &mut text);
+        let count = self.count("", |kind| kind != Kind::State);
+        let plural = if count == 1 { "parameter" } else { "parameters" };
+        write!(f, "{text}, {} {plural}", grouped(count))?;
+        let frozen = self.count("", |kind| kind == Kind::Frozen);
+        if frozen > 0 { write!(f, ", {} of them frozen", grouped(frozen)) } else { Ok(()) }
+    }
+
+    /// The elements of the parameters of a part.
+    fn count(&self, part: &str, of: fn(Kind) -> bool) -> usize {
+        let own = self.parameters.iter().filter(|own| part.is_empty() || is_within(&own.path, part));
+        own.filter(|own| of(own.kind)).map(|own| own.shape.numel()).sum()
+    }
+
+    /// Draws a part, and returns where the parts after it begin.
+    fn draw(&self, index: usize, depth: usize, text: &mut String) -> usize {
+        let part = &self.parts[index];
+        let end = self.parts[index + 1..].iter().position(|other| !is_within(&other.path, &part.path));
+        let end = end.map_or(self.parts.len(), |count| index + 1 + count);
+        let inner = &self.parts[index + 1..end];
+        let is_own = |parameter: &&Parameter| {
+            (parameter.path == part.path || is_within(&parameter.path, &part.path))
+                && !inner.iter().any(|inner| is_within(&parameter.path, &inner.path))
+        };
+        let own: Vec<String> = self.parameters.iter().filter(is_own).map(|own| own.tell(&part.path)).collect();
+        text.push_str(&part.name);
+        if inner.is_empty() {
+            if !own.is_empty() {
+                *text += &format!("({})", own.join(", "));
+            }
+            return end;
+        }
+        let indent = "  ".repeat(depth + 1);
+        text.push_str("(\n");
+        for parameter in own {
+            *text += &format!("{indent}{parameter}\n");
+        }
+        let mut next = index + 1;
+        while next < end {
+            let path = &self.parts[next].path;
+            *text += &format!("{indent}({}): ", path.rsplit('.').next().unwrap_or(path));
+            next = self.draw(next, depth + 1, text);
+            let count = self.count(path, |kind| kind != Kind::State);
+            *text += &if count > 0 { format!(", {}\n", grouped(count)) } else { "\n".into() };
+        }
+        *text += &format!("{})", "  ".repeat(depth));
+        end
+    }
+}
+
+impl Parameter {
+    /// What it is called by its owner, its shape, and what is special about it.
+    fn tell(&self, owner: &str) -> String {
+        let name = self.path.strip_prefix(owner).map_or(self.path.as_str(), |name| name.trim_start_matches('.'));
+        let kind = match self.kind {
+            Kind::Weight => "",
+            Kind::Frozen => " frozen",
+            Kind::State => " state",
+        };
+        let space = if name.is_empty() { "" } else { " " };
+        format!("{name}{space}{}{kind}", self.shape)
+    }
 }
 
 /// 11897 as 11,897.
@@ -109,6 +150,7 @@ mod tests {
     use tensor::{Activation, Tensor};
 
     use super::*;
+    use crate::Param;
     use crate::{BatchNorm1d, Dropout, Embedding, Linear, func, module};
 
     struct Block {
@@ -118,13 +160,13 @@ mod tests {
     }
     module!(Block { linear, norm, dropout });
 
-    struct Model {
+    struct Net {
         embedding: Embedding,
         blocks: Vec<Block>,
         scale: Param,
         rest: Vec<Box<dyn Layer>>,
     }
-    module!(Model { embedding, blocks, scale, rest });
+    module!(Net { embedding, blocks, scale, rest });
 
     #[test]
     fn a_model_is_shown_a_line_for_each_layer() {
@@ -136,13 +178,13 @@ mod tests {
         let rest: Vec<Box<dyn Layer>> =
             vec![Box::new(linear(200, 27)), Box::new(Activation::Tanh), Box::new(func(|x| 2.0 * x))];
         let embedding = Embedding::new(27, 10, &init::normal(1.0), &mut rng).unwrap();
-        let mut model = Model { embedding, blocks, scale: Param::new(Tensor::ones([1])), rest };
+        let mut model = Net { embedding, blocks, scale: Param::new(Tensor::ones([1])), rest };
         model.freeze("embedding*").unwrap();
         let want = "\
-Model(
+Net(
   scale [1]
   (embedding): Embedding(weight [27, 10] frozen), 270
-  (blocks): Vec(
+  (blocks): Sequence(
     (0): Block(
       (linear): Linear(weight [30, 200]), 6,000
       (norm): BatchNorm1d(weight [200], bias [200], running_mean [200] state, running_var [200] state), 400
@@ -153,7 +195,7 @@ Model(
       (dropout): Dropout(0.2)
     ), 40,200
   ), 46,600
-  (rest): Vec(
+  (rest): Sequence(
     (0): Linear(weight [200, 27], bias [27]), 5,427
     (1): Tanh
     (2): Func
