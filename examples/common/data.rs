@@ -1,6 +1,7 @@
 //! From a list of names to examples: a few symbols, and the one that follows.
 
 use std::fs;
+use std::io::{self, Read};
 use std::path::Path;
 
 use evenkeel::tensor::Tensor;
@@ -14,11 +15,16 @@ const FEWEST: usize = 10;
 /// The list that comes with the example, written for it: common first names from many languages, in a–z.
 const BUILT_IN: &str = include_str!("names.txt");
 
-/// The names in a file, or the list that comes with the example.
+/// The names in a file, on standard input if that is `-`, or the list that comes with the example.
 pub fn names(file: Option<&Path>) -> Result<Vec<String>, String> {
     let Some(file) = file else { return parse(BUILT_IN, "the built-in list") };
-    let source = file.display().to_string();
-    let bytes = fs::read(file).map_err(|why| format!("cannot read {source}: {why}; give a file of names to --data"))?;
+    let (source, bytes) = if file == Path::new("-") {
+        let mut bytes = Vec::new();
+        ("standard input".to_owned(), io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes))
+    } else {
+        (file.display().to_string(), fs::read(file))
+    };
+    let bytes = bytes.map_err(|why| format!("cannot read {source}: {why}; give a file of names to --data"))?;
     let text = String::from_utf8(bytes).map_err(|why| {
         let line = 1 + why.as_bytes()[..why.utf8_error().valid_up_to()].iter().filter(|&&b| b == b'\n').count();
         format!("{source}, line {line}: not text in UTF-8; save the file as plain text")
@@ -42,12 +48,17 @@ fn parse(text: &str, source: &str) -> Result<Vec<String>, String> {
         }
     }
     if names.len() < FEWEST {
-        let found = names.len();
+        let found = counted(names.len(), "name");
         return Err(format!(
-            "{source} has {found} names, too few to set some aside for validation and test; give at least {FEWEST}"
+            "{source} has {found}, too few to set some aside for validation and test; give at least {FEWEST}"
         ));
     }
     Ok(names)
+}
+
+/// A number of things: `1 name`, `2 names`.
+pub fn counted(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }
 
 /// The name of a symbol.

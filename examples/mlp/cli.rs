@@ -12,7 +12,7 @@ use crate::common::random::Numbers;
 #[derive(Parser)]
 #[command(name = "mlp", version, allow_negative_numbers = true)]
 pub struct Args {
-    /// A file with one name per line, spelled in a-z [default: a list of first names from many languages]
+    /// A file with one name per line, spelled in a-z; `-` is standard input [default: a list of first names from many languages]
     #[arg(long, value_name = "FILE")]
     pub data: Option<PathBuf>,
 

@@ -14,6 +14,7 @@ mod cli;
 mod common;
 mod model;
 mod output;
+mod reporter;
 mod train;
 
 use std::process::ExitCode;

@@ -4,6 +4,8 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
+use crate::common::data::counted;
+
 /// One thing to tell, in the order in which they happen.
 #[derive(Serialize)]
 #[serde(tag = "event", rename_all = "lowercase")]
@@ -32,6 +34,8 @@ pub enum Event {
         train_loss: f64,
         #[serde(serialize_with = "rounded")]
         val_loss: f64,
+        #[serde(serialize_with = "rounded")]
+        test_loss: f64,
         #[serde(serialize_with = "rounded")]
         seconds: f64,
         #[serde(serialize_with = "rounded")]
@@ -66,12 +70,14 @@ pub fn tell(event: &Event, json: bool) -> io::Result<()> {
         }
         // The progress bar shows it.
         Event::Step { .. } => Ok(()),
-        Event::Final { steps, train_loss, val_loss, seconds, us_per_step } => {
+        Event::Final { steps, train_loss, val_loss, test_loss, seconds, us_per_step } => {
             if *steps > 0 {
-                writeln!(out, "trained          {steps} steps in {seconds:.1} s, {us_per_step:.0} µs each")?;
+                let steps = counted(*steps as usize, "step");
+                writeln!(out, "trained          {steps} in {seconds:.1} s, {us_per_step:.0} µs each")?;
             }
             writeln!(out, "training loss    {train_loss:.4}")?;
             writeln!(out, "validation loss  {val_loss:.4}")?;
+            writeln!(out, "test loss        {test_loss:.4}")?;
             writeln!(out)
         }
         Event::Sample { name } => writeln!(out, "{name}"),

@@ -26,7 +26,7 @@ use model::{CONTEXT, Names};
 #[derive(Parser)]
 #[command(name = "three_faults", version)]
 struct Args {
-    /// A file with one name per line, spelled in a-z [default: a list of first names from many languages]
+    /// A file with one name per line, spelled in a-z; `-` is standard input [default: a list of first names from many languages]
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
 

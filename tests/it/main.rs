@@ -9,6 +9,7 @@ mod ops;
 mod panics;
 mod programs;
 mod threads;
+mod training;
 
 /// Parts of the example that have tests of their own.
 #[allow(dead_code, unreachable_pub, reason = "the example uses them")]

@@ -158,6 +158,31 @@ fn lists_as_people_write_them_are_accepted() {
 }
 
 #[test]
+fn names_come_from_standard_input_too() {
+    use std::io::Write;
+    use std::process::Stdio;
+    let run = |names: &str| {
+        let mut example = Command::new(binary("mlp"))
+            .args(["--data", "-", "--steps", "0", "--json"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        example.stdin.take().unwrap().write_all(names.as_bytes()).unwrap();
+        example.wait_with_output().unwrap()
+    };
+    let names = "anna\nben\ncarla\ndora\nemil\nfay\ngus\nhana\nivo\njan\n";
+    let events = lines(&run(names));
+    assert_eq!(events[0]["event"], "init");
+    let end = events.last().unwrap();
+    assert!(["train_loss", "val_loss", "test_loss"].iter().all(|key| end[key].as_f64().unwrap() > 0.0), "{end}");
+    let refused = run("anna\n");
+    let message = String::from_utf8(refused.stderr).unwrap();
+    assert!(message.contains("standard input has 1 name, too few"), "{message}");
+}
+
+#[test]
 fn bad_input_is_one_line_that_says_what_to_do() {
     let odd = temporary("odd.txt", "anna\nzoë\n".as_bytes());
     let empty = temporary("empty.txt", b"");

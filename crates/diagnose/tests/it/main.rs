@@ -5,5 +5,6 @@ mod faults;
 mod model;
 #[cfg(feature = "html")]
 mod page;
+mod roles;
 mod start;
 mod watch;
