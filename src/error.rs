@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-/// Whatever a crate of the family refuses; `?` makes one of each crate's own error.
+/// Whatever a crate of the family refuses; `?` makes one of each crate's own error. These are boxed, as results travel on the hot
+/// path and errors do not.
 ///
 /// # Example
 /// ```no_run
@@ -19,21 +20,21 @@ use std::fmt;
 #[non_exhaustive]
 pub enum Error {
     /// A shape, an index or a size.
-    Tensor(tensor::Error),
+    Tensor(Box<tensor::Error>),
     /// A file of tensors.
     #[cfg(any(feature = "npy", feature = "safetensors"))]
-    File(tensor::io::Error),
+    File(Box<tensor::io::Error>),
     /// A pullback that disagrees with finite differences.
-    Gradient(autograd::check::GradientError),
+    Gradient(Box<autograd::check::GradientError>),
     /// Initial values.
-    Init(init::Error),
+    Init(Box<init::Error>),
     /// A layer, an optimizer or a model.
-    Nn(nn::Error),
+    Nn(Box<nn::Error>),
     /// A start that could not be found.
-    Diagnose(diagnose::Error),
+    Diagnose(Box<diagnose::Error>),
     /// A page or a picture that could not be written.
     #[cfg(feature = "html")]
-    Page(diagnose::WriteError),
+    Page(Box<diagnose::WriteError>),
 }
 
 /// What a program's functions return that may fail by an [`Error`] of the family.
@@ -45,7 +46,7 @@ macro_rules! errors {
         impl Error {
             fn inner(&self) -> &(dyn std::error::Error + 'static) {
                 match self {
-                    $($(#[$cfg])* Error::$Variant(error) => error,)*
+                    $($(#[$cfg])* Error::$Variant(error) => &**error,)*
                 }
             }
         }
@@ -54,7 +55,7 @@ macro_rules! errors {
             $(#[$cfg])*
             impl From<$Inner> for Error {
                 fn from(error: $Inner) -> Self {
-                    Error::$Variant(error)
+                    Error::$Variant(Box::new(error))
                 }
             }
         )*

@@ -81,14 +81,14 @@ impl<'a> Reporter<'a> {
             watch.after_step(model);
         }
         self.bar.inc(1);
-        if step % EVERY != 0 && step != self.steps {
+        if !step.is_multiple_of(EVERY) && step != self.steps {
             return Ok(());
         }
         let loss = self.loss_sum / ((step - 1) % EVERY + 1) as f64;
         self.loss_sum = 0.0;
         check(loss, step, self.args.lr)?;
         self.bar.set_message(format!("loss {loss:.4}"));
-        if step % EVERY == 0 {
+        if step.is_multiple_of(EVERY) {
             self.bar.suspend(|| tell(&Event::Step { step, loss }, self.args.json))?;
         }
         Ok(())

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use autograd::{Role, Saved};
 use init::{Gain, gain_of};
-use tensor::{Activation, Float, Live};
+use tensor::{Activation, Live, Real};
 
 /// Which values of an activation let a gradient pass; the others are *saturated*.
 ///
@@ -116,7 +116,7 @@ fn of_slope(slope: impl Fn(f64) -> f64) -> Option<Saturation> {
     let end = f64::from(END);
     let start = if first > -end { first } else { f64::NEG_INFINITY };
     let end = if last < end { last } else { f64::INFINITY };
-    let below = |x: f64| 0.5 + 0.5 * Float::erf(x / std::f64::consts::SQRT_2);
+    let below = |x: f64| 0.5 + 0.5 * Real::erf(x / std::f64::consts::SQRT_2);
     Some(Saturation::unless_input(start..=end).at_rest(below(start) + 1.0 - below(end)))
 }
 

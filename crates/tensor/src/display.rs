@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::element::{Dtype, Element};
+use crate::element::Element;
+use crate::kernel::Dtype;
 use crate::tensor::Tensor;
 
 const PREFIX: &str = "tensor(";

@@ -1,279 +1,44 @@
 //! What a tensor may hold: the dtype is a type parameter.
-
-use std::fmt::{self, Debug, Display};
-use std::iter::Sum;
-use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
+//!
+//! Arithmetic on one value is in `kernel::scalar`. What is added here are the tables of functions that are compiled in this
+//! crate for each of the types (`compiled`), and with them the seal: nobody else can implement these traits.
 
 use crate::buffer::Pooled;
 use crate::compiled::{ElementOps, FloatOps, NumberOps, SignedOps};
 use crate::convert::Convert;
-use crate::kernel::{Carried, Drawn, Vectorized, math};
+use crate::kernel::{Arithmetic, Carried, Drawn, Real, Scalar, Vectorized, WithSign};
 use crate::ops::Cast;
-
-/// The types that a [`Tensor`](crate::Tensor) can hold, as values.
-///
-/// # Example
-/// ```
-/// use tensor::{Dtype, Element};
-///
-/// assert_eq!(i64::DTYPE, Dtype::I64);
-/// assert_eq!((Dtype::F32.name(), Dtype::F32.size()), ("f32", 4));
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dtype {
-    /// Single precision.
-    F32,
-    /// Double precision.
-    F64,
-    /// 32-bit integers.
-    I32,
-    /// 64-bit integers.
-    I64,
-    /// Bytes.
-    U8,
-    /// Truth values.
-    Bool,
-}
-
-impl Dtype {
-    /// Rust's name of it, such as `"f32"`.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Dtype::F32 => "f32",
-            Dtype::F64 => "f64",
-            Dtype::I32 => "i32",
-            Dtype::I64 => "i64",
-            Dtype::U8 => "u8",
-            Dtype::Bool => "bool",
-        }
-    }
-
-    /// The bytes of an element.
-    pub const fn size(self) -> usize {
-        match self {
-            Dtype::F32 | Dtype::I32 => 4,
-            Dtype::F64 | Dtype::I64 => 8,
-            Dtype::U8 | Dtype::Bool => 1,
-        }
-    }
-
-    /// Whether it is a floating-point type.
-    pub const fn is_float(self) -> bool {
-        matches!(self, Dtype::F32 | Dtype::F64)
-    }
-}
-
-impl fmt::Display for Dtype {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
 
 /// A type that a [`Tensor`](crate::Tensor) can hold: `f32`, `f64`, `i32`, `i64`, `u8` and `bool`.
 ///
-/// Sealed: its [`Default`] is the zero that fresh buffers are filled with.
-pub trait Element:
-    Pooled + Convert + Cast + ElementOps + Copy + Default + PartialEq + PartialOrd + Debug + Display + Send + Sync + 'static
-{
-    /// Which of the types it is.
-    const DTYPE: Dtype;
-}
-
-/// An element with arithmetic.
+/// # Example
+/// ```
+/// use tensor::{Dtype, Element, Tensor};
 ///
-/// Integers follow Rust's rules: overflow panics in a debug build and wraps in a release build, division truncates,
-/// and dividing by zero panics.
-pub trait Number:
-    Element
-    + Add<Output = Self>
-    + Sub<Output = Self>
-    + Mul<Output = Self>
-    + Div<Output = Self>
-    + AddAssign
-    + SubAssign
-    + MulAssign
-    + DivAssign
-    + Sum
-    + Carried
-    + NumberOps
-{
-    /// 0
-    const ZERO: Self;
-    /// 1
-    const ONE: Self;
+/// fn dtype<T: Element>(_: &Tensor<T>) -> Dtype {
+///     T::DTYPE
+/// }
+/// assert_eq!(dtype(&Tensor::from([1.0_f32])), Dtype::F32);
+/// ```
+pub trait Element: Scalar + Pooled + Convert + Cast + ElementOps {}
 
-    /// x − ⌊x / y⌋ y, which has the sign of y, as Python's `%`.
-    #[doc(hidden)]
-    fn remainder(self, y: Self) -> Self;
-}
+/// An element with [arithmetic](Arithmetic).
+pub trait Number: Element + Arithmetic + Carried + NumberOps {}
 
 /// An element with a sign: `f32`, `f64`, `i32` and `i64`.
-pub trait Signed: Number + SignedOps + Neg<Output = Self> {
-    /// |x|; the least integer has none, and follows Rust's rules of overflow.
-    fn abs(self) -> Self;
-}
+pub trait Signed: Number + WithSign + SignedOps {}
 
-/// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked.
-///
-/// Functions have the same bits on every machine: none of them is the system's.
-pub trait Float: Signed + FloatOps + Vectorized + Drawn {
-    /// ∞
-    const INFINITY: Self;
+/// A floating-point element: `f32`, in which models run, and `f64`, in which gradients can be checked. Its functions, such as
+/// `exp`, are those of [`Real`].
+pub trait Float: Signed + Real + FloatOps + Vectorized + Drawn {}
 
-    /// The nearest value to `x`, which may lose digits.
-    fn from_f64(x: f64) -> Self;
-    /// The same value as an `f64`, which loses nothing.
-    fn to_f64(self) -> f64;
-    /// eˣ
-    fn exp(self) -> Self;
-    /// 2ˣ
-    fn exp2(self) -> Self;
-    /// eˣ − 1, accurate near 0.
-    fn exp_m1(self) -> Self;
-    /// The natural logarithm.
-    fn ln(self) -> Self;
-    /// The logarithm to base 2.
-    fn log2(self) -> Self;
-    /// ln(1 + x), accurate near 0.
-    fn ln_1p(self) -> Self;
-    /// √x
-    fn sqrt(self) -> Self;
-    /// xʸ
-    fn powf(self, y: Self) -> Self;
-    /// xⁿ
-    fn powi(self, n: i32) -> Self;
-    /// sin x, x in radians.
-    fn sin(self) -> Self;
-    /// cos x, x in radians.
-    fn cos(self) -> Self;
-    /// tan x, x in radians.
-    fn tan(self) -> Self;
-    /// The angle of the point (x, y), y being this number: between −π and π.
-    fn atan2(self, x: Self) -> Self;
-    /// tanh x
-    fn tanh(self) -> Self;
-    /// 1 / (1 + e⁻ˣ)
-    fn sigmoid(self) -> Self;
-    /// The error function, 2/√π ∫₀ˣ exp(−t²) dt.
-    fn erf(self) -> Self;
-    /// x · a + b, rounded once.
-    fn mul_add(self, a: Self, b: Self) -> Self;
-    /// The nearest integer that is no larger.
-    fn floor(self) -> Self;
-    /// The nearest integer that is no smaller.
-    fn ceil(self) -> Self;
-    /// The nearest integer towards 0.
-    fn trunc(self) -> Self;
-    /// The nearest integer; of two, the even one.
-    fn round_ties_even(self) -> Self;
-    /// Whether it is NaN.
-    fn is_nan(self) -> bool;
-    /// Whether it is neither infinite nor NaN.
-    fn is_finite(self) -> bool;
-}
-
-macro_rules! element {
-    ($($t:ident $Dtype:ident;)*) => {$(
-        impl Element for $t {
-            const DTYPE: Dtype = Dtype::$Dtype;
-        }
-    )*};
-}
-
-macro_rules! number {
-    ($($t:ident $zero:literal $one:literal $remainder:path;)*) => {$(
-        impl Number for $t {
-            const ZERO: Self = $zero;
-            const ONE: Self = $one;
-
-            #[allow(unused_comparisons, reason = "no u8 is negative")]
-            fn remainder(self, y: Self) -> Self {
-                let rest = $remainder(self, y);
-                if rest != $zero && (rest < $zero) != (y < $zero) { rest + y } else { rest }
-            }
-        }
-    )*};
-}
-
-macro_rules! signed {
-    ($($t:ident)*) => {$(
-        impl Signed for $t {
-            #[inline(always)]
-            fn abs(self) -> Self {
-                self.abs()
-            }
-        }
-    )*};
-}
-
-/// Stamps the forwarding of `Float`: `$method: $function` for those of one argument.
-macro_rules! float {
-    ($t:ident $powf:path, $atan2:path, $($method:ident: $function:expr;)*) => {
-        impl Float for $t {
-            const INFINITY: Self = $t::INFINITY;
-
-            #[inline(always)]
-            fn from_f64(x: f64) -> Self {
-                x as $t
-            }
-            #[inline(always)]
-            fn to_f64(self) -> f64 {
-                f64::from(self)
-            }
-            fn powf(self, y: Self) -> Self {
-                $powf(self, y)
-            }
-            fn atan2(self, x: Self) -> Self {
-                $atan2(self, x)
-            }
-            // In f64 also of f32: what fits the result neither overflows nor underflows on the way.
-            fn powi(self, n: i32) -> Self {
-                math::powi(self.into(), n) as $t
-            }
-            #[inline(always)]
-            fn sqrt(self) -> Self {
-                self.sqrt()
-            }
-            #[inline(always)]
-            fn mul_add(self, a: Self, b: Self) -> Self {
-                self.mul_add(a, b)
-            }
-            #[inline(always)]
-            fn is_nan(self) -> bool {
-                self.is_nan()
-            }
-            #[inline(always)]
-            fn is_finite(self) -> bool {
-                self.is_finite()
-            }
-            $(
-                #[inline(always)]
-                fn $method(self) -> Self {
-                    $function(self)
-                }
-            )*
-        }
+macro_rules! elements {
+    ($Trait:ident for $($t:ident)*) => {
+        $(impl $Trait for $t {})*
     };
 }
 
-element!(f32 F32; f64 F64; i32 I32; i64 I64; u8 U8; bool Bool;);
-number! {
-    f32 0.0 1.0 libm::fmodf;
-    f64 0.0 1.0 libm::fmod;
-    i32 0 1 i32::wrapping_rem;
-    i64 0 1 i64::wrapping_rem;
-    u8 0 1 u8::wrapping_rem;
-}
-signed!(f32 f64 i32 i64);
-float!(f32 libm::powf, libm::atan2f,
-    exp: math::exp; ln: math::ln; tanh: math::tanh; sigmoid: math::sigmoid;
-    exp2: libm::exp2f; exp_m1: libm::expm1f; log2: libm::log2f; ln_1p: libm::log1pf;
-    sin: libm::sinf; cos: libm::cosf; tan: libm::tanf; erf: libm::erff;
-    floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
-);
-float!(f64 libm::pow, libm::atan2,
-    exp: libm::exp; ln: libm::log; tanh: libm::tanh; sigmoid: |x: f64| 1.0 / (1.0 + libm::exp(-x));
-    exp2: libm::exp2; exp_m1: libm::expm1; log2: libm::log2; ln_1p: libm::log1p;
-    sin: libm::sin; cos: libm::cos; tan: libm::tan; erf: libm::erf;
-    floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
-);
+elements!(Element for f32 f64 i32 i64 u8 bool);
+elements!(Number for f32 f64 i32 i64 u8);
+elements!(Signed for f32 f64 i32 i64);
+elements!(Float for f32 f64);

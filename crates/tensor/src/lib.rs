@@ -60,14 +60,14 @@ mod view;
 mod walk;
 
 pub use buffer::{clear_pool, set_pool_limit};
-pub use element::{Dtype, Element, Float, Number, Signed};
+pub use element::{Element, Float, Number, Signed};
 pub use error::{Error, Reason};
 #[cfg(feature = "npy")]
 pub use io::npy;
 #[cfg(feature = "safetensors")]
 pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
-pub use kernel::{Activation, Isa, Live, Saved, isa};
+pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, WithSign, isa};
 pub use layout::Layout;
 pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};

@@ -26,7 +26,7 @@ struct Law {
 }
 
 fn phi(z: f64) -> f64 {
-    (1.0 + Float::erf(z / SQRT_2)) / 2.0
+    (1.0 + tensor::Real::erf(z / SQRT_2)) / 2.0
 }
 
 fn density(z: f64) -> f64 {

@@ -3,7 +3,8 @@
 use std::any::Any;
 
 use super::error::{Error, Reason};
-use crate::element::{Dtype, Element};
+use crate::element::Element;
+use crate::kernel::Dtype;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

@@ -5,7 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use super::any::{AnyTensor, with_tensor};
 use super::error::{Error, Reason};
 use crate::buffer::Buffer;
-use crate::element::{Dtype, Element};
+use crate::element::Element;
+use crate::kernel::{Dtype, Scalar};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::element::Dtype;
+use crate::kernel::Dtype;
 
 /// A file that could not be read or written: its path, the name of the tensor in it, and the reason.
 ///

@@ -30,7 +30,8 @@ use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::{Error, Reason};
 use super::file::{open, replace};
 use crate::dims::Dims;
-use crate::element::{Dtype, Element};
+use crate::element::Element;
+use crate::kernel::Dtype;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 

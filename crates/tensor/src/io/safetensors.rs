@@ -35,7 +35,7 @@ use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::Error;
 use super::file::{open, replace};
-use crate::element::Dtype;
+use crate::kernel::Dtype;
 use crate::shape::Shape;
 
 /// The format's own limit.

@@ -11,7 +11,7 @@ use std::ops::RangeInclusive;
 use super::elementwise::{Binary, BinaryAssign, Unary};
 use super::functions::{maximum, minimum};
 use super::isa::kernel;
-use crate::element::Float;
+use crate::kernel::Real;
 use crate::par;
 
 /// Which value of an activation something is computed from: its input x, or its output y.
@@ -104,7 +104,7 @@ macro_rules! activations {
             pub fn at(self, x: f64) -> f64 {
                 match self {
                     $(Self::$Name $(($p))? => {
-                        fn value<T: Float>($x: T $(, $p: f64)?) -> T {
+                        fn value<T: Real>($x: T $(, $p: f64)?) -> T {
                             $formula
                         }
                         value(x $(, $p)?)
@@ -116,7 +116,7 @@ macro_rules! activations {
             pub fn slope(self, saved: f64) -> f64 {
                 match self {
                     $(Self::$Name $(($p))? => {
-                        fn pulled<T: Float>($g: T, $saved: T $(, $p: f64)?) -> T {
+                        fn pulled<T: Real>($g: T, $saved: T $(, $p: f64)?) -> T {
                             $pullback
                         }
                         pulled(1.0, saved $(, $p)?)
@@ -154,7 +154,7 @@ macro_rules! activations {
             }
         }
 
-        impl<T: Float> Unary<T> for Activation {
+        impl<T: Real> Unary<T> for Activation {
             type Output = T;
 
             fn cost(&self) -> f64 {
@@ -167,7 +167,7 @@ macro_rules! activations {
                 match *self {
                     $(Self::$Name $(($p))? => {
                         kernel! {
-                            fn $Name[T: Float](x: &[T], out: &mut [T] $(, $p: f64)?), $cost T {
+                            fn $Name[T: Real](x: &[T], out: &mut [T] $(, $p: f64)?), $cost T {
                                 for (out, &$x) in out.iter_mut().zip(x) {
                                     *out = $formula;
                                 }
@@ -184,7 +184,7 @@ macro_rules! activations {
         #[derive(Clone, Copy)]
         pub(crate) struct Slope(pub(crate) Activation);
 
-        impl<T: Float> Binary<T, T> for Slope {
+        impl<T: Real> Binary<T, T> for Slope {
             type Output = T;
 
             fn cost(&self) -> f64 {
@@ -197,7 +197,7 @@ macro_rules! activations {
                 match self.0 {
                     $(Activation::$Name $(($p))? => {
                         kernel! {
-                            fn $Name[T: Float](g: &[T], saved: &[T], out: &mut [T] $(, $p: f64)?), $slope_cost T {
+                            fn $Name[T: Real](g: &[T], saved: &[T], out: &mut [T] $(, $p: f64)?), $slope_cost T {
                                 for ((out, &$g), &$saved) in out.iter_mut().zip(g).zip(saved) {
                                     *out = $pullback;
                                 }
@@ -209,12 +209,12 @@ macro_rules! activations {
             }
         }
 
-        impl<T: Float> BinaryAssign<T, T> for Slope {
+        impl<T: Real> BinaryAssign<T, T> for Slope {
             fn zip_assign(&self, gradient: &mut [T], saved: &[T]) {
                 match self.0 {
                     $(Activation::$Name $(($p))? => {
                         kernel! {
-                            fn $Name[T: Float](g: &mut [T], saved: &[T] $(, $p: f64)?), $slope_cost T {
+                            fn $Name[T: Real](g: &mut [T], saved: &[T] $(, $p: f64)?), $slope_cost T {
                                 for (out, &$saved) in g.iter_mut().zip(saved) {
                                     let $g = *out;
                                     *out = $pullback;
@@ -297,7 +297,7 @@ activations! {
 /// ln(1 + x) for x from 0 to 1, in vectors: the rounding of 1 + x is made up for by what it does to x (Kahan; as in Goldberg,
 /// 1991, *What Every Computer Scientist Should Know About Floating-Point Arithmetic*, theorem 4).
 #[inline(always)]
-fn ln_1p<T: Float>(x: T) -> T {
+fn ln_1p<T: Real>(x: T) -> T {
     let sum = T::ONE + x;
     let rounded = sum - T::ONE;
     if rounded == T::ZERO { x } else { sum.ln() * (x / rounded) }
@@ -305,7 +305,7 @@ fn ln_1p<T: Float>(x: T) -> T {
 
 /// Φ(x) + x φ(x)
 #[inline(always)]
-fn gelu_slope<T: Float>(x: T) -> T {
+fn gelu_slope<T: Real>(x: T) -> T {
     let half = T::from_f64(0.5);
     let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
     let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());

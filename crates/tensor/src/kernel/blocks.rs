@@ -2,7 +2,7 @@
 
 use super::copy::copy_ends;
 use super::isa::kernel;
-use crate::element::Number;
+use crate::kernel::Arithmetic;
 
 /// Fills `out` with blocks of `len` elements. The next item of `from` is where in `x` the next block begins.
 #[inline]
@@ -37,7 +37,7 @@ fn copy_short<T: Copy, const N: usize>(x: &[T], len: usize, from: impl Iterator<
 kernel! {
     /// For each pair (to, from) in turn, adds the block of `len` elements of `y` that begins at `from` to that of `x` which
     /// begins at `to`.
-    pub(crate) fn add_blocks[T: Number, P: Iterator<Item = (usize, usize)>](x: &mut [T], y: &[T], len: usize, pairs: P), memory {
+    pub(crate) fn add_blocks[T: Arithmetic, P: Iterator<Item = (usize, usize)>](x: &mut [T], y: &[T], len: usize, pairs: P), memory {
         for (to, from) in pairs {
             for (x, &y) in x[to..][..len].iter_mut().zip(&y[from..][..len]) {
                 *x += y;

@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use super::isa::kernel;
 use super::simd::prefetch;
-use crate::element::Element;
+use crate::kernel::Scalar;
 use crate::par;
 
 /// One row of an operand.
@@ -262,9 +262,9 @@ pub(crate) fn zip_assign<T: Copy, U: Copy>(
 }
 
 /// out\[i] = x\[i] where mask\[i], else y\[i]
-pub(crate) fn choose<T: Element>(mask: Row<'_, bool>, x: Row<'_, T>, y: Row<'_, T>, out: &mut [T]) {
+pub(crate) fn choose<T: Scalar>(mask: Row<'_, bool>, x: Row<'_, T>, y: Row<'_, T>, out: &mut [T]) {
     kernel! {
-        fn choose[T: Element](mask: &[bool], x: &[T], y: &[T], out: &mut [T]), memory {
+        fn choose[T: Scalar](mask: &[bool], x: &[T], y: &[T], out: &mut [T]), memory {
             for (((out, &mask), &x), &y) in out.iter_mut().zip(mask).zip(x).zip(y) {
                 // With an `if`, the address is chosen and then loaded from, one element after the other: 3 times slower.
                 *out = std::hint::select_unpredictable(mask, x, y);

@@ -8,7 +8,7 @@
 
 use super::elementwise::{Binary, BinaryAssign, Unary};
 use super::isa::kernel;
-use crate::element::{Element, Float, Number, Signed};
+use crate::kernel::{Arithmetic, Real, Scalar, WithSign};
 use crate::par;
 
 /// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
@@ -130,7 +130,7 @@ macro_rules! functions_of_two {
 
 functions_of_one! {
     /// Of one number.
-    OfNumber<T>[T: Number] -> T {
+    OfNumber<T>[T: Arithmetic] -> T {
         Square STREAM |x| x * x;
         Clamp { least: T, most: T } STREAM |x| minimum(maximum(x, least), most);
     }
@@ -138,7 +138,7 @@ functions_of_one! {
 
 functions_of_one! {
     /// Of one number with a sign.
-    OfSigned[T: Signed] -> T {
+    OfSigned[T: WithSign] -> T {
         Abs STREAM |x| x.abs();
         Neg STREAM |x| -x;
         Sign STREAM |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { T::ZERO };
@@ -147,7 +147,7 @@ functions_of_one! {
 
 functions_of_one! {
     /// Of one float.
-    OfFloat<T>[T: Float] -> T {
+    OfFloat<T>[T: Real] -> T {
         Exp TRANSCENDENTAL |x| x.exp();
         Exp2 LIBRARY |x| x.exp2();
         ExpM1 LIBRARY |x| x.exp_m1();
@@ -178,7 +178,7 @@ functions_of_one! {
 
 functions_of_one! {
     /// What a float may be.
-    TestOfFloat[T: Float] -> bool {
+    TestOfFloat[T: Real] -> bool {
         Nan STREAM |x| x.is_nan();
         Infinite STREAM |x| x == T::INFINITY || x == -T::INFINITY;
         Finite STREAM |x| x.is_finite();
@@ -188,7 +188,7 @@ functions_of_one! {
 functions_of_two! {
     in place:
     /// Of two numbers.
-    OfNumbers[T: Number] {
+    OfNumbers[T: Arithmetic] {
         Add STREAM |x, y| x + y;
         Sub STREAM |x, y| x - y;
         ReverseSub STREAM |x, y| y - x;
@@ -204,7 +204,7 @@ functions_of_two! {
 functions_of_two! {
     in place:
     /// Of two floats.
-    OfFloats<T>[T: Float] {
+    OfFloats<T>[T: Real] {
         Pow LIBRARY |x, y| x.powf(y);
         Atan2 LIBRARY |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
@@ -213,7 +213,7 @@ functions_of_two! {
 
 functions_of_two! {
     /// Whether two elements are so. x > y is y < x.
-    Comparison[T: Element] -> bool {
+    Comparison[T: Scalar] -> bool {
         Eq STREAM |x, y| x == y;
         Ne STREAM |x, y| x != y;
         Lt STREAM |x, y| x < y;
@@ -224,20 +224,20 @@ functions_of_two! {
 /// The larger of two; NaN if either is.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-pub(super) fn maximum<T: Number>(x: T, y: T) -> T {
+pub(super) fn maximum<T: Arithmetic>(x: T, y: T) -> T {
     if x > y || x != x { x } else { y }
 }
 
 /// The smaller of two; NaN if either is.
 #[inline(always)]
 #[allow(clippy::eq_op, reason = "only NaN differs from itself")]
-pub(super) fn minimum<T: Number>(x: T, y: T) -> T {
+pub(super) fn minimum<T: Arithmetic>(x: T, y: T) -> T {
     if x < y || x != x { x } else { y }
 }
 
 kernel! {
     /// x\[i] = −x\[i]
-    pub(crate) fn negate[T: Signed](x: &mut [T]), memory {
+    pub(crate) fn negate[T: WithSign](x: &mut [T]), memory {
         for x in x {
             *x = -*x;
         }

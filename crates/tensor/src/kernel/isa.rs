@@ -129,10 +129,10 @@ macro_rules! kernel {
     (@avx2 memory) => { true };
     (@$set:ident few) => { false };
     (@$set:ident closure) => { true };
-    (@avx512 arithmetic $T:ident) => { const { <$T as $crate::element::Element>::DTYPE.is_float() } };
+    (@avx512 arithmetic $T:ident) => { const { <$T as $crate::kernel::Scalar>::DTYPE.is_float() } };
     (@avx2 arithmetic $T:ident) => { true };
     (@$set:ident functions $T:ident) => {
-        const { matches!(<$T as $crate::element::Element>::DTYPE, $crate::element::Dtype::F32) }
+        const { matches!(<$T as $crate::kernel::Scalar>::DTYPE, $crate::kernel::Dtype::F32) }
     };
 }
 

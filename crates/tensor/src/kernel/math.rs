@@ -283,7 +283,7 @@ mod tests {
             let (got, want) = (powi(x, n), libm::pow(x, n.into()));
             assert!((got - want).abs() <= 1e-14 * want.abs() && got != 0.0, "{x} to the {n}: {got:e}, not {want:e}");
         }
-        let f32_powi = |x: f32, n| crate::Float::powi(x, n);
+        let f32_powi = |x: f32, n| crate::Real::powi(x, n);
         // torch.tensor(2.).pow(-130), and the least positive number.
         assert_eq!([f32_powi(2.0, -130), f32_powi(2.0, -149), f32_powi(2.0, -151)], [7.346_84e-40, 1e-45, 0.0]);
         assert_eq!(

@@ -13,6 +13,7 @@ pub(crate) mod math;
 mod matmul;
 mod random;
 mod reduce;
+mod scalar;
 mod scan;
 mod simd;
 mod softmax;
@@ -41,6 +42,8 @@ pub(crate) use reduce::{
     Count, Largest, LogSumExp, Moment, Moments, Powers, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum,
     WIDE, arg, join, reduce_columns, reduce_rows,
 };
+#[allow(unreachable_pub, reason = "re-exported at the root")]
+pub use scalar::{Arithmetic, Dtype, Real, Scalar, WithSign};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 pub use scan::Carried;
 pub(crate) use scan::{Join, RunningProduct, RunningSum, scan_columns, scan_rows};

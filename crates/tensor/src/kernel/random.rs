@@ -14,7 +14,7 @@
 
 use super::isa::kernel;
 use super::math::horner;
-use crate::element::Float;
+use crate::kernel::Real;
 
 /// Elements that are made together.
 pub(crate) const GROUP: usize = 256;
@@ -23,7 +23,7 @@ pub(crate) const GROUP: usize = 256;
 const SIDE: usize = 16;
 
 /// A float that words of a stream are made into. Every function is `#[inline(always)]`.
-pub trait Drawn: Sized {
+pub trait Drawn: Real {
     /// Whether an element takes words of the second stream too.
     #[doc(hidden)]
     const WIDE: bool;
@@ -205,7 +205,7 @@ pub(crate) struct Uniform<T> {
     pub(crate) high: T,
 }
 
-impl<T: Float> Law<T> for Uniform<T> {
+impl<T: Drawn> Law<T> for Uniform<T> {
     #[inline(always)]
     fn fill(self, [high, low]: &[[u32; GROUP]; 2], out: &mut [T; GROUP]) {
         let width = self.high - self.low;
@@ -224,7 +224,7 @@ pub(crate) struct Mask<T> {
     pub(crate) kept: T,
 }
 
-impl<T: Float> Law<T> for Mask<T> {
+impl<T: Drawn> Law<T> for Mask<T> {
     #[inline(always)]
     fn fill(self, [high, low]: &[[u32; GROUP]; 2], out: &mut [T; GROUP]) {
         for i in 0..GROUP {
@@ -241,7 +241,7 @@ pub(crate) struct Normal<T> {
     pub(crate) std: T,
 }
 
-impl<T: Float> Law<T> for Normal<T> {
+impl<T: Drawn> Law<T> for Normal<T> {
     #[inline(always)]
     fn fill(self, [high, low]: &[[u32; GROUP]; 2], out: &mut [T; GROUP]) {
         let (first, second) = out.split_at_mut(GROUP / 2);
@@ -258,13 +258,13 @@ impl<T: Float> Law<T> for Normal<T> {
 }
 
 /// Fills `out` with elements from `start` on, which is a multiple of [`GROUP`].
-pub(crate) fn draw<T: Float>(key: &[u32; 8], start: usize, law: impl Law<T>, out: &mut [T]) {
+pub(crate) fn draw<T: Drawn>(key: &[u32; 8], start: usize, law: impl Law<T>, out: &mut [T]) {
     debug_assert_eq!(start % GROUP, 0);
     groups(key, (start / GROUP) as u64, law, out);
 }
 
 kernel! {
-    fn groups[T: Float, L: Law<T>](key: &[u32; 8], first: u64, law: L, out: &mut [T]), functions T {
+    fn groups[T: Drawn, L: Law<T>](key: &[u32; 8], first: u64, law: L, out: &mut [T]), functions T {
         let (mut words, mut whole) = ([[0; GROUP]; 2], [T::ZERO; GROUP]);
         for (group, out) in (first..).zip(out.chunks_mut(GROUP)) {
             cipher(key, 0, group, &mut words[0]);

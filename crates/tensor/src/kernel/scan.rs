@@ -3,10 +3,10 @@
 #![allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]
 
 use super::isa::kernel;
-use crate::element::Number;
+use crate::kernel::Arithmetic;
 
 /// An element whose running sum is kept in a type with more digits, where there is one.
-pub trait Carried: Copy {
+pub trait Carried: Arithmetic {
     #[doc(hidden)]
     type Carry: Copy + std::ops::Add<Output = Self::Carry> + std::ops::Mul<Output = Self::Carry>;
 
@@ -95,7 +95,7 @@ fn scan_together<T: Carried, const N: usize>(x: [&mut [T]; N], join: impl Join<T
 
 kernel! {
     /// As [`scan_rows`], along the first axis of x of shape [len, width].
-    pub(crate) fn scan_columns[T: Number, J: Join<T>](x: &mut [T], width: usize, join: J), memory {
+    pub(crate) fn scan_columns[T: Carried, J: Join<T>](x: &mut [T], width: usize, join: J), memory {
         let (first, rows) = x.split_at_mut(width);
         let mut carries: Vec<T::Carry> = first.iter().map(|x| x.carry()).collect();
         for row in rows.chunks_exact_mut(width) {

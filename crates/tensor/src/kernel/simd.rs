@@ -4,7 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::isa::{Isa, isa};
-use crate::element::Float;
+use crate::kernel::Real;
 
 /// A loop that uses the vectors of an instruction set itself.
 pub trait VectorKernel: Sized {
@@ -128,7 +128,7 @@ pub trait Vector<T>: Copy {
     #[inline(always)]
     unsafe fn load_first(from: *const T, count: usize) -> Self
     where
-        T: Float,
+        T: Real,
     {
         let mut lanes = [T::ZERO; MAX_LANES];
         for (i, lane) in lanes.iter_mut().enumerate().take(count) {
@@ -143,7 +143,7 @@ pub trait Vector<T>: Copy {
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize)
     where
-        T: Float,
+        T: Real,
     {
         let mut lanes = [T::ZERO; MAX_LANES];
         // SAFETY: no vector has more lanes than the array.
@@ -168,7 +168,7 @@ impl Simd for Baseline {
     const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[2] } else { &[8, 6] };
 }
 
-impl<T: Float, const N: usize> Vector<T> for [T; N] {
+impl<T: Real, const N: usize> Vector<T> for [T; N] {
     const LANES: usize = N;
 
     #[inline(always)]

@@ -229,7 +229,7 @@ mod tests {
 
     /// The share of standard normal inputs that a rule calls flat, by 160,000 strips.
     fn share(flat: impl Fn(f64) -> bool) -> f64 {
-        let below = |z: f64| 0.5 + 0.5 * Float::erf(z / 2_f64.sqrt());
+        let below = |z: f64| 0.5 + 0.5 * crate::Real::erf(z / 2_f64.sqrt());
         let strips = (-80_000..80_000).map(|i| f64::from(i) * 1e-4);
         strips.filter(|&z| flat(z)).map(|z| below(z + 5e-5) - below(z - 5e-5)).sum()
     }

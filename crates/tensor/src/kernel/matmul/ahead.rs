@@ -5,7 +5,7 @@
 //! Rapids). So every tile copies some rows of the next panel, a few at a time, between its products: the processor computes
 //! while the rows arrive.
 
-use crate::element::Float;
+use super::Vectorized;
 use crate::kernel::simd::{Simd, Vector, prefetch};
 
 /// The least number of products between two copied rows. A product takes some ten cycles.
@@ -30,7 +30,7 @@ pub(super) struct Ahead<T> {
     pub(super) rows: usize,
 }
 
-impl<T: Float> Ahead<T> {
+impl<T: Vectorized> Ahead<T> {
     /// Takes the share of the rows that a tile copies which computes `rows` of the `left` rows of A.
     #[inline(always)]
     pub(super) fn share(&mut self, rows: usize, left: usize) -> Self {

@@ -1,8 +1,8 @@
 //! The product by the crate matrixmultiply: what the feature of that name puts in the place of our own, and another opinion for
 //! our tests.
 
+use super::Vectorized;
 use super::{Matrix, Parts};
-use crate::element::Float;
 use crate::par::{self, Shared};
 
 /// As that crate has it: C = α A · B + β C, of sizes m, k and n, each matrix with the strides of its rows and columns.
@@ -11,7 +11,7 @@ pub type Gemm<T> =
     unsafe fn(usize, usize, usize, T, *const T, isize, isize, *const T, isize, isize, T, *mut T, isize, isize);
 
 /// C = A · B in row-major order, or C = C + A · B where `add`; none of them is empty, and their sizes fit.
-pub(super) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+pub(super) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
     // Rows are parted: each task copies all of B for itself, and that is the less, the more rows it has.

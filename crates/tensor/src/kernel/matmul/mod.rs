@@ -25,12 +25,12 @@ use self::ahead::Ahead;
 pub(crate) use self::matrix::Matrix;
 use self::tile::{Tile, TileSizes, TileSizesOf};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
-use crate::buffer::Buffer;
-use crate::element::Float;
+use crate::buffer::{Buffer, Pooled};
+use crate::kernel::Real;
 use crate::par::{self, Shared};
 
 /// A float with vectors on every instruction set.
-pub trait Vectorized: Copy {
+pub trait Vectorized: Real + Pooled {
     /// Its vector on `S`.
     #[doc(hidden)]
     type Vector<S: Simd>: Vector<Self>;
@@ -102,7 +102,7 @@ const FAR_APART: usize = 768 << 10;
 ///
 /// # Panics
 /// The sizes do not fit.
-pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "the sizes of a product must fit");
     if k == 0 || c.is_empty() {
@@ -119,7 +119,7 @@ pub(crate) fn matmul<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], 
 
 /// The product by our own loops, of matrices with elements.
 #[cfg_attr(feature = "matrixmultiply", allow(dead_code, reason = "the feature puts another in its place"))]
-fn own<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+fn own<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     // A vector on the other side of contiguous rows of length k.
     if n == 1 && a.strides[1] == 1 {
@@ -200,7 +200,7 @@ enum Panel {
     Copied,
 }
 
-impl<T: Float> VectorKernel for Block<'_, T> {
+impl<T: Vectorized> VectorKernel for Block<'_, T> {
     type Output = ();
 
     run_for_each_set!();
@@ -301,7 +301,7 @@ mod tests {
     use super::*;
 
     /// The oracle: three loops, with the rounding that the module promises.
-    fn chains<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+    fn chains<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
         let mut c = Vec::with_capacity(a.rows * b.columns);
         for i in 0..a.rows {
             for j in 0..b.columns {
@@ -316,7 +316,7 @@ mod tests {
     }
 
     /// A matrix stored by rows, by columns, with gaps, backwards, or repeating one row.
-    fn stored<T: Float>(data: &[T], size: [usize; 2], storage: usize) -> Matrix<'_, T> {
+    fn stored<T: Vectorized>(data: &[T], size: [usize; 2], storage: usize) -> Matrix<'_, T> {
         let [rows, columns] = size.map(|size| size as isize);
         // Without gaps, it ends where the memory ends, beyond which nothing may be read.
         let data = if storage < 2 { &data[data.len() - size[0] * size[1]..] } else { data };
@@ -336,7 +336,7 @@ mod tests {
     }
 
     /// The oracle for those: 64 partial sums, added by halves.
-    fn dots<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+    fn dots<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
         let dot = |i: usize, j: usize| {
             let mut sums = vec![T::ZERO; 64];
             for p in 0..a.columns {
@@ -351,19 +351,19 @@ mod tests {
         (0..a.rows * b.columns).map(|at| dot(at / b.columns, at % b.columns)).collect()
     }
 
-    fn want<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
+    fn want<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>) -> Vec<T> {
         if is_dots(a, b) { dots(a, b) } else { chains(a, b) }
     }
 
     /// Our own, with what comes before it.
-    fn product<T: Float>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+    fn product<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
         if a.columns == 0 || c.is_empty() { matmul(a, b, c, add) } else { own(a, b, c, add) }
     }
 
     /// Another implementation, which rounds in its own way.
     #[test]
     fn another_implementation_agrees() {
-        fn agree<T: Float>(epsilon: f64) {
+        fn agree<T: Vectorized>(epsilon: f64) {
             for [m, k, n] in [[1, 1, 1], [7, 257, 49], [65, 513, 66], [1, 200, 3], [3, 64, 1], [193, 520, 130]] {
                 for storage in 0..25 {
                     let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
@@ -384,7 +384,7 @@ mod tests {
         agree::<f64>(f64::EPSILON);
     }
 
-    fn assert_chains<T: Float>(m: usize, k: usize, n: usize, storage: [usize; 2]) {
+    fn assert_chains<T: Vectorized>(m: usize, k: usize, n: usize, storage: [usize; 2]) {
         let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
         let data: Vec<T> = (0..2 * (m.max(n) + 2) * (k + 2) + 3).map(number).collect();
         let (a, b) = (stored(&data, [m, k], storage[0]), stored(&data, [k, n], storage[1]));

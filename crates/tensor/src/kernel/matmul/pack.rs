@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::Matrix;
-use crate::element::Float;
+use super::Vectorized;
 use crate::kernel::simd::{SIDE, Simd};
 
 /// Copies the rows `k` of some columns of B, one row after the other. Columns past the last one of B repeat that one.
@@ -11,7 +11,12 @@ use crate::kernel::simd::{SIDE, Simd};
 /// # Safety
 /// The processor has the instructions of `S`.
 #[inline(always)]
-pub(super) unsafe fn pack<T: Float, S: Simd>(b: Matrix<'_, T>, k: Range<usize>, columns: Range<usize>, out: &mut [T]) {
+pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
+    b: Matrix<'_, T>,
+    k: Range<usize>,
+    columns: Range<usize>,
+    out: &mut [T],
+) {
     let width = columns.len();
     let column = |j: usize| (columns.start + j).min(b.columns - 1);
     if b.strides[0] == 1 && width.is_multiple_of(SIDE) {

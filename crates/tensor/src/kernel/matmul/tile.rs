@@ -2,8 +2,8 @@
 
 use std::marker::PhantomData;
 
+use super::Vectorized;
 use super::ahead::Ahead;
-use crate::element::Float;
 use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set};
 
 /// The tiles of an instruction set.
@@ -17,7 +17,7 @@ pub(super) struct TileSizes {
 /// Asks for the [`TileSizes`] of a float.
 pub(super) struct TileSizesOf<T>(pub(super) PhantomData<T>);
 
-impl<T: Float> VectorKernel for TileSizesOf<T> {
+impl<T: Vectorized> VectorKernel for TileSizesOf<T> {
     type Output = TileSizes;
 
     run_for_each_set!();
@@ -54,7 +54,7 @@ pub(super) struct Tile<T> {
     pub(super) add: bool,
 }
 
-impl<T: Float> Tile<T> {
+impl<T: Vectorized> Tile<T> {
     /// Computes a tile of `rows` × `columns`, each at least 1 and at most that of the largest tile. A tile that copies B has
     /// the most rows that its width allows.
     ///
@@ -135,7 +135,7 @@ struct OfSize<T, const MR: usize, const NV: usize, const COPY: bool>(Tile<T>, us
 
 type Of<T, S> = <T as super::Vectorized>::Vector<S>;
 
-impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
     /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns.
     ///
     /// # Safety
@@ -171,7 +171,7 @@ impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR,
     }
 }
 
-impl<T: Float, const MR: usize, const NV: usize, const COPY: bool> VectorKernel for OfSize<T, MR, NV, COPY> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKernel for OfSize<T, MR, NV, COPY> {
     type Output = ();
 
     run_for_each_set!();

@@ -1,8 +1,8 @@
 //! The product of a matrix and a vector, where rows of the matrix are contiguous: one dot product for each row.
 
 use super::Matrix;
+use super::Vectorized;
 use crate::buffer::Buffer;
-use crate::element::Float;
 use crate::kernel::isa::kernel;
 use crate::par;
 
@@ -12,7 +12,7 @@ const LANES: usize = 64;
 /// C = A · x, or C + A · x where `add`; rows of A are contiguous.
 ///
 /// The order of additions in a dot product depends on its length alone.
-pub(super) fn rows_by_vector<T: Float>(a: Matrix<'_, T>, x: Matrix<'_, T>, c: &mut [T], add: bool) {
+pub(super) fn rows_by_vector<T: Vectorized>(a: Matrix<'_, T>, x: Matrix<'_, T>, c: &mut [T], add: bool) {
     let k = a.columns;
     // The vector may have any stride.
     let mut copy = Buffer::stale(if x.strides[0] == 1 { 0 } else { k });
@@ -25,7 +25,7 @@ pub(super) fn rows_by_vector<T: Float>(a: Matrix<'_, T>, x: Matrix<'_, T>, c: &m
 
 kernel! {
     /// The dot products of x and rows of A, from row `start` on.
-    fn dots[T: Float](a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool), arithmetic T {
+    fn dots[T: Vectorized](a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool), arithmetic T {
         for (i, c) in c.iter_mut().enumerate() {
             let row = &a.data[a.position(start + i, 0)..][..x.len()];
             let dot = dot(row, x);
@@ -35,7 +35,7 @@ kernel! {
 }
 
 #[inline(always)]
-fn dot<T: Float>(x: &[T], y: &[T]) -> T {
+fn dot<T: Vectorized>(x: &[T], y: &[T]) -> T {
     let mut lanes = [T::ZERO; LANES];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
     for (x, y) in x.iter().zip(y) {

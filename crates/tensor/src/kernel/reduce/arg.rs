@@ -2,7 +2,7 @@
 
 use super::fold::{Fold, Largest, Smallest};
 use super::{BLOCK, Reduction, Rows, Run, blocks_of};
-use crate::element::Element;
+use crate::kernel::Scalar;
 use crate::kernel::isa::kernel;
 
 /// Whether both are equal, or both are NaN.
@@ -17,7 +17,7 @@ const TOGETHER: usize = 64;
 
 /// out\[i] = the first index, in the run that lies `stride` elements after that of out\[i − 1], of its largest element, or of its
 /// smallest; `run`, which is not empty, is the first.
-pub(crate) fn arg<T: Element>(largest: bool, run: Run<'_, T>, stride: isize, out: &mut [i64]) {
+pub(crate) fn arg<T: Scalar>(largest: bool, run: Run<'_, T>, stride: isize, out: &mut [i64]) {
     let r: &dyn Reduction<T, Part = T> = if largest { &Largest } else { &Smallest };
     if stride == 1 && run.step != 1 {
         for (chunk, out) in out.chunks_mut(WIDTH).enumerate() {
@@ -50,7 +50,7 @@ pub(crate) fn arg<T: Element>(largest: bool, run: Run<'_, T>, stride: isize, out
 kernel! {
     /// out\[i] = the first index of the element best\[i], which is in the run that lies `stride` elements after that of
     /// out\[i − 1].
-    fn find[T: Element](run: Run<'_, T>, stride: isize, best: &[T], out: &mut [i64]), memory {
+    fn find[T: Scalar](run: Run<'_, T>, stride: isize, best: &[T], out: &mut [i64]), memory {
         /// Elements that are compared at once.
         const COMPARED: usize = 64;
         for (i, (out, &best)) in out.iter_mut().zip(best).enumerate() {
@@ -69,7 +69,7 @@ const WIDTH: usize = 256;
 
 kernel! {
     /// Of columns, row by row.
-    fn columns[T: Element, F: Fold<T, Part = T>](f: F, run: Run<'_, T>, out: &mut [i64]), memory {
+    fn columns[T: Scalar, F: Fold<T, Part = T>](f: F, run: Run<'_, T>, out: &mut [i64]), memory {
         let mut best = [run.get(0); WIDTH];
         let best = &mut best[..out.len()];
         let rows = Rows { run, width: out.len() };

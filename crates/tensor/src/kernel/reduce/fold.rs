@@ -1,8 +1,8 @@
 //! Reductions that take one element after the other.
 
 use super::{Blockwise, Reduction, Rows, Run, reduction};
-use crate::element::{Element, Float, Number};
 use crate::kernel::isa::kernel;
+use crate::kernel::{Arithmetic, Real, Scalar};
 
 /// A reduction by single elements. Every function is `#[inline(always)]`.
 pub(crate) trait Fold<T>: Copy {
@@ -82,28 +82,28 @@ macro_rules! folds {
 
 folds! {
     /// Σ x
-    Sum[T: Number] -> T, exact: !T::DTYPE.is_float(), arithmetic T {
+    Sum[T: Arithmetic] -> T, exact: !T::DTYPE.is_float(), arithmetic T {
         start |_| T::ZERO;
         fold |sum, x| sum + x;
         join |a, b| a + b;
     }
 
     /// Π x
-    Product[T: Number] -> T, exact: !T::DTYPE.is_float(), memory {
+    Product[T: Arithmetic] -> T, exact: !T::DTYPE.is_float(), memory {
         start |_| T::ONE;
         fold |product, x| product * x;
         join |a, b| a * b;
     }
 
     /// The smallest; NaN if any is.
-    Smallest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory {
+    Smallest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |least, x| nan_or(smaller(least, x), x);
         join |a, b| nan_or(smaller(a, b), b);
     }
 
     /// The largest; NaN if any is.
-    Largest[T: Element] -> T, exact: !T::DTYPE.is_float(), memory {
+    Largest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |most, x| nan_or(larger(most, x), x);
         join |a, b| nan_or(larger(a, b), b);
@@ -117,29 +117,29 @@ folds! {
     }
 
     /// Σ |x|, in f64.
-    Sizes[T: Float] -> f64, exact: false, memory {
+    Sizes[T: Real] -> f64, exact: false, memory {
         start |_| 0.0;
         fold |sum, x| sum + x.to_f64().abs();
         join |a, b| a + b;
     }
 
     /// Σ x², in f64.
-    Squares[T: Float] -> f64, exact: false, memory {
+    Squares[T: Real] -> f64, exact: false, memory {
         start |_| 0.0;
         fold |sum, x| sum + x.to_f64() * x.to_f64();
         join |a, b| a + b;
     }
 
     /// Σ |x|ᵖ, in f64.
-    Powers(p: f64)[T: Float] -> f64, exact: false, few {
+    Powers(p: f64)[T: Real] -> f64, exact: false, few {
         start |_| 0.0;
-        fold |sum, x| sum + Float::powf(x.to_f64().abs(), p);
+        fold |sum, x| sum + Real::powf(x.to_f64().abs(), p);
         join |a, b| a + b;
     }
 }
 
 /// A bool: folds are stamped for a type parameter.
-pub(crate) trait Truth: Element + Into<i64> {}
+pub(crate) trait Truth: Scalar + Into<i64> {}
 
 impl Truth for bool {}
 
@@ -147,7 +147,7 @@ impl Truth for bool {}
 #[derive(Clone, Copy)]
 pub(crate) struct LargestNumber;
 
-impl<T: Float> Fold<T> for LargestNumber {
+impl<T: Real> Fold<T> for LargestNumber {
     type Part = T;
 
     #[inline(always)]

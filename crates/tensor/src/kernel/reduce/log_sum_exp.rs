@@ -1,18 +1,18 @@
 //! ln Σ exp x, computed so that nothing overflows.
 
 use super::{Blockwise, Fold, LargestNumber, Reduction, Rows, Run, block, larger, reduction};
-use crate::element::Float;
+use crate::kernel::Real;
 use crate::kernel::isa::kernel;
 
 /// The largest element m and s = Σ exp(x − m): the result is m + ln s. A block is read twice, while it is in the L1 cache.
 #[derive(Clone, Copy)]
 pub(crate) struct LogSumExp;
 
-reduction!(LogSumExp[T: Float] -> Part<T>, functions T, functions T);
+reduction!(LogSumExp[T: Real] -> Part<T>, functions T, functions T);
 
 impl LogSumExp {
     /// The result.
-    pub(crate) fn finish<T: Float>((largest, sum): Part<T>) -> T {
+    pub(crate) fn finish<T: Real>((largest, sum): Part<T>) -> T {
         largest + sum.ln()
     }
 }
@@ -23,7 +23,7 @@ struct Exponentials<T> {
     shift: T,
 }
 
-impl<T: Float> Fold<T> for Exponentials<T> {
+impl<T: Real> Fold<T> for Exponentials<T> {
     type Part = T;
 
     #[inline(always)]
@@ -47,25 +47,25 @@ type Part<T> = (T, T);
 
 /// What is subtracted from each element. Where the largest is infinite, it is 0: infinities stay what they are.
 #[inline(always)]
-fn shift<T: Float>(largest: T) -> T {
+fn shift<T: Real>(largest: T) -> T {
     if largest.is_finite() { largest } else { T::ZERO }
 }
 
 /// exp(own − both), which is 1 where both are the same infinity.
 #[inline(always)]
-fn scale<T: Float>(own: T, both: T) -> T {
+fn scale<T: Real>(own: T, both: T) -> T {
     if own == both { T::ONE } else { (own - both).exp() }
 }
 
 /// sums\[j] = sums\[j] + exp(x\[j] − largest\[j]). A function, so that the compiler knows the slices to be apart.
 #[inline(always)]
-fn add_exp<T: Float>(sums: &mut [T], x: &[T], largest: &[T]) {
+fn add_exp<T: Real>(sums: &mut [T], x: &[T], largest: &[T]) {
     for ((sum, &x), &largest) in sums.iter_mut().zip(x).zip(largest) {
         *sum += (x - shift(largest)).exp();
     }
 }
 
-impl<T: Float> Blockwise<T> for LogSumExp {
+impl<T: Real> Blockwise<T> for LogSumExp {
     type Part = Part<T>;
 
     #[inline(always)]

@@ -1,7 +1,7 @@
 //! Mean and variance.
 
 use super::{Blockwise, Reduction, Rows, Run, reduction};
-use crate::element::Float;
+use crate::kernel::Real;
 use crate::kernel::isa::kernel;
 
 /// The count, the mean and the sum of squared deviations from it.
@@ -14,7 +14,7 @@ use crate::kernel::isa::kernel;
 #[derive(Clone, Copy)]
 pub(crate) struct Moments;
 
-reduction!(Moments[T: Float] -> Moment, arithmetic T, arithmetic T);
+reduction!(Moments[T: Real] -> Moment, arithmetic T, arithmetic T);
 
 /// What some of the elements come to.
 #[derive(Clone, Copy, Default)]
@@ -46,7 +46,7 @@ const LANES: usize = 32;
 /// Rows that are added at once: each sum is loaded and stored once for all of them.
 const TOGETHER: usize = 8;
 
-impl<T: Float> Blockwise<T> for Moments {
+impl<T: Real> Blockwise<T> for Moments {
     type Part = Moment;
 
     #[inline(always)]
@@ -127,7 +127,7 @@ impl<T: Float> Blockwise<T> for Moments {
 impl Moment {
     /// Of `count` `elements`, whose deviations from `shift` have these sums.
     #[inline(always)]
-    fn new<T: Float>(count: usize, shift: T, sum: T, squares: T, elements: impl Iterator<Item = T> + Clone) -> Moment {
+    fn new<T: Real>(count: usize, shift: T, sum: T, squares: T, elements: impl Iterator<Item = T> + Clone) -> Moment {
         if !squares.is_finite() {
             return Moment::of_extremes(count, elements);
         }
@@ -142,7 +142,7 @@ impl Moment {
     /// mean is infinite, the sum of squares is NaN.
     #[cold]
     #[inline(never)]
-    fn of_extremes<T: Float>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {
+    fn of_extremes<T: Real>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {
         let count = count as f64;
         let mean = elements.clone().map(T::to_f64).sum::<f64>() / count;
         let squares = elements.map(|x| x.to_f64() - mean).map(|d| d * d).sum();
@@ -157,7 +157,7 @@ struct Sums<T, const N: usize> {
     squares: [T; N],
 }
 
-impl<T: Float, const N: usize> Sums<T, N> {
+impl<T: Real, const N: usize> Sums<T, N> {
     #[inline(always)]
     fn new(shifts: [T; N]) -> Self {
         Sums { shifts, sums: [T::ZERO; N], squares: [T::ZERO; N] }
@@ -180,7 +180,7 @@ impl<T: Float, const N: usize> Sums<T, N> {
 
 /// The sum of the lanes, by halves.
 #[inline(always)]
-fn total<T: Float>(mut lanes: [T; LANES]) -> T {
+fn total<T: Real>(mut lanes: [T; LANES]) -> T {
     let mut width = LANES / 2;
     while width > 0 {
         for i in 0..width {

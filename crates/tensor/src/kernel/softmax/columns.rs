@@ -1,8 +1,8 @@
 //! Lines whose elements are a row apart: whole rows are computed at once.
 
 use super::{Normalize, Terms};
-use crate::buffer::Buffer;
-use crate::element::Float;
+use crate::buffer::{Buffer, Pooled};
+use crate::kernel::Real;
 use crate::kernel::isa::kernel;
 use crate::kernel::reduce::{WIDE, larger};
 use crate::par::{self, Shared};
@@ -12,7 +12,7 @@ use crate::par::{self, Shared};
 const COLUMNS: usize = 512;
 
 /// Lines along the middle axis of x and y, both of shape [outer, len, inner].
-pub(crate) fn normalize_columns<T: Float, N: Normalize<T>>(
+pub(crate) fn normalize_columns<T: Real + Pooled, N: Normalize<T>>(
     x: &mut [T],
     y: &[T],
     [outer, len, inner]: [usize; 3],
@@ -77,7 +77,7 @@ impl<'a, T> Block<'a, T> {
 }
 
 kernel! {
-    fn normalize_block[T: Float, N: Normalize<T>](block: Block<'_, T>, op: N), functions T {
+    fn normalize_block[T: Real + Pooled, N: Normalize<T>](block: Block<'_, T>, op: N), functions T {
         /// Rows that are summed one after the other; then their sum is added to that of the rows before.
         const ROWS: usize = 64;
         let _ = op;
@@ -117,7 +117,7 @@ kernel! {
 
 /// Adds a row's terms to the sums of their columns, and writes them in the place of x for `Terms::InPlace`.
 #[inline(always)]
-fn add_terms<T: Float, N: Normalize<T>>(sums: &mut [T], x: &mut [T], y: &[T], shifts: &[T]) {
+fn add_terms<T: Real + Pooled, N: Normalize<T>>(sums: &mut [T], x: &mut [T], y: &[T], shifts: &[T]) {
     for (((sum, x), &y), &shift) in sums.iter_mut().zip(x).zip(y).zip(shifts) {
         let term = N::term(*x, if N::SHIFT { y - shift } else { y });
         if N::TERMS == Terms::InPlace {
@@ -129,7 +129,7 @@ fn add_terms<T: Float, N: Normalize<T>>(sums: &mut [T], x: &mut [T], y: &[T], sh
 
 /// The results of a row.
 #[inline(always)]
-fn finished_columns<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shifts: &[T], totals: &[T]) {
+fn finished_columns<T: Real + Pooled, N: Normalize<T>>(x: &mut [T], y: &[T], shifts: &[T], totals: &[T]) {
     for (((x, &y), &shift), &total) in x.iter_mut().zip(y).zip(shifts).zip(totals) {
         *x = N::finish(*x, if N::SHIFT { y - shift } else { y }, total);
     }

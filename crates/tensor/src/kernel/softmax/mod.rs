@@ -6,7 +6,7 @@ mod rows;
 pub(crate) use columns::normalize_columns;
 pub(crate) use rows::{normalize_rows, scale_rows};
 
-use crate::element::Float;
+use crate::kernel::Real;
 use crate::par;
 
 /// What is done with a line of x, given a line of y. Every function is `#[inline(always)]`.
@@ -43,7 +43,7 @@ pub(crate) enum Terms {
 #[derive(Clone, Copy)]
 pub(crate) struct Softmax;
 
-impl<T: Float> Normalize<T> for Softmax {
+impl<T: Real> Normalize<T> for Softmax {
     const SHIFT: bool = true;
     const TERMS: Terms = Terms::InPlace;
     const COST: f64 = par::TRANSCENDENTAL;
@@ -68,7 +68,7 @@ impl<T: Float> Normalize<T> for Softmax {
 #[derive(Clone, Copy)]
 pub(crate) struct LogSoftmax;
 
-impl<T: Float> Normalize<T> for LogSoftmax {
+impl<T: Real> Normalize<T> for LogSoftmax {
     const SHIFT: bool = true;
     const TERMS: Terms = Terms::Aside;
     const COST: f64 = par::TRANSCENDENTAL;
@@ -93,7 +93,7 @@ impl<T: Float> Normalize<T> for LogSoftmax {
 #[derive(Clone, Copy)]
 pub(crate) struct SoftmaxBackward;
 
-impl<T: Float> Normalize<T> for SoftmaxBackward {
+impl<T: Real> Normalize<T> for SoftmaxBackward {
     const SHIFT: bool = false;
     const TERMS: Terms = Terms::Aside;
     const COST: f64 = par::STREAM;
@@ -118,7 +118,7 @@ impl<T: Float> Normalize<T> for SoftmaxBackward {
 #[derive(Clone, Copy)]
 pub(crate) struct LogSoftmaxBackward;
 
-impl<T: Float> Normalize<T> for LogSoftmaxBackward {
+impl<T: Real> Normalize<T> for LogSoftmaxBackward {
     const SHIFT: bool = false;
     const TERMS: Terms = Terms::Own;
     const COST: f64 = par::TRANSCENDENTAL;

@@ -1,8 +1,8 @@
 //! Lines of neighbours.
 
 use super::{Normalize, Terms};
-use crate::buffer::Buffer;
-use crate::element::Float;
+use crate::buffer::{Buffer, Pooled};
+use crate::kernel::Real;
 use crate::kernel::isa::kernel;
 use crate::kernel::reduce::{LargestNumber, Sum, WIDE, block};
 
@@ -10,7 +10,7 @@ use crate::kernel::reduce::{LargestNumber, Sum, WIDE, block};
 const CLOSE: usize = 2048;
 
 /// Lines of `width` neighbours; `each(i, largest, sum)` is called once for line i. The largest is 0 without `SHIFT`.
-pub(crate) fn normalize_rows<T: Float, N: Normalize<T>>(
+pub(crate) fn normalize_rows<T: Real + Pooled, N: Normalize<T>>(
     x: &mut [T],
     y: &[T],
     width: usize,
@@ -22,7 +22,7 @@ pub(crate) fn normalize_rows<T: Float, N: Normalize<T>>(
 }
 
 kernel! {
-    fn lines[T: Float, N: Normalize<T>](x: &mut [T], y: &[T], width: usize, op: N, each: &mut dyn FnMut(usize, T, T)), functions T {
+    fn lines[T: Real + Pooled, N: Normalize<T>](x: &mut [T], y: &[T], width: usize, op: N, each: &mut dyn FnMut(usize, T, T)), functions T {
         let _ = op;
         let rows = (CLOSE / width).max(1);
         // As many as are gone through at once.
@@ -67,7 +67,7 @@ kernel! {
 }
 
 /// out = x, each line of which is multiplied by its own factor; there are as many lines as factors.
-pub(crate) fn scale_rows<T: Float>(out: &mut [T], x: &[T], factors: &[T]) {
+pub(crate) fn scale_rows<T: Real>(out: &mut [T], x: &[T], factors: &[T]) {
     assert!(
         !factors.is_empty() && x.len() == out.len() && x.len().is_multiple_of(factors.len()),
         "lines must be whole"
@@ -76,7 +76,7 @@ pub(crate) fn scale_rows<T: Float>(out: &mut [T], x: &[T], factors: &[T]) {
 }
 
 kernel! {
-    fn scaled[T: Float](out: &mut [T], x: &[T], factors: &[T]), memory {
+    fn scaled[T: Real](out: &mut [T], x: &[T], factors: &[T]), memory {
         let width = (x.len() / factors.len()).max(1);
         let rows = out.chunks_exact_mut(width).zip(x.chunks_exact(width));
         for ((out, x), &factor) in rows.zip(factors) {
@@ -91,7 +91,7 @@ kernel! {
 
 /// x\[i] = the term of x\[i] and y\[i] − shift
 #[inline(always)]
-fn terms_in_place<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T) {
+fn terms_in_place<T: Real + Pooled, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T) {
     for (x, &y) in x.iter_mut().zip(y) {
         *x = N::term(*x, if N::SHIFT { y - shift } else { y });
     }
@@ -99,7 +99,7 @@ fn terms_in_place<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T) {
 
 /// out\[i] = the term of x\[i] and y\[i] − shift
 #[inline(always)]
-fn terms_aside<T: Float, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T], shift: T) {
+fn terms_aside<T: Real + Pooled, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T], shift: T) {
     for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
         *out = N::term(x, if N::SHIFT { y - shift } else { y });
     }
@@ -107,7 +107,7 @@ fn terms_aside<T: Float, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T], shift
 
 /// x\[i] = y\[i] − shift
 #[inline(always)]
-fn shifted<T: Float>(x: &mut [T], y: &[T], shift: T) {
+fn shifted<T: Real>(x: &mut [T], y: &[T], shift: T) {
     for (x, &y) in x.iter_mut().zip(y) {
         *x = y - shift;
     }
@@ -115,7 +115,7 @@ fn shifted<T: Float>(x: &mut [T], y: &[T], shift: T) {
 
 /// x\[i] = the result
 #[inline(always)]
-fn finished<T: Float, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T, total: T) {
+fn finished<T: Real + Pooled, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T, total: T) {
     for (x, &y) in x.iter_mut().zip(y) {
         *x = N::finish(*x, if N::SHIFT { y - shift } else { y }, total);
     }

@@ -4,7 +4,7 @@ use super::logic::count_true;
 use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{Largest, Powers, Reduction, Sizes, Smallest, Squares};
+use crate::kernel::{Largest, Powers, Real, Reduction, Sizes, Smallest, Squares};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -55,7 +55,7 @@ pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
         }),
         1.0 => powers(0.0, &Sizes, &|sum| sum),
         2.0 => powers(0.0, &Squares, &f64::sqrt),
-        _ => powers(POWER, &Powers(p), &|sum| Float::powf(sum, 1.0 / p)),
+        _ => powers(POWER, &Powers(p), &|sum| Real::powf(sum, 1.0 / p)),
     }
 }
 
