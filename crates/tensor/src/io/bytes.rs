@@ -20,6 +20,7 @@ pub(super) enum Encoded {
     /// IEEE's half precision, which becomes f32.
     F16,
     /// The upper half of an f32, which becomes one.
+    #[cfg(feature = "safetensors")]
     BF16,
     /// As tensors hold it.
     As(Dtype),
@@ -75,9 +76,11 @@ impl Encoding for F16 {
     }
 }
 
+#[cfg(feature = "safetensors")]
 /// The upper half of an f32.
 struct Bf16;
 
+#[cfg(feature = "safetensors")]
 impl Encoding for Bf16 {
     type Element = f32;
 
@@ -171,6 +174,7 @@ impl<R: Read> Source<R> {
         Ok(bytes)
     }
 
+    #[cfg(feature = "safetensors")]
     /// Passes over the next `len` bytes; `what` they are is said in an error.
     pub(super) fn skip(&mut self, len: u64, what: &str) -> Result<(), Error> {
         let passed = std::io::copy(&mut self.reader.by_ref().take(len), &mut std::io::sink())?;
@@ -185,6 +189,7 @@ impl<R: Read> Source<R> {
     pub(super) fn tensor(&mut self, encoded: Encoded, shape: Shape, big_endian: bool) -> Result<AnyTensor, Error> {
         Ok(match encoded {
             Encoded::F16 => AnyTensor::F32(self.elements::<F16>(shape, big_endian)?),
+            #[cfg(feature = "safetensors")]
             Encoded::BF16 => AnyTensor::F32(self.elements::<Bf16>(shape, big_endian)?),
             Encoded::As(Dtype::F32) => AnyTensor::F32(self.elements::<f32>(shape, big_endian)?),
             Encoded::As(Dtype::F64) => AnyTensor::F64(self.elements::<f64>(shape, big_endian)?),
