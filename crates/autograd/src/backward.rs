@@ -291,10 +291,12 @@ impl<T: Float> Var<'_, T> {
 /// Walks from the node `last` down to the first, and hands each gradient on to the inputs. Leaves keep their gradients.
 #[track_caller]
 fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> (Vec<Kept<T>>, Places) {
-    let (mut kept, mut handed_on) = (Vec::new(), Places::default());
-    let mut pending = Pending { slot_of: vec![0; last + 1], slots: Vec::new(), free: Vec::new() };
+    let (mut kept, mut handed_on) = (Vec::with_capacity(graph.named.len()), Places::default());
+    // Room for what is waiting in most models.
+    let (slots, free) = (Vec::with_capacity(8), Vec::with_capacity(8));
+    let mut pending = Pending { slot_of: vec![0; last + 1], slots, free };
     pending.add(last, seed);
-    let mut given = Given { shares: Vec::new(), missing: None };
+    let mut given = Given { shares: Vec::with_capacity(4), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
         let Some(gradient) = pending.take(index) else { continue };
         let is_leaf = node.pullbacks.is_none();

@@ -39,6 +39,10 @@ impl Places {
         self.0.insert(id, place);
     }
 
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.0.clear();
     }

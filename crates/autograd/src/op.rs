@@ -54,7 +54,16 @@ impl Op {
 impl Op {
     /// Why the role does not fit an op of so many inputs, if it does not.
     pub(crate) fn misfit(&self, count: usize) -> Option<String> {
-        if matches!(self.role, Role::Other) {
+        // What nearly every op is, and each is asked.
+        let fits = match self.role {
+            Role::Other | Role::Leaf | Role::Constant | Role::Masking => true,
+            Role::Affine { weight, bias } => count > weight && bias.is_none_or(|bias| count > bias),
+            Role::Normalizing { weight, bias } => count > weight && count > bias,
+            Role::Adding => count > 1,
+            Role::Keeping | Role::Activation(_) | Role::Function { .. } => count > 0,
+            Role::Loss { .. } => false,
+        };
+        if fits {
             return None;
         }
         let (name, plural) = (self.name, if count == 1 { "input" } else { "inputs" });

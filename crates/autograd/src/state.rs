@@ -27,8 +27,10 @@ use crate::id::Id;
 #[derive(Clone, Debug)]
 pub struct Updates<T: Float = f32> {
     changes: Vec<Change<T>>,
-    /// The passes whose changes these are.
-    passes: Vec<Id>,
+    /// The pass whose changes these are.
+    own: Id,
+    /// Those whose changes were added.
+    others: Vec<Id>,
 }
 
 /// r ← keep · r + add
@@ -43,18 +45,19 @@ struct Change<T: Float> {
 impl<T: Float> Updates<T> {
     /// None so far, of one pass.
     pub(crate) fn of_pass(pass: Id) -> Self {
-        Updates { changes: Vec::new(), passes: vec![pass] }
+        Updates { changes: Vec::new(), own: pass, others: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, of: Id, keep: f64, add: Tensor<T>) {
-        self.changes.push(Change { pass: self.passes[0], of, keep, add });
+        self.changes.push(Change { pass: self.own, of, keep, add });
     }
 
     /// Adds the changes of passes that are not in already.
     pub(crate) fn append(&mut self, other: &Self) {
-        let new: Vec<Id> = other.passes.iter().copied().filter(|pass| !self.passes.contains(pass)).collect();
+        let is_new = |pass: &Id| *pass != self.own && !self.others.contains(pass);
+        let new: Vec<Id> = other.others.iter().copied().chain([other.own]).filter(is_new).collect();
         self.changes.extend(other.changes.iter().filter(|change| new.contains(&change.pass)).cloned());
-        self.passes.extend(new);
+        self.others.extend(new);
     }
 
     /// Changes `value`, the state that is named `id`, in the order in which the passes found.

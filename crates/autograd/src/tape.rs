@@ -53,7 +53,7 @@ pub(crate) struct Graph<T: Float> {
     /// The inputs of all nodes, one node's after the other's.
     inputs: Vec<u32>,
     /// Where the leaves that have a name of their own are.
-    named: Places,
+    pub(crate) named: Places,
 }
 
 pub(crate) struct Node<T: Float> {
