@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # What a user's own project costs: how much slower its dev build runs than its release build, which must be at most 3 times,
-# and how long a release build takes after an edit of its one file, which should be 1.5 s on two cores.
+# and how long a release build takes after an edit of its one file, which should be half a second on two cores.
 set -euo pipefail
 cd "$(dirname "$0")"
 
