@@ -359,6 +359,28 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("backward: needs a value of one element, got [2, 3]", || {
             omit(Inspector::new().inspect_graph(|tape| tape.leaf(matrix()).tanh()));
         }),
+        at!("add: shapes do not broadcast: [2, 3] and [4]", || on_tape(|x, _| omit(x + &Tensor::zeros([4])))),
+        at!("sub: shapes do not broadcast: [4] and [2, 3]", || on_tape(|x, _| omit(&Tensor::zeros([4]) - x))),
+        at!("mul: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(&x * y))),
+        at!("div: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(x / y))),
+        at!("seed: the tape draws by seed 1 and step 2, and cannot draw by seed 3 and step 4 too", || {
+            let tape = Tape::new();
+            tape.seed(1, 2);
+            tape.seed(3, 4);
+        }),
+        at!("mine: its role says that input 1 is its weight, but it has 1 input", || {
+            let op = autograd::Op::new("mine", autograd::Role::Affine { weight: 1, bias: None });
+            let tape = Tape::new();
+            let x = tape.leaf(matrix());
+            omit(x.record(op, x.value()).wrt(x, |g| g).done());
+        }),
+        at!("LayerNorm::new: ", || omit(LayerNorm::new(usize::MAX))),
+        at!("BatchNorm1d::new: ", || omit(BatchNorm1d::new(usize::MAX))),
+        at!("step: no gradient has come to 1: use them in `forward`", || {
+            let mut params = [Param::new(matrix()), Param::new(matrix())];
+            let gradients = params[0].on(&Tape::new()).sum(..).backward();
+            Sgd::new(0.1).unwrap().step(&mut params, &gradients);
+        }),
         at!("step: no weight of the model has a gradient", || {
             let (mut one, other) = (Param::new(matrix()), Param::new(matrix()));
             let gradients = other.on(&Tape::new()).sum(..).backward();

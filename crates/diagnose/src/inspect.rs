@@ -50,7 +50,8 @@ where
     Inspector::new().inspect(model, forward)
 }
 
-/// Inspects what a closure builds on a tape, without a model: places are ops and their positions on the tape.
+/// Inspects what a closure builds on a tape in f32, without a model: places are ops and their positions on the tape. For another
+/// float there is [`Inspector::inspect_graph`].
 ///
 /// # Panics
 /// The loss has more than one element; and where `forward` does.
@@ -63,10 +64,9 @@ where
 /// assert_eq!((report.activations[0].saturated, report.activations[0].place.as_str()), (0.5, "tanh(1)"));
 /// ```
 #[track_caller]
-pub fn inspect_graph<T, F>(forward: F) -> Report
+pub fn inspect_graph<F>(forward: F) -> Report
 where
-    T: Float,
-    F: for<'t> FnOnce(&'t Tape<T>) -> Var<'t, T>,
+    F: for<'t> FnOnce(&'t Tape) -> Var<'t>,
 {
     Inspector::new().inspect_graph(forward)
 }

@@ -196,9 +196,9 @@ mod tests {
     fn a_rule_that_is_set_comes_before_that_of_the_role() {
         let mut rules = Rules::default();
         let role = Role::Activation(Activation::Relu);
-        assert_eq!(rules.of("relu", role).unwrap().at_rest, 0.5);
-        rules.set("relu", Saturation::unless_output(0.1..=f64::INFINITY));
-        let rule = rules.of("relu", role).unwrap();
+        assert_eq!(rules.of(Activation::Relu.name(), role).unwrap().at_rest, 0.5);
+        rules.set(Activation::Relu.name(), Saturation::unless_output(0.1..=f64::INFINITY));
+        let rule = rules.of(Activation::Relu.name(), role).unwrap();
         assert_eq!((rule.at_rest, *rule.live.start()), (0.5, 0.1));
         assert_eq!(rules.of("mine", Role::Other), None);
         rules.set("mine", Saturation::unless_output(-1.0..=1.0).at_rest(0.2));
