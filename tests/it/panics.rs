@@ -361,7 +361,7 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         }),
         at!("add: shapes do not broadcast: [2, 3] and [4]", || on_tape(|x, _| omit(x + &Tensor::zeros([4])))),
         at!("sub: shapes do not broadcast: [4] and [2, 3]", || on_tape(|x, _| omit(&Tensor::zeros([4]) - x))),
-        at!("mul: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(&x * y))),
+        at!("mul: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(x * y))),
         at!("div: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(x / y))),
         at!("seed: the tape draws by seed 1 and step 2, and cannot draw by seed 3 and step 4 too", || {
             let tape = Tape::new();
