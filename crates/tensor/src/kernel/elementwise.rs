@@ -48,7 +48,7 @@ impl<'a, T: Copy> Row<'a, T> {
     }
 }
 
-/// Elements that a function is given at once, where an operand is one element repeated or memory is asked for ahead.
+/// Block length, used only where an operand is one repeated element or memory is asked for ahead; else a row is one call.
 const BLOCK: usize = 256;
 
 /// Whether memory is to be asked for ahead by a function that writes so many bytes: where they are more than caches hold.

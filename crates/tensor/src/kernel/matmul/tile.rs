@@ -39,8 +39,8 @@ pub(super) struct Tile<T> {
     pub(super) b: *const T,
     /// From one row of B to the next.
     pub(super) b_k: isize,
-    /// How many of the last rows of B may not be read beyond the last column. In the rows before, whole vectors are loaded,
-    /// whatever lies beyond: a load of a part of a vector would take an operation of the multiply-add units.
+    /// For this many rows at the end of B, the last vector is loaded only up to the last column. Earlier rows are loaded whole: a
+    /// partial load costs a slot of the multiply-add units.
     pub(super) cut: usize,
     /// Where a tile that copies B puts the rows, in whole vectors.
     pub(super) copy: *mut T,

@@ -11,7 +11,8 @@ pub(crate) trait Fold<T>: Copy {
     /// Whether the order of elements leaves no trace in the result.
     const EXACT: bool = false;
 
-    /// What a part begins as, given one of its elements. This element is folded in later all the same, and maybe more than once.
+    /// The value that a part starts from. `x`, one of its elements, only seeds it (for a minimum) and is folded in again, perhaps
+    /// by several lanes.
     fn start(self, x: T) -> Self::Part;
 
     /// A part and one more element.

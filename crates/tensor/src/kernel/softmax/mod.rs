@@ -33,7 +33,7 @@ pub(crate) trait Normalize<T>: Copy + Sync {
 pub(crate) enum Terms {
     /// In the place of x.
     InPlace,
-    /// Nowhere: x is needed again.
+    /// Not over x, which is still needed: into a buffer of their own, or straight into the sum.
     Aside,
     /// Each is x.
     Own,

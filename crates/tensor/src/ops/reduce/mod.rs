@@ -92,8 +92,8 @@ fn parts<T: Element, P: Copy + Default + Send + Sync>(
     plan.joined(data, cost, r)
 }
 
-/// A copy, where reading each element as it lies would touch another cache line: where neighbours belong to different results, and
-/// are too far apart to be read as a row.
+/// A copy in memory order, if the reduced axis has a larger stride than a kept one that is itself not 1: read in place, each
+/// element would touch another cache line.
 fn near<T: Element>(x: &Tensor<T>, reduced: &[bool]) -> Option<Tensor<T>> {
     let least = |wanted: bool| {
         let axes = x.dims().iter().zip(x.layout().strides()).zip(reduced);
