@@ -111,7 +111,7 @@ fn of_slope(slope: impl Fn(f64) -> f64) -> Option<Saturation> {
     let grid: Vec<(f64, f64)> =
         (-END * PARTS..=END * PARTS).map(|i| f64::from(i) / f64::from(PARTS)).map(|x| (x, slope(x).abs())).collect();
     let steepest = grid.iter().map(|&(_, slope)| slope).fold(0.0, f64::max);
-    let lives = |&&(_, slope): &&(f64, f64)| slope >= FLAT * steepest && steepest > 0.0;
+    let lives = |&&(_, slope): &&(f64, f64)| slope >= Live::FLAT * steepest && steepest > 0.0;
     let (first, last) = (grid.iter().find(lives)?.0, grid.iter().rfind(lives)?.0);
     let end = f64::from(END);
     let start = if first > -end { first } else { f64::NEG_INFINITY };
@@ -119,9 +119,6 @@ fn of_slope(slope: impl Fn(f64) -> f64) -> Option<Saturation> {
     let below = |x: f64| 0.5 + 0.5 * Real::erf(x / std::f64::consts::SQRT_2);
     Some(Saturation::unless_input(start..=end).at_rest(below(start) + 1.0 - below(end)))
 }
-
-/// The slope of tanh where it is 0.97, as a share of its steepest.
-const FLAT: f64 = 1.0 - 0.97 * 0.97;
 
 /// The function that an activation is, as far as it is known.
 #[derive(Clone, Copy, Debug)]

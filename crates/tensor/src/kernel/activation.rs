@@ -23,9 +23,8 @@ pub enum Saved {
     Output,
 }
 
-/// Where an activation lets a gradient pass: everywhere else its slope is below 5.91 % of its steepest, and stays below.
-///
-/// That share is the slope of tanh, 1 − y², at |y| = 0.97 (Karpathy, 2022).
+/// Where an activation lets a gradient pass: everywhere else its slope is below [`FLAT`](Live::FLAT) of its steepest, and stays
+/// below.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Live {
     /// Whether `range` is one of inputs or of outputs.
@@ -34,6 +33,12 @@ pub struct Live {
     pub range: RangeInclusive<f64>,
     /// The share of a standard normal input that lies outside of it.
     pub flat_at_rest: f64,
+}
+
+impl Live {
+    /// The share of the steepest slope below which hardly any gradient passes: 5.91 %, the slope of tanh, 1 − y², at |y| = 0.97
+    /// (Karpathy, 2022).
+    pub const FLAT: f64 = 1.0 - 0.97 * 0.97;
 }
 
 /// Stamps the list. A row is
@@ -281,8 +286,8 @@ activations! {
         STREAM |g, x| if x > T::ZERO || x.is_nan() { g } else { g * T::from_f64(slope) }, from Input;
         kink: if slope == 1.0 { None } else { Some(0.0) }; gain: (2.0 / (1.0 + slope * slope)).sqrt();
         live: from Input,
-            if slope.abs() < 0.059_1 { f64::MIN_POSITIVE } else { f64::NEG_INFINITY }..=f64::INFINITY,
-            if slope.abs() < 0.059_1 { 0.5 } else { 0.0 };
+            if slope.abs() < Live::FLAT { f64::MIN_POSITIVE } else { f64::NEG_INFINITY }..=f64::INFINITY,
+            if slope.abs() < Live::FLAT { 0.5 } else { 0.0 };
     }
 
     /// ln(1 + eˣ), a smooth rectifier (Dugas et al., 2001, *Incorporating Second-Order Functional Knowledge for Better Option

@@ -121,7 +121,7 @@ mod tests {
     use approx::assert_relative_eq;
 
     use super::*;
-    use crate::{Saved, with_threads};
+    use crate::{Live, Saved, with_threads};
 
     /// What is kept of `x` for the way back.
     fn saved<T: Float>(activation: Activation, x: &Tensor<T>) -> Tensor<T> {
@@ -236,7 +236,6 @@ mod tests {
 
     #[test]
     fn flat_is_where_the_slope_is_and_stays_below_its_share_of_the_steepest() {
-        const FLAT: f64 = 1.0 - 0.97 * 0.97;
         for &f in Activation::ALL {
             let live = f.live();
             let slope = |x: f64| f.slope(if f.saves() == Saved::Input { x } else { f.at(x) }).abs();
@@ -244,7 +243,7 @@ mod tests {
             let grid = || (-40_000..=40_000).map(|i| f64::from(i) / 1000.0);
             let steepest = grid().map(slope).fold(0.0, f64::max);
             for x in grid().filter(|&x| is_flat(x)) {
-                assert!(slope(x) <= steepest * FLAT * 1.001, "{f:?} is not flat at {x}");
+                assert!(slope(x) <= steepest * Live::FLAT * 1.001, "{f:?} is not flat at {x}");
             }
             // Nor does it begin any later than it must: just within the range, the slope is above.
             for end in [live.range.start(), live.range.end()] {
@@ -255,7 +254,7 @@ mod tests {
                     edge.max_by(|a, b| a.0.total_cmp(&b.0))
                 };
                 let (x, slope) = first.unwrap();
-                assert!(slope >= steepest * FLAT * 0.99, "{f:?} is already flat at {x}");
+                assert!(slope >= steepest * Live::FLAT * 0.99, "{f:?} is already flat at {x}");
             }
             assert!((share(is_flat) - live.flat_at_rest).abs() < 1e-4, "{f:?}: {}", share(is_flat));
         }
