@@ -49,6 +49,7 @@
 
 mod backward;
 pub mod check;
+mod gradients;
 mod id;
 mod mode;
 mod op;
@@ -59,7 +60,7 @@ mod record;
 mod state;
 mod tape;
 
-pub use backward::Gradients;
+pub use gradients::Gradients;
 pub use id::Id;
 pub use mode::Mode;
 pub use op::{Ignorance, Op, Role};

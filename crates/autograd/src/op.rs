@@ -54,29 +54,17 @@ impl Op {
 impl Op {
     /// Why the role does not fit an op of so many inputs, if it does not.
     pub(crate) fn misfit(&self, count: usize) -> Option<String> {
-        // What nearly every op is, and each is asked.
-        let fits = match self.role {
-            Role::Other | Role::Leaf | Role::Constant | Role::Masking => true,
-            Role::Affine { weight, bias } => count > weight && bias.is_none_or(|bias| count > bias),
-            Role::Normalizing { weight, bias } => count > weight && count > bias,
-            Role::Adding => count > 1,
-            Role::Keeping | Role::Activation(_) | Role::Function { .. } => count > 0,
-            Role::Loss { .. } => false,
-        };
-        if fits {
+        let needed = self.role.inputs();
+        if count >= needed {
             return None;
         }
         let (name, plural) = (self.name, if count == 1 { "input" } else { "inputs" });
-        if let Some((what, place)) =
-            self.role.places().max_by_key(|&(_, place)| place).filter(|&(_, place)| place >= count)
-        {
-            return Some(format!(
-                "{name}: its role says that input {place} is its {what}, but it has {count} {plural}"
-            ));
-        }
-        let least = self.role.least_inputs();
-        (count < least)
-            .then(|| format!("{name}: its role is that of an op of at least {least}, but it has {count} {plural}"))
+        Some(match self.role.places().into_iter().flatten().find(|&(_, place)| place >= count) {
+            Some((what, place)) => {
+                format!("{name}: its role says that input {place} is its {what}, but it has {count} {plural}")
+            }
+            None => format!("{name}: its role is that of an op of at least {needed}, but it has {count} {plural}"),
+        })
     }
 }
 
@@ -156,29 +144,28 @@ pub enum Ignorance {
 }
 
 impl Role {
-    /// The places of inputs that it names, each with what it says is there.
-    fn places(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        let places = match *self {
-            Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
-            Role::Normalizing { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
-            Role::Loss { predictions, ignorance } => [
-                Some(("predictions", predictions)),
-                match ignorance {
-                    Ignorance::Variance(targets) => Some(("targets", targets)),
-                    _ => None,
-                },
-            ],
-            _ => [None, None],
-        };
-        places.into_iter().flatten()
+    /// How many inputs it needs, for all that it names to be there. Each op is asked.
+    fn inputs(&self) -> usize {
+        match *self {
+            Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
+            Role::Keeping | Role::Activation(_) | Role::Function { .. } => 1,
+            Role::Adding => 2,
+            Role::Affine { .. } | Role::Normalizing { .. } | Role::Loss { .. } => {
+                self.places().into_iter().flatten().map(|(_, place)| place + 1).fold(1, usize::max)
+            }
+        }
     }
 
-    /// How many inputs it needs.
-    fn least_inputs(&self) -> usize {
-        match self {
-            Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
-            Role::Adding => 2,
-            _ => 1,
+    /// The places of inputs that it names, each with what it says is there.
+    fn places(&self) -> [Option<(&'static str, usize)>; 2] {
+        match *self {
+            Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
+            Role::Normalizing { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
+            Role::Loss { predictions, ignorance: Ignorance::Variance(targets) } => {
+                [Some(("predictions", predictions)), Some(("targets", targets))]
+            }
+            Role::Loss { predictions, .. } => [Some(("predictions", predictions)), None],
+            _ => [None, None],
         }
     }
 }

@@ -9,7 +9,6 @@ use std::cmp::Ordering;
 use scale::{gain_name, in_words, without_bias};
 use tensor::{Float, Tensor};
 
-use crate::anomaly::Direction;
 use crate::finding::{Fault, Finding, Severity, sort};
 use crate::graph::{Graph, Parameter};
 use crate::limits::Limits;
@@ -59,7 +58,7 @@ impl<'t, T: Float> Judge<'_, 't, T> {
             message: anomaly.to_string(),
             rule: "every value and every gradient is a finite number",
             remedy: match anomaly.op {
-                _ if anomaly.inputs.is_empty() && anomaly.direction == Direction::Forward => "look for it where this tensor comes from".into(),
+                _ if anomaly.inputs.is_empty() => "look for it where this tensor comes from".into(),
                 _ if anomaly.inputs.iter().any(|dims| dims.contains(&0)) => "give it a batch with examples".into(),
                 _ => "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain".into(),
             },
