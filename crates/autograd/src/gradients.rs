@@ -1,6 +1,6 @@
 //! The gradients of a result, once they have been taken: asked for, added up, scaled and measured.
 
-use tensor::{Dtype, Float, Tensor};
+use tensor::{Float, Tensor};
 
 use crate::id::{self, Id};
 use crate::state::Updates;
@@ -184,7 +184,9 @@ impl<T: Float> Gradients<T> {
     /// The norm of the gradients of all leaves as one vector, √Σ x̄², in f64: it neither overflows nor underflows, and is NaN or
     /// infinite only where a gradient is.
     pub fn norm(&self) -> f64 {
-        hypotenuse(self.kept.iter().filter(|kept| kept.is_leaf).map(|kept| norm(&kept.gradient)))
+        let leaves = self.kept.iter().filter(|kept| kept.is_leaf);
+        let norms: Tensor<f64> = leaves.map(|kept| kept.gradient.cast::<f64>().norm(2.0, ..).item()).collect();
+        norms.norm(2.0, ..).item()
     }
 }
 
@@ -206,33 +208,6 @@ fn names<T: Float>(kept: &[Kept<T>]) -> Vec<(Id, u32)> {
         kept.iter().enumerate().filter_map(|(position, kept)| Some((kept.name?, position as u32))).collect();
     id::sort(&mut named);
     named
-}
-
-/// √Σ x², in f64.
-fn norm<T: Float>(x: &Tensor<T>) -> f64 {
-    if x.numel() == 0 {
-        return 0.0;
-    }
-    let x = x.cast::<f64>();
-    // The squares of all f32 are far within the range of f64.
-    if T::DTYPE == Dtype::F32 {
-        return x.square().sum(..).item().sqrt();
-    }
-    let largest = x.abs().max(..).item();
-    if !largest.is_finite() || largest == 0.0 {
-        return largest;
-    }
-    largest * (x / largest).square().sum(..).item().sqrt()
-}
-
-/// √Σ x², scaled by the largest.
-fn hypotenuse(x: impl Iterator<Item = f64>) -> f64 {
-    let x: Vec<f64> = x.collect();
-    let largest = x.iter().fold(0.0, |largest: f64, &x| if x > largest || x.is_nan() { x } else { largest });
-    if !largest.is_finite() || largest == 0.0 {
-        return largest;
-    }
-    largest * x.iter().map(|x| (x / largest).powi(2)).sum::<f64>().sqrt()
 }
 
 /// A set of places on a tape, a bit each.

@@ -41,6 +41,10 @@ impl Keyed<'_> {
 impl Draws for Keyed<'_> {
     fn uniform<T: Float>(&mut self, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, Error> {
         let [low, high] = inside(ends);
+        // Above `high`, so that `high` lies within the interval.
+        if T::from_f64(ends[1]) > high {
+            return Tensor::keyed_uniform_inclusive(&self.key(), shape, low, high);
+        }
         Tensor::keyed_uniform(&self.key(), shape, low, high)
     }
 

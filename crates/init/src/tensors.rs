@@ -27,7 +27,7 @@ pub fn randn<T: Float>(shape: impl IntoShape, rng: &mut dyn Rng) -> Result<Tenso
     Keyed(rng).normal(&shape, Bell { mean: 0.0, std: 1.0 }).map_err(Error::tensor("randn"))
 }
 
-/// Uniform numbers from 0 to 1, of which rounding may reach both; PyTorch's `rand`.
+/// Uniform numbers in \[0, 1): 0 may be among them, and 1 is not; PyTorch's `rand`.
 ///
 /// Takes 256 bits from `rng`, whatever the shape: the same seed gives the same bits at any number of threads.
 ///
@@ -40,7 +40,7 @@ pub fn randn<T: Float>(shape: impl IntoShape, rng: &mut dyn Rng) -> Result<Tenso
 /// use tensor::Tensor;
 ///
 /// let x: Tensor = init::rand(1000, &mut ChaCha8Rng::seed_from_u64(1))?;
-/// assert!(x.iter().all(|x| (0.0..=1.0).contains(&x)));
+/// assert!(x.iter().all(|x| (0.0..1.0).contains(&x)));
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn rand<T: Float>(shape: impl IntoShape, rng: &mut dyn Rng) -> Result<Tensor<T>, Error> {

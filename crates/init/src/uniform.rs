@@ -13,8 +13,8 @@ pub struct Uniform {
     ends: [f64; 2],
 }
 
-/// Uniform from `a` to `b`, for any shape, with the standard deviation (b − a) / √12; PyTorch's `uniform_`. Rounding may reach
-/// either end and exceeds neither.
+/// Uniform from `a` to `b`, for any shape, with the standard deviation (b − a) / √12; PyTorch's `uniform_`. All are below `b`,
+/// and rounding may reach `a`.
 ///
 /// For what needs bounds of its own, such as small biases; a weight is better off with a scheme that knows its fan.
 ///
@@ -29,7 +29,7 @@ pub struct Uniform {
 /// use tensor::{Shape, Tensor};
 ///
 /// let b: Tensor = init::uniform(-0.1, 0.3).init(&Shape::from([1000]), &mut ChaCha8Rng::seed_from_u64(1))?;
-/// assert!(b.iter().all(|x| (-0.1..=0.3).contains(&x)));
+/// assert!(b.iter().all(|x| (-0.1..0.3).contains(&x)));
 /// # Ok::<(), init::Error>(())
 /// ```
 pub fn uniform(a: f64, b: f64) -> Uniform {

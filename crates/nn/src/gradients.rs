@@ -108,8 +108,8 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
         above_0(max)?;
         let norm = self.norm();
-        if !norm.is_finite() {
-            let finite = |gradient: &Tensor<T>| gradient.isfinite().all(..).item();
+        let finite = |gradient: &Tensor<T>| gradient.isfinite().all(..).item();
+        if !norm.is_finite() && !self.iter().all(|(_, gradient)| finite(gradient)) {
             let listed = self.by_path(model).into_iter().find(|(_, gradient)| !finite(gradient));
             let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
             return Err(Error::NotFinite { weight });
@@ -118,8 +118,13 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
             let weights = model.parameters().into_iter().map(|(path, _)| path).collect();
             return Err(Error::OtherModel { weights });
         }
-        if norm > max {
+        if norm.is_finite() && norm > max {
             self.scale(max / norm);
+        } else if norm > max {
+            // Of finite numbers, but itself beyond f64: that of their parts is not.
+            const PART: f64 = 1e-100;
+            self.scale(PART);
+            self.scale(max / self.norm());
         }
         Ok(norm)
     }
@@ -221,6 +226,15 @@ mod tests {
         let error = own.clip_norm(&other, 1.0).unwrap_err();
         assert_eq!(error.to_string(), "these are gradients of another model: there is none of 0, 1");
         assert_eq!(own.norm(), 13.0);
+    }
+
+    #[test]
+    fn a_norm_beyond_f64_is_clipped_too() {
+        let model = model();
+        let mut gradients = gradients(&model, 1.0);
+        gradients.map_assign(|g| *g = Tensor::full(g.shape(), 1.7e308));
+        assert_eq!(gradients.clip_norm(&model, 3.0).unwrap(), f64::INFINITY);
+        assert!((gradients.norm() - 3.0).abs() < 1e-12);
     }
 
     #[test]

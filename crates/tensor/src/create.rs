@@ -312,7 +312,8 @@ impl<T: Float> Tensor<T> {
     /// `start`.
     ///
     /// Computed in f64 and rounded, the first half from `start` upwards and the second from `end` downwards, as in
-    /// PyTorch: the ends are exact and the distances symmetric.
+    /// PyTorch: the ends are exact and the distances symmetric. All between an infinite end and another number are infinite,
+    /// and all between −∞ and ∞ are NaN.
     ///
     /// # Panics
     /// The system has no memory for `steps` elements.
@@ -326,9 +327,13 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn linspace(start: T, end: T, steps: usize) -> Self {
         let (first, last) = (start.to_f64(), end.to_f64());
-        let distance = (last - first) / steps.saturating_sub(1).max(1) as f64;
+        let parts = steps.saturating_sub(1).max(1) as f64;
+        let whole = last - first;
+        // The distance between two f64 may be none.
+        let distance = if whole.is_finite() { whole / parts } else { last / parts - first / parts };
         let number = |i: usize| match i {
             0 => start,
+            i if i + 1 < steps && !distance.is_finite() => start + end,
             i if i < steps / 2 => T::from_f64(first + distance * i as f64),
             i if i + 1 < steps => T::from_f64(last - distance * (steps - 1 - i) as f64),
             _ => end,
@@ -351,12 +356,18 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
     };
     if T::DTYPE.is_float() {
         let (first, end, by): (f64, f64, f64) = (start.convert(), end.convert(), step.convert());
-        let count = ((end - first) / by).ceil();
-        // Neither is NaN.
-        if !(count >= 0.0 && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {
+        let leads = first == end || (first < end) == (by > 0.0);
+        if !(leads && first.is_finite() && by.is_finite() && by != 0.0 && end.is_finite()) {
             return Err(refused());
         }
-        return vector("arange_step", count as usize, |i| T::of_f64(first + by * i as f64));
+        let whole = end - first;
+        // The distance between two f64 may be none; its half is one.
+        let count = if whole.is_finite() { whole / by } else { 2.0 * ((end / 2.0 - first / 2.0) / by) };
+        let element = |i: usize| match by * i as f64 {
+            way if way.is_finite() => first + way,
+            _ => 2.0 * (by / 2.0).mul_add(i as f64, first / 2.0),
+        };
+        return vector("arange_step", count.ceil() as usize, |i| T::of_f64(element(i)));
     }
     let (first, end, by): (i64, i64, i64) = (start.convert(), end.convert(), step.convert());
     // The distance between two i64 may be none.
@@ -442,9 +453,43 @@ mod tests {
         {
             assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
         }
+        // The quotient of these is above −1, and so is rounded up to −0.
+        for (start, end, step) in [(0.0, -0.5, 1.0), (0.0, 0.5, -1.0), (0.0, -1e-300, 1e300)] {
+            assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
+            assert!(arange_step(start as f32, -0.5, 1.0).is_err());
+        }
         for (start, end, step) in [(0, 1, 0), (0, 1, -1), (1, 0, 1), (0, 0, 0)] {
             assert!(arange_step(start, end, step).is_err(), "{start} {end} {step}");
         }
+    }
+
+    #[test]
+    fn distances_that_no_float_holds_are_stepped_through() {
+        let want = Tensor::from([-1.7e308, -0.7e308, 0.3e308, 1.3e308]);
+        assert!(Tensor::arange_step(-1.7e308, 1.7e308, 1e308).allclose(&want, 1e-15, 0.0));
+        assert!(Tensor::arange_step(1.7e308, -1.7e308, -1e308).allclose(&-want, 1e-15, 0.0));
+        assert_eq!(Tensor::linspace(-1e308, 1e308, 5), Tensor::from([-1e308, -0.5e308, 0.0, 0.5e308, 1e308]));
+        let most = Tensor::linspace(f64::MAX, -f64::MAX, 101);
+        assert_eq!((most.flip(&[0]), most.to_vec()[50]), (-&most, 0.0));
+        assert!(most.iter().all(f64::is_finite));
+        assert_eq!(Tensor::linspace(-3e38_f32, 3e38, 5), Tensor::from([-3e38, -1.5e38, 0.0, 1.5e38, 3e38]));
+        assert_eq!(Tensor::linspace(-f64::MAX, f64::MAX, 2), Tensor::from([-f64::MAX, f64::MAX]));
+    }
+
+    #[test]
+    fn all_between_an_infinite_end_and_a_number_is_infinite() {
+        fn check<T: Float>() {
+            let (inf, two) = (T::INFINITY, T::from_f64(2.0));
+            assert_eq!(Tensor::linspace(inf, inf, 4), Tensor::full([4], inf));
+            assert_eq!(Tensor::linspace(-inf, -inf, 5), Tensor::full([5], -inf));
+            assert_eq!(Tensor::linspace(two, inf, 4), Tensor::from([two, inf, inf, inf]));
+            assert_eq!(Tensor::linspace(-inf, two, 4), Tensor::from([-inf, -inf, -inf, two]));
+            let both = Tensor::linspace(-inf, inf, 4);
+            assert_eq!((both.to_vec()[0], both.to_vec()[3]), (-inf, inf));
+            assert!(both.slice(0, 1..3).isnan().all(..).item());
+        }
+        check::<f32>();
+        check::<f64>();
     }
 
     #[test]

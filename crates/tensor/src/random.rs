@@ -9,7 +9,7 @@ use crate::shape::{IntoShape, Shape};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// Uniform numbers from `low` to `high`, both included, as a function of the key.
+    /// Uniform numbers from `low` up to but without `high`, as a function of the key. From `low` to `low` all are `low`.
     ///
     /// The crate `init` makes keys from a stream of random numbers; this is for those who have a key of their own. Element
     /// i depends on the key and on i alone: the same key gives the same bits at any number of threads and on any machine,
@@ -20,20 +20,39 @@ impl<T: Float> Tensor<T> {
     /// has 29 more bits, from the same word of stream 1.
     ///
     /// # Errors
-    /// The shape has more elements than can be addressed, or than the system has memory for.
+    /// An end is infinite or NaN, `low` is above `high`, or the shape has more elements than can be addressed, or than the
+    /// system has memory for.
     ///
     /// # Example
     /// ```
     /// use tensor::Tensor;
     ///
     /// let x = Tensor::keyed_uniform(&[7; 32], [1000], -2.0_f32, 2.0)?;
-    /// assert!(x.iter().all(|x| (-2.0..=2.0).contains(&x)));
+    /// assert!(x.iter().all(|x| (-2.0..2.0).contains(&x)));
     /// assert_eq!(x.slice(0, ..10), Tensor::keyed_uniform(&[7; 32], [10], -2.0, 2.0)?);
     /// # Ok::<(), tensor::Error>(())
     /// ```
     pub fn keyed_uniform(key: &[u8; 32], shape: impl IntoShape, low: T, high: T) -> Result<Self, Error> {
-        let shape = shape.into_shape().map_err(|error| error.of("keyed_uniform"))?;
-        T::drawn("keyed_uniform", key, &shape, Distribution::Uniform { low, high })
+        uniform("keyed_uniform", key, shape, low, high, false)
+    }
+
+    /// The same numbers as those of [`keyed_uniform`](Self::keyed_uniform), but that what rounds to `high` is `high`: for an
+    /// interval whose upper end lies beyond the last number of `T` in it.
+    ///
+    /// # Errors
+    /// As there.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let next = 1_f32.next_up();
+    /// let x = Tensor::keyed_uniform_inclusive(&[7; 32], [1000], 1.0, next)?;
+    /// assert!(x.iter().any(|x| x == 1.0) && x.iter().any(|x| x == next));
+    /// # Ok::<(), tensor::Error>(())
+    /// ```
+    pub fn keyed_uniform_inclusive(key: &[u8; 32], shape: impl IntoShape, low: T, high: T) -> Result<Self, Error> {
+        uniform("keyed_uniform_inclusive", key, shape, low, high, true)
     }
 
     /// Normal numbers with this mean and standard deviation, as a function of the key; see
@@ -84,11 +103,27 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+fn uniform<T: Float>(
+    op: &'static str,
+    key: &[u8; 32],
+    shape: impl IntoShape,
+    low: T,
+    high: T,
+    inclusive: bool,
+) -> Result<Tensor<T>, Error> {
+    let shape = shape.into_shape().map_err(|error| error.of(op))?;
+    if !(low <= high && low.is_finite() && high.is_finite()) {
+        let why = format!("no uniform numbers lie from {low} to {high}: the ends must be finite and in order");
+        return Err(Error::new(op, Reason::Argument { why }));
+    }
+    T::drawn(op, key, &shape, Distribution::Uniform { low, high, inclusive })
+}
+
 /// What the numbers are.
 #[allow(unreachable_pub, reason = "in the traits that keep the public `Float` sealed")]
 #[derive(Clone, Copy)]
 pub enum Distribution<T> {
-    Uniform { low: T, high: T },
+    Uniform { low: T, high: T, inclusive: bool },
     Normal { mean: T, std: T },
     Mask { p: T, kept: T },
 }
@@ -100,7 +135,10 @@ pub(crate) fn drawn<T: Float>(
     distribution: Distribution<T>,
 ) -> Result<Tensor<T>, Error> {
     match distribution {
-        Distribution::Uniform { low, high } => drawn_by(op, key, shape, Uniform { low, high }, T::UNIFORM_COST),
+        Distribution::Uniform { low, high, inclusive } => {
+            let law = if inclusive { Uniform::up_to(high, low, high) } else { Uniform::new(low, high) };
+            drawn_by(op, key, shape, law, T::UNIFORM_COST)
+        }
         Distribution::Normal { mean, std } => drawn_by(op, key, shape, Normal { mean, std }, T::NORMAL_COST),
         Distribution::Mask { p, kept } => drawn_by(op, key, shape, Mask { p, kept }, T::UNIFORM_COST),
     }
@@ -189,7 +227,7 @@ mod tests {
         let key: [u32; 8] = std::array::from_fn(|i| u32::from_le_bytes(KEY[4 * i..][..4].try_into().unwrap()));
         let group = (1_usize << 28) - 1;
         let mut out = [0.0_f64; 2 * kernel::GROUP];
-        kernel::draw(&key, group * kernel::GROUP, Uniform { low: 0.0, high: 1.0 }, &mut out);
+        kernel::draw(&key, group * kernel::GROUP, Uniform::new(0.0, 1.0), &mut out);
         for i in [0, 17, 255, 256, 300, 511] {
             let want = (f64::from(word(0, group * kernel::GROUP + i) >> 8)) / 2_f64.powi(24);
             assert!((out[i] - want).abs() < 1e-7, "element {i}");
@@ -215,11 +253,40 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_an_interval_are_not_exceeded() {
-        for (low, high) in [(-0.1_f32, 0.1), (0.3, 0.300_000_04), (5.0, 5.0), (-1e-45, 1e-45), (1e38, 2e38)] {
-            let x: Tensor<f32> = Tensor::keyed_uniform(&KEY, 10_000, low, high).unwrap();
-            assert!(x.iter().all(|x| (low..=high).contains(&x)), "{low} to {high}");
+    fn every_number_is_below_the_upper_end() {
+        fn check<T: Float>(low: f64, high: f64) {
+            let [low, high] = [low, high].map(T::from_f64);
+            let x: Tensor<T> = Tensor::keyed_uniform(&KEY, 10_000, low, high).unwrap();
+            assert!(x.iter().all(|x| low <= x && (x < high || low == high)), "{low} to {high}");
+            // Each end is nearly reached, whatever their distance, or the last number before it is.
+            let width = high.to_f64() / 2.0 - low.to_f64() / 2.0;
+            let near = |end: T, last: T, at: T| at == last || (end.to_f64() - at.to_f64()).abs() <= 1e-3 * width;
+            let (least, most) = (x.min(..).item(), x.max(..).item());
+            assert!(
+                near(low, low, least) && near(high, high.next_down(), most),
+                "{least} to {most} for {low} to {high}"
+            );
         }
+        for (low, high) in [(-0.1, 0.1), (0.0, 1.0), (1.0, 1.000_000_3), (5.0, 5.0), (1e8, 1e8 + 32.0), (-3e38, 3e38)] {
+            check::<f32>(low, high);
+            check::<f64>(low, high);
+        }
+        check::<f32>(0.3, 0.300_000_04);
+        check::<f32>(-1e-45, 1e-45);
+        check::<f64>(1.0, 1.0_f64.next_up());
+        check::<f64>(-f64::MAX, f64::MAX);
+        let refused = |low: f32, high: f32| Tensor::keyed_uniform(&KEY, 10, low, high).is_err();
+        assert!(refused(1.0, 0.0) && refused(f32::NAN, 1.0) && refused(0.0, f32::INFINITY));
+    }
+
+    #[test]
+    fn what_rounds_to_one_is_the_number_below() {
+        // The upper 24 bits of a word are all ones: the middle of the last of 2²⁴ parts rounds to 1.
+        let words = [[u32::MAX; kernel::GROUP]; 2];
+        let (mut narrow, mut wide) = ([0.0_f32; kernel::GROUP], [0.0_f64; kernel::GROUP]);
+        Uniform::new(0.0, 1.0).fill(&words, &mut narrow);
+        Uniform::new(0.0, 1.0).fill(&words, &mut wide);
+        assert_eq!((narrow[0], wide[0]), (1.0_f32.next_down(), 1.0_f64.next_down()));
     }
 
     #[test]

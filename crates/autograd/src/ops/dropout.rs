@@ -8,7 +8,7 @@ impl<T: Float> Var<'_, T> {
     /// Dropout (Srivastava et al., 2014): in training, each element is 0 with probability `p` and else multiplied by
     /// 1 / (1 − p), so that its mean stays; in evaluation it is the input itself.
     ///
-    /// y = m x,  x̄ = m ȳ, with the mask m of [`Tensor::keyed_mask`] by a [key](crate::Tape::draw_key) of the tape's.
+    /// y = m x,  x̄ = m ȳ, both 0 where m is 0, even of ∞ or NaN, with the mask m of [`Tensor::keyed_mask`] by a [key](crate::Tape::draw_key) of the tape's.
     ///
     /// # Panics
     /// `p` is not in 0..=1, or the tape is for training and has nothing to draw by (see [`Tape::seed`](crate::Tape::seed)).
@@ -36,7 +36,7 @@ impl<T: Float> Var<'_, T> {
         let key = self.tape().draw_key("dropout");
         let mask = Tensor::keyed_mask(&key, self.shape(), p).expect("the input has that shape");
         let op = Op::new("dropout", Role::Keeping);
-        self.record(op, self.value() * &mask).wrt(self, move |g| g * &mask).done()
+        self.record(op, self.value().masked_mul(&mask)).wrt(self, move |g| g.masked_mul(&mask)).done()
     }
 }
 
@@ -67,6 +67,25 @@ mod tests {
             Tape::default().with_rng(ChaCha8Rng::seed_from_u64(seed.get()))
         };
         assert!(check::gradients_on(other, &inputs, &mut rng(), |x| x[0].dropout(0.3)).is_err());
+    }
+
+    #[test]
+    fn what_is_dropped_is_0_whatever_it_was() {
+        let tape = tape();
+        let mask = tape.constant(Tensor::ones([200])).dropout(0.5).value();
+        for bad in [f64::INFINITY, f64::NEG_INFINITY, f64::NAN] {
+            let tape = self::tape();
+            let x = tape.leaf(Tensor::full([200], bad));
+            let y = x.dropout(0.5);
+            let gradients = y.backward_with(Tensor::full([200], bad));
+            for (of_x, m) in [(y.value(), &mask), (gradients.get(x).unwrap().clone(), &mask)] {
+                for (y, m) in of_x.iter().zip(m.iter()) {
+                    assert!(if m == 0.0 { y == 0.0 } else { y == bad || y.is_nan() && bad.is_nan() }, "{y} of {bad}");
+                }
+            }
+        }
+        let tape = self::tape();
+        assert_eq!(tape.constant(Tensor::full([3], f64::NAN)).dropout(1.0).value(), Tensor::zeros([3]));
     }
 
     #[test]

@@ -13,7 +13,7 @@ impl<T: Float> Var<'_, T> {
     /// (Ioffe and Szegedy, 2015, *Batch Normalization*). Also returns these: each channel's mean and variance.
     ///
     /// y = w x̂ + b with x̂ = (x − μ) / √(σ² + eps), where μ and σ² are over all axes but 1, and σ² is divided by their
-    /// number of elements n.
+    /// number of elements n. No x is so large or so small that x̂ is lost, though the variance that is returned may be ∞ or 0.
     ///
     /// b̄ = Σ ȳ,  w̄ = Σ ȳ x̂,  x̄ = w (ȳ − b̄/n − x̂ w̄/n) / √(σ² + eps): the statistics depend on x too.
     ///
@@ -38,22 +38,20 @@ impl<T: Float> Var<'_, T> {
         let (x, w, b) = (self.value(), weight.value(), bias.value());
         let Channels { axes, wide, n } = Channels::of("batch_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
         assert!(n >= 2, "batch_norm: {} has {n} values per channel: in training it needs at least 2", x.shape());
-        let (var, mean) = x.var_mean(&axes[..], 0);
-        let rstd = (&var + T::from_f64(eps)).rsqrt();
-        let normal = (x - mean.reshape(&wide)) * rstd.reshape(&wide);
+        let Standardized { normal, rstd, var, mean } = standardized(x, &axes, eps);
         let y = &normal * w.reshape(&wide) + b.reshape(&wide);
         let share = T::from_f64(1.0 / n as f64);
         let record =
             self.record(Op::new("batch_norm", NORMALIZING), y).joint(&[self, weight, bias], move |g, shares| {
                 let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
                 shares.give(0, || {
-                    let slope = (&w * &rstd).reshape(&wide);
+                    let slope = w.reshape(&wide) * &rstd;
                     (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
                 });
                 shares.give(1, || w_share);
                 shares.give(2, || b);
             });
-        (record.done(), mean, var)
+        (record.done(), mean.reshape(b.shape()), var.reshape(b.shape()))
     }
 
     /// Batch normalization of `[N, C, …]` by given statistics of `[C]`, such as the running ones of an evaluation: each
@@ -135,9 +133,7 @@ impl<T: Float> Var<'_, T> {
         );
         let examples: Vec<isize> = (0..(rank - inner) as isize).collect();
         let features: Vec<isize> = ((rank - inner) as isize..rank as isize).collect();
-        let (var, mean) = x.var_mean(keepdim(&features[..]), 0);
-        let rstd = (var + T::from_f64(eps)).rsqrt();
-        let normal = (x - mean) * &rstd;
+        let Standardized { normal, rstd, .. } = standardized(x, &features, eps);
         let y = &normal * &w + b;
         let share = T::from_f64(1.0 / w.numel() as f64);
         self.record(Op::new("layer_norm", NORMALIZING), y)
@@ -153,6 +149,42 @@ impl<T: Float> Var<'_, T> {
             })
             .done()
     }
+}
+
+/// x̂ = (x − μ) r with r = 1 / √(σ² + eps). All but x̂ keep the axes that they are over, with a size of 1.
+struct Standardized<T: Float> {
+    normal: Tensor<T>,
+    rstd: Tensor<T>,
+    var: Tensor<T>,
+    mean: Tensor<T>,
+}
+
+fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardized<T> {
+    let (var, mean) = x.var_mean(keepdim(axes), 0);
+    let shifted = &var + T::from_f64(eps);
+    let in_range = |x: T| x >= T::MIN_POSITIVE && x < T::INFINITY;
+    if shifted.iter().all(in_range) {
+        let rstd = shifted.rsqrt();
+        return Standardized { normal: (x - &mean) * &rstd, rstd, var, mean };
+    }
+    // Where the variance is no normal number, the deviation is one. What is normalized by it is brought near 1 first, by a power of
+    // two.
+    let std = x.std(keepdim(axes), 0);
+    let most = 1.0 / T::MIN_POSITIVE.to_f64();
+    let scale = shifted.zip(&std, |shifted, std| match in_range(shifted) || std == T::ZERO || !std.is_finite() {
+        true => T::ONE,
+        false => T::from_f64(power_of_two((1.0 / std.to_f64()).clamp(1.0 / most, most))),
+    });
+    let x = x * &scale;
+    let (near, middle) = x.var_mean(keepdim(axes), 0);
+    let eps = scale.map(|scale| T::from_f64(eps * scale.to_f64() * scale.to_f64()));
+    let rstd = (near + eps).rsqrt();
+    Standardized { normal: (x - middle) * &rstd, rstd: rstd * scale, var, mean }
+}
+
+/// That at or below a normal number.
+fn power_of_two(x: f64) -> f64 {
+    f64::from_bits(x.to_bits() & f64::INFINITY.to_bits())
 }
 
 /// How an input `[N, C, …]` is normalized.
@@ -243,6 +275,61 @@ mod tests {
         let (y, mean, var) = x.batch_norm(weight, bias, 1e-5);
         let [mean, var] = [mean, var].map(|x| tape.constant(x));
         assert_eq!(y.value(), x.batch_norm_by(mean, var, weight, bias, 1e-5).value());
+    }
+
+    /// Of an input, a weight and a bias.
+    type Norm<T> = for<'t> fn(Var<'t, T>, Var<'t, T>, Var<'t, T>) -> Var<'t, T>;
+
+    /// What a norm makes of `x`, and the gradients of `x` and of the weight for one that varies.
+    fn both_ways<T: Float>(x: &Tensor<T>, norm: Norm<T>) -> [Tensor<f64>; 3] {
+        let tape = Tape::default();
+        let x = tape.leaf(x.clone());
+        let [weight, bias] = [Tensor::ones([3]), Tensor::zeros([3])].map(|x| tape.leaf(x));
+        let y = norm(x, weight, bias);
+        let seed = Tensor::from_fn(y.shape(), |i| T::from_f64(((i[0] * 5 + i[1] * 3) % 7) as f64 - 2.5));
+        let gradients = y.backward_with(seed);
+        [y.value(), gradients.get(x).unwrap().clone(), gradients.get(weight).unwrap().clone()].map(|x| x.cast())
+    }
+
+    #[test]
+    fn no_scale_is_so_large_or_so_small_that_its_deviations_are_lost() {
+        fn check<T: Float>(scales: &[f64], epsilon: f64) {
+            let pattern = Tensor::from([[1.0, -0.5, 0.25], [-0.5, 0.25, 1.0], [0.25, 1.0, -1.0], [0.75, 0.5, 0.125]]);
+            let norms: [Norm<T>; 2] = [|x, w, b| x.batch_norm(w, b, 0.0).0, |x, w, b| x.layer_norm(w, b, 0.0)];
+            for norm in norms {
+                let [y, x_bar, w_bar] = both_ways(&pattern.cast::<T>(), norm);
+                for &scale in scales {
+                    let scaled = both_ways(&(&pattern * scale).cast::<T>(), norm);
+                    assert!(scaled[0].allclose(&y, 0.0, epsilon), "{scale:e}: {:?}", scaled[0]);
+                    assert!(scaled[2].allclose(&w_bar, 0.0, epsilon * 10.0), "{scale:e}: {:?}", scaled[2]);
+                    // x̄ is as small as x is large. The least numbers have few digits.
+                    let want = (&x_bar / scale).cast::<T>().cast::<f64>();
+                    let least = T::MIN_POSITIVE.to_f64() * T::EPSILON.to_f64();
+                    let off = epsilon * want.abs().max(..).item() + 8.0 * least;
+                    assert!(scaled[1].allclose(&want, 0.0, off), "{scale:e}: {:?}", scaled[1]);
+                }
+                // One channel or example of each scale; eps counts where it is not small.
+                let mixed = Tensor::from([[1e30, 1.0, -1e30], [1.0, 1e-3, 2.0], [1e30, 2.0, 3e30]]).cast::<T>();
+                let [y, ..] = both_ways(&mixed, norm);
+                assert!(y.iter().all(f64::is_finite), "{y:?}");
+                assert!(y.max(..).item() > 1.2 && y.min(..).item() < -1.2, "{y:?}");
+            }
+        }
+        check::<f32>(&[1e-37, 1e-30, 1e-25, 1e-20, 1e-18, 1e18, 1e20, 1e25, 1e30, 3e38], 1e-6);
+        check::<f64>(&[1e-300, 1e-200, 1e-160, 1e-30, 1e30, 1e160, 1e200, 1.7e308], 1e-14);
+    }
+
+    #[test]
+    fn eps_counts_where_it_is_not_small_and_one_number_has_no_deviation() {
+        let tape = Tape::new();
+        let [weight, bias] = [Tensor::ones([2]), Tensor::zeros([2])].map(|x| tape.leaf(x));
+        let of = |x: [[f32; 2]; 2], eps| tape.leaf(Tensor::from(x)).layer_norm(weight, bias, eps).value();
+        // (1e-10 / √(1e-20 + 1e-10)) ≈ 1e-5, beside an example that is far larger.
+        let y = of([[1e-10, -1e-10], [1e30, -1e30]], 1e-10);
+        assert!(y.allclose(&Tensor::from([[1e-5, -1e-5], [1.0, -1.0]]), 1e-6, 0.0), "{y:?}");
+        assert_eq!(of([[1e30, 1e30], [0.0, 0.0]], 1e-5), Tensor::zeros([2, 2]));
+        assert!(of([[2.0, 2.0], [0.0, 0.0]], 0.0).isnan().all(..).item());
+        assert!(of([[f32::NAN, 2.0], [f32::INFINITY, 0.0]], 0.0).isnan().all(..).item());
     }
 
     #[test]

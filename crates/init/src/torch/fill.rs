@@ -91,7 +91,11 @@ impl Draws for Generator {
     fn uniform<T: Float>(&mut self, shape: &Shape, ends: [f64; 2]) -> Result<Tensor<T>, tensor::Error> {
         let [low, high] = ends.map(T::from_f64);
         let mut x = Tensor::try_full(shape, T::ZERO)?;
-        x.as_mut_slice().fill_with(|| self.unit_of::<T>() * (high - low) + low);
+        x.as_mut_slice().fill_with(|| match self.unit_of::<T>() * (high - low) + low {
+            x if x < high => x,
+            // What rounds to the upper end is the lower one, as in PyTorch.
+            _ => low,
+        });
         Ok(x)
     }
 

@@ -260,8 +260,8 @@ activations! {
     /// x Φ(x), the Gaussian error linear unit, with the standard normal distribution function Φ (Hendrycks and Gimpel, 2016,
     /// *Gaussian Error Linear Units*).
     Gelu "gelu" {
-        LIBRARY |x| x * T::from_f64(0.5) * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
-        LIBRARY |g, x| g * gelu_slope(x), from Input;
+        LIBRARY |x| T::from_f64(gelu(x.to_f64()));
+        LIBRARY |g, x| g * T::from_f64(gelu_slope(x.to_f64())), from Input;
         kink: None; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
         live: from Input, -2.175_5..=f64::INFINITY, 0.014_8;
     }
@@ -308,11 +308,38 @@ fn ln_1p<T: Real>(x: T) -> T {
     if rounded == T::ZERO { x } else { sum.ln() * (x / rounded) }
 }
 
+/// x Φ(x)
+fn gelu(x: f64) -> f64 {
+    // Below, Φ(x) is 0: nothing becomes ∞ · 0.
+    let x = maximum(x, -40.0);
+    x * distribution(x)
+}
+
 /// Φ(x) + x φ(x)
-#[inline(always)]
-fn gelu_slope<T: Real>(x: T) -> T {
-    let half = T::from_f64(0.5);
-    let distribution = half * (T::ONE + (x * T::from_f64(std::f64::consts::FRAC_1_SQRT_2)).erf());
-    let density = (-(x * x * half)).exp() * T::from_f64(1.0 / std::f64::consts::TAU.sqrt());
-    x.mul_add(density, distribution)
+fn gelu_slope(x: f64) -> f64 {
+    // Beyond, φ(x) is 0.
+    let x = minimum(maximum(x, -40.0), 40.0);
+    x.mul_add(density(x), distribution(x))
+}
+
+/// Φ(x) = ½ erfc(−x/√2), the standard normal distribution function.
+fn distribution(x: f64) -> f64 {
+    use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+    /// √½ less the f64 nearest to it.
+    const LOW: f64 = -4.833_646_656_726_457e-17;
+    let z = -x * FRAC_1_SQRT_2;
+    let rounded = 0.5 * libm::erfc(z);
+    if z < 1.0 {
+        return rounded;
+    }
+    // In the tail, what z has lost by rounding would be multiplied by 2z.
+    let lost = (-x).mul_add(FRAC_1_SQRT_2, -z) - x * LOW;
+    rounded - SQRT_2 * density(x) * lost
+}
+
+/// φ(x) = exp(−x²/2) / √2π, the standard normal density.
+fn density(x: f64) -> f64 {
+    let square = x * x;
+    let lost = x.mul_add(x, -square);
+    libm::exp(-0.5 * square) * (1.0 - 0.5 * lost) * (1.0 / std::f64::consts::TAU.sqrt())
 }

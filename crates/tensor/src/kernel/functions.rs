@@ -196,6 +196,7 @@ functions_of_two! {
         Div DIVISION |x, y| x / y;
         ReverseDiv DIVISION |x, y| y / x;
         Remainder LIBRARY |x, y| x.remainder(y);
+        MaskedMul STREAM |x, m| if m == T::ZERO { T::ZERO } else { x * m };
         Maximum STREAM |x, y| maximum(x, y);
         Minimum STREAM |x, y| minimum(x, y);
     }

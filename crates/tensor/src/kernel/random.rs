@@ -24,6 +24,10 @@ const SIDE: usize = 16;
 
 /// A float that words of a stream are made into. Every function is `#[inline(always)]`.
 pub trait Drawn: Real {
+    /// The largest float below this one.
+    #[doc(hidden)]
+    fn next_down(self) -> Self;
+
     /// Whether an element takes words of the second stream too.
     #[doc(hidden)]
     const WIDE: bool;
@@ -58,6 +62,10 @@ impl Drawn for f32 {
     const WIDE: bool = false;
     const NORMAL_COST: f64 = 0.75;
     const UNIFORM_COST: f64 = 0.4;
+
+    fn next_down(self) -> f32 {
+        self.next_down()
+    }
 
     #[inline(always)]
     fn unit(high: u32, _: u32) -> f32 {
@@ -120,6 +128,10 @@ impl Drawn for f64 {
     const WIDE: bool = true;
     const NORMAL_COST: f64 = 5.0;
     const UNIFORM_COST: f64 = 1.0;
+
+    fn next_down(self) -> f64 {
+        self.next_down()
+    }
 
     #[inline(always)]
     fn unit(high: u32, low: u32) -> f64 {
@@ -199,21 +211,40 @@ pub(crate) trait Law<T>: Copy {
     fn fill(self, words: &[[u32; GROUP]; 2], out: &mut [T; GROUP]);
 }
 
-/// Uniform from `low` to `high`, both of which rounding may reach.
+/// Uniform from `low`, which rounding may reach, up to but without `high`.
 #[derive(Clone, Copy)]
 pub(crate) struct Uniform<T> {
-    pub(crate) low: T,
-    pub(crate) high: T,
+    low: T,
+    /// The largest number below `high`.
+    most: T,
+    width: T,
+    /// 1; or 2, where the distance between the ends is no number, and `low` and `width` are halves.
+    scale: T,
+}
+
+impl<T: Drawn> Uniform<T> {
+    /// In an interval without a number, as is that from `low` to `low`, every element is `low`.
+    pub(crate) fn new(low: T, high: T) -> Self {
+        Uniform::up_to(if low < high { high.next_down() } else { low }, low, high)
+    }
+
+    /// The same where numbers from `most` to `high` are `most`.
+    pub(crate) fn up_to(most: T, low: T, high: T) -> Self {
+        let (whole, half) = (T::ONE, T::from_f64(0.5));
+        match high - low {
+            width if width.is_finite() => Uniform { low, most, width, scale: whole },
+            _ => Uniform { low: low * half, most: most * half, width: high * half - low * half, scale: whole + whole },
+        }
+    }
 }
 
 impl<T: Drawn> Law<T> for Uniform<T> {
     #[inline(always)]
     fn fill(self, [high, low]: &[[u32; GROUP]; 2], out: &mut [T; GROUP]) {
-        let width = self.high - self.low;
         for i in 0..GROUP {
-            let x = T::unit(high[i], low[i]).mul_add(width, self.low);
+            let x = T::unit(high[i], low[i]).mul_add(self.width, self.low);
             let x = if x < self.low { self.low } else { x };
-            out[i] = if x > self.high { self.high } else { x };
+            out[i] = self.scale * if x > self.most { self.most } else { x };
         }
     }
 }

@@ -94,7 +94,7 @@ pub trait Arithmetic:
     /// 1
     const ONE: Self;
 
-    /// x − ⌊x / y⌋ y, which has the sign of y, as Python's `%`.
+    /// x − ⌊x / y⌋ y, which has the sign of y, as Python's `%`: a zero too.
     #[doc(hidden)]
     fn remainder(self, y: Self) -> Self;
 }
@@ -111,6 +111,15 @@ pub trait WithSign: Arithmetic + Neg<Output = Self> {
 pub trait Real: WithSign {
     /// ∞
     const INFINITY: Self;
+    /// The largest finite number.
+    const MAX: Self;
+    /// The least positive number of full precision.
+    const MIN_POSITIVE: Self;
+    /// The distance from 1 to the next larger number.
+    const EPSILON: Self;
+    /// A sum of squares that is no less has lost nothing that counts to underflow.
+    #[doc(hidden)]
+    const LEAST_SQUARES: Self;
 
     /// The nearest value to `x`, which may lose digits.
     fn from_f64(x: f64) -> Self;
@@ -173,7 +182,7 @@ macro_rules! scalar {
 }
 
 macro_rules! number {
-    ($($t:ident $zero:literal $one:literal $remainder:path;)*) => {$(
+    ($($t:ident $zero:literal $one:literal $remainder:path, $zero_of:expr;)*) => {$(
         impl Arithmetic for $t {
             const ZERO: Self = $zero;
             const ONE: Self = $one;
@@ -181,7 +190,11 @@ macro_rules! number {
             #[allow(unused_comparisons, reason = "no u8 is negative")]
             fn remainder(self, y: Self) -> Self {
                 let rest = $remainder(self, y);
-                if rest != $zero && (rest < $zero) != (y < $zero) { rest + y } else { rest }
+                match () {
+                    _ if rest == $zero => $zero_of(y),
+                    _ if (rest < $zero) != (y < $zero) => rest + y,
+                    _ => rest,
+                }
             }
         }
     )*};
@@ -203,6 +216,11 @@ macro_rules! float {
     ($t:ident $powf:path, $atan2:path, $($method:ident: $function:expr;)*) => {
         impl Real for $t {
             const INFINITY: Self = $t::INFINITY;
+            const MAX: Self = $t::MAX;
+            const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
+            const EPSILON: Self = $t::EPSILON;
+            // A block has at most 2¹¹ squares, each of which is off by half the least number: by a share of 2¹⁰ ε² in all.
+            const LEAST_SQUARES: Self = $t::MIN_POSITIVE / $t::EPSILON;
 
             #[inline(always)]
             fn from_f64(x: f64) -> Self {
@@ -250,11 +268,11 @@ macro_rules! float {
 
 scalar!(f32 F32; f64 F64; i32 I32; i64 I64; u8 U8; bool Bool;);
 number! {
-    f32 0.0 1.0 libm::fmodf;
-    f64 0.0 1.0 libm::fmod;
-    i32 0 1 i32::wrapping_rem;
-    i64 0 1 i64::wrapping_rem;
-    u8 0 1 u8::wrapping_rem;
+    f32 0.0 1.0 libm::fmodf, |y: f32| 0.0_f32.copysign(y);
+    f64 0.0 1.0 libm::fmod, |y: f64| 0.0_f64.copysign(y);
+    i32 0 1 i32::wrapping_rem, |_| 0;
+    i64 0 1 i64::wrapping_rem, |_| 0;
+    u8 0 1 u8::wrapping_rem, |_| 0;
 }
 signed!(f32 f64 i32 i64);
 float!(f32 libm::powf, libm::atan2f,

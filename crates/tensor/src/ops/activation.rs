@@ -177,6 +177,84 @@ mod tests {
         }
     }
 
+    /// The activation and its slope at −∞, the least number, 0, the largest and ∞; 0 stands for −0 too.
+    fn at_the_ends(f: Activation, huge: f64) -> [[f64; 5]; 2] {
+        let inf = f64::INFINITY;
+        match f {
+            Activation::Tanh => [[-1.0, -1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0, 0.0]],
+            Activation::Sigmoid => [[0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.25, 0.0, 0.0]],
+            Activation::Relu => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.0, 1.0, 1.0]],
+            Activation::Gelu | Activation::Silu => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]],
+            Activation::LeakyRelu(slope) => [[-inf, -huge * slope, 0.0, huge, inf], [slope, slope, slope, 1.0, 1.0]],
+            Activation::Softplus => [[0.0, 0.0, 2_f64.ln(), huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]],
+        }
+    }
+
+    #[test]
+    fn at_the_ends_of_the_floats_each_has_its_limit() {
+        fn check<T: Float>(f: Activation) {
+            let most = T::MAX;
+            let ends = [-T::INFINITY, -most, T::ZERO, most, T::INFINITY];
+            let [values, slopes] = at_the_ends(f, most.to_f64());
+            for len in 1..=40 {
+                let all = |x: T| Tensor::full([len], x);
+                let are = |got: &Tensor<T>, want: f64| {
+                    let near = |x: f64| x == want || (x - want).abs() <= 2.0 * T::EPSILON.to_f64() * want.abs();
+                    assert!(got.iter().all(|x| near(x.to_f64())), "{f:?} of {len}: {got:?}, not {want:e}");
+                };
+                for ((x, value), slope) in ends.into_iter().zip(values).zip(slopes) {
+                    for x in if x == T::ZERO { vec![x, -x] } else { vec![x] } {
+                        are(&all(x).activation(f), value);
+                        are(&all(T::ONE).pullback(f, &saved(f, &all(x))), slope);
+                    }
+                }
+                let nan = all(T::from_f64(f64::NAN));
+                assert!(nan.activation(f).isnan().all(..).item());
+                assert!(nan.clone().pullback(f, &nan).isnan().all(..).item());
+                // Among others, wherever it stands.
+                for at in 0..len {
+                    let x = Tensor::from_fn([len], |i| if i[0] == at { -T::INFINITY } else { T::ONE });
+                    let alone = Tensor::from([-T::INFINITY]);
+                    assert_eq!(x.activation(f).narrow(0, at, 1), alone.activation(f));
+                }
+            }
+        }
+        for &f in Activation::ALL {
+            check::<f32>(f);
+            check::<f64>(f);
+        }
+    }
+
+    #[test]
+    #[allow(clippy::excessive_precision, reason = "the digits of the oracle")]
+    fn the_tail_of_gelu_keeps_its_digits() {
+        // x, x Φ(x) and Φ(x) + x φ(x), by mpmath with 50 digits.
+        for (x, y, slope) in [
+            (-37.5, -1.727_007_378_593_233_1e-306, -6.476_271_143_055_812_6e-305),
+            (-30.0, -1.472_014_178_144_456_1e-196, -4.416_031_690_708_494_4e-195),
+            (-20.0, -5.507_248_237_212_467_4e-88, -1.101_436_048_313_346_4e-86),
+            (-13.0, -7.952_313_719_414_843_6e-38, -1.033_730_434_401_133_6e-36),
+            (-8.0, -4.976_768_459_417_427_3e-15, -3.979_607_261_086_796e-14),
+            (-5.0, -1.433_257_859_395_969_6e-6, -7.146_946_001_792_294_6e-6),
+            (-2.0, -0.045_500_263_896_358_414, -0.085_231_801_078_196_897),
+            (-0.75, -0.169_970_514_282_651_15, 0.000_774_278_260_764_895_63),
+            (-1e-10, -4.999_999_999_601_057_9e-11, 0.499_999_999_920_211_54),
+            (0.5, 0.345_731_230_637_006_55, 0.867_495_124_656_162_84),
+            (3.0, 2.995_950_305_905_109_7, 1.011_945_647_204_183_9),
+            (9.0, 9.0, 1.0),
+        ] {
+            let f = Activation::Gelu;
+            assert_relative_eq!(f.at(x), y, max_relative = 1e-15);
+            assert_relative_eq!(f.slope(x), slope, max_relative = 2e-15, epsilon = 1e-16);
+            let single = Tensor::from([x as f32]);
+            if y.abs() > f64::from(f32::MIN_POSITIVE) && f64::from(x as f32) == x {
+                assert_relative_eq!(single.gelu().item(), y as f32, max_relative = 6e-8);
+                let got = Tensor::from([1.0_f32]).pullback(f, &single).item();
+                assert_relative_eq!(got, slope as f32, max_relative = 6e-8);
+            }
+        }
+    }
+
     #[test]
     fn a_kink_is_where_the_slope_jumps() {
         for &f in Activation::ALL {

@@ -7,7 +7,9 @@ use crate::operand::Operand;
 use crate::tensor::Tensor;
 
 impl<T: Number> Tensor<T> {
-    /// x − ⌊x / y⌋ y of each pair of elements, which has the sign of y, as in Python and PyTorch; the shapes broadcast.
+    /// x − ⌊x / y⌋ y of each pair of elements, which has the sign of y; the shapes broadcast.
+    ///
+    /// A zero has the sign of y too, as in Python and NumPy: the remainder of −0 by 3 is 0, which in PyTorch is −0.
     ///
     /// # Panics
     /// The shapes do not broadcast, or an integer is divided by 0.
@@ -95,5 +97,24 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn atan2(&self, other: impl Operand<T>) -> Self {
         T::zip_floats("atan2", self, &other.tensor(), OfFloats::Atan2).or_panic()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_remainder_of_zero_has_the_sign_of_the_divisor() {
+        fn check<T: Float>() {
+            let of = |x: &[f64]| Tensor::from_iter(x.iter().map(|&x| T::from_f64(x)));
+            let (x, y) = (of(&[-0.0, 0.0, 3.0, -3.0, -0.0, 6.0]), of(&[3.0, -3.0, -3.0, 3.0, -3.0, f64::INFINITY]));
+            // math.copysign(1, x % y) in Python, and 6 % inf.
+            let signs = x.remainder(&y).map(|rest| if rest == T::ZERO { T::ONE / rest } else { rest });
+            let inf = f64::INFINITY;
+            assert_eq!(signs, of(&[inf, -inf, -inf, inf, -inf, 6.0]));
+        }
+        check::<f32>();
+        check::<f64>();
     }
 }

@@ -1,4 +1,4 @@
-//! Sums of products over any axes: each comes down to one product of batches of matrices.
+//! Sums of products over any axes: each comes down to one product of batches of matrices, or of elements.
 
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
@@ -25,7 +25,7 @@ impl<T: Float> Tensor<T> {
 
     /// Einstein's sum: axes have letters, as in `"bij,bjk->bik"`; axes with the same letter run together, and those whose letter
     /// is not in the result are summed over. Without `->` the result has the letters that occur once, in alphabetical order. `...`
-    /// stands for any further axes, which broadcast.
+    /// stands for any further axes. An axis of size 1 broadcasts, as in NumPy and PyTorch.
     ///
     /// Operands are multiplied from left to right.
     ///
@@ -39,6 +39,7 @@ impl<T: Float> Tensor<T> {
     /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
     /// assert_eq!(Tensor::einsum("ij,jk->ik", &[&x, &x]), x.matmul(&x));
     /// assert_eq!(Tensor::einsum("ii", &[&x]).item(), 5.0);
+    /// assert_eq!(Tensor::einsum("ij,j->ij", &[&x, &x.select(0, 0)]), &x * x.select(0, 0));
     /// assert_eq!(Tensor::einsum("...i->i...", &[&x]), x.t());
     /// ```
     #[track_caller]
@@ -106,6 +107,18 @@ impl<T: Float> Labelled<T> {
         self.x.permute(&labels.iter().map(place).collect::<Vec<_>>())
     }
 
+    /// The axes in the order of `labels`, of which those that are not its own have a size of 1.
+    fn among(&self, labels: &[usize]) -> Tensor<T> {
+        let own: Vec<usize> = labels.iter().copied().filter(|label| self.labels.contains(label)).collect();
+        let mut x = self.in_order(&own);
+        for (axis, label) in labels.iter().enumerate() {
+            if !self.labels.contains(label) {
+                x = x.unsqueeze(axis as isize);
+            }
+        }
+        x
+    }
+
     fn size(&self, label: usize) -> usize {
         self.labels.iter().position(|&own| own == label).map_or(1, |axis| self.x.dims()[axis])
     }
@@ -116,6 +129,8 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, kept: &[usize]) -> Labelle
     let (a_labels, b_labels) = (a.labels.clone(), b.labels.clone());
     let shared = |label: usize| a_labels.contains(&label) && b_labels.contains(&label);
     let wanted = |label: usize| kept.contains(&label);
+    let needed = |label: usize| shared(label) || wanted(label);
+    let (a, b) = (a.without(needed), b.without(needed));
     let of = |labels: &[usize], choose: &dyn Fn(usize) -> bool| -> Vec<usize> {
         labels.iter().copied().filter(|&label| choose(label)).collect()
     };
@@ -124,16 +139,19 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, kept: &[usize]) -> Labelle
     let rows = of(&a_labels, &|label| !shared(label) && wanted(label));
     let columns = of(&b_labels, &|label| !shared(label) && wanted(label));
     let sizes = |x: &Labelled<T>, labels: &[usize]| labels.iter().map(|&label| x.size(label)).collect::<Vec<usize>>();
+    if rows.is_empty() && columns.is_empty() || summed.is_empty() {
+        let labels = [kept, &summed].concat();
+        let product = Labelled { x: a.among(&labels) * b.among(&labels), labels };
+        return product.without(wanted);
+    }
     let mut dims = [sizes(&a, &batch), sizes(&a, &rows)].concat();
     dims.extend(sizes(&b, &columns));
     let count = |sizes: Vec<usize>| sizes.iter().product::<usize>();
     let [batches, k, m, n] =
         [count(sizes(&a, &batch)), count(sizes(&a, &summed)), count(sizes(&a, &rows)), count(sizes(&b, &columns))];
     let labels = [&batch[..], &rows, &columns].concat();
-    let needed = |label: usize| shared(label) || wanted(label);
-    let (left, right) = (a.without(needed), b.without(needed));
-    let left = left.in_order(&[&batch[..], &rows, &summed].concat()).reshape([batches, m, k]);
-    let right = right.in_order(&[&batch[..], &summed, &columns].concat()).reshape([batches, k, n]);
+    let left = a.in_order(&[&batch[..], &rows, &summed].concat()).reshape([batches, m, k]);
+    let right = b.in_order(&[&batch[..], &summed, &columns].concat()).reshape([batches, k, n]);
     Labelled { x: left.matmul(&right).reshape(dims), labels }
 }
 
@@ -184,20 +202,28 @@ fn einsum<T: Float>(equation: &str, operands: &[&Tensor<T>]) -> Result<Tensor<T>
         }
     }
     let most = hidden.iter().copied().max().unwrap_or(0);
-    // The size of each label; an axis of size 1 behind `...` broadcasts.
+    // The size of each label; an axis of size 1 broadcasts, but not along another of its own tensor.
     let mut sizes: Vec<(usize, usize)> = vec![];
     let mut named = Vec::with_capacity(terms.len());
     for ((term, x), &rank) in terms.iter().zip(operands).zip(&hidden) {
         let own = labels(term, rank).map_err(refused)?;
-        for (&label, &size) in own.iter().zip(x.dims()) {
+        for (axis, (&label, &size)) in own.iter().zip(x.dims()).enumerate() {
+            let name = || if label < most { "...".to_owned() } else { char::from(label as u8).to_string() };
+            if let Some(other) = own[..axis].iter().position(|&other| other == label).map(|i| x.dims()[i])
+                && other != size
+            {
+                return Err(refused(format!(
+                    "{:?} is {other} and {size} of one operand: equal sizes would do",
+                    name()
+                )));
+            }
             match sizes.iter_mut().find(|(known, _)| *known == label) {
                 None => sizes.push((label, size)),
-                Some((_, known)) if *known == size => {}
-                Some((_, known)) if label < most && *known == 1 => *known = size,
-                Some(_) if label < most && size == 1 => {}
+                Some((_, known)) if *known == size || size == 1 => {}
+                Some((_, known)) if *known == 1 => *known = size,
                 Some((_, known)) => {
-                    let name = if label < most { "...".to_owned() } else { char::from(label as u8).to_string() };
-                    return Err(refused(format!("{name:?} is {known} and {size}: equal sizes would do")));
+                    let why = format!("{:?} is {known} and {size}: equal sizes would do, or one of 1", name());
+                    return Err(refused(why));
                 }
             }
         }
@@ -227,9 +253,11 @@ fn einsum<T: Float>(equation: &str, operands: &[&Tensor<T>]) -> Result<Tensor<T>
         left = Some(match left {
             None => next.without(later),
             Some(left) => {
-                let both = left.labels.iter().chain(&next.labels).copied();
+                let others = next.labels.iter().filter(|label| !left.labels.contains(label));
+                let both = left.labels.iter().chain(others).copied();
                 let kept: Vec<usize> = both.filter(|&label| later(label)).collect();
-                contract(left, next, &kept)
+                // The last product is made in the order of the result.
+                contract(left, next, if i + 1 == operands.len() { &wanted } else { &kept })
             }
         });
     }
@@ -249,4 +277,104 @@ fn distinct<T: Float>(x: &Tensor<T>, labels: &[usize], size: &dyn Fn(usize) -> u
         labels.push(label);
     }
     Ok(Labelled { x, labels })
+}
+
+#[cfg(test)]
+mod tests {
+    use approx::assert_relative_eq;
+
+    use super::*;
+
+    /// By the definition: over all values of all letters.
+    fn naive(inputs: &[&str], output: &str, operands: &[&Tensor<f64>]) -> Tensor<f64> {
+        let mut letters: Vec<char> = inputs.concat().chars().collect();
+        letters.sort_unstable();
+        letters.dedup();
+        let size = |letter: char| {
+            let of = inputs.iter().zip(operands).flat_map(|(term, x)| term.chars().zip(x.dims().iter().copied()));
+            of.filter(|&(other, _)| other == letter).map(|(_, size)| size).fold(1, |a, b| if a == 1 { b } else { a })
+        };
+        let dims: Vec<usize> = letters.iter().map(|&letter| size(letter)).collect();
+        let mut out = Tensor::zeros(output.chars().map(size).collect::<Vec<_>>());
+        Tensor::from_fn(dims, |index| {
+            let at = |term: &str, dims: &[usize]| -> Vec<usize> {
+                let place = |letter: char| index[letters.iter().position(|&other| other == letter).unwrap()];
+                term.chars().zip(dims).map(|(letter, &size)| if size == 1 { 0 } else { place(letter) }).collect()
+            };
+            let product: f64 =
+                inputs.iter().zip(operands).map(|(term, x)| x.get(&at(term, x.dims())).unwrap()).product();
+            let to = at(output, out.dims());
+            let place = to.iter().zip(out.dims()).fold(0, |place, (&at, &size)| place * size + at);
+            out.as_mut_slice()[place] += product;
+            0_u8
+        });
+        out
+    }
+
+    fn numbers(dims: &[usize]) -> Tensor<f64> {
+        let mut i = 0;
+        Tensor::from_fn(dims, |_| {
+            i += 1;
+            f64::from(i * 37 % 23) / 7.0 - 1.5
+        })
+    }
+
+    #[test]
+    fn agrees_with_the_definition_whatever_is_summed_carried_or_broadcast() {
+        let sizes = |term: &str| -> Vec<usize> { term.chars().map(|c| 2 + (c as usize - 'i' as usize) % 4).collect() };
+        for (inputs, output) in [
+            (&["i", "i"][..], "i"),
+            (&["ij", "ij"], "ij"),
+            (&["ij", "ij"], "ji"),
+            (&["ij", "j"], "ij"),
+            (&["j", "ij"], "ji"),
+            (&["i", "j"], "ij"),
+            (&["i", "j"], "ji"),
+            (&["ij", "ij"], "i"),
+            (&["ij", "ij"], ""),
+            (&["ij", "k"], "ki"),
+            (&["ij", "jk"], "ik"),
+            (&["ijk", "ikl"], "ijl"),
+            (&["ijk", "jk"], "ij"),
+            (&["ij", "ijk"], "ik"),
+            (&["ijk", "kj", "i"], "j"),
+            (&["ij", "ij", "ij"], "ij"),
+            (&["ii", "i"], "i"),
+            (&["iij", "jk"], "k"),
+            (&["ij", "jk", "kl"], "li"),
+            (&["", "ij"], "ji"),
+        ] {
+            // All of their sizes; and with each axis of each operand of size 1 in turn, in which it broadcasts.
+            let full: Vec<Vec<usize>> = inputs.iter().map(|term| sizes(term)).collect();
+            let mut trials = vec![full.clone()];
+            for operand in 0..full.len() {
+                for axis in 0..full[operand].len() {
+                    let letter = inputs[operand].as_bytes()[axis];
+                    let mut dims = full.clone();
+                    let of_letter = inputs[operand].bytes().zip(&mut dims[operand]);
+                    of_letter.filter(|(other, _)| *other == letter).for_each(|(_, size)| *size = 1);
+                    trials.push(dims);
+                }
+            }
+            for dims in trials {
+                let operands: Vec<Tensor<f64>> = dims.iter().map(|dims| numbers(dims)).collect();
+                let operands: Vec<&Tensor<f64>> = operands.iter().collect();
+                let equation = format!("{}->{output}", inputs.join(","));
+                let (got, want) = (Tensor::einsum(&equation, &operands), naive(inputs, output, &operands));
+                assert_eq!(got.dims(), want.dims(), "{equation} of {dims:?}");
+                for (got, want) in got.iter().zip(want.iter()) {
+                    assert_relative_eq!(got, want, max_relative = 1e-13, epsilon = 1e-13);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_letter_of_two_sizes_is_refused() {
+        let of =
+            |equation, x: &[usize], y: &[usize]| einsum(equation, &[&numbers(x), &numbers(y)]).unwrap_err().to_string();
+        assert!(of("ij,ij->ij", &[4, 3], &[2, 3]).contains("\"i\" is 4 and 2: equal sizes would do, or one of 1"));
+        // Along a diagonal nothing broadcasts, as in NumPy and PyTorch.
+        assert!(of("ii,i->i", &[1, 4], &[4]).contains("\"i\" is 1 and 4 of one operand: equal sizes would do"));
+    }
 }

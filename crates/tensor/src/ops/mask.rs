@@ -1,14 +1,36 @@
 //! Elements by a mask, and where there are any.
 
 use crate::buffer::Buffer;
-use crate::element::Element;
+use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic};
-use crate::kernel::Row;
+use crate::kernel::{OfNumbers, Row};
 use crate::ops::elementwise::choose;
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
+
+impl<T: Number> Tensor<T> {
+    /// x m of each element and that of the mask, and 0 where m is 0, whatever x is: what a mask leaves out is gone, be it infinite or
+    /// NaN. The shapes broadcast.
+    ///
+    /// Changes its own buffer if it is the only owner and has the shape of the result.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let mask = Tensor::from([0.0, 2.0]);
+    /// assert_eq!(Tensor::from([f64::INFINITY, 3.0]).masked_mul(&mask), Tensor::from([0.0, 6.0]));
+    /// ```
+    #[track_caller]
+    pub fn masked_mul(self, mask: &Self) -> Self {
+        T::zip_numbers_owned("masked_mul", self, mask, OfNumbers::MaskedMul).or_panic()
+    }
+}
 
 impl<T: Element> Tensor<T> {
     /// This tensor with `value` wherever `mask` is true; the shapes broadcast.

@@ -36,7 +36,7 @@ impl<T: Number> Tensor<T> {
 
 impl<T: Float> Tensor<T> {
     /// The quantile q, 0 ≤ q ≤ 1, over `axes`: all with `..`, one such as `-1`, several as `[0, 2]`. Between two elements it is
-    /// interpolated: x\[i] + (x\[i + 1] − x\[i]) f, where q (n − 1) = i + f. NaN if any element is.
+    /// interpolated: x\[i] + (x\[i + 1] − x\[i]) f, where q (n − 1) = i + f. NaN if any element is, and between −∞ and ∞.
     ///
     /// # Panics
     /// q is out of range, an axis is out of range or named twice, or there are no elements to choose from.
@@ -63,15 +63,20 @@ impl<T: Float> Tensor<T> {
         let (below, part) = (place.floor(), place - place.floor());
         let low = sorted.narrow(-1, below as usize, 1);
         let high = sorted.narrow(-1, (below as usize + 1).min(last), 1);
-        // As PyTorch's lerp: from the nearer end.
-        let between = if part < 0.5 {
-            &low + (&high - &low) * T::from_f64(part)
-        } else {
-            &high - (&high - &low) * T::from_f64(1.0 - part)
-        };
-        // Between equal infinities there is no distance.
-        let between = low.eq(&high).where_cond(&low, &between);
+        let between = low.zip(&high, |low, high| interpolated(low, high, part));
         with_nan(&sorted, between).reshape(shape)
+    }
+}
+
+/// low + (high − low) part, 0 ≤ part < 1, from the nearer end, as PyTorch's lerp. No distance need be finite.
+fn interpolated<T: Float>(low: T, high: T, part: f64) -> T {
+    let (above, below) = (T::from_f64(part), T::from_f64(1.0 - part));
+    let distance = high - low;
+    match () {
+        _ if low == high || above == T::ZERO => low,
+        _ if !distance.is_finite() => low * below + high * above,
+        _ if part < 0.5 => low + distance * above,
+        _ => high - distance * below,
     }
 }
 
@@ -200,4 +205,43 @@ fn bincount(x: &Tensor<i64>, least: usize) -> Result<Tensor<i64>, Error> {
         out[number as usize] += 1;
     }
     Ok(Tensor::from_buffer(out, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn between_an_infinite_element_and_a_number_a_quantile_is_infinite() {
+        fn check<T: Float>() {
+            let (inf, of) = (T::INFINITY, T::from_f64);
+            let quantile = |x: &[T], q: f64| Tensor::from(x).quantile(q, ..).item();
+            assert_eq!(quantile(&[-inf, of(1.0), of(2.0)], 0.0), -inf);
+            assert_eq!(quantile(&[-inf, of(1.0), of(2.0)], 0.5), of(1.0));
+            assert_eq!(quantile(&[-inf, of(1.0), of(2.0)], 1.0), of(2.0));
+            assert_eq!(quantile(&[-inf, of(1.0)], 0.3), -inf);
+            assert_eq!(quantile(&[of(4.0), inf, of(5.0)], 0.5), of(5.0));
+            for q in [1e-300, 0.4, 0.5, 0.6, 1.0] {
+                assert_eq!(quantile(&[inf, inf], q), inf);
+                // No part of an f32 is as small as 1e-300.
+                let want = if of(q) == T::ZERO { T::ZERO } else { inf };
+                assert_eq!(quantile(&[inf, T::ZERO], q), want, "{q}");
+            }
+            assert!(quantile(&[-inf, inf], 0.5).is_nan());
+            assert_eq!((quantile(&[-inf, inf], 0.0), quantile(&[-inf, inf], 1.0)), (-inf, inf));
+            assert!(quantile(&[of(f64::NAN), inf], 0.0).is_nan());
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+
+    #[test]
+    fn between_elements_whose_distance_overflows_a_quantile_is_finite() {
+        for (q, want) in [(0.0, -1.0_f64), (0.25, -0.5), (0.5, 0.0), (0.75, 0.5), (1.0, 1.0)] {
+            let wide = Tensor::from([-1.7e308, 1.7e308]).quantile(q, ..).item();
+            let narrow = Tensor::from([3e38_f32, -3e38]).quantile(q, ..).item();
+            assert!((wide / 1.7e308 - want).abs() < 1e-15 && (f64::from(narrow) / 3e38 - want).abs() < 1e-7, "{q}");
+        }
+        assert_eq!(Tensor::from([1.0, 2.0, 4.0]).quantile(0.75, ..).item(), 3.0);
+    }
 }

@@ -1,8 +1,8 @@
 //! Mean and variance.
 
 use super::{Blockwise, Reduction, Rows, Run, reduction};
-use crate::kernel::Real;
 use crate::kernel::isa::kernel;
+use crate::kernel::{Dtype, Real};
 
 /// The count, the mean and the sum of squared deviations from it.
 ///
@@ -11,28 +11,48 @@ use crate::kernel::isa::kernel;
 /// Variance*). The shift is the mean of a quarter of the block. Whatever the elements are, its distance from the mean is then
 /// at most twice the standard deviation, and at most two bits are lost. Blocks are joined in f64 by the pairwise formula of
 /// the same authors.
+///
+/// Where the squares of a block leave the range of `T`, its deviations are measured again in a unit of their size, a power of two.
 #[derive(Clone, Copy)]
 pub(crate) struct Moments;
 
 reduction!(Moments[T: Real] -> Moment, arithmetic T, arithmetic T);
 
 /// What some of the elements come to.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 pub(crate) struct Moment {
     count: f64,
+    /// In units.
     mean: f64,
-    /// Σ (x − mean)²
+    /// Σ (x − mean)², in square units.
     squares: f64,
+    /// 1, or a power of two near the largest element where squares of elements are no normal numbers.
+    unit: f64,
+}
+
+impl Default for Moment {
+    fn default() -> Self {
+        Moment { count: 0.0, mean: 0.0, squares: 0.0, unit: 1.0 }
+    }
 }
 
 impl Moment {
     /// NaN of nothing.
     pub(crate) fn mean(&self) -> f64 {
-        if self.count > 0.0 { self.mean } else { f64::NAN }
+        if self.count > 0.0 { self.mean * self.unit } else { f64::NAN }
     }
 
     /// Σ (x − mean)² / (n − correction); as in PyTorch, the divisor is no less than 0.
     pub(crate) fn variance(&self, correction: usize) -> f64 {
+        self.in_square_units(correction) * self.unit * self.unit
+    }
+
+    /// The square root of the variance, which may itself be out of range.
+    pub(crate) fn deviation(&self, correction: usize) -> f64 {
+        self.in_square_units(correction).sqrt() * self.unit
+    }
+
+    fn in_square_units(&self, correction: usize) -> f64 {
         self.squares / (self.count - correction as f64).max(0.0)
     }
 }
@@ -59,7 +79,11 @@ impl<T: Real> Blockwise<T> for Moments {
                 sum += d;
                 squares += d * d;
             }
-            return Moment::new(x.len(), shift, sum, squares, x.iter().copied());
+            return if out_of_range(shift, squares) {
+                Moment::measured_again(x)
+            } else {
+                Moment::new(x.len(), shift, sum, squares)
+            };
         }
         let (rows, rest) = x.as_chunks::<LANES>();
         let sample = rows.len().div_ceil(4);
@@ -79,7 +103,8 @@ impl<T: Real> Blockwise<T> for Moments {
             sums.add(LANES, &[row]);
         }
         sums.add(rest.len(), &[rest]);
-        Moment::new(x.len(), shift, total(sums.sums), total(sums.squares), x.iter().copied())
+        let (sum, squares) = (total(sums.sums), total(sums.squares));
+        if out_of_range(shift, squares) { Moment::measured_again(x) } else { Moment::new(x.len(), shift, sum, squares) }
     }
 
     #[inline(always)]
@@ -104,50 +129,153 @@ impl<T: Real> Blockwise<T> for Moments {
             for i in whole..rows.len() {
                 sums.add(width, &[rows.row(i)]);
             }
+            let mut all_in_range = true;
             for (j, part) in parts.iter_mut().enumerate() {
-                let column = (0..rows.len()).map(|i| rows.row(i)[j]);
-                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j], column);
+                *part = Moment::new(rows.len(), shifts[j], sums.sums[j], sums.squares[j]);
+                all_in_range &= !out_of_range(shifts[j], sums.squares[j]);
+            }
+            if !all_in_range {
+                columns_again(&rows, &sums, parts);
             }
         }
     }
 
     #[inline(always)]
     fn join(self, a: Moment, b: Moment) -> Moment {
+        let (a, b) = if in_range_of_f64::<T>() || a.unit == b.unit { (a, b) } else { Moment::in_one_unit(a, b) };
         let count = a.count + b.count;
         let step = b.mean - a.mean;
         if !step.is_finite() {
             // A mean is infinite or NaN. So is the mean of both parts, and deviations from it are NaN.
-            return Moment { count, mean: a.mean + b.mean, squares: f64::NAN };
+            return Moment { count, mean: a.mean + b.mean, squares: f64::NAN, unit: 1.0 };
         }
         let share = b.count / count;
-        Moment { count, mean: a.mean + step * share, squares: a.squares + b.squares + step * step * a.count * share }
+        let squares = a.squares + b.squares + step * step * a.count * share;
+        Moment { count, mean: a.mean + step * share, squares, unit: a.unit }
     }
 }
 
 impl Moment {
-    /// Of `count` `elements`, whose deviations from `shift` have these sums.
+    /// Of `count` elements, whose deviations from `shift` have these sums.
     #[inline(always)]
-    fn new<T: Real>(count: usize, shift: T, sum: T, squares: T, elements: impl Iterator<Item = T> + Clone) -> Moment {
-        if !squares.is_finite() {
-            return Moment::of_extremes(count, elements);
-        }
+    fn new<T: Real>(count: usize, shift: T, sum: T, squares: T) -> Moment {
         let (count, sum) = (count as f64, sum.to_f64());
         let off = sum / count;
         let squares = squares.to_f64() - off * sum;
         // By rounding, the sum of squares may be slightly negative. Written so that a NaN passes.
-        Moment { count, mean: shift.to_f64() + off, squares: if squares < 0.0 { 0.0 } else { squares } }
+        Moment { count, mean: shift.to_f64() + off, squares: if squares < 0.0 { 0.0 } else { squares }, unit: 1.0 }
     }
 
-    /// Of elements some of which are infinite, NaN, or so large that their squares overflow: in f64, by the definition. Where the
-    /// mean is infinite, the sum of squares is NaN.
+    fn of_one_number<T: Real>(count: usize, x: T) -> Moment {
+        Moment { count: count as f64, mean: x.to_f64(), ..Moment::default() }
+    }
+
+    /// Of elements of which some are infinite or NaN, or whose squares overflow or underflow, or are 0: in f64, and in a unit of
+    /// their size. Where the mean is infinite, the sum of squares is NaN.
     #[cold]
     #[inline(never)]
-    fn of_extremes<T: Real>(count: usize, elements: impl Iterator<Item = T> + Clone) -> Moment {
-        let count = count as f64;
-        let mean = elements.clone().map(T::to_f64).sum::<f64>() / count;
-        let squares = elements.map(|x| x.to_f64() - mean).map(|d| d * d).sum();
-        Moment { count, mean, squares }
+    fn measured_again<T: Real>(elements: &[T]) -> Moment {
+        let count = elements.len() as f64;
+        if joins(elements[0]) && all_are(elements, elements[0]) {
+            return Moment::of_one_number(elements.len(), elements[0]);
+        }
+        let mut elements: Vec<f64> = elements.iter().map(|x| x.to_f64()).collect();
+        if !elements.iter().all(|x| x.is_finite()) {
+            return Moment { count, mean: elements.iter().sum::<f64>() / count, squares: f64::NAN, unit: 1.0 };
+        }
+        let unit = match in_range_of_f64::<T>() {
+            true => 1.0,
+            false => power_of_two_near(elements.iter().fold(0.0, |largest, x| largest.max(x.abs()))),
+        };
+        elements.iter_mut().for_each(|x| *x /= unit);
+        Moment { unit, ..Moment::by_definition(&elements) }
     }
+
+    /// In two passes, over elements that are in range.
+    fn by_definition(elements: &[f64]) -> Moment {
+        let count = elements.len() as f64;
+        let mean = sum(elements) / count;
+        let squares: Vec<f64> = elements.iter().map(|x| (x - mean) * (x - mean)).collect();
+        Moment { count, mean, squares: sum(&squares), unit: 1.0 }
+    }
+
+    /// Both in the larger of their units, in which what is lost of the other does not count. Zeros have any unit.
+    #[cold]
+    #[inline(never)]
+    fn in_one_unit(a: Moment, b: Moment) -> (Moment, Moment) {
+        let zeros = |m: Moment| m.mean == 0.0 && m.squares == 0.0;
+        let unit = match (a, b) {
+            _ if zeros(a) => b.unit,
+            _ if zeros(b) => a.unit,
+            _ => a.unit.max(b.unit),
+        };
+        let of = |m: Moment| {
+            let ratio = if zeros(m) { 0.0 } else { m.unit / unit };
+            Moment { mean: m.mean * ratio, squares: m.squares * ratio * ratio, unit, ..m }
+        };
+        (of(a), of(b))
+    }
+}
+
+/// Whether an f64 holds the square of every finite `T` but 0 as a normal number.
+#[inline(always)]
+fn in_range_of_f64<T: Real>() -> bool {
+    T::DTYPE == Dtype::F32
+}
+
+/// Whether too much may have been lost of this sum of squares of deviations from `shift`, or the square of the distance to another
+/// mean may be none. So it is where all elements are the same.
+#[inline(always)]
+fn out_of_range<T: Real>(shift: T, squares: T) -> bool {
+    let joins = in_range_of_f64::<T>() || shift.to_f64().abs() < 1e140;
+    // Written so that a NaN is out of range.
+    !(squares >= T::LEAST_SQUARES && squares < T::INFINITY && joins)
+}
+
+/// Whether elements that are all `x` need no unit: parts are joined by the square of the distance between their means.
+fn joins<T: Real>(x: T) -> bool {
+    in_range_of_f64::<T>() || x == T::ZERO || (1e-140..1e140).contains(&x.to_f64().abs())
+}
+
+/// The columns that are out of range.
+#[cold]
+#[inline(never)]
+fn columns_again<T: Real>(rows: &Rows<'_, T>, sums: &Sums<T, WIDTH>, parts: &mut [Moment]) {
+    let first = &rows.row(0)[..parts.len()];
+    let mut same = [true; WIDTH];
+    for i in 1..rows.len() {
+        for ((same, &x), &first) in same.iter_mut().zip(rows.row(i)).zip(first) {
+            *same &= x == first;
+        }
+    }
+    for (j, part) in parts.iter_mut().enumerate() {
+        if out_of_range(sums.shifts[j], sums.squares[j]) {
+            let column = || (0..rows.len()).map(|i| rows.row(i)[j]).collect::<Vec<T>>();
+            *part = match same[j] && joins(first[j]) {
+                true => Moment::of_one_number(rows.len(), first[j]),
+                false => Moment::measured_again(&column()),
+            };
+        }
+    }
+}
+
+/// Whether each is `x`. Without a way out, so that the loop is one of vectors.
+fn all_are<T: Real>(elements: &[T], x: T) -> bool {
+    elements.iter().fold(true, |all, &element| all & (element == x))
+}
+
+/// By halves.
+fn sum(x: &[f64]) -> f64 {
+    match x.len() {
+        ..=16 => x.iter().sum(),
+        len => sum(&x[..len / 2]) + sum(&x[len / 2..]),
+    }
+}
+
+/// The power of two at or below a finite number; of those that have fewer digits, the least of the others.
+fn power_of_two_near(x: f64) -> f64 {
+    const EXPONENT: u64 = f64::INFINITY.to_bits();
+    f64::from_bits(x.to_bits() & EXPONENT).max(f64::MIN_POSITIVE)
 }
 
 /// Sums of deviations from a shift and of their squares, for each column.

@@ -71,7 +71,7 @@ pub(crate) fn variance<T: Float>(x: &Tensor<T>, over: &Over, correction: usize) 
 }
 
 pub(crate) fn deviation<T: Float>(x: &Tensor<T>, over: &Over, correction: usize) -> Tensor<T> {
-    moments(x, over, &|moment| moment.variance(correction).sqrt())
+    moments(x, over, &|moment| moment.deviation(correction))
 }
 
 /// What `of` makes of the moments.
@@ -150,6 +150,64 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// `len` numbers of which half are `size` and half −`size`, or 0 from `len` / 2 on, times `scale`.
+    fn of_size(len: usize, size: f64, halves: [f64; 2]) -> Tensor<f64> {
+        Tensor::from_fn([len], |i| size * halves[usize::from(i[0] >= len / 2)] * if i[0] % 2 == 0 { 1.0 } else { -1.0 })
+    }
+
+    #[test]
+    fn a_deviation_that_fits_the_type_neither_overflows_nor_underflows() {
+        fn check<T: Float>(sizes: &[f64], epsilon: f64) {
+            for &size in sizes {
+                for len in [4, 16, 40, 2048, 5000, 300_000] {
+                    // All alike; the rest zeros; the rest far smaller.
+                    for halves in [[1.0, 1.0], [1.0, 0.0], [0.0, 1.0], [1.0, 1e-20]] {
+                        let x = of_size(len, size, halves).cast::<T>();
+                        let size = T::from_f64(size).to_f64();
+                        let want = size * if halves == [1.0, 1.0] { 1.0 } else { 0.5_f64.sqrt() };
+                        let mut views = vec![x.reshape([1, len])];
+                        if len <= 5000 {
+                            let columns = x.reshape([len, 1]).expand([len, 70]).contiguous();
+                            views.extend([columns.t().contiguous(), columns.t()]);
+                        }
+                        for x in views {
+                            for std in x.std(1, 0).iter() {
+                                // The least numbers have few digits.
+                                let least = if T::DTYPE == crate::Dtype::F32 { 1.5e-45 } else { 5e-324 };
+                                let near = (std.to_f64() - want).abs() <= epsilon * want + least;
+                                assert!(near, "{std:?}, not {want:e}: {len} of {halves:?}");
+                            }
+                            let mean = x.var_mean(1, 0).1.to_vec()[0].to_f64();
+                            assert!(mean.abs() <= epsilon * size, "{mean:e} of {size:e}");
+                        }
+                    }
+                }
+            }
+        }
+        check::<f32>(&[1e-45, 1e-38, 1e-30, 1e-25, 1e-20, 1e-17, 1e-10, 1.0, 1e10, 1e18, 1e19, 1e25, 3e38], 1e-6);
+        check::<f64>(
+            &[5e-324, 1e-310, 1e-200, 1e-160, 1e-150, 1e-130, 1.0, 1e130, 1e150, 1e160, 1e200, 1.7e308],
+            1e-14,
+        );
+    }
+
+    #[test]
+    fn means_of_blocks_that_are_far_apart_or_hardly_are() {
+        for (a, b) in
+            [(1e160, 3e160), (1e-200, 3e-200), (1.7e308, -1.7e308), (0.0, 1e200), (1e-300, 0.0), (1e160, -1.0)]
+        {
+            let x = Tensor::from_fn([10_000], |i| if i[0] < 5_000 { a } else { b });
+            let columns = x.reshape([10_000, 1]).expand([10_000, 70]).contiguous();
+            for std in x.std(0, 0).reshape([1]).iter().chain(columns.std(0, 0).iter()) {
+                assert_relative_eq!(std, (a / 2.0 - b / 2.0_f64).abs(), max_relative = 1e-12);
+            }
+        }
+        // Deviations that are in range of means whose squares are not.
+        let x =
+            Tensor::from_fn([4096], |i| if i[0] < 2048 { 1e160 } else { 3e160 } * (1.0 + (i[0] % 2) as f64 * 1e-16));
+        assert_relative_eq!(x.std(0, 0).item(), 1e160, max_relative = 1e-12);
     }
 
     #[test]

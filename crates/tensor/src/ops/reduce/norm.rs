@@ -4,7 +4,7 @@ use super::logic::count_true;
 use super::{Axes, Over, over, read, reduce, reduced};
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{Largest, Powers, Real, Reduction, Sizes, Smallest, Squares};
+use crate::kernel::{Dtype, Largest, Powers, Real, Reduction, Sizes, Smallest, Squares};
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -12,8 +12,8 @@ impl<T: Float> Tensor<T> {
     /// the number of elements that are not 0. Of nothing it is 0, or ∞
     /// for a negative p.
     ///
-    /// Powers are summed in f64: a norm of f32 that fits an f32 neither overflows nor underflows on the way. Squares of
-    /// f64 overflow from 1e154 on.
+    /// A norm that fits `T` neither overflows nor underflows on the way: powers are summed in f64, and where these leave its range,
+    /// those of |x| / m, where m is the largest |x|, or the smallest for a negative p.
     ///
     /// # Panics
     /// An axis is out of range or named twice.
@@ -38,12 +38,15 @@ pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
     /// What a power in f64 costs, in nanoseconds: 20 to 40.
     const POWER: f64 = 30.0;
     let of_nothing = T::from_f64(if p < 0.0 { f64::INFINITY } else { 0.0 });
+    // No power of an f32 up to this one leaves the range of f64.
+    let bounded = T::DTYPE == Dtype::F32 && (0.0..=6.0).contains(&p);
     let powers = |cost: f64, r: &dyn Reduction<T, Part = f64>, root: &(dyn Fn(f64) -> f64 + Sync)| {
-        reduce(x, over, read::<T>() + cost, r, of_nothing, &|sums, out: &mut [T]| {
+        let norms = reduce(x, over, read::<T>() + cost, r, of_nothing, &|sums, out: &mut [T]| {
             for (out, &sum) in out.iter_mut().zip(sums) {
-                *out = T::from_f64(root(sum));
+                *out = T::from_f64(if bounded || in_range(sum) { root(sum) } else { f64::NAN });
             }
-        })
+        });
+        if !bounded && norms.iter().any(T::is_nan) { by_ratios(x, over, p, norms) } else { norms }
     };
     match p {
         f64::INFINITY => reduced(&x.abs(), over, &Largest, of_nothing),
@@ -57,6 +60,27 @@ pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
         2.0 => powers(0.0, &Squares, &f64::sqrt),
         _ => powers(POWER, &Powers(p), &|sum| Real::powf(sum, 1.0 / p)),
     }
+}
+
+/// Whether no term that counts of a sum of powers has overflowed or lost digits.
+fn in_range(sum: f64) -> bool {
+    (f64::MIN_POSITIVE / f64::EPSILON..=f64::MAX).contains(&sum)
+}
+
+/// `norms`, and for those that are NaN, since the sum of powers has left the range of f64: m (Σ (|x| / m)ᵖ)^(1/p). Of these
+/// powers none is above 1, and one is 1.
+#[cold]
+fn by_ratios<T: Float>(x: &Tensor<T>, over: &Over, p: f64, norms: Tensor<T>) -> Tensor<T> {
+    let sizes = x.cast::<f64>().abs();
+    let end: &dyn Reduction<f64, Part = f64> = if p < 0.0 { &Smallest } else { &Largest };
+    let kept = Over { keep: true, reduced: over.reduced.clone() };
+    let m = reduced(&sizes, &kept, end, 0.0);
+    // Where m is 0, infinite or NaN, so is the norm.
+    let divisor = m.map(|m| if m > 0.0 && m < f64::INFINITY { m } else { 1.0 });
+    let sums = reduced(&(sizes / &divisor), &kept, &Powers(p), 0.0);
+    let again =
+        m.zip(&sums, |m, sum| T::from_f64(if m > 0.0 && m < f64::INFINITY { m * Real::powf(sum, 1.0 / p) } else { m }));
+    norms.zip(&again.reshape(norms.shape()), |norm, again| if norm.is_nan() { again } else { norm })
 }
 
 #[cfg(test)]
@@ -89,12 +113,53 @@ mod tests {
     }
 
     #[test]
-    fn what_fits_an_f32_neither_overflows_nor_underflows() {
+    fn a_norm_that_fits_neither_overflows_nor_underflows() {
         for scale in [1e-42_f32, 1e-30, 1.0, 1e30, 3e37] {
             let x = Tensor::<f32>::full([100], scale);
             assert_relative_eq!(x.norm(2.0, 0).item(), 10.0 * scale, max_relative = 1e-3);
         }
         assert_eq!(Tensor::<f32>::full([4], 3e38).norm(2.0, 0).item(), f32::INFINITY);
+        fn norm<T: Float>(x: &[f64], p: f64) -> f64 {
+            Tensor::from_iter(x.iter().map(|&x| T::from_f64(x))).norm(p, ..).item().to_f64()
+        }
+        // In the order of Σ: 4 (1 + (3/4)^p)^(1/p), and so on.
+        let cases: [(&[f64], f64, f64); 9] = [
+            (&[3.0, 4.0], 1000.0, 4.0),
+            (&[3.0, 4.0], 1e6, 4.0),
+            (&[3e30, -4e30], 20.0, 4e30 * (1.0 + 0.75_f64.powi(20)).powf(0.05)),
+            (&[1e-35, 1e-35], 10.0, 1e-35 * 2_f64.powf(0.1)),
+            (&[100.0], -200.0, 100.0),
+            (&[100.0, -200.0], -1000.0, 100.0),
+            (&[1e-30, 1e30], -20.0, 1e-30),
+            (&[1e-30, 0.0], -20.0, 0.0),
+            (&[0.0, 0.0], 20.0, 0.0),
+        ];
+        for (x, p, want) in cases {
+            assert_relative_eq!(norm::<f32>(x, p), want, max_relative = 1e-6);
+            assert_relative_eq!(norm::<f64>(x, p), want, max_relative = 1e-14);
+        }
+        for scale in [1e-320, 1e-308, 1e-200, 1e-162, 1e154, 1e200, 3e307] {
+            assert_relative_eq!(norm::<f64>(&[3.0 * scale, -4.0 * scale], 2.0) / scale, 5.0, max_relative = 1e-3);
+        }
+        assert_relative_eq!(norm::<f64>(&[3e200, 4e200], 2.0), 5e200, max_relative = 1e-15);
+        let inf = f64::INFINITY;
+        assert_eq!([norm::<f32>(&[inf, 1.0], 20.0), norm::<f64>(&[-inf, 0.0], 2.0)], [inf, inf]);
+        assert_eq!([norm::<f32>(&[inf, 1.0], -2.0), norm::<f64>(&[inf, inf], -20.0)], [1.0, inf]);
+    }
+
+    #[test]
+    fn of_many_norms_those_in_range_keep_their_bits() {
+        let x = Tensor::from([[3.0, 4.0], [3e200, 4e200], [0.0, 0.0], [f64::NAN, 1.0], [1e-300, 0.0]]);
+        let norms = x.norm(2.0, 1);
+        let want = [5.0, 5e200, 0.0, f64::NAN, 1e-300];
+        for (row, (norm, want)) in norms.iter().zip(want).enumerate() {
+            let near = (norm / want - 1.0).abs() < 1e-15 || norm == want || norm.is_nan() && want.is_nan();
+            assert!(near, "{norm}, not {want}, of row {row}");
+        }
+        let three = [0.1, 0.7, 0.2];
+        let alone = Tensor::from([three]).norm(3.0, 1);
+        assert_eq!(Tensor::from([three, [1e200; 3]]).norm(3.0, 1).slice(0, ..1), alone);
+        assert_eq!(Tensor::from([[3e200], [4e200]]).norm(2.0, crate::keepdim(0)).dims(), [1, 1]);
     }
 
     #[test]
