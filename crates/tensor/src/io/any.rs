@@ -39,11 +39,12 @@ pub enum AnyTensor {
     U8(Tensor<u8>),
     /// Truth values.
     Bool(Tensor<bool>),
-    /// In a file of several tensors, one of a type that this crate does not have. Its elements are not read.
+    /// In a file of several tensors, one of a type that this crate does not have, or what is none at all. Its elements are not
+    /// read.
     Other {
-        /// The element type, as the format calls it.
+        /// The element type, as the format calls it, or `no array`.
         dtype: String,
-        /// The dimensions.
+        /// The dimensions; of what is no array, its number of bytes.
         shape: Shape,
     },
 }

@@ -26,6 +26,17 @@ pub(super) enum Encoded {
     As(Dtype),
 }
 
+impl Encoded {
+    /// The bytes of an element once it is read.
+    #[cfg(feature = "npy")]
+    pub(super) const fn size_in_memory(self) -> usize {
+        match self {
+            Encoded::As(dtype) => dtype.size(),
+            _ => size_of::<f32>(),
+        }
+    }
+}
+
 /// Little-endian bytes of a file as elements.
 trait Encoding {
     type Element: Element;
@@ -164,14 +175,24 @@ impl<R: Read> Source<R> {
         if let Some(left) = self.left.filter(|&left| left < len as u64) {
             return Err(short(left));
         }
+        let bytes = self.at_most(len)?;
+        if bytes.len() < len { Err(short(bytes.len() as u64)) } else { Ok(bytes) }
+    }
+
+    /// The next `len` bytes, or all that are left.
+    pub(super) fn at_most(&mut self, len: usize) -> Result<Vec<u8>, Error> {
         // Grows as it reads.
         let mut bytes = Vec::new();
         self.reader.by_ref().take(len as u64).read_to_end(&mut bytes)?;
-        if bytes.len() < len {
-            return Err(short(bytes.len() as u64));
-        }
-        self.left = self.left.map(|left| left - len as u64);
+        self.left = self.left.map(|left| left.saturating_sub(bytes.len() as u64));
         Ok(bytes)
+    }
+
+    #[cfg(feature = "npy")]
+    /// Passes over all that is left, and says how many bytes that were.
+    pub(super) fn pass_over(&mut self) -> Result<u64, Error> {
+        self.left = self.left.map(|_| 0);
+        Ok(std::io::copy(&mut self.reader, &mut std::io::sink())?)
     }
 
     #[cfg(feature = "safetensors")]

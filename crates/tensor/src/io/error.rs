@@ -22,6 +22,9 @@ pub struct Error {
     reason: Reason,
 }
 
+/// What stands in place of a type where there is no array.
+pub(super) const NO_ARRAY: &str = "no array";
+
 /// What exactly is wrong; see [`Error::reason`].
 #[derive(Debug)]
 #[non_exhaustive]
@@ -54,6 +57,13 @@ pub enum Reason {
         dtype: &'static str,
         /// How many elements there are.
         elements: usize,
+    },
+    /// More memory than the caller allows.
+    Limit {
+        /// The bytes that the elements would take.
+        bytes: u128,
+        /// How many are still allowed.
+        allowed: u64,
     },
     /// Not a file of its format, for the reason given.
     Malformed(String),
@@ -134,6 +144,7 @@ impl fmt::Display for Error {
         match &self.reason {
             Reason::Io(error) => write!(f, "{error}"),
             Reason::Dtype { want, got } => write!(f, "holds {got}, not {want}"),
+            Reason::Unsupported(dtype) if dtype == NO_ARRAY => f.write_str("holds no array"),
             Reason::Unsupported(dtype) => {
                 write!(f, "holds {dtype}, which is none of f32, f64, i32, i64, u8 and bool")
             }
@@ -144,6 +155,7 @@ impl fmt::Display for Error {
             Reason::Memory { dtype, elements } => {
                 write!(f, "holds {elements} elements of {dtype}, which are more than the system has memory for")
             }
+            Reason::Limit { bytes, allowed } => write!(f, "takes {bytes} bytes, where {allowed} are allowed"),
             Reason::Malformed(why) | Reason::Refused(why) => f.write_str(why),
         }
     }

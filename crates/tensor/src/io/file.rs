@@ -18,9 +18,10 @@ pub(super) fn open(path: &Path) -> Result<Source<File>, Error> {
 /// Gives `path` the contents that `write` writes, or leaves it as it was.
 ///
 /// They go to another file in the same folder, which is renamed once they are on disk. A file that is replaced hands on
-/// its permissions; a symbolic link stays one.
+/// its permissions; a symbolic link stays one, even if what it leads to is still to be made. Once this returns, the file is there
+/// after a crash of the system too.
 pub(super) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>) -> Result<(), Error> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let target = followed(path)?;
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let (temporary, file) = Temporary::create(folder)?;
     let mut out = BufWriter::new(file);
@@ -33,7 +34,26 @@ pub(super) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> R
     // Some systems do not rename what is open.
     drop(file);
     fs::rename(&temporary.0, &target)?;
+    // The new name is an entry of the folder, and must be on disk as well. Elsewhere, folders cannot be opened.
+    #[cfg(unix)]
+    File::open(folder)?.sync_all()?;
     Ok(())
+}
+
+/// Where a chain of symbolic links ends, which need not exist.
+fn followed(path: &Path) -> Result<PathBuf, Error> {
+    /// As many as Linux follows.
+    const MOST: usize = 40;
+    let mut path = path.to_owned();
+    for _ in 0..=MOST {
+        if !fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_symlink()) {
+            return Ok(path);
+        }
+        let target = fs::read_link(&path)?;
+        // A relative one begins where the link is; an absolute one replaces the path.
+        path = path.parent().unwrap_or(Path::new("")).join(target);
+    }
+    Err(Error::refused("too many symbolic links, or a circle of them"))
 }
 
 /// A file that is removed again; once it has been renamed, there is nothing left to remove.

@@ -20,14 +20,14 @@
 //! NumPy's `float32`, `float64`, `int32`, `int64`, `uint8` and `bool` are read, and `float16` as f32, of either endianness
 //! and in either order: an array in Fortran's order becomes a transposed view. Of the format's versions, 1 to 3 are read and
 //! 1 is written. All other types, among them Python objects, which would run code when loaded, are an error in a `.npy`
-//! file, and [`AnyTensor::Other`] beside the arrays of a `.npz` file.
+//! file, and [`AnyTensor::Other`] beside the arrays of a `.npz` file, as is what is no array.
 
 use std::io::{Read, Write};
 use std::path::Path;
 
 use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
-use super::error::{Error, Reason};
+use super::error::{Error, NO_ARRAY, Reason};
 use super::file::{open, replace};
 use crate::dims::Dims;
 use crate::element::Element;
@@ -35,7 +35,7 @@ use crate::kernel::Dtype;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
-pub use super::npz::{read_npz, read_npz_from, write_npz, write_npz_to};
+pub use super::npz::{read_npz, read_npz_from, read_npz_from_within, read_npz_within, write_npz, write_npz_to};
 
 const MAGIC: &[u8] = b"\x93NUMPY";
 /// No array of plain numbers needs more; the format allows 4 GiB.
@@ -132,9 +132,19 @@ fn whole(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
     Ok(x)
 }
 
-/// As [`whole`], or `Other` for a type that no tensor has.
-pub(super) fn whole_or_other(mut source: Source<impl Read>) -> Result<AnyTensor, Error> {
-    let x = array_or_other(&mut source)?;
+/// A member of an archive: as [`whole`], or `Other` for what is no array or has a type that no tensor has. What the elements take is
+/// taken off what is `allowed`.
+pub(super) fn member(mut source: Source<impl Read>, allowed: &mut u64) -> Result<AnyTensor, Error> {
+    let start = source.at_most(MAGIC.len())?;
+    if start != MAGIC {
+        // To the end, where the checksum is.
+        let len = start.len() as u64 + source.pass_over()?;
+        let shape = usize::try_from(len)
+            .map_err(Error::malformed)
+            .and_then(|len| Shape::try_new(&[len]).map_err(Error::malformed))?;
+        return Ok(AnyTensor::Other { dtype: NO_ARRAY.to_owned(), shape });
+    }
+    let x = after_magic(&mut source, allowed)?;
     if !matches!(x, AnyTensor::Other { .. }) {
         source.finish()?;
     }
@@ -142,20 +152,21 @@ pub(super) fn whole_or_other(mut source: Source<impl Read>) -> Result<AnyTensor,
 }
 
 fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
-    match array_or_other(source)? {
+    if source.at_most(MAGIC.len())? != MAGIC {
+        return Err(Error::malformed("not a .npy file: it does not begin with \\x93NUMPY"));
+    }
+    let mut unlimited = u64::MAX;
+    match after_magic(source, &mut unlimited)? {
         AnyTensor::Other { dtype, .. } => Err(Reason::Unsupported(dtype).into()),
         x => Ok(x),
     }
 }
 
-/// The array; for a type that no tensor has, it is `Other`, and the elements are left in the source.
-fn array_or_other(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
-    let start = source.bytes(MAGIC.len() + 2, "the start of a .npy file")?;
-    let (magic, version) = start.split_at(MAGIC.len());
-    if magic != MAGIC {
-        return Err(Error::malformed("not a .npy file: it does not begin with \\x93NUMPY"));
-    }
-    let len = match version {
+/// The array whose first bytes have been read; for a type that no tensor has, it is `Other`, and the elements are left in the
+/// source.
+fn after_magic(source: &mut Source<impl Read>, allowed: &mut u64) -> Result<AnyTensor, Error> {
+    let version = source.bytes(2, "the version of .npy")?;
+    let len = match version[..] {
         [1, 0] => source.bytes(2, "the length of the header")?,
         [2 | 3, 0] => source.bytes(4, "the length of the header")?,
         _ => return Err(Error::malformed(format_args!("version {}.{} of .npy is not known", version[0], version[1]))),
@@ -165,8 +176,12 @@ fn array_or_other(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
         return Err(Error::malformed(format_args!("a header of {len} bytes; none needs more than {LONGEST_HEADER}")));
     }
     let text = source.bytes(len, "the header")?;
-    let text = str::from_utf8(&text).map_err(|_| Error::malformed("the header is not text"))?;
-    let Header { dtype, fortran, mut dims } = Header::parse(text)?;
+    let text = match version[0] {
+        3 => String::from_utf8(text).map_err(|_| Error::malformed("the header is not text"))?,
+        // In Latin-1 a byte is a character.
+        _ => text.into_iter().map(char::from).collect(),
+    };
+    let Header { dtype, fortran, mut dims } = Header::parse(&text)?;
     let (dtype, big_endian) = match dtype {
         Ok(known) => known,
         Err(dtype) => return Ok(AnyTensor::Other { dtype, shape: Shape::try_new(&dims).map_err(Error::malformed)? }),
@@ -175,6 +190,11 @@ fn array_or_other(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
         dims.reverse();
     }
     let shape = Shape::try_new(&dims).map_err(Error::malformed)?;
+    let bytes = shape.numel() as u128 * dtype.size_in_memory() as u128;
+    if bytes > u128::from(*allowed) {
+        return Err(Reason::Limit { bytes, allowed: *allowed }.into());
+    }
+    *allowed -= bytes as u64;
     let x = source.tensor(dtype, shape, big_endian)?;
     Ok(if fortran { reversed(&x) } else { x })
 }
@@ -245,8 +265,8 @@ impl Header {
             let key = text.string("a key in quotes")?;
             text.expect(':')?;
             let twice = match key {
-                "descr" if text.next() == Some('[') => {
-                    text.pass_over_list()?;
+                "descr" if matches!(text.next(), Some('[' | '(')) => {
+                    text.pass_over_brackets()?;
                     descr.replace(Err("records of several fields".to_owned())).is_some()
                 }
                 "descr" => descr.replace(parse_descr(text.string("a type in quotes")?)).is_some(),
@@ -266,6 +286,8 @@ impl Header {
                 break;
             }
         }
+        // Some writers fill up with NUL, where NumPy has spaces.
+        text.0 = text.0.trim_end_matches(['\0', '\n', ' ']);
         if let Some(rest) = text.next() {
             return Err(Error::malformed(format_args!("the header goes on with {rest:?} where it should end")));
         }
@@ -276,27 +298,40 @@ impl Header {
     }
 }
 
-/// `<f4` and the like: the byte order, the kind, and the size in bytes. What no tensor has is named.
+/// `<f4` and the like, or another of NumPy's names of a type, and whether it is big-endian. What no tensor has is named.
 fn parse_descr(descr: &str) -> Result<(Encoded, bool), String> {
-    let unsupported = || format!("{descr:?}");
-    let (order, kind) = descr.split_at_checked(1).ok_or_else(unsupported)?;
-    let dtype = match kind {
-        "f2" => Encoded::F16,
-        "f4" => Encoded::As(Dtype::F32),
-        "f8" => Encoded::As(Dtype::F64),
-        "i4" => Encoded::As(Dtype::I32),
-        "i8" => Encoded::As(Dtype::I64),
-        "u1" => Encoded::As(Dtype::U8),
-        "b1" => Encoded::As(Dtype::Bool),
-        _ => return Err(unsupported()),
+    let whole_name = match descr {
+        "float16" | "half" => Some(Encoded::F16),
+        "float32" | "single" => Some(Encoded::As(Dtype::F32)),
+        "float64" | "double" | "float" => Some(Encoded::As(Dtype::F64)),
+        "int32" | "intc" => Some(Encoded::As(Dtype::I32)),
+        "int64" | "longlong" | "int" | "int_" | "long" | "intp" => Some(Encoded::As(Dtype::I64)),
+        "uint8" | "ubyte" => Some(Encoded::As(Dtype::U8)),
+        "bool" | "bool_" => Some(Encoded::As(Dtype::Bool)),
+        _ => None,
     };
-    match (order, dtype) {
-        ("<", _) => Ok((dtype, false)),
-        (">", _) => Ok((dtype, true)),
-        // A single byte has no order.
-        ("|", Encoded::As(Dtype::U8 | Dtype::Bool)) => Ok((dtype, false)),
-        _ => Err(unsupported()),
+    let native = cfg!(target_endian = "big");
+    if let Some(dtype) = whole_name {
+        return Ok((dtype, native));
     }
+    let (big_endian, kind) = match descr.split_at_checked(1) {
+        Some(("<", kind)) => (false, kind),
+        Some((">", kind)) => (true, kind),
+        // Of a single byte there is no order; of several it is that of the machine.
+        Some(("|" | "=", kind)) => (native, kind),
+        _ => (native, descr),
+    };
+    let dtype = match kind {
+        "f2" | "e" => Encoded::F16,
+        "f4" | "f" => Encoded::As(Dtype::F32),
+        "f8" | "d" => Encoded::As(Dtype::F64),
+        "i4" | "i" => Encoded::As(Dtype::I32),
+        "i8" | "q" | "l" | "p" => Encoded::As(Dtype::I64),
+        "u1" | "B" => Encoded::As(Dtype::U8),
+        "b1" | "?" => Encoded::As(Dtype::Bool),
+        _ => return Err(format!("{descr:?}")),
+    };
+    Ok((dtype, big_endian))
 }
 
 /// What is left of the text of a literal.
@@ -343,14 +378,21 @@ impl<'a> Literal<'a> {
         Err(self.misfit("True or False"))
     }
 
-    /// Whatever stands in brackets, which may be nested. None of NumPy's field names has a bracket.
-    fn pass_over_list(&mut self) -> Result<(), Error> {
-        let mut depth = 0_usize;
-        for (at, character) in self.0.char_indices() {
-            match character {
-                '[' => depth += 1,
-                ']' => depth -= 1,
-                _ => continue,
+    /// Whatever stands in brackets, which may be nested, and hold strings of any characters.
+    fn pass_over_brackets(&mut self) -> Result<(), Error> {
+        let (mut depth, mut quote) = (0_usize, None);
+        let mut characters = self.0.char_indices();
+        while let Some((at, character)) = characters.next() {
+            match (character, quote) {
+                ('\\', Some(_)) => {
+                    characters.next();
+                }
+                (_, Some(open)) if character == open => quote = None,
+                (_, Some(_)) => (),
+                ('\'' | '"', None) => quote = Some(character),
+                ('[' | '(', None) => depth += 1,
+                (']' | ')', None) => depth -= 1,
+                _ => (),
             }
             if depth == 0 {
                 self.0 = &self.0[at + 1..];

@@ -16,19 +16,46 @@ use super::any::AnyTensor;
 use super::bytes::Source;
 use super::error::Error;
 use super::file::replace;
-use super::npy::{whole_or_other, write_to};
+use super::npy::{member, write_to};
+use crate::shape::Shape;
 
 /// The arrays in a `.npz` file, by name; stored or deflated, as `savez` and `savez_compressed` write them.
 ///
+/// What is no array, as are a note or a folder, is [`AnyTensor::Other`], and so is an array of a type that no tensor has; neither is
+/// kept. As NumPy does, it goes by the first bytes and not by the name, of which a final `.npy` is cut off.
+///
+/// A deflated array may take a thousand times the bytes of its file. For a file that you do not trust there is
+/// [`read_npz_within`].
+///
 /// # Errors
-/// The file cannot be read, is broken, has two arrays of one name, or something in it is not an array. One of a type that no
-/// tensor has is not read, and [`AnyTensor::Other`].
+/// The file cannot be read, is broken, or has two members of one name.
 ///
 /// # Example
 /// See the [module](super::npy).
 pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, AnyTensor>, Error> {
+    read_npz_within(path, u64::MAX)
+}
+
+/// As [`read_npz`], if the elements of all arrays take no more than `most` bytes of memory; no more are asked for.
+///
+/// # Errors
+/// As there, and where it would be more.
+///
+/// # Example
+/// ```
+/// use tensor::{Tensor, npy};
+///
+/// # let path = std::env::temp_dir().join(format!("evenkeel-within-{}.npz", std::process::id()));
+/// npy::write_npz(&path, [("x", Tensor::<f32>::zeros([1000]))])?;
+/// assert!(npy::read_npz_within(&path, 4000).is_ok());
+/// let error = npy::read_npz_within(&path, 3999).unwrap_err();
+/// assert!(error.to_string().ends_with("x: takes 4000 bytes, where 3999 are allowed"));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), tensor::io::Error>(())
+/// ```
+pub fn read_npz_within(path: impl AsRef<Path>, most: u64) -> Result<BTreeMap<String, AnyTensor>, Error> {
     let path = path.as_ref();
-    let read = |file| arrays(ZipArchive::from_file(file, &mut directory_buffer()).map_err(Error::from)?);
+    let read = |file| arrays(ZipArchive::from_file(file, &mut directory_buffer()).map_err(Error::from)?, most);
     File::open(path).map_err(Error::from).and_then(read).map_err(|error| error.at(path))
 }
 
@@ -48,7 +75,18 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, AnyTensor>, E
 /// # Ok::<(), tensor::io::Error>(())
 /// ```
 pub fn read_npz_from(reader: impl Read + Seek) -> Result<BTreeMap<String, AnyTensor>, Error> {
-    arrays(ZipArchive::from_seekable(reader, &mut directory_buffer())?)
+    read_npz_from_within(reader, u64::MAX)
+}
+
+/// As [`read_npz_within`], of what would be a `.npz` file.
+///
+/// # Errors
+/// As there.
+///
+/// # Example
+/// See [`read_npz_within`].
+pub fn read_npz_from_within(reader: impl Read + Seek, most: u64) -> Result<BTreeMap<String, AnyTensor>, Error> {
+    arrays(ZipArchive::from_seekable(reader, &mut directory_buffer())?, most)
 }
 
 /// Makes a `.npz` file of named tensors, in the order given and not compressed, as NumPy's `savez` does.
@@ -122,20 +160,31 @@ fn directory_buffer() -> Vec<u8> {
 
 /// An entry of the directory.
 struct Entry {
-    /// Without `.npy`.
-    name: String,
-    deflated: bool,
+    /// With `.npy`, if it has that.
+    path: String,
+    /// Whether it is deflated; or why it cannot be read.
+    deflated: Result<bool, String>,
     place: ZipArchiveEntryWayfinder,
 }
 
-fn arrays<R: ReaderAt>(archive: ZipArchive<R>) -> Result<BTreeMap<String, AnyTensor>, Error> {
+impl Entry {
+    /// The path without `.npy`.
+    fn name(&self) -> &str {
+        self.path.strip_suffix(".npy").unwrap_or(&self.path)
+    }
+}
+
+fn arrays<R: ReaderAt>(archive: ZipArchive<R>, most: u64) -> Result<BTreeMap<String, AnyTensor>, Error> {
     let entries = directory(&archive)?;
     refuse_overlaps(&archive, &entries)?;
-    let mut arrays = BTreeMap::new();
-    for entry in entries {
-        let x = array(&archive, &entry).map_err(|error| error.named(&entry.name))?;
-        if arrays.insert(entry.name.clone(), x).is_some() {
-            return Err(Error::malformed("two arrays have this name").named(&entry.name));
+    let paths: BTreeSet<&str> = entries.iter().map(|entry| &entry.path[..]).collect();
+    let (mut arrays, mut allowed) = (BTreeMap::new(), most);
+    for entry in &entries {
+        // Beside `x`, `x.npy` keeps its whole name.
+        let name = if paths.contains(entry.name()) { &entry.path } else { entry.name() };
+        let x = array(&archive, entry, &mut allowed).map_err(|error| error.named(name))?;
+        if arrays.insert(name.to_owned(), x).is_some() {
+            return Err(Error::malformed("two members have this name").named(name));
         }
     }
     Ok(arrays)
@@ -145,8 +194,7 @@ fn directory<R: ReaderAt>(archive: &ZipArchive<R>) -> Result<Vec<Entry>, Error> 
     let mut buffer = directory_buffer();
     let (mut records, mut entries) = (archive.entries(&mut buffer), Vec::new());
     while let Some(record) = records.next_entry()? {
-        let path = String::from_utf8_lossy(record.file_path().as_bytes()).into_owned();
-        entries.push(entry(&record).map_err(|error| error.named(&path))?);
+        entries.push(entry(&record)?);
     }
     if entries.len() as u64 != archive.entries_hint() {
         let claimed = archive.entries_hint();
@@ -157,32 +205,45 @@ fn directory<R: ReaderAt>(archive: &ZipArchive<R>) -> Result<Vec<Entry>, Error> 
 }
 
 fn entry(record: &ZipFileHeaderRecord<'_>) -> Result<Entry, Error> {
-    let path = str::from_utf8(record.file_path().as_bytes()).map_err(|_| Error::malformed("the name is not UTF-8"))?;
-    let name = path.strip_suffix(".npy").ok_or_else(|| Error::malformed("is not a .npy file"))?;
-    if name.contains('\0') {
-        return Err(Error::malformed("the name has a NUL"));
-    }
-    if record.flags().is_encrypted() {
-        return Err(Error::malformed("is encrypted"));
+    let bytes = record.file_path().as_bytes();
+    let path = match str::from_utf8(bytes) {
+        Ok(path) => path.to_owned(),
+        Err(_) if record.flags().is_utf8() => {
+            return Err(Error::malformed("the name is not UTF-8").named(&String::from_utf8_lossy(bytes)));
+        }
+        // What zip was made for: the characters of the IBM PC.
+        Err(_) => bytes.iter().map(|&byte| code_page_437(byte)).collect(),
+    };
+    if path.contains('\0') {
+        return Err(Error::malformed("the name has a NUL").named(&path));
     }
     let deflated = match record.compression_method() {
-        CompressionMethod::STORE => false,
-        CompressionMethod::DEFLATE => true,
-        other => return Err(Error::malformed(format_args!("is compressed by {other}, not by deflate"))),
+        _ if record.flags().is_encrypted() => Err("is encrypted".to_owned()),
+        CompressionMethod::STORE => Ok(false),
+        CompressionMethod::DEFLATE => Ok(true),
+        other => Err(format!("is compressed by {other}, not by deflate")),
     };
-    Ok(Entry { name: name.to_owned(), deflated, place: record.wayfinder() })
+    Ok(Entry { path, deflated, place: record.wayfinder() })
+}
+
+fn code_page_437(byte: u8) -> char {
+    const UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+    match byte {
+        0..128 => byte.into(),
+        _ => UPPER.chars().nth(usize::from(byte) - 128).expect("of 128"),
+    }
 }
 
 /// An archive whose entries share bytes could expand to many times what its size allows.
 fn refuse_overlaps<R: ReaderAt>(archive: &ZipArchive<R>, entries: &[Entry]) -> Result<(), Error> {
     let mut ranges = Vec::with_capacity(entries.len());
     for entry in entries {
-        let found = archive.get_entry(entry.place).map_err(|error| Error::from(error).named(&entry.name))?;
+        let found = archive.get_entry(entry.place).map_err(|error| Error::from(error).named(entry.name()))?;
         let (start, end) = found.compressed_data_range();
         if end > archive.directory_offset() {
-            return Err(Error::malformed("claims more bytes than the archive has").named(&entry.name));
+            return Err(Error::malformed("claims more bytes than the archive has").named(entry.name()));
         }
-        ranges.push((start, end, &entry.name));
+        ranges.push((start, end, entry.name()));
     }
     ranges.sort_unstable();
     match ranges.windows(2).find(|pair| pair[0].1 > pair[1].0) {
@@ -191,14 +252,19 @@ fn refuse_overlaps<R: ReaderAt>(archive: &ZipArchive<R>, entries: &[Entry]) -> R
     }
 }
 
-fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry) -> Result<AnyTensor, Error> {
+/// What the entry holds; what its elements take is taken off what is `allowed`.
+fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry, allowed: &mut u64) -> Result<AnyTensor, Error> {
     let found = archive.get_entry(entry.place)?;
     let (start, end) = found.compressed_data_range();
     // Both readers check the length and the checksum when they come to the end.
-    if entry.deflated {
-        whole_or_other(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None))
-    } else {
-        whole_or_other(Source::new(found.verifying_reader(found.reader()), Some(end - start)))
+    match &entry.deflated {
+        Ok(true) => member(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None), allowed),
+        Ok(false) => member(Source::new(found.verifying_reader(found.reader()), Some(end - start)), allowed),
+        Err(why) if entry.path.ends_with(".npy") => Err(Error::malformed(why)),
+        Err(why) => Ok(AnyTensor::Other {
+            dtype: format!("something that {why}"),
+            shape: Shape::try_new(&[(end - start) as usize]).map_err(Error::malformed)?,
+        }),
     }
 }
 

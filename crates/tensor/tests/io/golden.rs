@@ -164,6 +164,83 @@ fn a_tensor_of_another_type_does_not_hide_those_beside_it() {
 }
 
 #[test]
+fn what_is_no_array_does_not_hide_those_beside_it() {
+    let archive = npy::read_npz(golden("beside.npz")).unwrap();
+    let other = |name: &str, bytes: usize| {
+        let x = &archive[name];
+        assert_eq!((x.dtype(), x.shape().dims()), ("no array", &[bytes][..]), "{name}");
+        assert_eq!(Tensor::<f32>::try_from(x).unwrap_err().to_string(), "holds no array");
+    };
+    other("folder/", 0);
+    other("meta.json", 12);
+    other("__MACOSX/._x", 104);
+    other("empty", 0);
+    other("twin", 15);
+    for name in ["folder/x", "array.dat", "twin.npy"] {
+        assert_eq!(archive[name], numbers("int64", &[3]), "{name}");
+    }
+    for i in 0..8 {
+        let x = &archive[&format!("field {i}")];
+        assert_eq!((x.dtype(), x.shape().dims()), ("records of several fields", &[2][..]), "{i}");
+    }
+    assert_eq!(archive.len(), 16);
+    let archive = npy::read_npz(golden("other.npz")).unwrap();
+    assert_eq!((&archive["a"], archive["read.me"].dtype()), (&numbers("int64", &[3]), "no array"));
+    assert!(npy::read_npz(golden("code-page.npz")).unwrap().contains_key("/rööt"));
+}
+
+#[test]
+fn a_type_has_all_the_names_that_numpy_takes() {
+    // Each by numpy.load of a file with this header.
+    let names: [(&str, &[&str]); 7] = [
+        ("f32", &["<f4", "f4", "=f4", "|f4", "f", "<f", "float32", "single"]),
+        ("f64", &["<f8", "f8", "=f8", "|f8", "d", "<d", "float64", "double", "float"]),
+        ("i32", &["<i4", "i4", "=i4", "|i4", "i", "<i", "int32", "intc"]),
+        ("i64", &["<i8", "i8", "=i8", "q", "l", "p", "int64", "int", "int_", "long", "longlong", "intp"]),
+        ("u8", &["|u1", "u1", "<u1", ">u1", "=u1", "B", "uint8", "ubyte"]),
+        ("bool", &["|b1", "b1", "<b1", ">b1", "?", "|?", "<?", ">?", "bool", "bool_"]),
+        ("f32", &["<f2", "f2", "=f2", "e", "float16", "half"]),
+    ];
+    for (dtype, names) in names {
+        for name in names {
+            let header = format!("{{'descr': '{name}', 'fortran_order': False, 'shape': (1,), }}");
+            let read = npy::read_from(&with_header_and(&header, &[1, 0, 0, 0, 0, 0, 0, 0])[..]);
+            assert_eq!(read.unwrap().dtype(), dtype, "{name}");
+        }
+    }
+    for name in ["<float32", "Float32", "f4 ", " f4", "F32", "i1", "u8", "c8", "?1", "", "f", "<"] {
+        let header = format!("{{'descr': '{name}', 'fortran_order': False, 'shape': (1,), }}");
+        let read = npy::read_from(&with_header_and(&header, &[0; 8])[..]);
+        assert_eq!(read.is_ok(), name == "f", "{name}");
+    }
+    // One in the other order of bytes.
+    let header = "{'descr': '>f4', 'fortran_order': False, 'shape': (1,), }";
+    assert_eq!(
+        npy::read_from(&with_header_and(header, &[0x3f, 0x80, 0, 0])[..]).unwrap(),
+        Tensor::from([1_f32]).into()
+    );
+}
+
+#[test]
+fn a_header_may_be_filled_up_with_nul() {
+    for fill in ["\0\0\0\n", "\0", "\n\0\0", " \0 \n"] {
+        let header = format!("{{'descr': '<i8', 'fortran_order': False, 'shape': (1,), }}{fill}");
+        let read = npy::read_from(&with_header_and(&header, &[7, 0, 0, 0, 0, 0, 0, 0])[..]);
+        assert_eq!(read.unwrap(), Tensor::from([7_i64]).into());
+    }
+    // A further key is refused, as by NumPy.
+    let header = "{'descr': '<i8', 'fortran_order': False, 'shape': (1,), 'more': 1}";
+    let error = npy::read_from(&with_header_and(header, &[0; 8])[..]).unwrap_err();
+    assert!(error.to_string().contains("a key \"more\", which is none of .npy's"), "{error}");
+}
+
+/// A file of version 1 with this header and these elements.
+fn with_header_and(header: &str, elements: &[u8]) -> Vec<u8> {
+    let len = (header.len() as u16).to_le_bytes();
+    [b"\x93NUMPY\x01\0", &len[..], header.as_bytes(), elements].concat()
+}
+
+#[test]
 fn shapes_that_numpy_does_not_load_are_not_written() {
     for dims in [[0, 1 << 62], [1 << 61, 0]] {
         let error = npy::write_to(&mut Vec::new(), Tensor::<f32>::zeros(dims)).unwrap_err();

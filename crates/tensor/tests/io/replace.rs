@@ -106,3 +106,30 @@ fn a_file_that_is_replaced_hands_on_its_permissions_and_a_link_stays_a_link() {
     assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
     assert_eq!(names_in(&folder), ["link.npy", "x.npy"]);
 }
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_what_is_still_to_be_made_stays_a_link() {
+    use std::os::unix::fs::symlink;
+
+    let folder = folder("a_link_to_what_is_still");
+    fs::create_dir_all(folder.join("real")).unwrap();
+    // A chain, relative to the folder of each link; and one that is absolute.
+    symlink("real/second.npy", folder.join("first.npy")).unwrap();
+    symlink("x.npy", folder.join("real/second.npy")).unwrap();
+    symlink(folder.join("real/y.npy"), folder.join("absolute.npy")).unwrap();
+    npy::write(folder.join("first.npy"), Tensor::from([1_u8])).unwrap();
+    npy::write(folder.join("absolute.npy"), Tensor::from([2_u8])).unwrap();
+    assert_eq!(npy::read::<u8>(folder.join("real/x.npy")).unwrap(), Tensor::from([1]));
+    assert_eq!(npy::read::<u8>(folder.join("real/y.npy")).unwrap(), Tensor::from([2]));
+    for link in ["first.npy", "real/second.npy", "absolute.npy"] {
+        assert!(fs::symlink_metadata(folder.join(link)).unwrap().is_symlink(), "{link}");
+    }
+    // One into a folder that is not there, and one that leads to itself.
+    symlink("nowhere/x.npy", folder.join("nowhere.npy")).unwrap();
+    symlink("circle.npy", folder.join("circle.npy")).unwrap();
+    for link in ["nowhere.npy", "circle.npy"] {
+        assert!(npy::write(folder.join(link), Tensor::from([3_u8])).is_err(), "{link}");
+        assert!(fs::symlink_metadata(folder.join(link)).unwrap().is_symlink(), "{link}");
+    }
+}

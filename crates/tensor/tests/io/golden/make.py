@@ -87,3 +87,21 @@ array = (here / "rank-1.npy").read_bytes()
 archive("twice", ("a.npy", array), ("a.npy", array))
 archive("paths", ("../../up.npy", array), ("/root.npy", array), ("c:\\windows.npy", array), (".npy", array))
 archive("other", ("a.npy", array), ("read.me", b"not an array"))
+
+# What people and systems put beside arrays, and fields of records with any names.
+with zipfile.ZipFile(here / "beside.npz", "w", zipfile.ZIP_DEFLATED) as file:
+    file.comment = b"PK, a comment of the archive"
+    file.mkdir("folder")
+    file.writestr("folder/x.npy", array)
+    file.writestr("meta.json", '{"epoch": 3}')
+    file.writestr("__MACOSX/._x.npy", b"\0\x05\x16\x07" + bytes(100))
+    file.writestr("empty.npy", b"")
+    file.writestr("array.dat", array)
+    file.writestr("twin", b"beside twin.npy")
+    file.writestr("twin.npy", array)
+for i, field in enumerate(["\xe9", "a]b", "a[b", "a'b", 'a"b', "a'\"]b", "a\\", "\u65e5"]):
+    with zipfile.ZipFile(here / "beside.npz", "a") as file, file.open(f"field {i}.npy", "w") as entry:
+        format.write_array(entry, np.ones(2, [(field, "<i4"), ("b", "<f4", (2,))]))
+# A name in the characters of the IBM PC, as older writers of zip have it.
+old = (here / "paths.npz").read_bytes().replace(b"root.npy", b"r\x94\x94t.npy")
+(here / "code-page.npz").write_bytes(old)
