@@ -1,22 +1,39 @@
 //! The memory of tensors, and the pool that it returns to.
 //!
 //! Fresh memory is expensive: the system hands out pages of zeros, at one page fault each, and the faults of a result of
-//! 64 MiB take longer than its arithmetic. So the thread that drops a buffer keeps its memory, and the next buffer of
-//! about this size gets it. Until it is overwritten, that buffer is *stale*: it holds numbers of its former use. They are
-//! initialized memory, so nothing needs to be zeroed, and nothing is unsafe.
+//! 64 MiB take longer than its arithmetic. So the memory of a buffer that is dropped is kept, and the next buffer of about this
+//! size gets it. Until it is overwritten, that buffer is *stale*: it holds numbers of its former use. They are initialized
+//! memory, so nothing needs to be zeroed, and nothing is unsafe.
+//!
+//! Small buffers are kept by the thread that drops them, without a lock. Large ones are kept for the whole process, so that a
+//! thread gets what another has freed. Both have a limit, above which the buffer that has waited longest is let go.
 
 use std::any::type_name;
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::LocalKey;
 
-/// What each thread keeps at most, for each element type, in bytes.
+/// What the process keeps of large buffers at most, in bytes.
 static LIMIT: AtomicUsize = AtomicUsize::new(256 << 20);
+
+/// What it keeps of them now.
+static KEPT: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the large buffers that were given back, to tell which has waited longest.
+static GIVEN: AtomicU64 = AtomicU64::new(0);
 
 /// Buffers below this many bytes are not kept: the allocator is as fast.
 const LEAST: usize = 256;
+
+/// Buffers of this many bytes and more are large. A lock takes 20 ns, where to fill so much memory takes 3 µs.
+const LARGE: usize = 64 << 10;
+
+/// What each thread keeps of small buffers at most, for each element type, in bytes.
+const LIMIT_OF_SMALL: usize = 1 << 20;
 
 /// Where elements begin, in bytes: on a cache line, which no vector of aligned elements then crosses.
 const ALIGNMENT: usize = 64;
@@ -24,8 +41,10 @@ const ALIGNMENT: usize = 64;
 /// Sizes are rounded up to one of this many classes for each power of two: at most a quarter of a buffer is lost.
 const CLASSES_PER_DOUBLING: usize = 4;
 
-/// Sets how many bytes of freed buffers each thread keeps for reuse, for each element type, and drops what this thread
-/// keeps now. At the start it is 256 MiB; 0 keeps nothing.
+/// Sets how many bytes of freed buffers the process keeps for reuse, and drops those that it keeps now. At the start it is 256 MiB; 0
+/// keeps nothing.
+///
+/// Not counted are buffers below 64 KiB, of which each thread keeps at most 1 MiB for each element type.
 ///
 /// # Example
 /// ```
@@ -36,10 +55,13 @@ pub fn set_pool_limit(bytes: usize) {
     clear_pool();
 }
 
-/// Drops the freed buffers that this thread keeps for reuse.
+/// Drops the freed buffers that are kept for reuse, but for the small ones of other threads.
 pub fn clear_pool() {
     fn clear<T: Pooled>() {
-        let _ = T::pool().try_with(|pool| *pool.borrow_mut() = Pool::default());
+        let _ = T::small().try_with(|shelf| *shelf.borrow_mut() = Shelf::new());
+        while let Some(data) = { lock::<T>().take_oldest() } {
+            KEPT.fetch_sub(bytes(&data), Ordering::Relaxed);
+        }
     }
     clear::<f32>();
     clear::<f64>();
@@ -49,38 +71,72 @@ pub fn clear_pool() {
     clear::<bool>();
 }
 
-/// The freed buffers that one thread keeps, of one element type.
+fn bytes<T>(data: &[T]) -> usize {
+    size_of_val(data)
+}
+
+fn lock<T: Pooled>() -> MutexGuard<'static, Shelf<T>> {
+    T::large().lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Lets go the large buffer that has waited longest, whatever its type. Whether there was one.
+#[cold]
+fn let_go() -> bool {
+    /// When the oldest of a type was given back, and what lets it go.
+    type Shelved = (fn() -> Option<u64>, fn() -> bool);
+    fn of<T: Pooled>() -> Shelved {
+        (
+            || lock::<T>().oldest().map(|(given, _)| given),
+            || {
+                let oldest = lock::<T>().take_oldest();
+                oldest.is_some_and(|data| KEPT.fetch_sub(bytes(&data), Ordering::Relaxed) > 0)
+            },
+        )
+    }
+    let types = [of::<f32>(), of::<f64>(), of::<i32>(), of::<i64>(), of::<u8>(), of::<bool>()];
+    let waiting = types.iter().filter_map(|(given, take)| Some((given()?, take)));
+    waiting.min_by_key(|(given, _)| *given).is_some_and(|(_, take)| take())
+}
+
+/// Freed buffers of one element type.
 #[derive(Debug)]
-pub struct Pool<T> {
-    /// By class of size.
-    free: Vec<Vec<Vec<T>>>,
+pub struct Shelf<T> {
+    /// By class of size, each with when it was given back.
+    free: Vec<VecDeque<(u64, Vec<T>)>>,
     bytes: usize,
 }
 
-impl<T> Default for Pool<T> {
-    fn default() -> Self {
-        Pool { free: Vec::new(), bytes: 0 }
+impl<T> Shelf<T> {
+    const fn new() -> Self {
+        Shelf { free: Vec::new(), bytes: 0 }
     }
-}
 
-impl<T> Pool<T> {
+    /// The last one that was given back: it may still be in the cache.
     fn take(&mut self, class: usize) -> Option<Vec<T>> {
-        let data = self.free.get_mut(class)?.pop()?;
-        self.bytes -= data.len() * size_of::<T>();
+        let (_, data) = self.free.get_mut(class)?.pop_back()?;
+        self.bytes -= bytes(&data);
         Some(data)
     }
 
-    /// Keeps a buffer if the limit allows it.
-    fn give(&mut self, class: usize, data: Vec<T>) {
-        let bytes = data.len() * size_of::<T>();
-        if self.bytes + bytes > LIMIT.load(Ordering::Relaxed) {
-            return;
-        }
+    fn give(&mut self, class: usize, given: u64, data: Vec<T>) {
         if self.free.len() <= class {
-            self.free.resize_with(class + 1, Vec::new);
+            self.free.resize_with(class + 1, VecDeque::new);
         }
-        self.bytes += bytes;
-        self.free[class].push(data);
+        self.bytes += bytes(&data);
+        self.free[class].push_back((given, data));
+    }
+
+    /// When the buffer that has waited longest was given back, and its class.
+    fn oldest(&self) -> Option<(u64, usize)> {
+        let fronts = self.free.iter().enumerate();
+        fronts.filter_map(|(class, free)| free.front().map(|(given, _)| (*given, class))).min()
+    }
+
+    fn take_oldest(&mut self) -> Option<Vec<T>> {
+        let (_, class) = self.oldest()?;
+        let (_, data) = self.free[class].pop_front()?;
+        self.bytes -= bytes(&data);
+        Some(data)
     }
 }
 
@@ -154,14 +210,14 @@ impl<T: Pooled> Buffer<T> {
 
 /// From this many bytes on, the system is asked first whether it has them. Asking takes 2 µs, and using so much memory 100
 /// times that. A request for less memory is granted, or the process is about to end anyway.
-const LARGE: usize = 1 << 20;
+const ASKED_FIRST: usize = 1 << 20;
 
 /// Zeros from the system.
 ///
 /// `vec!` gets pages that are zero already, but ends the process where the system has none. `try_reserve` returns an error
 /// there, but what it reserves would have to be zeroed. So `try_reserve` asks, and `vec!` takes.
 fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
-    if len.saturating_mul(size_of::<T>()) >= LARGE {
+    if len.saturating_mul(size_of::<T>()) >= ASKED_FIRST {
         let mut asked = Vec::<T>::new();
         asked.try_reserve_exact(len).ok()?;
         // The compiler would leave out a request whose memory is not used.
@@ -181,7 +237,14 @@ fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
         return Some(Buffer::from(try_fresh(len)?));
     }
     let (class, full) = class(len);
-    let kept = T::pool().try_with(|pool| pool.borrow_mut().take(class)).ok().flatten();
+    let kept = if full * size_of::<T>() < LARGE {
+        T::small().try_with(|shelf| shelf.borrow_mut().take(class)).ok().flatten()
+    } else {
+        let kept = lock::<T>().take(class);
+        kept.inspect(|data| {
+            KEPT.fetch_sub(bytes(data), Ordering::Relaxed);
+        })
+    };
     let data = match kept {
         Some(kept) => kept,
         None => try_fresh(full.saturating_add(Buffer::<T>::LINE))?,
@@ -198,17 +261,38 @@ fn recycle<T: Pooled>(buffer: &mut Buffer<T>) {
     let (class, full) = class(len);
     // A buffer that did not come from the pool may have another length than its class, and could not serve it, or more
     // memory than its length says, which the pool would not count.
-    if full == len && buffer.data.capacity() == buffer.data.len() {
-        let data = std::mem::take(&mut buffer.data);
-        // A thread that is ending has no pool any more.
-        let _ = T::pool().try_with(|pool| pool.borrow_mut().give(class, data));
+    if full != len || buffer.data.capacity() != buffer.data.len() {
+        return;
+    }
+    let data = std::mem::take(&mut buffer.data);
+    let limit = LIMIT.load(Ordering::Relaxed);
+    if full * size_of::<T>() < LARGE {
+        // A thread that is ending has no shelf any more.
+        let _ = T::small().try_with(|shelf| {
+            let shelf = &mut *shelf.borrow_mut();
+            // Small buffers are let go in the order of their classes: to keep count of them would take as long as to make them.
+            shelf.give(class, 0, data);
+            while shelf.bytes > LIMIT_OF_SMALL.min(limit) {
+                shelf.take_oldest();
+            }
+        });
+    } else if bytes(&data) <= limit {
+        KEPT.fetch_add(bytes(&data), Ordering::Relaxed);
+        let given = GIVEN.fetch_add(1, Ordering::Relaxed);
+        lock::<T>().give(class, given, data);
+        while KEPT.load(Ordering::Relaxed) > limit && let_go() {}
     }
 }
 
-/// An element type with a pool on each thread.
-pub trait Pooled: Copy + Default + 'static {
+/// An element type whose buffers are kept.
+pub trait Pooled: Copy + Default + Send + 'static {
+    /// Of this thread.
     #[doc(hidden)]
-    fn pool() -> &'static LocalKey<RefCell<Pool<Self>>>;
+    fn small() -> &'static LocalKey<RefCell<Shelf<Self>>>;
+
+    /// Of the process.
+    #[doc(hidden)]
+    fn large() -> &'static Mutex<Shelf<Self>>;
 
     // The functions below of these names, compiled in this crate and not in those that use tensors.
 
@@ -223,11 +307,16 @@ pub trait Pooled: Copy + Default + 'static {
 macro_rules! pooled {
     ($($t:ident)*) => {$(
         impl Pooled for $t {
-            fn pool() -> &'static LocalKey<RefCell<Pool<Self>>> {
+            fn small() -> &'static LocalKey<RefCell<Shelf<Self>>> {
                 thread_local! {
-                    static POOL: RefCell<Pool<$t>> = const { RefCell::new(Pool { free: Vec::new(), bytes: 0 }) };
+                    static SMALL: RefCell<Shelf<$t>> = const { RefCell::new(Shelf::new()) };
                 }
-                &POOL
+                &SMALL
+            }
+
+            fn large() -> &'static Mutex<Shelf<Self>> {
+                static LARGE: Mutex<Shelf<$t>> = Mutex::new(Shelf::new());
+                &LARGE
             }
 
             fn try_stale(len: usize) -> Option<Buffer<Self>> {
@@ -314,13 +403,25 @@ mod tests {
     }
 
     #[test]
-    fn the_pool_keeps_no_more_than_its_limit() {
+    fn the_one_that_has_waited_longest_goes_first_and_the_last_one_is_given_out_first() {
+        let mut shelf = Shelf::<u8>::new();
+        for (given, (class, len)) in [(3, 300), (1, 100), (3, 301), (7, 700)].into_iter().enumerate() {
+            shelf.give(class, given as u64, vec![0; len]);
+        }
+        assert_eq!((shelf.bytes, shelf.oldest()), (1401, Some((0, 3))));
+        assert_eq!(shelf.take(3).unwrap().len(), 301);
+        assert_eq!(shelf.take_oldest().unwrap().len(), 300);
+        assert_eq!(shelf.take_oldest().unwrap().len(), 100);
+        assert_eq!((shelf.take(1), shelf.take(100), shelf.bytes), (None, None, 700));
+    }
+
+    #[test]
+    fn a_thread_keeps_few_small_buffers() {
         std::thread::spawn(|| {
-            let kept = || u8::pool().with(|pool| pool.borrow().bytes);
-            let most = LIMIT.load(Ordering::Relaxed);
-            let large: Vec<_> = (0..5).map(|_| Buffer::<u8>::stale(most / 4)).collect();
-            drop(large);
-            assert!(kept() > 0 && kept() <= most, "{}", kept());
+            let kept = || u8::small().with(|shelf| shelf.borrow().bytes);
+            let many: Vec<_> = (0..100).map(|i| Buffer::<u8>::stale(30_000 + 300 * i)).collect();
+            drop(many);
+            assert!(kept() > LIMIT_OF_SMALL / 2 && kept() <= LIMIT_OF_SMALL, "{}", kept());
             clear_pool();
             assert_eq!(kept(), 0);
             // A vector that was longer holds more than its length says: it is not for the pool.

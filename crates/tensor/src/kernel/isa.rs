@@ -24,8 +24,9 @@ pub enum Isa {
 /// The instruction set in use: the most able that this processor has, or the one that the environment variable
 /// `EVENKEEL_ISA` names (`baseline`, `avx2` or `avx512`).
 ///
-/// Where `EVENKEEL_ISA` names none of them, or one that this processor lacks, the process ends with exit code 2 and one line
-/// that says so: results on another instruction set than the one asked for would prove nothing.
+/// # Panics
+/// `EVENKEEL_ISA` names none of them, or one that this processor lacks: results on another instruction set than the one asked for
+/// would prove nothing.
 ///
 /// # Example
 /// ```
@@ -35,10 +36,7 @@ pub fn isa() -> Isa {
     static CHOSEN: OnceLock<Isa> = OnceLock::new();
     *CHOSEN.get_or_init(|| match std::env::var_os("EVENKEEL_ISA") {
         None => detected(),
-        Some(name) => forced_isa(&name.to_string_lossy(), detected()).unwrap_or_else(|why| {
-            eprintln!("{why}");
-            std::process::exit(2)
-        }),
+        Some(name) => forced_isa(&name.to_string_lossy(), detected()).unwrap_or_else(|why| panic!("{why}")),
     })
 }
 

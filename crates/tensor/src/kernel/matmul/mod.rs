@@ -258,8 +258,10 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                     // A copying tile has full height.
                     let left = self.rows.end - row;
                     let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
+                    // Read and written through one pointer: to take another would end the first one's right to the memory.
+                    let room = copy.as_mut_ptr();
                     let (b, b_k, cut) = match way {
-                        Panel::Copied => (copy.as_ptr(), columns.len() as isize, 0),
+                        Panel::Copied => (room.cast_const(), columns.len() as isize, 0),
                         _ => (b.pointer(start, columns.start), b.strides[0], cut),
                     };
                     let (rows_of_a, a_strides) = match packs_a {
@@ -273,7 +275,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         b,
                         b_k,
                         cut,
-                        copy: copy.as_mut_ptr(),
+                        copy: room,
                         ahead: ahead.share(rows, left),
                         c: c.pointer().wrapping_add(row * n + columns.start),
                         c_row: n,
