@@ -1,6 +1,7 @@
 //! What crosses crates, in one binary.
 
 mod deep;
+mod extremes;
 mod golden;
 mod lecture;
 mod mlp;

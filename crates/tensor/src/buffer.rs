@@ -237,7 +237,7 @@ fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
         return Some(Buffer::from(try_fresh(len)?));
     }
     let (class, full) = class(len);
-    let kept = if full * size_of::<T>() < LARGE {
+    let kept = if full.saturating_mul(size_of::<T>()) < LARGE {
         T::small().try_with(|shelf| shelf.borrow_mut().take(class)).ok().flatten()
     } else {
         let kept = lock::<T>().take(class);

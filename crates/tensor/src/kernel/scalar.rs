@@ -282,7 +282,7 @@ float!(f32 libm::powf, libm::atan2f,
     floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
 );
 float!(f64 libm::pow, libm::atan2,
-    exp: libm::exp; ln: libm::log; tanh: libm::tanh; sigmoid: |x: f64| 1.0 / (1.0 + libm::exp(-x));
+    exp: libm::exp; ln: libm::log; tanh: libm::tanh; sigmoid: math::sigmoid_f64;
     exp2: libm::exp2; exp_m1: libm::expm1; log2: libm::log2; ln_1p: libm::log1p;
     sin: libm::sin; cos: libm::cos; tan: libm::tan; erf: libm::erf;
     floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;

@@ -124,6 +124,10 @@ impl<T: Float> Labelled<T> {
     }
 }
 
+/// A product of two vectors of a batch takes 45 ns, and a product of elements that are summed then 0.4 ns an element (Emerald Rapids,
+/// one thread).
+const WORTH_A_PRODUCT: usize = 128;
+
 /// The product, summed over the labels that are not `kept`.
 fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, kept: &[usize]) -> Labelled<T> {
     let (a_labels, b_labels) = (a.labels.clone(), b.labels.clone());
@@ -139,16 +143,16 @@ fn contract<T: Float>(a: Labelled<T>, b: Labelled<T>, kept: &[usize]) -> Labelle
     let rows = of(&a_labels, &|label| !shared(label) && wanted(label));
     let columns = of(&b_labels, &|label| !shared(label) && wanted(label));
     let sizes = |x: &Labelled<T>, labels: &[usize]| labels.iter().map(|&label| x.size(label)).collect::<Vec<usize>>();
-    if rows.is_empty() && columns.is_empty() || summed.is_empty() {
-        let labels = [kept, &summed].concat();
-        let product = Labelled { x: a.among(&labels) * b.among(&labels), labels };
-        return product.without(wanted);
-    }
     let mut dims = [sizes(&a, &batch), sizes(&a, &rows)].concat();
     dims.extend(sizes(&b, &columns));
     let count = |sizes: Vec<usize>| sizes.iter().product::<usize>();
     let [batches, k, m, n] =
         [count(sizes(&a, &batch)), count(sizes(&a, &summed)), count(sizes(&a, &rows)), count(sizes(&b, &columns))];
+    if summed.is_empty() || rows.is_empty() && columns.is_empty() && k < WORTH_A_PRODUCT {
+        let labels = [kept, &summed].concat();
+        let product = Labelled { x: a.among(&labels) * b.among(&labels), labels };
+        return product.without(wanted);
+    }
     let labels = [&batch[..], &rows, &columns].concat();
     let left = a.in_order(&[&batch[..], &rows, &summed].concat()).reshape([batches, m, k]);
     let right = b.in_order(&[&batch[..], &summed, &columns].concat()).reshape([batches, k, n]);
