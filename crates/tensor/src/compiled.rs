@@ -100,6 +100,9 @@ compiled! {
         fn zip_numbers_assign(
             op: &'static str, x: &mut Tensor<Self>, y: &Tensor<Self>, f: OfNumbers
         ) -> Result<(), Error> = ops::zip_assign;
+        fn with_number(x: &Tensor<Self>, number: Self, f: OfNumbers) -> Tensor<Self> = ops::with_number;
+        fn with_number_owned(x: Tensor<Self>, number: Self, f: OfNumbers) -> Tensor<Self> = ops::with_number_owned;
+        fn with_number_assign(x: &mut Tensor<Self>, number: Self, f: OfNumbers) = ops::with_number_assign;
         fn divisible(op: &'static str, x: &Tensor<Self>, y: &Tensor<Self>) -> Result<(), Error>
             = ops::integers_divisible;
         fn fold(x: &Tensor<Self>, over: &Over, fold: Fold) -> Tensor<Self> = ops::fold;

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::isa::kernel;
 
 /// The edge of the blocks in which planes are transposed: 16 f32 are a cache line.
-pub(crate) const BLOCK: usize = 16;
+pub(crate) const TRANSPOSED_SIDE: usize = 16;
 
 /// Copies `x` to `out`, which has as many elements. Rows are often so short that a call of memcpy would take longer than the
 /// copy.
@@ -61,7 +61,7 @@ pub(crate) fn copy_between<T: Copy>(
 
 /// The edge of the tiles in which blocks are visited. Without tiles, transposing 2000² in f32 took two to three times as long
 /// (AMD EPYC). Tiles of half this edge were as good.
-const TILE: usize = 8 * BLOCK;
+const TILE: usize = 8 * TRANSPOSED_SIDE;
 
 fn tiles(len: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(TILE).map(move |start| start..len.min(start + TILE))
@@ -87,8 +87,8 @@ kernel! {
         // use the rest, come soon after.
         for rows in tiles(plane.rows) {
             for columns in tiles(plane.columns) {
-                for j in columns.step_by(BLOCK) {
-                    for i in rows.clone().step_by(BLOCK) {
+                for j in columns.step_by(TRANSPOSED_SIDE) {
+                    for i in rows.clone().step_by(TRANSPOSED_SIDE) {
                         plane.copy_block(i, j, &mut out[i * pitch + j..], pitch);
                     }
                 }
@@ -102,12 +102,12 @@ impl<T: Copy> Plane<'_, T> {
     #[inline(always)]
     fn copy_block(&self, i: usize, j: usize, out: &mut [T], pitch: usize) {
         let column = |j: usize| self.at.wrapping_add_signed(j as isize * self.stride) + i;
-        let (rows, columns) = (BLOCK.min(self.rows - i), BLOCK.min(self.columns - j));
-        if (rows, columns) == (BLOCK, BLOCK) {
-            let block: [[T; BLOCK]; BLOCK] =
+        let (rows, columns) = (TRANSPOSED_SIDE.min(self.rows - i), TRANSPOSED_SIDE.min(self.columns - j));
+        if (rows, columns) == (TRANSPOSED_SIDE, TRANSPOSED_SIDE) {
+            let block: [[T; TRANSPOSED_SIDE]; TRANSPOSED_SIDE] =
                 std::array::from_fn(|l| *self.data[column(j + l)..].first_chunk().expect("a whole block"));
-            for i in 0..BLOCK {
-                let out: &mut [T; BLOCK] = out[i * pitch..].first_chunk_mut().expect("a whole block");
+            for i in 0..TRANSPOSED_SIDE {
+                let out: &mut [T; TRANSPOSED_SIDE] = out[i * pitch..].first_chunk_mut().expect("a whole block");
                 *out = std::array::from_fn(|l| block[l][i]);
             }
             return;

@@ -49,7 +49,7 @@ impl<'a, T: Copy> Row<'a, T> {
 }
 
 /// Block length, used only where an operand is one repeated element or memory is asked for ahead; else a row is one call.
-const BLOCK: usize = 256;
+const REPEATED: usize = 256;
 
 /// Whether memory is to be asked for ahead by a function that writes so many bytes: where they are more than caches hold.
 ///
@@ -71,14 +71,14 @@ fn ask_ahead<T>(block: &[T]) {
 }
 
 /// Room for a block of an operand.
-struct Block<T>([MaybeUninit<T>; BLOCK]);
+struct Block<T>([MaybeUninit<T>; REPEATED]);
 
 impl<T: Copy> Block<T> {
     fn new() -> Self {
-        Block([MaybeUninit::uninit(); BLOCK])
+        Block([MaybeUninit::uninit(); REPEATED])
     }
 
-    /// Writes `len` elements, at most `BLOCK`.
+    /// Writes `len` elements, at most `REPEATED`.
     fn write(&mut self, len: usize, element: impl Fn(usize) -> T) -> &[T] {
         let room = &mut self.0[..len];
         for (i, to) in room.iter_mut().enumerate() {
@@ -94,7 +94,7 @@ impl<T: Copy> Block<T> {
     fn operand<'a>(&'a mut self, row: Row<'a, T>, len: usize) -> Operand<'a, T> {
         match row {
             Row::Contiguous(row) => Operand { elements: row, step: 1 },
-            Row::Splat(x) => Operand { elements: self.write(len.min(BLOCK), |_| x), step: 0 },
+            Row::Splat(x) => Operand { elements: self.write(len.min(REPEATED), |_| x), step: 0 },
         }
     }
 }
@@ -120,7 +120,7 @@ impl<'a, T> Operand<'a, T> {
 
 /// The blocks of an output, each with where it begins: the output as a whole, if it is not to be `cut`.
 fn blocks<V>(out: &mut [V], cut: bool, ahead: bool) -> impl Iterator<Item = (usize, &mut [V])> {
-    let len = if cut || ahead { BLOCK } else { out.len().max(1) };
+    let len = if cut || ahead { REPEATED } else { out.len().max(1) };
     out.chunks_mut(len).enumerate().map(move |(i, block)| {
         if ahead {
             ask_ahead(block);

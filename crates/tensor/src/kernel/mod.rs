@@ -22,7 +22,7 @@ pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
-pub(crate) use copy::{BLOCK, Plane, copy_between, copy_plane, copy_row};
+pub(crate) use copy::{Plane, TRANSPOSED_SIDE, copy_between, copy_plane, copy_row};
 pub(crate) use elementwise::{
     Binary, BinaryAssign, Closure, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
 };

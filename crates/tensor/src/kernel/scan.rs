@@ -66,19 +66,19 @@ impl<T: Carried> Join<T> for RunningProduct {
 }
 
 /// Lines that are scanned at once: each addition waits only for the one before in its own line.
-const TOGETHER: usize = 4;
+const LINES_AT_ONCE: usize = 4;
 
 /// x\[i] = join(x\[i − 1], x\[i]) in each line of `width` neighbours, one after the other.
 pub(crate) fn scan_rows<T: Carried>(x: &mut [T], width: usize, join: impl Join<T>) {
-    for rows in x.chunks_mut(TOGETHER * width) {
-        if rows.len() < TOGETHER * width {
+    for rows in x.chunks_mut(LINES_AT_ONCE * width) {
+        if rows.len() < LINES_AT_ONCE * width {
             for row in rows.chunks_mut(width) {
                 scan_together([row], join);
             }
             continue;
         }
         let mut rows = rows.chunks_mut(width);
-        let rows: [&mut [T]; TOGETHER] = std::array::from_fn(|_| rows.next().expect("as many as that"));
+        let rows: [&mut [T]; LINES_AT_ONCE] = std::array::from_fn(|_| rows.next().expect("as many as that"));
         scan_together(rows, join);
     }
 }

@@ -5,15 +5,16 @@
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
 use super::elementwise::zip;
+use crate::compiled::NumberOps;
 use crate::element::{Number, Signed};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{Closure, OfNumbers, OfSigned};
 use crate::tensor::Tensor;
 
-/// Stamps one operator for owned and borrowed operands; all of them come down to `zip` and `zip_owned`. `$check` says
-/// whether two operands have a result.
+/// Stamps one operator for owned and borrowed operands and numbers: `Trait method AssignTrait method Function Reverse`, with the names
+/// of [`OfNumbers`] for the operands as they stand and the other way round.
 macro_rules! operator {
-    ($Trait:ident $method:ident $Assign:ident $assign:ident $name:literal $symbol:tt $assign_symbol:tt $Name:ident $Reverse:ident $check:ident) => {
+    ($Trait:ident $method:ident $Assign:ident $assign:ident $Name:ident $Reverse:ident) => {
         impl<T: Number> $Trait<&Tensor<T>> for &Tensor<T> {
             type Output = Tensor<T>;
 
@@ -23,8 +24,8 @@ macro_rules! operator {
             /// The shapes do not broadcast, or an integer is divided by 0.
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                $check($name, self, other).or_panic();
-                T::zip_numbers($name, self, other, OfNumbers::$Name).or_panic()
+                checked(stringify!($method), OfNumbers::$Name, self, other);
+                T::zip_numbers(stringify!($method), self, other, OfNumbers::$Name).or_panic()
             }
         }
 
@@ -33,8 +34,8 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: &Tensor<T>) -> Tensor<T> {
-                $check($name, &self, other).or_panic();
-                T::zip_numbers_owned($name, self, other, OfNumbers::$Name).or_panic()
+                checked(stringify!($method), OfNumbers::$Name, &self, other);
+                T::zip_numbers_owned(stringify!($method), self, other, OfNumbers::$Name).or_panic()
             }
         }
 
@@ -45,10 +46,10 @@ macro_rules! operator {
             fn $method(self, other: Tensor<T>) -> Tensor<T> {
                 if self.shape().broadcast(other.shape()).is_err() {
                     // In the order in which the caller wrote them, for the message.
-                    return self $symbol &other;
+                    return self.$method(&other);
                 }
-                $check($name, self, &other).or_panic();
-                T::zip_numbers_owned($name, other, self, OfNumbers::$Reverse).or_panic()
+                checked(stringify!($method), OfNumbers::$Name, self, &other);
+                T::zip_numbers_owned(stringify!($method), other, self, OfNumbers::$Reverse).or_panic()
             }
         }
 
@@ -56,11 +57,10 @@ macro_rules! operator {
             type Output = Tensor<T>;
 
             #[track_caller]
-            fn $method(self, other: Tensor<T>) -> Tensor<T> {
-                let mut other = other;
+            fn $method(self, mut other: Tensor<T>) -> Tensor<T> {
                 // The left one gives its buffer, unless only the right one can.
                 let right = other.numel() > self.numel() || (other.shape() == self.shape() && other.unique_range().is_some());
-                if right { &self $symbol other } else { self $symbol &other }
+                if right { (&self).$method(other) } else { self.$method(&other) }
             }
         }
 
@@ -70,7 +70,8 @@ macro_rules! operator {
             /// Each element with a number.
             #[track_caller]
             fn $method(self, number: T) -> Tensor<T> {
-                self $symbol &Tensor::scalar(number)
+                checked_number(stringify!($method), OfNumbers::$Name, &self, number);
+                T::with_number_owned(self, number, OfNumbers::$Name)
             }
         }
 
@@ -80,11 +81,12 @@ macro_rules! operator {
             /// Each element with a number.
             #[track_caller]
             fn $method(self, number: T) -> Tensor<T> {
-                self $symbol &Tensor::scalar(number)
+                checked_number(stringify!($method), OfNumbers::$Name, self, number);
+                T::with_number(self, number, OfNumbers::$Name)
             }
         }
 
-        operator!(@left $Trait $method $symbol f32 f64 i32 i64 u8);
+        operator!(@left $Trait $method $Reverse f32 f64 i32 i64 u8);
 
         impl<T: Number> $Assign<&Tensor<T>> for Tensor<T> {
             /// In place if this tensor is the only owner of its storage.
@@ -93,8 +95,8 @@ macro_rules! operator {
             /// The other shape does not broadcast to this one, or an integer is divided by 0.
             #[track_caller]
             fn $assign(&mut self, other: &Tensor<T>) {
-                $check(concat!($name, "_assign"), self, other).or_panic();
-                T::zip_numbers_assign(concat!($name, "_assign"), self, other, OfNumbers::$Name).or_panic();
+                checked(stringify!($assign), OfNumbers::$Name, self, other);
+                T::zip_numbers_assign(stringify!($assign), self, other, OfNumbers::$Name).or_panic();
             }
         }
 
@@ -105,12 +107,13 @@ macro_rules! operator {
             /// An integer is divided by 0.
             #[track_caller]
             fn $assign(&mut self, number: T) {
-                *self $assign_symbol &Tensor::scalar(number);
+                checked_number(stringify!($assign), OfNumbers::$Name, self, number);
+                T::with_number_assign(self, number, OfNumbers::$Name);
             }
         }
     };
     // Inlined, so that each is compiled where it is used, and not all of them here.
-    (@left $Trait:ident $method:ident $symbol:tt $($t:ident)*) => {$(
+    (@left $Trait:ident $method:ident $Reverse:ident $($t:ident)*) => {$(
         impl $Trait<&Tensor<$t>> for $t {
             type Output = Tensor<$t>;
 
@@ -118,7 +121,8 @@ macro_rules! operator {
             #[inline]
             #[track_caller]
             fn $method(self, tensor: &Tensor<$t>) -> Tensor<$t> {
-                &Tensor::scalar(self) $symbol tensor
+                checked_number(stringify!($method), OfNumbers::$Reverse, tensor, self);
+                $t::with_number(tensor, self, OfNumbers::$Reverse)
             }
         }
 
@@ -128,30 +132,40 @@ macro_rules! operator {
             #[inline]
             #[track_caller]
             fn $method(self, tensor: Tensor<$t>) -> Tensor<$t> {
-                &Tensor::scalar(self) $symbol tensor
+                checked_number(stringify!($method), OfNumbers::$Reverse, &tensor, self);
+                $t::with_number_owned(tensor, self, OfNumbers::$Reverse)
             }
         }
     )*};
 }
 
-operator!(Add add AddAssign add_assign "add" + += Add Add always);
-operator!(Sub sub SubAssign sub_assign "sub" - -= Sub ReverseSub always);
-operator!(Mul mul MulAssign mul_assign "mul" * *= Mul Mul always);
-operator!(Div div DivAssign div_assign "div" / /= Div ReverseDiv divisible);
+operator!(Add add AddAssign add_assign Add Add);
+operator!(Sub sub SubAssign sub_assign Sub ReverseSub);
+operator!(Mul mul MulAssign mul_assign Mul Mul);
+operator!(Div div DivAssign div_assign Div ReverseDiv);
 
-/// Any two numbers have a sum, a difference and a product. Those of integers may overflow, as in Rust.
+/// Any two numbers have a sum, a difference and a product (those of integers may overflow, as in Rust), and any two floats a
+/// quotient; but no integer has one by 0, nor the least integer by −1.
 #[inline(always)]
-fn always<T: Number>(_: &'static str, _: &Tensor<T>, _: &Tensor<T>) -> Result<(), Error> {
-    Ok(())
+#[track_caller]
+fn checked<T: Number>(op: &'static str, f: OfNumbers, x: &Tensor<T>, y: &Tensor<T>) {
+    match f {
+        OfNumbers::Div if !T::DTYPE.is_float() => T::divisible(op, x, y).or_panic(),
+        OfNumbers::ReverseDiv if !T::DTYPE.is_float() => T::divisible(op, y, x).or_panic(),
+        _ => {}
+    }
 }
 
-/// Any two floats have a quotient, but no integer has one by 0, nor the least integer by −1.
+/// As [`checked`], of each element and a number.
 #[inline(always)]
-fn divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
-    if T::DTYPE.is_float() { Ok(()) } else { T::divisible(op, x, y) }
+#[track_caller]
+fn checked_number<T: Number>(op: &'static str, f: OfNumbers, x: &Tensor<T>, number: T) {
+    if matches!(f, OfNumbers::Div | OfNumbers::ReverseDiv) && !T::DTYPE.is_float() {
+        checked(op, f, x, &Tensor::scalar(number));
+    }
 }
 
-/// As `divisible`, of integers.
+/// Whether each pair of integers has a quotient.
 pub(crate) fn integers_divisible<T: Number>(op: &'static str, x: &Tensor<T>, y: &Tensor<T>) -> Result<(), Error> {
     let refused = |why| {
         let why = format!("{} ÷ {} of {}: {why}", x.shape(), y.shape(), T::DTYPE);

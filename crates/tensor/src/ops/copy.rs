@@ -43,7 +43,7 @@ pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     let data = x.storage();
     if let Some(planes) = Planes::new(x.layout()) {
         // A task has whole blocks of planes.
-        let unit = kernel::BLOCK * planes.pitch;
+        let unit = kernel::TRANSPOSED_SIDE * planes.pitch;
         par::split(out, unit, par::STREAM, |start, out| planes.copy(data, start, out));
         return;
     }

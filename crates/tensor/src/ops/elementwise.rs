@@ -263,6 +263,45 @@ fn zip_assign_by<T: Element, U: Element>(
     Ok(())
 }
 
+/// A function of two elements, the second of which is always the same number.
+struct With<'a, T> {
+    number: T,
+    f: &'a dyn Binary<T, T, Output = T>,
+}
+
+impl<T: Element> Unary<T> for With<'_, T> {
+    type Output = T;
+
+    fn cost(&self) -> f64 {
+        self.f.cost()
+    }
+
+    fn map(&self, x: &[T], out: &mut [T]) {
+        kernel::zip(self.f, Row::Contiguous(x), Row::Splat(self.number), out, false);
+    }
+}
+
+/// f of each element and a number.
+pub(crate) fn with_number<T: Element, F: Binary<T, T, Output = T>>(x: &Tensor<T>, number: T, f: F) -> Tensor<T> {
+    map_by(x, &With { number, f: &f })
+}
+
+/// As [`with_number`], in the buffer of `x` if nobody else owns it.
+pub(crate) fn with_number_owned<T: Element, F: BinaryAssign<T, T>>(mut x: Tensor<T>, number: T, f: F) -> Tensor<T> {
+    if x.unique_range().is_none() {
+        return with_number(&x, number, f);
+    }
+    with_number_assign(&mut x, number, f);
+    x
+}
+
+/// x = f(x, number) for each element.
+pub(crate) fn with_number_assign<T: Element, F: BinaryAssign<T, T>>(x: &mut Tensor<T>, number: T, f: F) {
+    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>());
+    let cost = f.cost();
+    par::split(x.as_mut_slice(), 1, cost, |_, x| kernel::zip_assign(&f, x, Row::Splat(number), ahead));
+}
+
 /// −x, in its own buffer if nobody else owns it.
 pub(crate) fn negate<T: Signed>(mut x: Tensor<T>) -> Tensor<T> {
     if x.unique_range().is_none() {

@@ -34,7 +34,9 @@ pub(crate) use cast::cast;
 pub(crate) use close::allclose;
 pub(crate) use copy::copy_into;
 pub(crate) use cross_entropy::{cross_entropy, cross_entropy_backward};
-pub(crate) use elementwise::{choose, map, negate, zip, zip_assign, zip_owned};
+pub(crate) use elementwise::{
+    choose, map, negate, with_number, with_number_assign, with_number_owned, zip, zip_assign, zip_owned,
+};
 pub(crate) use gather::{gather, take};
 pub(crate) use index::{embedding, index_add, index_select};
 pub(crate) use join::{cat, stack};

@@ -1,5 +1,7 @@
 //! A slice in the hands of several tasks, each with a part of its own.
 
+use std::ops::Range;
+
 /// A pointer to the beginning of a slice, which tasks share.
 ///
 /// Its users ensure that no two tasks touch the same element, and that no task outlives the borrow of the slice.
@@ -28,26 +30,38 @@ unsafe impl<T: Send> Send for Shared<T> {}
 // SAFETY: as above.
 unsafe impl<T: Send> Sync for Shared<T> {}
 
+impl<T> Shared<T> {
+    /// # Safety
+    /// The part is within the slice, which is still borrowed, and nobody else has any of it.
+    unsafe fn part<'a>(self, part: Range<usize>) -> &'a mut [T] {
+        // SAFETY: as this function.
+        unsafe { std::slice::from_raw_parts_mut(self.0.add(part.start), part.len()) }
+    }
+}
+
+/// Calls `work(i, chunk)` for the i-th chunk of a slice, of `len` elements, the last one maybe less. Potentially parallel.
+pub(super) fn chunks<T: Send>(slice: &mut [T], len: usize, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+    let (end, slice) = (slice.len(), Shared::new(slice));
+    super::each(end.div_ceil(len), &|i| {
+        // SAFETY: `each` calls this once with each number below the count, so that chunks are apart, and within the slice; it is
+        // borrowed until it returns.
+        work(i, unsafe { slice.part(i * len..end.min((i + 1) * len)) });
+    });
+}
+
 /// What is done with parts of two slices, each time with where they lie.
 pub(crate) type OnPairs<'a, T, U> = dyn Fn(usize, &mut [T], &mut [U]) + Sync + 'a;
 
-/// Calls `work(i, a, b)` for the i-th chunks of two slices, which have the same number of them: `lens` elements each, the
-/// last one maybe less. Potentially parallel.
-pub(super) fn chunks<T: Send, U: Send>((a, b): (&mut [T], &mut [U]), lens: [usize; 2], work: &OnPairs<'_, T, U>) {
+/// As [`chunks`], for two slices that have the same number of chunks, of `lens` elements each.
+pub(super) fn pairs<T: Send, U: Send>((a, b): (&mut [T], &mut [U]), lens: [usize; 2], work: &OnPairs<'_, T, U>) {
     let count = a.len().div_ceil(lens[0]);
     assert_eq!(count, b.len().div_ceil(lens[1]), "as many chunks of one as of the other");
     let ends = [a.len(), b.len()];
     let (a, b) = (Shared::new(a), Shared::new(b));
     super::each(count, &|i| {
-        let [a_range, b_range] = [0, 1].map(|side| i * lens[side]..ends[side].min((i + 1) * lens[side]));
-        // SAFETY: `each` calls this once with each number below the count, so that chunks are apart, and within the slices;
-        // these are borrowed until it returns.
-        let (a, b) = unsafe {
-            (
-                std::slice::from_raw_parts_mut(a.pointer().add(a_range.start), a_range.len()),
-                std::slice::from_raw_parts_mut(b.pointer().add(b_range.start), b_range.len()),
-            )
-        };
+        let [of_a, of_b] = [0, 1].map(|side| i * lens[side]..ends[side].min((i + 1) * lens[side]));
+        // SAFETY: as in `chunks`.
+        let (a, b) = unsafe { (a.part(of_a), b.part(of_b)) };
         work(i, a, b);
     });
 }

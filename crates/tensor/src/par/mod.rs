@@ -17,7 +17,7 @@ use std::sync::atomic;
 use rayon::prelude::*;
 
 pub(crate) use chunks::Shared;
-use chunks::{OnPairs, chunks};
+use chunks::{OnPairs, chunks, pairs};
 pub use pools::with_threads;
 
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
@@ -71,11 +71,7 @@ pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl F
 fn split_by<T: Send>(out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     match task_len(out.len(), unit, cost) {
         // One thread goes through the same tasks.
-        Some(len) => {
-            // Beside it goes a slice of nothing, which takes no memory.
-            let nothing: &mut [()] = &mut vec![(); out.len()];
-            chunks((out, nothing), [len, len], &|i, chunk, _| work(i * len, chunk));
-        }
+        Some(len) => chunks(out, len, &|i, chunk| work(i * len, chunk)),
         None => work(0, out),
     }
 }
@@ -90,7 +86,7 @@ pub(crate) fn split_rows<T: Send, U: Send>(
 ) {
     debug_assert_eq!(a.len() / widths[0], b.len() / widths[1]);
     match task_len(a.len() / widths[0], 1, cost) {
-        Some(rows) => chunks((a, b), widths.map(|width| rows * width), &|i, a, b| work(i * rows, a, b)),
+        Some(rows) => pairs((a, b), widths.map(|width| rows * width), &|i, a, b| work(i * rows, a, b)),
         None => work(0, a, b),
     }
 }

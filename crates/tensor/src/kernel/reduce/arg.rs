@@ -13,7 +13,7 @@ fn same<T: Copy + PartialEq>(a: T, b: T) -> bool {
 }
 
 /// Short rows that are gone through at once.
-const TOGETHER: usize = 64;
+const ROWS_AT_ONCE: usize = 64;
 
 /// out\[i] = the first index, in the run that lies `stride` elements after that of out\[i − 1], of its largest element, or of its
 /// smallest; `run`, which is not empty, is the first.
@@ -25,9 +25,9 @@ pub(crate) fn arg<T: Scalar>(largest: bool, run: Run<'_, T>, stride: isize, out:
             if largest { columns(Largest, run, out) } else { columns(Smallest, run, out) }
         }
     } else if run.step == 1 && run.len <= BLOCK {
-        for (chunk, out) in out.chunks_mut(TOGETHER).enumerate() {
-            let run = run.moved((chunk * TOGETHER) as isize * stride);
-            let best = &mut [run.get(0); TOGETHER][..out.len()];
+        for (chunk, out) in out.chunks_mut(ROWS_AT_ONCE).enumerate() {
+            let run = run.moved((chunk * ROWS_AT_ONCE) as isize * stride);
+            let best = &mut [run.get(0); ROWS_AT_ONCE][..out.len()];
             r.blocks(run, stride, best);
             find(run, stride, best, out);
         }

@@ -190,7 +190,7 @@ fn nan_or<T: Copy + PartialOrd>(a: T, b: T) -> T {
 const SHORT: usize = 16;
 
 /// Rows that are folded at once: each part is loaded and stored once for all of them.
-const TOGETHER: usize = 8;
+const ROWS_AT_ONCE: usize = 8;
 
 /// The fold of some neighbours, at least one.
 #[inline(always)]
@@ -213,9 +213,9 @@ fn columns<T: Copy, F: Fold<T>>(f: F, rows: &Rows<'_, T>, parts: &mut [F::Part])
     for (part, &x) in parts.iter_mut().zip(rows.row(0)) {
         *part = f.start(x);
     }
-    let whole = rows.len() - rows.len() % TOGETHER;
-    for i in (0..whole).step_by(TOGETHER) {
-        let rows: [&[T]; TOGETHER] = std::array::from_fn(|k| &rows.row(i + k)[..parts.len()]);
+    let whole = rows.len() - rows.len() % ROWS_AT_ONCE;
+    for i in (0..whole).step_by(ROWS_AT_ONCE) {
+        let rows: [&[T]; ROWS_AT_ONCE] = std::array::from_fn(|k| &rows.row(i + k)[..parts.len()]);
         for (j, part) in parts.iter_mut().enumerate() {
             *part = rows.iter().fold(*part, |part, row| f.fold(part, row[j]));
         }
@@ -232,7 +232,7 @@ fn columns<T: Copy, F: Fold<T>>(f: F, rows: &Rows<'_, T>, parts: &mut [F::Part])
 fn lanes<const LANES: usize, T: Copy, F: Fold<T>>(f: F, x: &[T]) -> F::Part {
     let mut lanes = [f.start(x[0]); LANES];
     let (rows, rest) = x.as_chunks::<LANES>();
-    let (whole, rows) = rows.as_chunks::<TOGETHER>();
+    let (whole, rows) = rows.as_chunks::<ROWS_AT_ONCE>();
     // Lane by lane, which the compiler turns into vectors; row by row, it would keep the lanes in memory.
     for rows in whole {
         for (j, lane) in lanes.iter_mut().enumerate() {

@@ -78,10 +78,10 @@ impl<T: Real> Blockwise<T> for LogSumExp {
     #[inline(always)]
     fn columns(self, rows: &Rows<'_, T>, parts: &mut [Part<T>]) {
         /// Columns that are reduced at once.
-        const TOGETHER: usize = 256;
-        for (chunk, parts) in parts.chunks_mut(TOGETHER).enumerate() {
-            let rows = rows.columns(chunk * TOGETHER, parts.len());
-            let [mut largest, mut sums] = [[T::ZERO; TOGETHER]; 2];
+        const COLUMNS_AT_ONCE: usize = 256;
+        for (chunk, parts) in parts.chunks_mut(COLUMNS_AT_ONCE).enumerate() {
+            let rows = rows.columns(chunk * COLUMNS_AT_ONCE, parts.len());
+            let [mut largest, mut sums] = [[T::ZERO; COLUMNS_AT_ONCE]; 2];
             let (largest, sums) = (&mut largest[..parts.len()], &mut sums[..parts.len()]);
             largest.copy_from_slice(rows.row(0));
             for i in 1..rows.len() {

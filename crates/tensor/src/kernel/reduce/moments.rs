@@ -58,13 +58,13 @@ impl Moment {
 }
 
 /// Columns that are reduced at once.
-const WIDTH: usize = 256;
+const COLUMNS_AT_ONCE: usize = 256;
 
 /// Lanes of a block.
 const LANES: usize = 32;
 
 /// Rows that are added at once: each sum is loaded and stored once for all of them.
-const TOGETHER: usize = 8;
+const ROWS_AT_ONCE: usize = 8;
 
 impl<T: Real> Blockwise<T> for Moments {
     type Part = Moment;
@@ -95,7 +95,7 @@ impl<T: Real> Blockwise<T> for Moments {
         }
         let shift = total(sum) / T::from_f64((sample * LANES) as f64);
         let mut sums = Sums::<T, LANES>::new([shift; LANES]);
-        let (whole, rows) = rows.as_chunks::<TOGETHER>();
+        let (whole, rows) = rows.as_chunks::<ROWS_AT_ONCE>();
         for rows in whole {
             sums.add(LANES, rows);
         }
@@ -111,10 +111,10 @@ impl<T: Real> Blockwise<T> for Moments {
     fn columns(self, rows: &Rows<'_, T>, parts: &mut [Moment]) {
         let sample = rows.len().div_ceil(4);
         let share = T::ONE / T::from_f64(sample as f64);
-        for (chunk, parts) in parts.chunks_mut(WIDTH).enumerate() {
+        for (chunk, parts) in parts.chunks_mut(COLUMNS_AT_ONCE).enumerate() {
             let width = parts.len();
-            let rows = rows.columns(chunk * WIDTH, width);
-            let mut shifts = [T::ZERO; WIDTH];
+            let rows = rows.columns(chunk * COLUMNS_AT_ONCE, width);
+            let mut shifts = [T::ZERO; COLUMNS_AT_ONCE];
             for i in 0..sample {
                 for (shift, &x) in shifts.iter_mut().zip(rows.row(i)) {
                     *shift += x;
@@ -122,9 +122,9 @@ impl<T: Real> Blockwise<T> for Moments {
             }
             shifts.iter_mut().for_each(|shift| *shift *= share);
             let mut sums = Sums::new(shifts);
-            let whole = rows.len() - rows.len() % TOGETHER;
-            for i in (0..whole).step_by(TOGETHER) {
-                sums.add(width, &std::array::from_fn::<_, TOGETHER, _>(|k| rows.row(i + k)));
+            let whole = rows.len() - rows.len() % ROWS_AT_ONCE;
+            for i in (0..whole).step_by(ROWS_AT_ONCE) {
+                sums.add(width, &std::array::from_fn::<_, ROWS_AT_ONCE, _>(|k| rows.row(i + k)));
             }
             for i in whole..rows.len() {
                 sums.add(width, &[rows.row(i)]);
@@ -240,9 +240,9 @@ fn joins<T: Real>(x: T) -> bool {
 /// The columns that are out of range.
 #[cold]
 #[inline(never)]
-fn columns_again<T: Real>(rows: &Rows<'_, T>, sums: &Sums<T, WIDTH>, parts: &mut [Moment]) {
+fn columns_again<T: Real>(rows: &Rows<'_, T>, sums: &Sums<T, COLUMNS_AT_ONCE>, parts: &mut [Moment]) {
     let first = &rows.row(0)[..parts.len()];
-    let mut same = [true; WIDTH];
+    let mut same = [true; COLUMNS_AT_ONCE];
     for i in 1..rows.len() {
         for ((same, &x), &first) in same.iter_mut().zip(rows.row(i)).zip(first) {
             *same &= x == first;

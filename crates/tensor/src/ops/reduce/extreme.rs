@@ -146,7 +146,7 @@ fn expect_some(op: &'static str, shape: &Shape, over: &Over) -> Result<(), Error
 }
 
 /// Elements of a vector that are searched by one task.
-const PIECE: usize = 1 << 16;
+const SEARCHED_AT_ONCE: usize = 1 << 16;
 
 /// Where the largest or the smallest element is.
 pub(crate) fn arg<T: Number>(
@@ -173,15 +173,16 @@ pub(crate) fn arg<T: Number>(
 
 /// Where in a vector the best element is. Of a long one, the best of the best of its pieces.
 fn flat_arg<T: Number>(x: &Tensor<T>, largest: bool) -> i64 {
-    let (len, whole) = (x.numel(), x.numel() / PIECE);
+    let (len, whole) = (x.numel(), x.numel() / SEARCHED_AT_ONCE);
     if whole < 2 {
         return along(x, 0, largest).item();
     }
     let x = x.contiguous();
-    let pieces = along(&x.narrow(0, 0, whole * PIECE).reshape([whole, PIECE]), 1, largest);
-    let rest = x.narrow(0, whole * PIECE, len - whole * PIECE);
+    let pieces = along(&x.narrow(0, 0, whole * SEARCHED_AT_ONCE).reshape([whole, SEARCHED_AT_ONCE]), 1, largest);
+    let rest = x.narrow(0, whole * SEARCHED_AT_ONCE, len - whole * SEARCHED_AT_ONCE);
     let rest = (rest.numel() > 0).then(|| along(&rest, 0, largest).item());
-    let mut at: Vec<i64> = pieces.iter().chain(rest).enumerate().map(|(i, at)| (i * PIECE) as i64 + at).collect();
+    let mut at: Vec<i64> =
+        pieces.iter().chain(rest).enumerate().map(|(i, at)| (i * SEARCHED_AT_ONCE) as i64 + at).collect();
     let best: Tensor<T> = at.iter().map(|&at| x.get(&[at as usize]).expect("found in it")).collect();
     at.swap_remove(flat_arg(&best, largest) as usize)
 }

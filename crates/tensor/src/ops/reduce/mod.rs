@@ -37,7 +37,7 @@ use crate::tensor::Tensor;
 use crate::walk::Walk;
 
 /// Elements of a piece: the fewest that are worth handing to a thread.
-const PIECE: usize = 1 << 16;
+const PIECE_OF_RUN: usize = 1 << 16;
 
 /// With this many results, threads have enough to share without pieces, which would take much memory.
 const MANY: usize = 1 << 13;
@@ -154,8 +154,8 @@ impl Plan {
         let (&run, runs) = runs.split_last().unwrap_or((&(1, 1), &[]));
         let columns = kept.last().filter(|&&(_, stride)| stride == 1 && run.1 != 1).map(|&(width, _)| width);
         let piece = match columns {
-            Some(width) => (PIECE / width / ROWS * ROWS).max(ROWS),
-            None => PIECE,
+            Some(width) => (PIECE_OF_RUN / width / ROWS * ROWS).max(ROWS),
+            None => PIECE_OF_RUN,
         };
         // Rows are few where they are long.
         let most = if columns.is_some() { MANY } else { WIDE };
@@ -193,19 +193,19 @@ impl Plan {
         finish: &(dyn Fn(&[P], &mut [O]) + Sync),
     ) {
         /// Parts that are finished together.
-        const TOGETHER: usize = 1024;
+        const PARTS_AT_ONCE: usize = 1024;
         let walk = Walk::new([&self.parts]);
         let [stride] = walk.row_strides();
         // Narrow rows stay whole, and are read several at once.
         let unit = self.columns.map_or(1, |width| width.min(WIDE));
         par::split(out, unit, cost * self.piece as f64, |start, out| {
-            let mut parts = vec![P::default(); out.len().min(TOGETHER)];
+            let mut parts = vec![P::default(); out.len().min(PARTS_AT_ONCE)];
             walk.rows(start..start + out.len(), |flat, [at]| {
                 let mut from = flat.start;
                 while from < flat.end {
                     // The last piece is shorter.
                     let to = if self.pieces > 1 { (from / self.results + 1) * self.results } else { flat.end };
-                    let to = to.min(flat.end).min(from + TOGETHER);
+                    let to = to.min(flat.end).min(from + PARTS_AT_ONCE);
                     let first = from / self.results % self.pieces * self.piece;
                     let len = self.piece.min(self.run.0 - first);
                     let at = at.wrapping_add_signed((from - flat.start) as isize * stride);
