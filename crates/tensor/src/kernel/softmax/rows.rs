@@ -24,44 +24,40 @@ pub(crate) fn normalize_rows<T: Real + Pooled, N: Normalize<T>>(
 kernel! {
     fn lines[T: Real + Pooled, N: Normalize<T>](x: &mut [T], y: &[T], width: usize, op: N, each: &mut dyn FnMut(usize, T, T)), functions T {
         let _ = op;
-        let rows = (CLOSE / width).max(1);
-        // As many as are gone through at once.
-        let mut terms = Buffer::stale(x.len().min(rows * width));
-        let len = terms.len();
-        let mut shifts = Buffer::stale(len / width);
+        let len = x.len().min((CLOSE / width).max(1) * width);
+        let (mut aside, mut shifts) = (Buffer::stale(len), Buffer::stale(len / width));
         for (chunk, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
-            let terms = &mut terms[..x.len()];
-            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact_mut(width));
+            let aside = &mut aside[..x.len()];
             if N::SHIFT {
-                for (((x, y), terms), shift) in lines.zip(shifts.iter_mut()) {
-                    // The largest skips NaN, but the sum is NaN where an element is.
-                    *shift = block(LargestNumber, y);
-                    match N::TERMS {
-                        _ if width < WIDE => shifted(x, y, *shift),
-                        Terms::InPlace => terms_in_place::<T, N>(x, y, *shift),
-                        _ => terms_aside::<T, N>(terms, x, y, *shift),
-                    }
-                }
+                let terms = if N::TERMS == Terms::InPlace { &mut *x } else { &mut *aside };
+                shifted_terms::<T, N>(terms, y, width, &mut shifts);
+            } else if N::TERMS == Terms::Aside {
+                terms_of_both::<T, N>(aside, x, y);
             }
-            // All short lines in one loop: separate loops would each have a rest that fills no vector.
-            if !N::SHIFT && N::TERMS == Terms::Aside {
-                terms_aside::<T, N>(terms, x, y, T::ZERO);
-            } else if N::SHIFT && width < WIDE {
-                for (x, term) in x.iter_mut().zip(terms.iter_mut()) {
-                    *term = N::term(*x, *x);
-                }
-                if N::TERMS == Terms::InPlace {
-                    x.copy_from_slice(terms);
-                }
-            }
-            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(terms.chunks_exact(width));
-            for (i, ((x, y), terms)) in lines.enumerate() {
-                let terms = if N::TERMS == Terms::Aside { terms } else { &*x };
-                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + block(Sum, terms));
+            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(aside.chunks_exact(width));
+            for (i, ((x, y), aside)) in lines.enumerate() {
                 let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
+                let terms = if N::TERMS == Terms::Aside { aside } else { &*x };
+                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + block(Sum, terms));
                 finished::<T, N>(x, y, shift, N::total(sum));
                 each(chunk * (len / width) + i, shift, sum);
             }
+        }
+    }
+}
+
+/// The terms of lines of y, from which their largest elements, the shifts, are taken off.
+#[inline(always)]
+fn shifted_terms<T: Real + Pooled, N: Normalize<T>>(terms: &mut [T], y: &[T], width: usize, shifts: &mut [T]) {
+    for ((terms, y), shift) in terms.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(shifts) {
+        // The largest skips NaN, but the sum is NaN where an element is.
+        *shift = block(LargestNumber, y);
+        if width < WIDE { differences(terms, y, *shift) } else { terms_of_differences::<T, N>(terms, y, *shift) }
+    }
+    // All short lines in one loop: separate loops would each have a rest that fills no vector.
+    if width < WIDE {
+        for term in terms {
+            *term = N::term(*term, *term);
         }
     }
 }
@@ -89,27 +85,27 @@ kernel! {
 
 // The loops over neighbours are functions: of a function's parameters, the compiler knows that the slices do not overlap.
 
-/// x\[i] = the term of x\[i] and y\[i] − shift
+/// out\[i] = the term of x\[i] and y\[i]
 #[inline(always)]
-fn terms_in_place<T: Real + Pooled, N: Normalize<T>>(x: &mut [T], y: &[T], shift: T) {
-    for (x, &y) in x.iter_mut().zip(y) {
-        *x = N::term(*x, if N::SHIFT { y - shift } else { y });
-    }
-}
-
-/// out\[i] = the term of x\[i] and y\[i] − shift
-#[inline(always)]
-fn terms_aside<T: Real + Pooled, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T], shift: T) {
+fn terms_of_both<T: Real + Pooled, N: Normalize<T>>(out: &mut [T], x: &[T], y: &[T]) {
     for ((out, &x), &y) in out.iter_mut().zip(x).zip(y) {
-        *out = N::term(x, if N::SHIFT { y - shift } else { y });
+        *out = N::term(x, y);
     }
 }
 
-/// x\[i] = y\[i] − shift
+/// out\[i] = the term of y\[i] − shift
 #[inline(always)]
-fn shifted<T: Real>(x: &mut [T], y: &[T], shift: T) {
-    for (x, &y) in x.iter_mut().zip(y) {
-        *x = y - shift;
+fn terms_of_differences<T: Real + Pooled, N: Normalize<T>>(out: &mut [T], y: &[T], shift: T) {
+    for (out, &y) in out.iter_mut().zip(y) {
+        *out = N::term(y, y - shift);
+    }
+}
+
+/// out\[i] = y\[i] − shift
+#[inline(always)]
+fn differences<T: Real>(out: &mut [T], y: &[T], shift: T) {
+    for (out, &y) in out.iter_mut().zip(y) {
+        *out = y - shift;
     }
 }
 
