@@ -88,12 +88,13 @@ pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
 /// The mean, and the unbiased standard deviation; NaN where there are too few elements.
 pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
     let (var, mean) = values.var_mean(.., 1);
-    if var.item().is_finite() || values.numel() < 2 {
-        return (mean.item().to_f64(), var.item().to_f64().sqrt());
+    let (var, mean) = (var.item(), mean.item().to_f64());
+    if (T::MIN_POSITIVE..T::INFINITY).contains(&var) || values.numel() < 2 {
+        return (mean, var.to_f64().sqrt());
     }
-    // In single precision the squares may overflow.
-    let (var, mean) = values.cast::<f64>().var_mean(.., 1);
-    (mean.item(), var.item().sqrt())
+    // The variance may have left the range of the type, where the deviation has not.
+    let values = values.cast::<f64>();
+    (values.var_mean(.., 1).1.item(), values.std(.., 1).item())
 }
 
 /// The elements in row-major order; not copied if they lie in that order.
@@ -179,6 +180,9 @@ mod tests {
         // Their squares overflow single precision.
         let large = Stats::of(&Tensor::from([-1e30_f32, 1e30]));
         assert_relative_eq!(large.std, 1e30 * 2_f64.sqrt(), max_relative = 1e-6);
+        let small = Stats::of(&Tensor::from([-1e-25_f32, 1e-25]));
+        assert_relative_eq!(small.std, 1e-25 * 2_f64.sqrt(), max_relative = 1e-6);
+        assert_eq!(Stats::of(&Tensor::<f32>::zeros([3])).std, 0.0);
         let largest = Stats::of(&Tensor::from([-f64::MAX, f64::MAX]));
         assert_eq!(largest.histogram.total(), 2);
     }
