@@ -110,6 +110,14 @@ def cases():
         ("...i->i...", (2, 3, 4)),
         ("ba", (2, 3)),
         ("ij,jk->ik", (2, 0), (0, 3)),
+        # Axes of size 1 broadcast.
+        ("ij,ij->ij", (4, 3), (1, 3)),
+        ("ij,ij->ij", (4, 1), (1, 3)),
+        ("ij,jk->ik", (2, 1), (3, 4)),
+        ("bij,bjk->bik", (1, 3, 4), (2, 4, 5)),
+        ("ij,j->ij", (2, 3), (3,)),
+        ("ij,ij->i", (2, 3), (2, 3)),
+        ("i,i->i", (1,), (5,)),
     ]:
         operands = [varied(*shape, step=37 + 4 * i) for i, shape in enumerate(shapes)]
         yield case(f"einsum {equation}", operands, torch.einsum(equation, *operands))

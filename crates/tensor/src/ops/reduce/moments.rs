@@ -31,7 +31,8 @@ impl<T: Float> Tensor<T> {
         T::variance(self, &over, correction)
     }
 
-    /// The standard deviation over `axes`: the square root of [`var`](Self::var).
+    /// The standard deviation over `axes`: the square root of [`var`](Self::var), also where the variance itself is too large or too
+    /// small for `T`.
     ///
     /// # Panics
     /// An axis is out of range or named twice.
