@@ -89,7 +89,7 @@ fn let_go() -> bool {
             || lock::<T>().oldest().map(|(given, _)| given),
             || {
                 let oldest = lock::<T>().take_oldest();
-                oldest.is_some_and(|data| KEPT.fetch_sub(bytes(&data), Ordering::Relaxed) > 0)
+                oldest.inspect(|data| _ = KEPT.fetch_sub(bytes(data), Ordering::Relaxed)).is_some()
             },
         )
     }
@@ -104,11 +104,13 @@ pub struct Shelf<T> {
     /// By class of size, each with when it was given back.
     free: Vec<VecDeque<(u64, Vec<T>)>>,
     bytes: usize,
+    /// How many a thread has given back, where nobody else does.
+    given: u64,
 }
 
 impl<T> Shelf<T> {
     const fn new() -> Self {
-        Shelf { free: Vec::new(), bytes: 0 }
+        Shelf { free: Vec::new(), bytes: 0, given: 0 }
     }
 
     /// The last one that was given back: it may still be in the cache.
@@ -241,9 +243,7 @@ fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
         T::small().try_with(|shelf| shelf.borrow_mut().take(class)).ok().flatten()
     } else {
         let kept = lock::<T>().take(class);
-        kept.inspect(|data| {
-            KEPT.fetch_sub(bytes(data), Ordering::Relaxed);
-        })
+        kept.inspect(|data| _ = KEPT.fetch_sub(bytes(data), Ordering::Relaxed))
     };
     let data = match kept {
         Some(kept) => kept,
@@ -270,8 +270,8 @@ fn recycle<T: Pooled>(buffer: &mut Buffer<T>) {
         // A thread that is ending has no shelf any more.
         let _ = T::small().try_with(|shelf| {
             let shelf = &mut *shelf.borrow_mut();
-            // Small buffers are let go in the order of their classes: to keep count of them would take as long as to make them.
-            shelf.give(class, 0, data);
+            shelf.given += 1;
+            shelf.give(class, shelf.given, data);
             while shelf.bytes > LIMIT_OF_SMALL.min(limit) {
                 shelf.take_oldest();
             }

@@ -62,6 +62,13 @@ fn what_is_kept_is_bounded_is_used_again_and_makes_way() {
         assert!((0..5).all(|_| place(size) == first), "{size} bytes are used again");
     }
 
+    // The same of small ones, whose shelf is the thread's.
+    for size in [60_000, 50_000, 10_000] {
+        drop((0..30).map(|_| Tensor::<f32>::full([size / 4], 1.0)).collect::<Vec<_>>());
+        let first = place(4000);
+        assert!((0..5).all(|_| place(4000) == first), "4000 bytes after many of {size}");
+    }
+
     // Of other types too: the limit is one for all.
     for _ in 0..3 {
         drop(Tensor::<f64>::full([MIB], 1.0));
