@@ -227,12 +227,19 @@ fn every_instruction_set_gives_the_same_bits() {
             sets.push("avx512");
         }
     }
-    for set in sets {
+    let on = |set: &str| {
         let mut command = Command::new(env::current_exe().unwrap());
         command.args(["every_result_has_the_bits_of_the_table", "--exact"]);
         let output = command.env("EVENKEEL_ISA", set).env_remove("EVENKEEL_WRITE_BITS").output().unwrap();
-        assert!(output.status.success(), "{set}:\n{}", String::from_utf8_lossy(&output.stdout));
+        (output.status.success(), String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    for set in sets {
+        let (success, output) = on(set);
+        assert!(success, "{set}:\n{output}");
     }
+    // The set does reach that process: one that does not exist is a panic.
+    let (success, output) = on("avx9");
+    assert!(!success && output.contains("EVENKEEL_ISA is \"avx9\", but must be baseline, avx2 or avx512"), "{output}");
 }
 
 /// The public methods of `tensor`'s ops, the names of the tape's ops: each is a row, or is listed here as one that computes nothing.

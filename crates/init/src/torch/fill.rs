@@ -33,7 +33,7 @@ impl Generator {
         Ok(())
     }
 
-    /// Overwrites `x` with uniform numbers: `x.uniform_(a, b, generator=g)`.
+    /// Overwrites `x` with uniform numbers: `x.uniform_(a, b, generator=g)`. All are below `b`: what rounds to it is `a`.
     ///
     /// # Errors
     /// `a` is above `b`, or one of them, or their distance, is infinite or not a number.

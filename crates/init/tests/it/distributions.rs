@@ -346,3 +346,16 @@ fn a_model_in_f64_begins_like_its_twin_in_f32() {
         assert!(narrow.map(f64::from).allclose(&wide, 1e-4, 1e-6));
     }
 }
+
+#[test]
+fn uniform_numbers_fill_an_interval_up_to_but_without_its_upper_end() {
+    for (a, b) in [(1.0, 1.000_000_3), (1.0, 1.0 + 3.0 * f64::from(f32::EPSILON)), (0.0, 1.0), (0.3, 0.7), (-0.1, 0.1)]
+    {
+        let x: Tensor = init::uniform(a, b).init(&Shape::from([50_000]), &mut rng(1)).unwrap();
+        assert!(x.iter().all(|x| a <= f64::from(x) && f64::from(x) < b && x < b as f32), "{a} to {b}");
+        if b < 1.1 && a == 1.0 {
+            // 1 and the two numbers above it.
+            assert_eq!(x.unique().map(|x| (x - 1.0) / f32::EPSILON), Tensor::from([0.0, 1.0, 2.0]));
+        }
+    }
+}

@@ -62,6 +62,21 @@ fn sequence<T: Float>(name: &str) {
 }
 
 #[test]
+fn what_rounds_to_the_upper_end_is_the_lower_one_as_in_pytorch() {
+    // torch.empty(24, dtype=…).uniform_(1, 1 + 3 ε, generator=g), in ulps above 1.
+    fn ulps<T: Float>() -> Vec<f64> {
+        let epsilon = T::EPSILON.to_f64();
+        let mut x = Tensor::<T>::zeros([24]);
+        Generator::manual_seed(1).uniform_(&mut x, 1.0, 1.0 + 3.0 * epsilon).unwrap();
+        x.iter().map(|x| (x.to_f64() - 1.0) / epsilon).collect()
+    }
+    let single = [2, 1, 1, 2, 0, 2, 1, 2, 2, 1, 2, 2, 2, 1, 1, 1, 2, 1, 0, 2, 1, 1, 1, 1];
+    let double = [0, 1, 1, 1, 2, 0, 1, 2, 2, 1, 2, 1, 2, 1, 0, 0, 2, 1, 2, 2, 0, 0, 0, 0];
+    assert_eq!(ulps::<f32>(), single.map(f64::from));
+    assert_eq!(ulps::<f64>(), double.map(f64::from));
+}
+
+#[test]
 fn uniform_and_normal_numbers_are_pytorchs() {
     sequence::<f32>("f32");
     sequence::<f64>("f64");
