@@ -11,7 +11,7 @@ use tensor::Tensor;
 /// Large enough to be shared among threads, in more than ten tasks.
 const LEN: usize = 1 << 18;
 
-const ROUNDS: usize = if cfg!(miri) { 2 } else { 100 };
+const ROUNDS: usize = if cfg!(miri) { 1 } else { 100 };
 
 /// A payload whose `Drop` panics.
 struct Bomb;
