@@ -50,6 +50,7 @@ mod operand;
 mod ops;
 mod par;
 mod random;
+mod ranges;
 mod shape;
 mod span;
 mod split;

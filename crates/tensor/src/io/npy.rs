@@ -138,17 +138,19 @@ pub(super) fn member(mut source: Source<impl Read>, allowed: &mut u64) -> Result
     let start = source.at_most(MAGIC.len())?;
     if start != MAGIC {
         // To the end, where the checksum is.
-        let len = start.len() as u64 + source.pass_over()?;
-        let shape = usize::try_from(len)
-            .map_err(Error::malformed)
-            .and_then(|len| Shape::try_new(&[len]).map_err(Error::malformed))?;
-        return Ok(AnyTensor::Other { dtype: NO_ARRAY.to_owned(), shape });
+        return not_read(NO_ARRAY, start.len() as u64 + source.pass_over()?);
     }
     let x = after_magic(&mut source, allowed)?;
     if !matches!(x, AnyTensor::Other { .. }) {
         source.finish()?;
     }
     Ok(x)
+}
+
+/// A member of so many bytes that is no array, or cannot be read as one.
+pub(super) fn not_read(what: impl Into<String>, bytes: u64) -> Result<AnyTensor, Error> {
+    let bytes = usize::try_from(bytes).map_err(Error::malformed)?;
+    Ok(AnyTensor::Other { dtype: what.into(), shape: Shape::try_new(&[bytes]).map_err(Error::malformed)? })
 }
 
 fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {

@@ -16,8 +16,7 @@ use super::any::AnyTensor;
 use super::bytes::Source;
 use super::error::Error;
 use super::file::replace;
-use super::npy::{member, write_to};
-use crate::shape::Shape;
+use super::npy::{member, not_read, write_to};
 
 /// The arrays in a `.npz` file, by name; stored or deflated, as `savez` and `savez_compressed` write them.
 ///
@@ -261,10 +260,7 @@ fn array<R: ReaderAt>(archive: &ZipArchive<R>, entry: &Entry, allowed: &mut u64)
         Ok(true) => member(Source::new(found.verifying_reader(DeflateDecoder::new(found.reader())), None), allowed),
         Ok(false) => member(Source::new(found.verifying_reader(found.reader()), Some(end - start)), allowed),
         Err(why) if entry.path.ends_with(".npy") => Err(Error::malformed(why)),
-        Err(why) => Ok(AnyTensor::Other {
-            dtype: format!("something that {why}"),
-            shape: Shape::try_new(&[(end - start) as usize]).map_err(Error::malformed)?,
-        }),
+        Err(why) => not_read(format!("something that {why}"), end - start),
     }
 }
 

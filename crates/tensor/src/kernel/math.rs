@@ -123,21 +123,6 @@ pub(crate) fn ln(x: f32) -> f32 {
     if x < 0.0 || x.is_nan() { f32::NAN } else { result }
 }
 
-/// eˣ / (1 + eˣ), which is 1 from 40 on. At most 3 ulp off.
-#[inline(always)]
-pub(crate) fn sigmoid(x: f32) -> f32 {
-    // Written so that a NaN passes.
-    let e = exp(if x > 40.0 { 40.0 } else { x });
-    e / (1.0 + e)
-}
-
-/// As [`sigmoid`].
-#[inline(always)]
-pub(crate) fn sigmoid_f64(x: f64) -> f64 {
-    let e = libm::exp(if x > 40.0 { 40.0 } else { x });
-    e / (1.0 + e)
-}
-
 /// A float whose integers are found by plain arithmetic. (The system's functions would do it where SSE4.1 is missing.)
 pub(crate) trait Rounded:
     Copy + PartialOrd + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self>
@@ -276,9 +261,9 @@ mod tests {
 
     #[test]
     fn sigmoid_is_off_by_at_most_3_ulp() {
-        let error = largest_error(step(), sigmoid, |x| 1.0 / (1.0 + (-x).exp()));
+        let error = largest_error(step(), crate::Real::sigmoid, |x| 1.0 / (1.0 + (-x).exp()));
         assert!(error <= 3.0, "{error} ulp");
-        assert_eq!([sigmoid(f32::INFINITY), sigmoid(f32::NEG_INFINITY), sigmoid(0.0)], [1.0, 0.0, 0.5]);
+        assert_eq!([f32::INFINITY, f32::NEG_INFINITY, 0.0].map(crate::Real::sigmoid), [1.0, 0.0, 0.5]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Mean and variance.
 
-use super::{Blockwise, Reduction, Rows, Run, reduction};
+use std::ops::Range;
+
+use super::{Blockwise, Reduction, Rows, Run, Sum, block, reduction};
 use crate::kernel::isa::kernel;
 use crate::kernel::{Dtype, Real};
 
@@ -194,9 +196,9 @@ impl Moment {
     /// In two passes, over elements that are in range.
     fn by_definition(elements: &[f64]) -> Moment {
         let count = elements.len() as f64;
-        let mean = sum(elements) / count;
+        let mean = block(Sum, elements) / count;
         let squares: Vec<f64> = elements.iter().map(|x| (x - mean) * (x - mean)).collect();
-        Moment { count, mean, squares: sum(&squares), unit: 1.0 }
+        Moment { count, mean, squares: block(Sum, &squares), unit: 1.0 }
     }
 
     /// Both in the larger of their units, in which what is lost of the other does not count. Zeros have any unit.
@@ -223,18 +225,23 @@ fn in_range_of_f64<T: Real>() -> bool {
     T::DTYPE == Dtype::F32
 }
 
+/// The sizes of numbers whose squares are surely normal numbers: so are those of the distances by which parts are joined.
+const JOINED: Range<f64> = 1e-140..1e140;
+
 /// Whether too much may have been lost of this sum of squares of deviations from `shift`, or the square of the distance to another
 /// mean may be none. So it is where all elements are the same.
 #[inline(always)]
 fn out_of_range<T: Real>(shift: T, squares: T) -> bool {
-    let joins = in_range_of_f64::<T>() || shift.to_f64().abs() < 1e140;
+    // A block has at most 2¹¹ squares, each of which is off by half the least number: of this sum, by a share of 2¹⁰ ε² in all.
+    let least = T::MIN_POSITIVE / T::EPSILON;
+    let joins = in_range_of_f64::<T>() || shift.to_f64().abs() < JOINED.end;
     // Written so that a NaN is out of range.
-    !(squares >= T::LEAST_SQUARES && squares < T::INFINITY && joins)
+    !(squares >= least && squares < T::INFINITY && joins)
 }
 
-/// Whether elements that are all `x` need no unit: parts are joined by the square of the distance between their means.
+/// Whether elements that are all `x` need no unit.
 fn joins<T: Real>(x: T) -> bool {
-    in_range_of_f64::<T>() || x == T::ZERO || (1e-140..1e140).contains(&x.to_f64().abs())
+    in_range_of_f64::<T>() || x == T::ZERO || JOINED.contains(&x.to_f64().abs())
 }
 
 /// The columns that are out of range.
@@ -262,14 +269,6 @@ fn columns_again<T: Real>(rows: &Rows<'_, T>, sums: &Sums<T, COLUMNS_AT_ONCE>, p
 /// Whether each is `x`. Without a way out, so that the loop is one of vectors.
 fn all_are<T: Real>(elements: &[T], x: T) -> bool {
     elements.iter().fold(true, |all, &element| all & (element == x))
-}
-
-/// By halves.
-fn sum(x: &[f64]) -> f64 {
-    match x.len() {
-        ..=16 => x.iter().sum(),
-        len => sum(&x[..len / 2]) + sum(&x[len / 2..]),
-    }
 }
 
 /// The power of two at or below a finite number; of those that have fewer digits, the least of the others.
