@@ -192,7 +192,8 @@ mod own {
         };
         let x: Tensor = init::normal(1.0).init(&Shape::from([32, 20]), &mut rng).unwrap();
         let classes = Tensor::from_fn([32], |i| (i[0] % 5) as i64);
-        let report = diagnose::inspect(&model, |model, tape| model.forward(tape.constant(x)).cross_entropy(&classes));
+        let report =
+            diagnose::inspect(&model, |model, tape| model.forward(tape.constant(x.clone())).cross_entropy(&classes));
         let named: Vec<(&str, &str)> = report.activations.iter().map(|a| (a.place.as_str(), a.kind)).collect();
         assert_eq!(named, [("norm", "relu"), ("second", "gelu")]);
         let layers: Vec<(&str, bool)> =

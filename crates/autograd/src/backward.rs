@@ -62,6 +62,38 @@ impl<T: Float> Var<'_, T> {
     }
 }
 
+impl<'t, T: Float> Var<'t, T> {
+    /// What its own pullback makes of a gradient: a share for each use of an input that needs one, without going further back.
+    /// [`backward`](Self::backward) adds up the shares of all uses; this tells which op gave which.
+    ///
+    /// # Panics
+    /// The gradient has another shape than the value.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([3.0]));
+    /// let (double, square) = (x.scale(2.0), x * x);
+    /// let share = |of: autograd::Var<'_>| -> f32 { of.pull(&Tensor::ones([1])).iter().map(|(_, g)| g.item()).sum() };
+    /// assert_eq!((share(double), share(square)), (2.0, 6.0));
+    /// ```
+    #[track_caller]
+    pub fn pull(self, gradient: &Tensor<T>) -> Vec<(Var<'t, T>, Tensor<T>)> {
+        let graph = self.tape.graph.borrow();
+        let node = &graph.nodes[self.index as usize];
+        let (want, got) = (node.value.shape(), gradient.shape());
+        assert!(want == got, "pull: the value is {want}, the gradient {got}");
+        let mut given = Given { shares: Vec::new(), missing: None };
+        if let Some(pullbacks) = &node.pullbacks {
+            pullbacks.pull(gradient.clone(), &mut given);
+        }
+        given.shares.into_iter().map(|(index, share)| (Var { tape: self.tape, index }, share)).collect()
+    }
+}
+
 /// Walks from the node `last` down to the first, and hands each gradient on to the inputs. Leaves keep their gradients.
 #[track_caller]
 fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> (Vec<Kept<T>>, Marks) {

@@ -98,17 +98,34 @@ pub enum Role {
         /// The place of the bias.
         bias: Option<usize>,
     },
-    /// A normalization, whose result has the scale of its weight, whatever the scale of its input.
+    /// A normalization, whose result has the scale of its weight, whatever the scale of its input. Its units are the last axis.
     Normalizing {
         /// The place of the weight.
         weight: usize,
         /// The place of the bias.
         bias: usize,
     },
+    /// The same of channels, which are axis 1, such as batch norm.
+    NormalizingChannels {
+        /// The place of the weight.
+        weight: usize,
+        /// The place of the bias.
+        bias: usize,
+    },
+    /// Rows of a table by number, such as an embedding: where a signal begins.
+    Lookup,
     /// The result has the scale of the input: a reshape, a transpose, a slice, dropout.
     Keeping,
+    /// The input, times a number.
+    Scaling,
     /// A sum or a difference of its two inputs, such as a residual branch and its trunk, or a value and its bias.
     Adding,
+    /// A product of its two inputs, element by element, such as a gate and what it lets through.
+    Multiplying,
+    /// A sum or a mean over axes.
+    Reducing,
+    /// Shares along this axis that add up to 1.
+    Softmax(usize),
     /// An activation of the family's list.
     Activation(Activation),
     /// An activation of one's own: a function of each element.
@@ -141,6 +158,8 @@ pub enum Ignorance {
     Value(f64),
     /// The variance of the targets, which are the input at this place: the mean is predicted for all.
     Variance(usize),
+    /// Nobody can say.
+    Unknown,
 }
 
 impl Role {
@@ -148,9 +167,10 @@ impl Role {
     fn inputs(&self) -> usize {
         match *self {
             Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
-            Role::Keeping | Role::Activation(_) | Role::Function { .. } => 1,
-            Role::Adding => 2,
-            Role::Affine { .. } | Role::Normalizing { .. } | Role::Loss { .. } => {
+            Role::Keeping | Role::Scaling | Role::Reducing | Role::Softmax(_) | Role::Lookup => 1,
+            Role::Activation(_) | Role::Function { .. } => 1,
+            Role::Adding | Role::Multiplying => 2,
+            Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } | Role::Loss { .. } => {
                 self.places().into_iter().flatten().map(|(_, place)| place + 1).fold(1, usize::max)
             }
         }
@@ -160,7 +180,9 @@ impl Role {
     fn places(&self) -> [Option<(&'static str, usize)>; 2] {
         match *self {
             Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
-            Role::Normalizing { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
+            Role::Normalizing { weight, bias } | Role::NormalizingChannels { weight, bias } => {
+                [Some(("weight", weight)), Some(("bias", bias))]
+            }
             Role::Loss { predictions, ignorance: Ignorance::Variance(targets) } => {
                 [Some(("predictions", predictions)), Some(("targets", targets))]
             }
@@ -191,7 +213,9 @@ mod tests {
         // A product of two activations has no weight.
         assert!(matches!(x.matmul(x).role(), Role::Other) && matches!(x.matmul(w.tanh()).role(), Role::Other));
         assert!(matches!(w.tanh().role(), Role::Activation(Activation::Tanh)));
-        assert!(matches!((x + w).role(), Role::Adding) && matches!((x + 1.0).role(), Role::Other));
+        assert!(matches!((x + w).role(), Role::Adding) && matches!((x + 1.0).role(), Role::Keeping));
+        assert!(matches!((x * w).role(), Role::Multiplying) && matches!((x / 2.0).role(), Role::Scaling));
+        assert!(matches!(x.softmax(-1).role(), Role::Softmax(1)) && matches!(x.mean(0).role(), Role::Reducing));
         let loss = w.cross_entropy(&Tensor::from([0, 1]));
         assert!(matches!(loss.role(), Role::Loss { predictions: 0, ignorance: Ignorance::Classes(2) }));
     }

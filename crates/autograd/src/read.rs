@@ -67,6 +67,12 @@ impl<T: Float> Tape<T> {
         dot
     }
 
+    /// The path of every value, in the order in which they were computed; see [`Var::path`]. This asks once for all, in a time
+    /// that is linear in the tape.
+    pub fn paths(&self) -> Vec<Option<Arc<str>>> {
+        self.all_paths(&self.graph.borrow())
+    }
+
     /// The path of every value.
     fn all_paths(&self, graph: &Graph<T>) -> Vec<Option<Arc<str>>> {
         let mut paths: Vec<Option<Arc<str>>> = Vec::with_capacity(graph.nodes.len());

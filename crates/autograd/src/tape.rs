@@ -46,6 +46,8 @@ pub struct Tape<T: Float = f32> {
     pub(crate) retains_all: Cell<bool>,
     /// Where in a model the named leaves are.
     pub(crate) paths: RefCell<HashMap<Id, Arc<str>>>,
+    /// Values that stand in for those of named leaves and constants.
+    pub(crate) substitutes: RefCell<HashMap<Id, Tensor<T>>>,
 }
 
 pub(crate) struct Graph<T: Float> {
@@ -128,6 +130,7 @@ impl<T: Float> Tape<T> {
             updates: RefCell::new(Updates::of_pass(id)),
             retains_all: Cell::new(false),
             paths: RefCell::default(),
+            substitutes: RefCell::default(),
         }
     }
 
@@ -185,6 +188,8 @@ impl<T: Float> Tape<T> {
 
     #[track_caller]
     fn named(&self, op: Op, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
+        let substitutes = self.substitutes.borrow();
+        let value = substitutes.get(&id).unwrap_or(value);
         let graph = self.graph.borrow();
         if let Some(index) = graph.named.get(id) {
             let leaf = Var { tape: self, index };
@@ -201,6 +206,23 @@ impl<T: Float> Tape<T> {
         let leaf = self.push_leaf(op, value.clone(), needs_gradient, Some(id));
         self.graph.borrow_mut().named.insert(id, leaf.index);
         leaf
+    }
+
+    /// Lets another value stand in for that of the leaf or constant with this name, wherever it is put on the tape from now on: what
+    /// a model would do with other weights, while it stays as it is. It holds for the tape's life.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, weight) = (Id::new(), Tensor::from([1.0]));
+    /// let tape = Tape::new();
+    /// tape.substitute(id, Tensor::from([5.0]));
+    /// assert_eq!(tape.named_leaf(id, &weight).item(), 5.0);
+    /// ```
+    pub fn substitute(&self, id: Id, value: Tensor<T>) {
+        self.substitutes.borrow_mut().insert(id, value);
     }
 
     /// Keeps the gradients of all values in every `backward` from now on, or no longer: for diagnostics. Each costs the
@@ -373,6 +395,11 @@ impl<'t, T: Float> Var<'t, T> {
             Role::Constant => node.name.is_some(),
             _ => false,
         }
+    }
+
+    /// The name that it was put on the tape by, if it has one: that of a parameter.
+    pub fn id(self) -> Option<Id> {
+        self.tape.graph.borrow().nodes[self.index as usize].name
     }
 
     /// Whether it depends on a leaf whose gradient is wanted.

@@ -1,10 +1,10 @@
 //! The first NaN or infinity, and the op that made it.
 
-use autograd::{Op, Role};
+use autograd::{Gradients, Op, Role, Var};
 use tensor::{Float, Tensor};
 
 use crate::graph::Graph;
-use crate::stats::{all_finite, elements};
+use crate::numbers::{NonFinite, Numbers};
 
 /// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +15,7 @@ pub struct Anomaly {
     /// `"NaN"` or `"infinity"`.
     pub what: &'static str,
     /// The op whose result it was, or whose pullback; that of [`Op::LEAF`] or [`Op::CONSTANT`] for what was put on the tape as
-    /// such. Where several ops share an input, each has a part in its gradient, and the last of them is named.
+    /// such.
     pub op: &'static str,
     /// The module that the op belongs to.
     pub place: String,
@@ -23,6 +23,9 @@ pub struct Anomaly {
     pub inputs: Vec<Vec<usize>>,
     /// The shape of its result.
     pub shape: Vec<usize>,
+    /// Whether it came in with the data.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) is_data: bool,
 }
 
 /// Which way a pass goes.
@@ -45,6 +48,28 @@ impl Anomaly {
             place: name.to_owned(),
             inputs: Vec::new(),
             shape: dims.to_vec(),
+            is_data: false,
+        }
+    }
+
+    /// Whether it comes of the batch, and not of the model.
+    pub(crate) fn is_of_the_batch(&self) -> bool {
+        self.is_data || self.is_empty()
+    }
+
+    fn is_empty(&self) -> bool {
+        self.inputs.iter().any(|dims| dims.contains(&0))
+    }
+
+    /// What to do about it.
+    pub(crate) fn remedy(&self) -> &'static str {
+        match () {
+            () if self.is_data => "look for it in the data, and leave out or replace what holds it",
+            () if self.is_empty() => "give it a batch with examples",
+            () if self.inputs.is_empty() => "look for it where this tensor comes from",
+            () => {
+                "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain"
+            }
         }
     }
 }
@@ -53,89 +78,80 @@ impl std::fmt::Display for Anomaly {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Anomaly { what, op, inputs, shape, .. } = self;
         let inputs: Vec<String> = inputs.iter().map(|dims| format!("{dims:?}")).collect();
-        let inputs = inputs.join(", ");
+        let list = inputs.join(", ");
         match self.direction {
+            Direction::Forward if self.is_data => write!(f, "the data hold {what}: the {op} {shape:?}"),
             Direction::Forward if inputs.is_empty() => write!(f, "the {op} {shape:?} holds {what}"),
-            Direction::Forward => write!(f, "`{op}` of {inputs} is the first to give {what}"),
+            Direction::Forward if self.is_empty() => {
+                write!(f, "the batch has no examples: `{op}` of {list} is the first to give {what}")
+            }
+            Direction::Forward => write!(f, "`{op}` of {list} is the first to give {what}"),
             Direction::Backward if inputs.is_empty() => write!(f, "the {op} {shape:?} gets {what}"),
-            Direction::Backward => write!(f, "the pullback of `{op}` of {inputs} is the first to give {what}"),
+            Direction::Backward => write!(f, "the pullback of `{op}` of {list} is the first to give {what}"),
         }
     }
 }
 
-impl<T: Float> Graph<'_, T> {
+impl Graph {
     /// Where the first value that is NaN or infinite was made, forward or else backward.
     pub(crate) fn anomaly(&self) -> Option<Anomaly> {
-        self.anomaly_forward().or_else(|| self.anomaly_backward())
+        if let Some(index) = (0..self.nodes.len()).find(|&index| self.makes_loss_of_numbers(index)) {
+            return Some(self.anomaly_at(Direction::Forward, index, self.nodes[index].value.lost()));
+        }
+        let (index, lost) = self.lost_backward?;
+        Some(self.anomaly_at(Direction::Backward, index, lost))
     }
 
-    fn anomaly_forward(&self) -> Option<Anomaly> {
-        let kinds: Vec<NonFinite> = self.vars.iter().map(|var| NonFinite::of(&var.value())).collect();
-        let made = |&index: &usize| {
-            let (own, inputs) = (kinds[index], &self.inputs[index]);
-            let given = inputs.iter().fold(NonFinite::NONE, |given, &input| given.or(kinds[input]));
-            // An infinite constant is meant to be there, such as the mask of an attention.
-            let meant = matches!(self.vars[index].role(), Role::Constant | Role::Masking) && !own.nan;
-            (own.nan && !given.nan || own.infinite && given == NonFinite::NONE) && !meant
+    /// Whether a value is not finite where what it was computed from is; and not on purpose.
+    fn makes_loss_of_numbers(&self, index: usize) -> bool {
+        let (node, own) = (&self.nodes[index], self.nodes[index].value.lost());
+        if !own.any() {
+            return false;
+        }
+        let given: Vec<NonFinite> = node.inputs.iter().map(|&input| self.nodes[input].value.lost()).collect();
+        let none_given = |of: fn(&NonFinite) -> bool| !given.iter().any(of);
+        let made = own.nan && none_given(|given| given.nan)
+            || (own.positive || own.negative) && none_given(|given| given.any())
+            // Of a mask, a loss may be infinite: an example's class is one of those that are left out.
+            || matches!(node.role, Role::Loss { .. }) && none_given(|given| given.nan || given.positive);
+        // A mask is −∞ on purpose.
+        let is_mask = match node.role {
+            Role::Constant => !own.positive && !self.flow[index].enters,
+            Role::Masking => true,
+            _ => false,
         };
-        let index = (0..kinds.len()).find(made)?;
-        Some(self.name(Direction::Forward, index, kinds[index]))
+        made && (own.nan || !is_mask)
     }
 
-    fn anomaly_backward(&self) -> Option<Anomaly> {
-        let gradients = self.gradients.as_ref()?;
-        // Backward from the loss, the first gradient that is not finite. The op that made it is one that took the value as input.
-        let kind = |index: usize| {
-            let needed = self.behind_the_loss[index] && self.vars[index].needs_gradient();
-            let gradient = needed.then(|| gradients.get(self.vars[index])).flatten();
-            gradient.map_or(NonFinite::NONE, NonFinite::of)
-        };
-        let index = (0..self.vars.len()).rev().find(|&index| kind(index) != NonFinite::NONE)?;
-        let user = (index + 1..self.vars.len())
-            .rev()
-            .find(|&user| self.behind_the_loss[user] && self.inputs[user].contains(&index))
-            .unwrap_or(index);
-        Some(self.name(Direction::Backward, user, kind(index)))
-    }
-
-    fn name(&self, direction: Direction, index: usize, kind: NonFinite) -> Anomaly {
-        let var = self.vars[index];
-        let inputs = self.inputs[index].iter().map(|&input| self.vars[input].shape().dims().to_vec()).collect();
+    fn anomaly_at(&self, direction: Direction, index: usize, lost: NonFinite) -> Anomaly {
+        let node = &self.nodes[index];
+        let dims = |index: usize| self.nodes[index].value.dims().to_vec();
         Anomaly {
             direction,
-            what: if kind.nan { "NaN" } else { "infinity" },
-            op: var.op(),
-            place: self.place(var),
-            inputs,
-            shape: var.shape().dims().to_vec(),
+            what: lost.what(),
+            op: node.op,
+            place: self.place(index),
+            inputs: node.inputs.iter().map(|&input| dims(input)).collect(),
+            shape: dims(index),
+            is_data: matches!(node.role, Role::Constant) && node.parameter.is_none(),
         }
     }
 }
 
-/// Which a tensor holds: NaN, infinity, or neither.
-#[derive(Clone, Copy, PartialEq, Eq)]
-struct NonFinite {
-    nan: bool,
-    infinite: bool,
-}
-
-impl NonFinite {
-    const NONE: Self = NonFinite { nan: false, infinite: false };
-
-    fn of<T: Float>(values: &Tensor<T>) -> Self {
-        let slice = &elements(values);
-        if all_finite(slice) {
-            return NonFinite::NONE;
-        }
-        NonFinite {
-            nan: slice.iter().any(|x| x.to_f64().is_nan()),
-            infinite: slice.iter().any(|x| x.to_f64().is_infinite()),
-        }
-    }
-
-    fn or(self, other: Self) -> Self {
-        NonFinite { nan: self.nan || other.nan, infinite: self.infinite || other.infinite }
-    }
+/// The op whose pullback gives the first share of a gradient that is not finite, going back from the loss.
+pub(crate) fn first_lost<T: Float>(loss: Var<'_, T>, gradients: &Gradients<T>) -> Option<(usize, NonFinite)> {
+    let lost = |gradient: &Tensor<T>| Numbers::of(gradient).lost();
+    let vars: Vec<Var<'_, T>> = loss.tape().vars().take(loss.index() + 1).collect();
+    let of = |var: &Var<'_, T>| gradients.get(*var).map(lost).filter(|lost| lost.any());
+    let (first, whole) = vars.iter().rev().find_map(|var| Some((var.index(), of(var)?)))?;
+    // Several ops may share the value: it is the one whose own share is not finite.
+    let share = |user: &Var<'_, T>| {
+        let shares = user.inputs().iter().any(|input| input.index() == first).then(|| gradients.get(*user))?;
+        let lost =
+            user.pull(shares?).into_iter().filter(|(input, _)| input.index() == first).map(|(_, share)| lost(&share));
+        Some((user.index(), lost.into_iter().find(|lost| lost.any())?))
+    };
+    Some(vars.iter().rev().find_map(share).unwrap_or((first, whole)))
 }
 
 #[cfg(test)]
@@ -148,7 +164,11 @@ mod tests {
     fn of(build: impl Fn(&Tape) -> Var<'_>) -> Option<Anomaly> {
         let tape = Tape::new();
         tape.retain_gradients(true);
-        Graph::new(build(&tape)).anomaly()
+        let loss = build(&tape);
+        let gradients = loss.backward();
+        let mut graph = Graph::read(loss, Some(&gradients), None);
+        graph.lost_backward = first_lost(loss, &gradients);
+        graph.anomaly()
     }
 
     /// y = √x, whose pullback divides by 0 at 0.
@@ -170,7 +190,12 @@ mod tests {
         let anomaly = of(|tape| sqrt(tape.leaf(Tensor::from([-1.0]))).scale(2.0).sum(..)).unwrap();
         assert_eq!((anomaly.op, anomaly.what), ("sqrt", "NaN"));
         let anomaly = of(|tape| (tape.constant(Tensor::from([f32::NAN])) * tape.leaf(Tensor::from([1.0]))).sum(..));
-        assert_eq!(anomaly.unwrap().to_string(), "the constant [1] holds NaN");
+        assert_eq!(anomaly.unwrap().to_string(), "the data hold NaN: the constant [1]");
+        // So is an infinity that goes into a layer, and not the layer.
+        let x = [[1.0, f32::NEG_INFINITY]];
+        let anomaly =
+            of(|tape| tape.constant(Tensor::from(x)).matmul(tape.leaf(Tensor::ones([2, 3]))).sum(..)).unwrap();
+        assert_eq!(anomaly.to_string(), "the data hold infinity: the constant [1, 2]");
     }
 
     #[test]
@@ -178,6 +203,17 @@ mod tests {
         let anomaly = of(|tape| sqrt(tape.leaf(Tensor::from([0.0, 1.0])).scale(3.0)).sum(..)).unwrap();
         assert_eq!((anomaly.direction, anomaly.op), (Direction::Backward, "sqrt"));
         assert_eq!(anomaly.to_string(), "the pullback of `sqrt` of [2] is the first to give infinity");
+    }
+
+    #[test]
+    fn of_several_ops_with_one_input_the_one_is_named_whose_share_it_is() {
+        let anomaly = of(|tape| {
+            let x = tape.leaf(Tensor::from([0.0, 0.0]));
+            let roots = sqrt(x * x).sum(..);
+            let squares = (x * x).sum(..);
+            sqrt(x).sum(..) + roots * 0.0 + squares
+        });
+        assert_eq!(anomaly.unwrap().op, "sqrt");
     }
 
     #[test]

@@ -1,13 +1,140 @@
-//! Applying remedies.
+//! Remedies: tried on a copy, and applied.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::fmt;
 
 use nn::{Module, Path};
 use tensor::Float;
 
-use crate::finding::{Action, Fault};
+use crate::finding::{Action, Fault, Finding, Severity};
 use crate::report::Report;
+
+/// How often what is left is mended once more: what one layer gives changes the next.
+const ROUNDS: usize = 8;
+
+/// What another draw of the weights changes in the first loss, as a share of it; a network that was dead begins to guess, and may come
+/// that far above what it costs to know nothing.
+const CHANCE: f64 = 0.005;
+
+/// What was tried on a copy of a model, and found to help.
+#[derive(Default)]
+pub(crate) struct Trial {
+    changes: Vec<Action>,
+    /// What is wrong after that.
+    left: Vec<Finding>,
+}
+
+impl Trial {
+    /// Tries what the findings propose, and what an inspection after that proposes, as long as it helps.
+    pub(crate) fn of(before: &Report, attempt: impl Fn(&[Action]) -> Report) -> Self {
+        let faults = |report: &Report| -> Vec<Finding> {
+            report.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect()
+        };
+        let mut best = Trial { changes: Vec::new(), left: faults(before) };
+        let (mut harm, mut changes) = (harm(before), with(&[], &before.findings));
+        let mut tried = None;
+        for _ in 0..ROUNDS {
+            if changes.is_empty() || tried.as_ref() == Some(&changes) {
+                break;
+            }
+            let after = attempt(&changes);
+            let now = self::harm(&after);
+            if now < harm && !is_dearer(before, &after) {
+                (best, harm) = (Trial { changes: changes.clone(), left: faults(&after) }, now);
+            }
+            let more = with(&changes, &after.findings);
+            tried = Some(changes);
+            changes = more;
+        }
+        best.spare_the_prior(before, harm, attempt)
+    }
+
+    /// A bias of the last layer may hold what is known of the classes, and stays if the loss is smaller with it.
+    fn spare_the_prior(
+        mut self,
+        before: &Report,
+        least: (usize, usize),
+        attempt: impl Fn(&[Action]) -> Report,
+    ) -> Self {
+        let of_loss = before.findings.iter().filter(|finding| finding.fault == Fault::Loss);
+        let zeros: Vec<&Action> = of_loss
+            .flat_map(|finding| &finding.actions)
+            .filter(|action| matches!(action, Action::Zero { .. }))
+            .collect();
+        let rest: Vec<Action> = self.changes.iter().filter(|action| !zeros.contains(action)).cloned().collect();
+        if rest.len() < self.changes.len() {
+            let (with, without) = (attempt(&self.changes), attempt(&rest));
+            if harm(&without) <= least && without.loss.compared < with.loss.compared {
+                self.changes = rest;
+            }
+        }
+        self
+    }
+
+    /// Leaves to each finding what is done about it, and says where nothing helps.
+    pub(crate) fn settle(self, report: &mut Report, tried: bool) {
+        let mut open: Vec<&Action> = self.changes.iter().collect();
+        for finding in report.findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
+            let proposed = std::mem::take(&mut finding.actions);
+            if !tried {
+                finding.remedy = in_words(&proposed, &finding.remedy);
+                continue;
+            }
+            let is_its = |action: &&Action| proposed.iter().any(|own| own.parameter() == action.parameter());
+            finding.actions = self.changes.iter().filter(is_its).cloned().collect();
+            open.retain(|action| !is_its(action));
+            finding.remedy = match finding.actions.is_empty() {
+                true => format!("no change of scale that was tried mends it: {}", finding.remedy),
+                false => in_words(&finding.actions, &finding.remedy),
+            };
+        }
+        // What only the second look showed.
+        if let Some(first) = report.findings.iter_mut().find(|finding| !finding.actions.is_empty()) {
+            first.actions.extend(open.into_iter().cloned());
+        }
+        (report.cure, report.left) = (self.changes, self.left);
+    }
+}
+
+fn in_words(actions: &[Action], otherwise: &str) -> String {
+    let done = actions.iter().map(Action::to_string).collect::<Vec<_>>().join(", ");
+    if otherwise.is_empty() { done } else { format!("{done}; or {otherwise}") }
+}
+
+/// How many errors there are, and how many warnings.
+fn harm(report: &Report) -> (usize, usize) {
+    let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
+    (count(Severity::Error), count(Severity::Warn))
+}
+
+/// Whether a loss is higher than before, and than chance explains.
+fn is_dearer(before: &Report, after: &Report) -> bool {
+    let allowed = before.loss.expected.map_or(f64::NEG_INFINITY, f64::abs).max(before.loss.compared);
+    let allowed = allowed + CHANCE * allowed.abs();
+    // What is no number is dearer than any number, and no dearer than what was none.
+    before.loss.compared.is_finite() && after.loss.compared.partial_cmp(&allowed).is_none_or(Ordering::is_gt)
+}
+
+/// Changes with those that findings propose: one for each parameter.
+fn with(changes: &[Action], findings: &[Finding]) -> Vec<Action> {
+    let mut all = changes.to_vec();
+    let mut due: Vec<&Action> = Vec::new();
+    for action in findings.iter().flat_map(|finding| &finding.actions) {
+        // Of two remedies for one parameter, that of the more harmful fault.
+        if due.iter().all(|other| other.parameter() != action.parameter()) {
+            due.push(action);
+        }
+    }
+    for action in due {
+        match (all.iter_mut().find(|known| known.parameter() == action.parameter()), action) {
+            (None, _) => all.push(action.clone()),
+            (Some(Action::Scale { factor, .. }), Action::Scale { factor: more, .. }) => *factor *= more,
+            (Some(known), Action::Zero { .. }) => *known = action.clone(),
+            (Some(Action::Zero { .. }), _) => {}
+        }
+    }
+    all
+}
 
 /// What [`Report::cure`] did, and what it left to its caller.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -16,15 +143,15 @@ use crate::report::Report;
 pub struct Cure {
     /// What was changed.
     pub applied: Vec<Action>,
-    /// The remedies that a person must choose between, in the report's words.
+    /// What is still wrong after that, with the remedies that a person must choose between.
     pub left: Vec<(Fault, String)>,
 }
 
 impl Report {
-    /// Applies the remedies that need no human choice to the model that was inspected, and says what it did.
+    /// Applies the remedies that need no human choice to the model that was inspected, and says what it did, and what is left to do.
     ///
-    /// Where two findings would change the same parameter, the remedy of the more harmful one is applied. Inspect again to see what it
-    /// has done.
+    /// Each was tried on a copy by the inspection, together with the others: what is applied leaves fewer faults, and no higher loss.
+    /// Where one change shows the need of another, that is a part of it, so that a second call finds nothing more to do.
     ///
     /// # Example
     /// ```
@@ -48,22 +175,15 @@ impl Report {
     /// # Ok::<(), nn::Error>(())
     /// ```
     pub fn cure<T: Float>(&self, model: &mut (impl Module<T> + ?Sized)) -> Cure {
-        let mut due: HashMap<&str, &Action> = HashMap::new();
-        for action in self.findings.iter().flat_map(|finding| &finding.actions) {
-            due.entry(action.parameter()).or_insert(action);
-        }
         let mut applied = Vec::new();
         model.visit_mut(Path::root(), &mut |path, param| {
-            let Some(action) = due.get(path.to_string().as_str()) else { return };
-            let factor = match action {
-                Action::Scale { factor, .. } => T::from_f64(*factor),
-                Action::Zero { .. } => T::ZERO,
-            };
-            param.value_mut().map_assign(|x| x * factor);
-            applied.push((*action).clone());
+            let path = path.to_string();
+            if let Some(action) = self.cure.iter().find(|action| action.parameter() == path) {
+                action.apply(param.value_mut());
+                applied.push(action.clone());
+            }
         });
-        let unchosen = self.findings.iter().filter(|finding| finding.actions.is_empty());
-        let mut left: Vec<_> = unchosen.map(|finding| (finding.fault, finding.remedy.clone())).collect();
+        let mut left: Vec<_> = self.left.iter().map(|finding| (finding.fault, finding.remedy.clone())).collect();
         left.dedup();
         Cure { applied, left }
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use tensor::{Float, Tensor};
+
 /// One fault: how bad it is, where, by which figure and rule, and what to do about it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
@@ -45,6 +47,14 @@ pub enum Severity {
 pub enum Fault {
     /// A value or a gradient is NaN or infinite.
     NotFinite,
+    /// The loss does not depend on what is trained.
+    Constant,
+    /// The data want scaling, or do not differ.
+    Data,
+    /// Two shapes were broadcast against each other that have as many elements.
+    Broadcast,
+    /// A loss that takes logits is given probabilities.
+    Logits,
     /// Units have the same weights and get the same gradients: they stay the same for ever.
     Symmetry,
     /// The learning rate is too high: weights move by too large a share of themselves.
@@ -63,8 +73,35 @@ pub enum Fault {
     Gradient,
     /// A parameter has no gradient: the loss does not depend on it.
     Unused,
+    /// A parameter has a gradient, and the model does not list it: no optimizer will train it.
+    Unlisted,
+    /// Two linear layers with nothing between them are no more than one.
+    Linear,
     /// The batch is too small to tell.
     Batch,
+}
+
+impl Finding {
+    /// Of what no change of a parameter mends, so far.
+    pub(crate) fn new(severity: Severity, fault: Fault, place: impl Into<String>, figure: f64) -> Self {
+        let place = place.into();
+        let (brief, message, remedy) = (String::new(), String::new(), String::new());
+        Finding { severity, fault, place, figure, brief, message, rule: "", remedy, actions: Vec::new() }
+    }
+
+    /// What was found: in a few words, and in a sentence.
+    pub(crate) fn says(self, brief: impl Into<String>, message: impl Into<String>) -> Self {
+        Finding { brief: brief.into(), message: message.into(), ..self }
+    }
+
+    /// The rule that is broken, and what a person can do about it.
+    pub(crate) fn rule(self, rule: &'static str, remedy: impl Into<String>) -> Self {
+        Finding { rule, remedy: remedy.into(), ..self }
+    }
+
+    pub(crate) fn actions(self, actions: Vec<Action>) -> Self {
+        Finding { actions, ..self }
+    }
 }
 
 impl Fault {
@@ -111,6 +148,14 @@ impl Action {
     pub fn parameter(&self) -> &str {
         match self {
             Action::Scale { parameter, .. } | Action::Zero { parameter } => parameter,
+        }
+    }
+
+    /// Changes the parameter's value.
+    pub(crate) fn apply<T: Float>(&self, value: &mut Tensor<T>) {
+        match self {
+            Action::Scale { factor, .. } => value.map_assign(|x| x * T::from_f64(*factor)),
+            Action::Zero { .. } => *value = Tensor::zeros(value.shape()),
         }
     }
 }

@@ -1,20 +1,29 @@
 //! One pass forward and backward, and what it shows.
 
-use autograd::{Mode, Role, Saved, Tape, Var};
-use nn::{Module, Param};
-use tensor::Float;
+use std::collections::HashMap;
 
-use crate::graph::{Affine, Graph, Objective, Parameter, distinct};
+use autograd::{Mode, Role, Saved, Tape, Var};
+use nn::Module;
+use tensor::{Float, Tensor};
+
+use crate::anomaly::first_lost;
+use crate::cure::Trial;
+use crate::graph::{Graph, distinct};
 use crate::judge::judge;
 use crate::limits::Limits;
+use crate::numbers::{Numbers, root_mean_square};
+use crate::objective::Part;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::saturation::{Curve, Rules, Saturation};
-use crate::stats::{Stats, mean_std, rms};
+use crate::stats::Stats;
+use crate::subject::{Parameter, Pass, Runs, Subject, backward};
+use crate::way::Way;
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
 ///
-/// `forward` makes the loss on the tape that it is given, as in a step of training. [`Inspector`] has the settings.
+/// `forward` makes the loss on the tape that it is given, as in a step of training. Where something is wrong, it runs again with other
+/// weights in place of the model's, as no remedy is offered that was not tried. [`Inspector`] has the settings.
 ///
 /// # Panics
 /// The loss has more than one element; and where `forward` does.
@@ -45,7 +54,7 @@ pub fn inspect<T, M, F>(model: &M, forward: F) -> Report
 where
     T: Float,
     M: Module<T> + ?Sized,
-    F: for<'t> FnOnce(&M, &'t Tape<T>) -> Var<'t, T>,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
     Inspector::new().inspect(model, forward)
 }
@@ -167,16 +176,11 @@ impl Inspector {
     where
         T: Float,
         M: Module<T> + ?Sized,
-        F: for<'t> FnOnce(&M, &'t Tape<T>) -> Var<'t, T>,
+        F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
     {
-        let tape = self.tape();
-        model.label(&tape);
-        let pass = Graph::new(forward(model, &tape));
-        let weights = trained(model).into_iter().map(|(name, param)| {
-            let gradient = pass.gradients.as_ref().and_then(|gradients| gradients.named(param.id()));
-            Parameter { name, data: param.value().clone(), gradient }
-        });
-        self.report(&pass, weights.collect())
+        let runs = Runs::new(self, model, forward);
+        let pass = runs.pass(&HashMap::new());
+        self.report(pass, Some(&runs))
     }
 
     /// As the function [`inspect_graph`].
@@ -190,14 +194,21 @@ impl Inspector {
         F: for<'t> FnOnce(&'t Tape<T>) -> Var<'t, T>,
     {
         let tape = self.tape();
-        let pass = Graph::new(forward(&tape));
-        let leaves = pass.vars.iter().filter(|var| matches!(var.role(), Role::Leaf));
-        let weights =
-            leaves.map(|&var| Parameter { name: pass.place(var), data: var.value(), gradient: pass.gradient(var) });
-        self.report(&pass, weights.collect())
+        let loss = forward(&tape);
+        let gradients = backward(loss);
+        let mut graph = Graph::read(loss, gradients.as_ref(), None);
+        graph.lost_backward = gradients.as_ref().and_then(|gradients| first_lost(loss, gradients));
+        let leaf = |var: Var<'_, T>| Parameter {
+            name: graph.place(var.index()),
+            data: Numbers::of(&var.value()),
+            gradient: gradients.as_ref().and_then(|gradients| gradients.get(var)).map(Numbers::of),
+        };
+        let leaves = tape.vars().take(graph.nodes.len()).filter(|var| matches!(var.role(), Role::Leaf));
+        let parameters = leaves.map(leaf).collect();
+        self.report(Pass { graph, parameters }, None)
     }
 
-    fn tape<T: Float>(&self) -> Tape<T> {
+    pub(crate) fn tape<T: Float>(&self) -> Tape<T> {
         let tape = Tape::default().with_mode(self.mode);
         tape.seed(self.seed, self.step);
         tape.retain_gradients(true);
@@ -212,147 +223,151 @@ impl Inspector {
         &self.rules
     }
 
-    fn report<T: Float>(&self, pass: &Graph<'_, T>, weights: Vec<Parameter<'_, T>>) -> Report {
-        let activations = activations(&self.rules, pass);
-        let signal = signal(pass);
-        let mut report = Report {
-            step: self.step,
-            loss: self.loss(pass),
-            depth: depth(&activations, &signal),
-            activations,
-            signal,
-            weights: weights.iter().map(weight).collect(),
-            anomaly: pass.anomaly(),
-            findings: Vec::new(),
-        };
-        report.findings = judge(&self.limits, pass, &report, &weights);
+    /// What is wrong, and which of the remedies hold what they promise.
+    fn report(&self, pass: Pass, subject: Option<&dyn Subject>) -> Report {
+        let mut report = self.figures(&pass, true);
+        report.findings = judge(&self.limits, &pass.graph, &report, &pass.parameters, subject);
+        let trial = subject.map(|subject| {
+            Trial::of(&report, |changes| {
+                let pass = subject.after(changes);
+                let mut after = self.figures(&pass, false);
+                after.findings = judge(&self.limits, &pass.graph, &after, &pass.parameters, Some(subject));
+                after
+            })
+        });
+        trial.unwrap_or_default().settle(&mut report, subject.is_some());
         report
     }
 
-    fn loss<T: Float>(&self, pass: &Graph<'_, T>) -> Loss {
-        let objective = pass.objective();
-        let value = pass.loss.item().to_f64();
-        let ignorance = objective.as_ref().and_then(|objective| objective.ignorance);
+    /// The figures of a pass; with histograms for those who look at them.
+    pub(crate) fn figures(&self, Pass { graph, parameters }: &Pass, whole: bool) -> Report {
+        let parts = graph.parts();
+        let heads = graph.heads(&parts);
+        let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
+        if ways.is_empty() {
+            ways.push(graph.way(graph.loss));
+        }
+        let weight = |parameter: &Parameter| Weight {
+            name: parameter.name.clone(),
+            shape: parameter.data.dims().to_vec(),
+            std: parameter.data.mean_std().1,
+            gradient: parameter.gradient.as_ref().map(|gradient| Stats::merged(&[gradient], whole)),
+        };
+        Report {
+            step: self.step,
+            loss: self.loss(graph, &parts),
+            activations: activations(&self.rules, graph, whole),
+            signal: signal(graph),
+            depth: ways.iter().max_by_key(|way| way.blocks.len()).map_or(Depth::default(), |way| graph.depth(way)),
+            paths: ways.iter().map(|way| graph.path(way)).collect(),
+            weights: parameters.iter().map(weight).collect(),
+            anomaly: graph.anomaly(),
+            findings: Vec::new(),
+            cure: Vec::new(),
+            left: Vec::new(),
+        }
+    }
+
+    fn loss(&self, graph: &Graph, parts: &[Part]) -> Loss {
+        let value = graph.nodes[graph.loss].value.first();
+        let one = if let [one] = parts { Some(one) } else { None };
+        let known = !parts.is_empty() && parts.iter().all(|part| part.expected.is_some());
+        let sum = |of: &dyn Fn(&Part) -> f64| parts.iter().map(|part| part.weight * of(part)).sum::<f64>();
+        let costs = |part: &Part| part.expected.unwrap_or(f64::NAN);
+        let (compared, expected) = match one {
+            Some(one) => (one.value, one.expected),
+            None if known => (sum(&|part| part.value), Some(sum(&costs))),
+            None => (value, None),
+        };
         Loss {
             value,
-            compared: objective.as_ref().map_or(value, |objective| objective.loss.item().to_f64()),
-            expected: self.expected_loss.or(ignorance).filter(|_| self.step == 0),
-            classes: objective.as_ref().and_then(|objective| objective.classes),
-            examples: objective.as_ref().map(Objective::examples),
-            logits_std: objective
-                .map(|objective| mean_std(&objective.predictions.value()).1)
-                .filter(|std| std.is_finite()),
+            compared,
+            expected: self.expected_loss.or(expected).filter(|_| self.step == 0),
+            classes: one.and_then(|one| one.classes),
+            examples: one.map(|one| one.examples),
+            logits_std: one.map(|one| graph.nodes[one.predictions].value.mean_std().1).filter(|std| std.is_finite()),
+            parts: parts.len(),
+            given: self.expected_loss.is_some(),
+            first: self.step == 0,
         }
     }
 }
 
-/// The weights of a model that are trained, with their paths.
-pub(crate) fn trained<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(String, &Param<T>)> {
-    model.parameters().into_iter().filter(|(_, param)| param.is_trained()).collect()
-}
-
-/// Every activation that the loss depends on.
-pub(crate) fn activations<T: Float>(rules: &Rules, pass: &Graph<'_, T>) -> Vec<Activation> {
-    let found: Vec<_> = pass.relevant().filter_map(|var| Some((var, rules.of(var.op(), var.role())?))).collect();
-    let names = distinct(found.iter().map(|&(var, _)| pass.place(var)));
-    let read = |((var, rule), place): ((Var<'_, T>, Saturation), String)| {
-        let (output, input) = (var.value(), pass.input(var, 0)?.value());
-        let judged = if rule.side == Saved::Output { &output } else { &input };
-        let units = judged.dims().last().copied().unwrap_or(1);
-        let rows = judged.numel() / units.max(1);
-        let saturated = judged.map(|x| rule.holds(x.to_f64())).reshape([rows, units]);
-        let share = saturated.count_nonzero(..).item() as f64 / saturated.numel() as f64;
+/// Every activation that the loss depends on, with all of its uses in one.
+pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Activation> {
+    let rule = |index: usize| rules.of(graph.nodes[index].op, graph.nodes[index].role);
+    let uses = graph.uses(graph.relevant().filter(|&index| rule(index).is_some() && graph.input(index, 0).is_some()));
+    let names = distinct(uses.iter().map(|uses| graph.place(uses[0])));
+    let read = |(nodes, place): (Vec<usize>, String)| {
+        let (first, rule) = (nodes[0], rule(nodes[0])?);
+        let inputs: Vec<usize> = nodes.iter().filter_map(|&index| graph.input(index, 0)).collect();
+        let numbers = |of: &[usize]| of.iter().map(|&index| &graph.nodes[index].value).collect::<Vec<_>>();
+        let gradients: Option<Vec<&Numbers>> =
+            nodes.iter().map(|&index| graph.nodes[index].gradient.as_ref()).collect();
+        let judged = if rule.side == Saved::Output { &nodes } else { &inputs };
+        let outside = |&index: &usize| {
+            let axis = graph.flow[index].axis;
+            graph.nodes[index].value.outside(*rule.live.start(), *rule.live.end(), axis)
+        };
+        let maps: Vec<Tensor<bool>> = judged.iter().map(outside).collect();
+        let count = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64;
+        let shares: Vec<f64> = maps.iter().map(|map| count(map) / map.numel() as f64).collect();
+        let worst = (0..maps.len()).max_by(|&one, &other| shares[one].total_cmp(&shares[other]))?;
         // One example cannot show whether a unit is saturated for all.
-        let dead = if rows < 2 { 0 } else { saturated.all(0).count_nonzero(..).item() as usize };
+        let tells = maps.iter().any(|map| map.size(0) > 1);
+        let always = maps[1..].iter().fold(maps[0].all(0), |always, map| &always & &map.all(0));
         Some(Activation {
-            index: var.index(),
             place,
-            kind: var.op(),
-            output: Stats::of(&output),
-            input: Stats::of(&input),
-            saturated: share,
-            units,
-            dead,
-            map: Map::new(&saturated),
+            kind: graph.nodes[first].op,
+            output: Stats::merged(&numbers(&nodes), whole),
+            input: Stats::merged(&numbers(&inputs), whole),
+            saturated: maps.iter().map(count).sum::<f64>() / maps.iter().map(Tensor::numel).sum::<usize>() as f64,
+            uses: nodes.len(),
+            saturated_range: range(shares.iter().copied()),
+            units: maps[0].size(1),
+            dead: if tells { always.count_nonzero(..).item() as usize } else { 0 },
+            map: Map::new(&maps[worst]),
             rule,
-            curve: Curve::of(var.role()),
-            gradient: pass.gradient(var).map(Stats::of),
+            curve: Curve::of(graph.nodes[first].role),
+            gradient: gradients.map(|gradients| Stats::merged(&gradients, whole)),
+            nodes,
         })
     };
-    found.into_iter().zip(names).filter_map(read).collect()
+    uses.into_iter().zip(names).filter_map(read).collect()
 }
 
 /// Every linear layer.
-fn signal<T: Float>(pass: &Graph<'_, T>) -> Vec<Signal> {
-    let linears: Vec<Affine<'_, T>> = pass.affines().into_iter().filter(|affine| !affine.normalizes).collect();
-    let names = distinct(linears.iter().map(|linear| pass.place(linear.output)));
-    let read = |(index, (linear, place)): (usize, (&Affine<'_, T>, String))| {
-        let (input, output) = (linear.input.value(), linear.output.value());
-        let ((mean_in, std_in), (mean_out, std_out)) = (mean_std(&input), mean_std(&output));
+fn signal(graph: &Graph) -> Vec<Signal> {
+    let is_linear = |&index: &usize| graph.affine(index).is_some_and(|affine| !affine.normalizes);
+    let uses = graph.uses(graph.relevant().filter(is_linear));
+    let names = distinct(uses.iter().map(|uses| graph.place(uses[0])));
+    let read = |(uses, place): (Vec<usize>, String)| {
+        let of = |of: &dyn Fn(usize) -> f64| match uses[..] {
+            [one] => of(one),
+            _ => root_mean_square(&uses.iter().map(|&index| of(index)).collect::<Vec<_>>()),
+        };
+        let input = |index: usize| &graph.nodes[graph.nodes[index].inputs[0]].value;
+        let output = |index: usize| graph.nodes[index].value.mean_std();
+        let gradients: Option<Vec<f64>> =
+            uses.iter().map(|&index| Some(graph.nodes[index].gradient.as_ref()?.mean_std().1)).collect();
         Signal {
             place,
-            std_in,
-            rms_in: rms(mean_in, std_in, input.numel()),
-            mean_out,
-            std_out,
-            gradient_std: pass.gradient(linear.output).map(|gradient| mean_std(gradient).1),
-            // Another layer comes after it.
-            hidden: index + 1 < linears.len(),
-            normalized: pass.feeds_a_normalization(linear.output),
+            uses: uses.len(),
+            std_in: of(&|index| input(index).mean_std().1),
+            rms_in: of(&|index| input(index).rms()),
+            mean_out: uses.iter().map(|&index| output(index).0).sum::<f64>() / uses.len() as f64,
+            std_out: of(&|index| output(index).1),
+            std_out_range: range(uses.iter().map(|&index| output(index).1)),
+            gradient_std: gradients
+                .map(|gradients| if let [one] = gradients[..] { one } else { root_mean_square(&gradients) }),
+            hidden: graph.flow[uses[0]].hidden,
+            normalized: graph.feeds_a_normalization(uses[0]),
         }
     };
-    linears.iter().zip(names).enumerate().map(read).collect()
+    uses.into_iter().zip(names).map(read).collect()
 }
 
-fn weight<T: Float>(parameter: &Parameter<'_, T>) -> Weight {
-    Weight {
-        name: parameter.name.clone(),
-        shape: parameter.data.dims().to_vec(),
-        std: mean_std(&parameter.data).1,
-        gradient: parameter.gradient.map(Stats::of),
-    }
-}
-
-fn depth(activations: &[Activation], signal: &[Signal]) -> Depth {
-    let hidden = || signal.iter().filter(|layer| layer.hidden);
-    let (outputs, gradients): (Vec<f64>, Vec<Option<f64>>) = if activations.is_empty() {
-        hidden().map(|layer| (layer.std_out, layer.gradient_std)).unzip()
-    } else {
-        activations.iter().map(|a| (a.output.std, a.gradient.as_ref().map(|gradient| gradient.std))).unzip()
-    };
-    let gradients: Option<Vec<f64>> = gradients.into_iter().collect();
-    let gains: Vec<f64> = hidden().filter(|layer| !layer.normalized).map(Signal::gain).collect();
-    Depth {
-        layers: outputs.len(),
-        signal: slope(&outputs),
-        gradient: gradients.and_then(|gradients| slope(&gradients)),
-        gain: (gains.len() >= 2)
-            .then(|| (gains.iter().map(|gain| gain.ln()).sum::<f64>() / gains.len() as f64).exp())
-            .filter(|gain| gain.is_finite()),
-    }
-}
-
-/// The slope of ln y by its place, by least squares; `None` for fewer than three, and where one has no logarithm.
-fn slope(y: &[f64]) -> Option<f64> {
-    if y.len() < 3 {
-        return None;
-    }
-    let middle = (y.len() - 1) as f64 / 2.0;
-    let by_place = y.iter().enumerate().map(|(i, y)| (i as f64 - middle, y.ln()));
-    let (products, squares) = by_place.fold((0.0, 0.0), |(xy, xx), (x, ln)| (xy + x * ln, xx + x * x));
-    let slope = products / squares;
-    slope.is_finite().then_some(slope)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_slope_is_that_of_the_logarithm() {
-        assert!((slope(&[1.0, 2.0, 4.0, 8.0]).unwrap() - 2_f64.ln()).abs() < 1e-12);
-        assert_eq!(slope(&[3.0, 3.0, 3.0]), Some(0.0));
-        assert_eq!(slope(&[1.0, 2.0]), None);
-        assert_eq!(slope(&[1.0, 0.0, 2.0]), None);
-    }
+/// The least and the largest.
+pub(crate) fn range(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
+    numbers.fold([f64::NAN; 2], |[least, most], x| [least.min(x), most.max(x)])
 }

@@ -68,6 +68,8 @@ mod history;
 mod inspect;
 mod judge;
 mod limits;
+mod numbers;
+mod objective;
 #[cfg(feature = "html")]
 mod page;
 mod report;
@@ -75,8 +77,10 @@ mod rows;
 mod saturation;
 mod start;
 mod stats;
+mod subject;
 mod text;
 mod watch;
+mod way;
 
 pub use anomaly::{Anomaly, Direction};
 pub use compare::Comparison;
@@ -88,7 +92,7 @@ pub use limits::Limits;
 #[cfg(feature = "html")]
 pub use page::{Page, Picture, WriteError};
 
-pub use report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
+pub use report::{Activation, Depth, Loss, Map, Path, Report, Signal, Stage, Weight};
 pub use saturation::Saturation;
 pub use start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};
 pub use stats::{BINS, Histogram, Stats};

@@ -6,8 +6,11 @@
 pub struct Limits {
     /// The first loss is a fault from this share above what it should be: 0.1, where logits have a standard deviation of
     /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From twice what it should be, it is an error.
-    /// What chance explains in a small batch, two standard errors, is let through.
+    /// What chance explains in a small batch, two standard errors, is let through, and so is a quarter of a nat for few classes.
     pub loss: f64,
+    /// A mean of squares is a fault from this many variances of the targets above one: 4. It is an error from 20 on. Outputs of
+    /// deviation 1 double it, a mean of the targets that is off by their deviation does so too, and neither does harm.
+    pub squares: f64,
     /// 0.7: a layer is saturated when it has fewer than 70 % of the live units that a standard normal input would leave. So
     /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
     /// of 3 gives 48 % and is. Relu is accused from 65 % of zeros on.
@@ -16,17 +19,19 @@ pub struct Limits {
     pub live_error: f64,
     /// A stack fades or grows when the standard deviation changes by this factor from layer to layer: e^0.3 = 1.35, which
     /// in ten layers is 20. A tanh stack of gain 1 fades by 1.18 at first and ever more slowly, and is not accused. From a factor
-    /// of 2 on, it is an error.
+    /// of 2 on, it is an error. What a few narrow layers do by chance is let through: 2 / √(width · layers) in the logarithm.
     pub growth: f64,
-    /// It also does when it changes by this factor over all layers together: 30.
+    /// It also does when it changes by this factor over all layers together: 30. Sums of a trunk and its branches are judged by this
+    /// alone, as each adds to what was there.
     pub growth_in_all: f64,
-    /// Linear layers are out of scale when each multiplies the root mean square by more than this, or by less than its
+    /// Linear layers are out of scale when each multiplies what varies over examples by more than this, or by less than its
     /// inverse: 3. Every gain in use is between 1/2 and 1.8 (see `init::Gain`). It is judged over two or more hidden layers.
     pub gain: f64,
     /// Units of tanh or sigmoid that are saturated for every example are a fault from this share on, and a note below: 0.05.
     pub dead: f64,
     /// Units of relu or gelu that are off for every example: 0.5. The examples of a batch are alike in deep layers, so that
-    /// many units are off for all of them in a network that is well.
+    /// many units are off for all of them in a network that is well. A unit that lies six times farther off than most are large is
+    /// a fault by itself.
     pub dead_one_sided: f64,
     /// Dead units are looked for in batches of at least so many examples: 32. In smaller ones some are so by chance.
     pub dead_examples: usize,
@@ -41,6 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             loss: 0.1,
+            squares: 4.0,
             live: 0.7,
             live_error: 0.5,
             growth: 0.3_f64.exp(),

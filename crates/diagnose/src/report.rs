@@ -3,7 +3,7 @@
 use tensor::Tensor;
 
 use crate::anomaly::Anomaly;
-use crate::finding::{Fault, Finding, Severity};
+use crate::finding::{Action, Fault, Finding, Severity};
 use crate::saturation::{Curve, Saturation};
 use crate::stats::Stats;
 
@@ -23,6 +23,8 @@ pub struct Report {
     pub activations: Vec<Activation>,
     /// Every linear layer: what comes in, and what goes out.
     pub signal: Vec<Signal>,
+    /// The ways of the signal from the inputs to each end of the network.
+    pub paths: Vec<Path>,
     /// Every weight and bias, in the model's order.
     pub weights: Vec<Weight>,
     /// How signal and gradient change along depth.
@@ -31,6 +33,12 @@ pub struct Report {
     pub anomaly: Option<Anomaly>,
     /// What is wrong, the most harmful first; nothing where the model is on an even keel.
     pub findings: Vec<Finding>,
+    /// What mends it, in the order in which it was tried on a copy.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) cure: Vec<Action>,
+    /// What is left after that.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) left: Vec<Finding>,
 }
 
 /// The loss of a batch.
@@ -40,10 +48,11 @@ pub struct Report {
 pub struct Loss {
     /// The loss, as the model gave it.
     pub value: f64,
-    /// The part of it that is compared: the op whose role is that of a loss, if there is one such, else the loss.
+    /// The part of it that is compared: the op whose role is that of a loss, before it is scaled; several with their weights; the loss
+    /// itself where there is none.
     pub compared: f64,
     /// What it should be at step 0: what the caller said, or what the loss costs those who know nothing, such as ln C for C
-    /// classes.
+    /// classes, or of a mask as many as it leaves. `None` where nobody can tell: the first loss is then not judged.
     pub expected: Option<f64>,
     /// How many classes there are, if it is a classifier.
     pub classes: Option<usize>,
@@ -51,6 +60,14 @@ pub struct Loss {
     pub examples: Option<usize>,
     /// The standard deviation of the logits: about √(2 (loss − ln C)) for normal ones.
     pub logits_std: Option<f64>,
+    /// How many losses are added up in it.
+    pub parts: usize,
+    /// Whether the caller said what to expect.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) given: bool,
+    /// Whether it is of a model that is not trained yet.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) first: bool,
 }
 
 impl Loss {
@@ -65,9 +82,9 @@ impl Loss {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Activation {
-    /// Where it is on the tape.
+    /// Where its uses are on the tape.
     #[cfg_attr(feature = "serde", serde(skip))]
-    pub(crate) index: usize,
+    pub(crate) nodes: Vec<usize>,
     /// When its units are saturated.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) rule: Saturation,
@@ -84,11 +101,15 @@ pub struct Activation {
     pub input: Stats,
     /// The share of outputs that are saturated, by the [`Saturation`](crate::Saturation) of its op.
     pub saturated: f64,
-    /// How many units there are: the last axis.
+    /// How often it is used, such as once for each step of a sequence; all figures are of all uses together.
+    pub uses: usize,
+    /// The least and the largest share over these uses.
+    pub saturated_range: [f64; 2],
+    /// How many units there are: channels where the op counts them on axis 1, else the last axis.
     pub units: usize,
     /// How many units are saturated for every example; 0 where there is but one, which cannot tell.
     pub dead: usize,
-    /// Which units are saturated for which example.
+    /// Which units are saturated for which example, in the use with the most of them.
     pub map: Map,
     /// The gradient of the loss with respect to the output.
     pub gradient: Option<Stats>,
@@ -135,6 +156,8 @@ impl std::fmt::Debug for Map {
 pub struct Signal {
     /// The layer.
     pub place: String,
+    /// How often it is used; figures are roots of mean squares over the uses.
+    pub uses: usize,
     /// The standard deviation of its input.
     pub std_in: f64,
     /// The root mean square of its input, which is what a weight of mean 0 multiplies.
@@ -143,9 +166,11 @@ pub struct Signal {
     pub mean_out: f64,
     /// The standard deviation of its output.
     pub std_out: f64,
+    /// The least and the largest over these uses.
+    pub std_out_range: [f64; 2],
     /// The standard deviation of the gradient of the loss with respect to its output.
     pub gradient_std: Option<f64>,
-    /// Whether its output is on its way to another layer: it is not the one that makes the logits.
+    /// Whether another layer comes after it: it is not one that makes the logits.
     pub hidden: bool,
     /// Whether a normalization takes its output, so that its scale does not matter.
     pub normalized: bool,
@@ -161,6 +186,37 @@ impl Signal {
     pub fn gain(&self) -> f64 {
         self.std_out / self.rms_in
     }
+}
+
+/// The way of the signal from the inputs to one end of the network. Where a branch is added to a trunk, the sum is on it, and not
+/// the branch.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Path {
+    /// The layer at its end.
+    pub place: String,
+    /// What it goes through on the way there.
+    pub stages: Vec<Stage>,
+}
+
+/// A layer, a normalization or a sum on a path, with what follows up to the next.
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Stage {
+    /// The module that it belongs to.
+    pub place: String,
+    /// `"layer"`, `"norm"` or `"sum"`.
+    pub kind: &'static str,
+    /// How often it is on the path.
+    pub uses: usize,
+    /// The standard deviation at its end, after its activation: the least and the largest over the uses.
+    pub std: [f64; 2],
+    /// By how much it multiplies what varies over examples; `None` where it does not matter.
+    pub gain: Option<f64>,
+    /// The standard deviation of the gradient there, where it is largest.
+    pub gradient_std: Option<f64>,
 }
 
 /// A weight or bias, and its gradient.
@@ -193,21 +249,33 @@ impl Weight {
     }
 }
 
-/// How standard deviations change from one layer to the next: the slope of their natural logarithm by least squares, over
-/// the activations, or over the hidden linear layers of a model without. `None` for fewer than three.
+/// How standard deviations change from one block of the longest path to the next: the slope of their natural logarithm by least
+/// squares. A block is a layer with its activation, or a sum of branches. `None` for fewer than three.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Depth {
-    /// How many layers there are.
+    /// How many blocks there are.
     pub layers: usize,
     /// Of the outputs: positive where the signal grows.
     pub signal: Option<f64>,
     /// Of the gradients, by depth: positive where they fade on the way back.
     pub gradient: Option<f64>,
-    /// The geometric mean of what each hidden linear layer multiplies the root mean square with (see [`Signal::gain`]); layers
-    /// that a normalization follows are left out. `None` for fewer than two.
+    /// The geometric mean of what each block multiplies the signal with, which is what varies over examples; blocks before a
+    /// normalization are left out. `None` for fewer than two.
     pub gain: Option<f64>,
+}
+
+/// The slope of ln y by its place, by least squares; `None` for fewer than three, and where one has no logarithm.
+pub(crate) fn slope(y: &[f64]) -> Option<f64> {
+    if y.len() < 3 {
+        return None;
+    }
+    let middle = (y.len() - 1) as f64 / 2.0;
+    let by_place = y.iter().enumerate().map(|(i, y)| (i as f64 - middle, y.ln()));
+    let (products, squares) = by_place.fold((0.0, 0.0), |(xy, xx), (x, ln)| (xy + x * ln, xx + x * x));
+    let slope = products / squares;
+    slope.is_finite().then_some(slope)
 }
 
 impl Report {
@@ -257,13 +325,39 @@ impl Report {
 impl Loss {
     /// The loss beside what it should be.
     pub(crate) fn in_words(&self) -> String {
-        let value = if self.value.is_finite() { format!("loss {:.4}", self.value) } else { "no loss".into() };
-        match (self.classes, self.expected) {
-            (Some(classes), Some(expected)) if ((classes as f64).ln() - expected).abs() < 1e-12 => {
-                format!("{value}, ln {classes} = {expected:.4}")
-            }
-            (_, Some(expected)) => format!("{value}, expected {expected:.4}"),
-            (_, None) => value,
+        if !self.value.is_finite() {
+            return "no loss".into();
         }
+        let (value, compared) = (self.value, self.compared);
+        let scaled = (value - compared).abs() > 1e-6 * value.abs();
+        let whole = match self.parts {
+            0 | 1 if scaled && self.expected.is_some() => format!("loss {compared:.4} (in all {value:.4})"),
+            0 | 1 => format!("loss {value:.4}"),
+            parts => format!("loss {value:.4} of {parts} parts"),
+        };
+        let Some(expected) = self.expected else {
+            let how = "say what to expect by Inspector::with_expected_loss";
+            return if self.first { format!("{whole}, not judged: {how}") } else { whole };
+        };
+        let prior = if compared < expected - 0.1 * expected.abs() { ", a good prior" } else { "" };
+        match self.classes {
+            Some(classes) if ((classes as f64).ln() - expected).abs() < 1e-12 => {
+                format!("{whole}, ln {classes} = {expected:.4}{prior}")
+            }
+            _ => format!("{whole}, expected {expected:.4}{prior}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_slope_is_that_of_the_logarithm() {
+        assert!((slope(&[1.0, 2.0, 4.0, 8.0]).unwrap() - 2_f64.ln()).abs() < 1e-12);
+        assert_eq!(slope(&[3.0, 3.0, 3.0]), Some(0.0));
+        assert_eq!(slope(&[1.0, 2.0]), None);
+        assert_eq!(slope(&[1.0, 0.0, 2.0]), None);
     }
 }

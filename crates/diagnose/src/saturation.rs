@@ -30,7 +30,7 @@ pub struct Saturation {
     pub(crate) side: Saved,
     pub(crate) live: RangeInclusive<f64>,
     /// The share that is saturated when the input is standard normal, as it is after a good start.
-    pub(crate) at_rest: f64,
+    pub(crate) at_rest: Option<f64>,
 }
 
 impl Saturation {
@@ -46,23 +46,23 @@ impl Saturation {
     /// # let _ = inspector;
     /// ```
     pub fn unless_output(live: RangeInclusive<f64>) -> Self {
-        Saturation { side: Saved::Output, live, at_rest: 0.0 }
+        Saturation { side: Saved::Output, live, at_rest: None }
     }
 
     /// Units whose input is in `live` are not saturated.
     pub fn unless_input(live: RangeInclusive<f64>) -> Self {
-        Saturation { side: Saved::Input, live, at_rest: 0.0 }
+        Saturation { side: Saved::Input, live, at_rest: None }
     }
 
     /// The same rule, of which a share of 0 to 1 is saturated when all is well, as half of the outputs of relu are.
     #[must_use]
     pub fn at_rest(self, share: f64) -> Self {
-        Saturation { at_rest: share, ..self }
+        Saturation { at_rest: Some(share), ..self }
     }
 
-    /// Whether one value is saturated. NaN is not.
-    pub(crate) fn holds(&self, value: f64) -> bool {
-        value < *self.live.start() || value > *self.live.end()
+    /// The share that is live when all is well.
+    pub(crate) fn live_at_rest(&self) -> f64 {
+        1.0 - self.at_rest.unwrap_or(0.0)
     }
 
     /// Whether something like half of the units are off in a healthy layer.
@@ -73,7 +73,7 @@ impl Saturation {
 
 impl From<Live> for Saturation {
     fn from(live: Live) -> Self {
-        Saturation { side: live.of, live: live.range, at_rest: live.flat_at_rest }
+        Saturation { side: live.of, live: live.range, at_rest: Some(live.flat_at_rest) }
     }
 }
 
@@ -91,7 +91,7 @@ impl Rules {
         };
         let Some((_, set)) = self.0.iter().find(|(known, _)| *known == op) else { return own };
         // What is saturated at rest stays as it was, unless it is given.
-        let at_rest = own.map_or(0.0, |own: Saturation| own.at_rest).max(set.at_rest);
+        let at_rest = set.at_rest.or(own.and_then(|own: Saturation| own.at_rest));
         Some(Saturation { at_rest, ..set.clone() })
     }
 
@@ -148,6 +148,16 @@ impl Curve {
         }
     }
 
+    /// Whether it lets a share of 0 to 1 through: what a gate is.
+    pub(crate) fn is_share(self) -> bool {
+        let ends = match self {
+            Curve::Known(activation) => [activation.at(-30.0), activation.at(30.0)],
+            Curve::Own(f) => [f(-30.0), f(30.0)],
+            Curve::Unknown => return false,
+        };
+        ends.iter().all(|end| (-0.01..1.01).contains(end))
+    }
+
     /// The gain that makes up for it.
     pub(crate) fn gain(self) -> Gain {
         match self {
@@ -179,26 +189,28 @@ mod tests {
             let slope =
                 |x: f64| activation.slope(if activation.saves() == Saved::Input { x } else { activation.at(x) });
             let (got, want) = (of_slope(slope).unwrap(), Saturation::from(activation.live()));
-            assert!((got.at_rest - want.at_rest).abs() < 5e-3, "{activation:?}: {got:?}, {want:?}");
+            assert!((got.live_at_rest() - want.live_at_rest()).abs() < 5e-3, "{activation:?}: {got:?}, {want:?}");
             for x in [-10.0, -3.0, -1.0, 0.5, 1.0, 3.0, 10.0] {
                 let judged = if want.side == Saved::Input { x } else { activation.at(x) };
-                assert_eq!(got.holds(x), want.holds(judged), "{activation:?} at {x}");
+                assert_eq!(got.live.contains(&x), want.live.contains(&judged), "{activation:?} at {x}");
             }
         }
         assert_eq!(of_slope(|_| 0.0), None);
-        assert_eq!(of_slope(|_| 2.0).unwrap().at_rest, 0.0);
+        assert_eq!(of_slope(|_| 2.0).unwrap().at_rest, Some(0.0));
     }
 
     #[test]
     fn a_rule_that_is_set_comes_before_that_of_the_role() {
         let mut rules = Rules::default();
         let role = Role::Activation(Activation::Relu);
-        assert_eq!(rules.of(Activation::Relu.name(), role).unwrap().at_rest, 0.5);
+        assert_eq!(rules.of(Activation::Relu.name(), role).unwrap().at_rest, Some(0.5));
         rules.set(Activation::Relu.name(), Saturation::unless_output(0.1..=f64::INFINITY));
         let rule = rules.of(Activation::Relu.name(), role).unwrap();
-        assert_eq!((rule.at_rest, *rule.live.start()), (0.5, 0.1));
+        assert_eq!((rule.at_rest, *rule.live.start()), (Some(0.5), 0.1));
+        rules.set(Activation::Relu.name(), rule.at_rest(0.2));
+        assert_eq!(rules.of(Activation::Relu.name(), role).unwrap().at_rest, Some(0.2));
         assert_eq!(rules.of("mine", Role::Other), None);
         rules.set("mine", Saturation::unless_output(-1.0..=1.0).at_rest(0.2));
-        assert_eq!(rules.of("mine", Role::Other).unwrap().at_rest, 0.2);
+        assert_eq!(rules.of("mine", Role::Other).unwrap().at_rest, Some(0.2));
     }
 }

@@ -9,8 +9,7 @@ use rand::Rng;
 use tensor::{Float, Tensor};
 
 use crate::graph::Graph;
-use crate::inspect::trained;
-use crate::stats::mean_std;
+use crate::subject::trained;
 
 /// A start that could not be found.
 #[derive(Clone, PartialEq)]
@@ -138,7 +137,7 @@ where
     F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
     positive(settings.tolerance)?;
-    let layers: Vec<Layer> = with_pass(model, &forward, |pass| layers(pass));
+    let layers: Vec<Layer> = with_pass(model, &forward, None, layers);
     if layers.is_empty() {
         return Err(Error::NoLayer);
     }
@@ -153,7 +152,8 @@ where
     let tune = |layer: &Layer| {
         let mut scaled = 0;
         loop {
-            let variance = with_pass(model, &forward, |pass| mean_std(&pass.vars[layer.output].value()).1.powi(2));
+            let output = |graph: &Graph| graph.nodes[layer.output].value.mean_std().1;
+            let variance = with_pass(model, &forward, None, output).powi(2);
             if (variance - 1.0).abs() <= settings.tolerance || scaled == settings.tries {
                 return Ok(Tuned { weight: layer.weight.clone(), variance, scaled });
             }
@@ -182,7 +182,8 @@ pub struct Calibrated {
 }
 
 /// Scales the last layer of a classifier, weight and bias, so that the loss of a batch is within `within` of ln C: the
-/// smaller the logits, the nearer. A model whose loss is that near stays as it is.
+/// smaller the logits, the nearer. A model whose loss is that near, or lower, stays as it is. A bias that alone costs less than ln C,
+/// such as one of log frequencies, stays too: the weight is then scaled until the loss is that of the bias.
 ///
 /// # Errors
 /// The distance is not above 0, there is no cross-entropy or no layer that makes its logits, or the loss is no number.
@@ -214,23 +215,24 @@ where
 {
     const TRIES: u32 = 60;
     positive(within)?;
-    let read = |model: &M| {
-        with_pass(model, &forward, |pass| {
-            let objective = pass.objective()?;
-            let last = pass.scaled_by(objective.predictions);
-            let names =
-                last.map(|last| [Some(last.weight), last.bias].into_iter().flatten().map(|p| pass.place(p)).collect());
-            Some((objective.loss.item().to_f64(), objective.ignorance?, names))
-        })
-    };
-    let (_, _, names) = read(model).ok_or(Error::NoClassifier)?;
-    let parameters: Vec<String> = names.ok_or(Error::NoLayer)?;
+    let read = |model: &M, zero: Option<&str>| with_pass(model, &forward, zero, output);
+    let first = read(model, None).ok_or(Error::NoClassifier)?;
+    let mut parameters = first.parameters.ok_or(Error::NoLayer)?;
     if !parameters.iter().all(|name| parameter(model, name).is_some()) {
         return Err(Error::NoLayer);
     }
+    let mut expected = first.expected;
+    let by_bias = read(model, Some(&parameters[0])).map_or(f64::NAN, |output| output.loss);
+    if by_bias < expected {
+        expected = by_bias;
+        parameters.truncate(1);
+    }
+    if first.loss < first.expected {
+        return Ok(Calibrated { parameters, factor: 1.0, loss: first.loss });
+    }
     let mut factor = 1.0;
     for tries in 0.. {
-        let (loss, expected, _) = read(model).ok_or(Error::NoClassifier)?;
+        let loss = read(model, None).ok_or(Error::NoClassifier)?.loss;
         let distance = (loss - expected).abs();
         if distance <= within {
             return Ok(Calibrated { parameters, factor, loss });
@@ -248,6 +250,22 @@ where
     unreachable!("the loop ends by its tries")
 }
 
+/// What the only head of a network costs, what it should, and the weight and the bias of its layer.
+struct Output {
+    loss: f64,
+    expected: f64,
+    parameters: Option<Vec<String>>,
+}
+
+fn output(graph: &Graph) -> Option<Output> {
+    let heads = graph.heads(&graph.parts());
+    let [head] = &heads[..] else { return None };
+    let last = graph.scaled_by(head.predictions);
+    let parameters =
+        last.map(|last| [Some(last.weight), last.bias].into_iter().flatten().map(|p| graph.place(p)).collect());
+    Some(Output { loss: head.value, expected: head.expected?, parameters })
+}
+
 /// A linear layer of a pass.
 struct Layer {
     weight: String,
@@ -257,20 +275,18 @@ struct Layer {
 }
 
 /// The linear layers, each weight once.
-fn layers<T: Float>(pass: &Graph<'_, T>) -> Vec<Layer> {
-    let mut layers: Vec<Layer> = Vec::new();
-    for linear in pass.affines().into_iter().filter(|affine| !affine.normalizes) {
-        let weight = pass.place(linear.weight);
-        if layers.iter().all(|layer| layer.weight != weight) {
-            let bias = linear.bias.map(|bias| pass.place(bias));
-            layers.push(Layer { weight, bias, output: linear.output.index() });
-        }
-    }
-    layers
+fn layers(graph: &Graph) -> Vec<Layer> {
+    let is_linear = |&index: &usize| graph.affine(index).is_some_and(|affine| !affine.normalizes);
+    let layer = |uses: Vec<usize>| {
+        let affine = graph.affine(uses[0])?;
+        let bias = affine.bias.map(|bias| graph.place(bias));
+        Some(Layer { weight: graph.place(affine.weight), bias, output: affine.output })
+    };
+    graph.uses(graph.relevant().filter(is_linear)).into_iter().filter_map(layer).collect()
 }
 
-/// Runs the model forward, and reads the tape. Dropout draws the same each time.
-fn with_pass<T, M, F, R>(model: &M, forward: &F, read: impl FnOnce(&Graph<'_, T>) -> R) -> R
+/// Runs the model forward, with a parameter at zero if one is named, and reads the tape. Dropout draws the same each time.
+fn with_pass<T, M, F, R>(model: &M, forward: &F, zero: Option<&str>, read: impl FnOnce(&Graph) -> R) -> R
 where
     T: Float,
     M: Module<T> + ?Sized,
@@ -279,7 +295,10 @@ where
     let tape = Tape::default();
     tape.seed(0, 0);
     model.label(&tape);
-    read(&Graph::with_gradients(forward(model, &tape), None))
+    if let Some(param) = zero.and_then(|name| parameter(model, name)) {
+        tape.substitute(param.id(), Tensor::zeros(param.value().shape()));
+    }
+    read(&Graph::read(forward(model, &tape), None, None))
 }
 
 fn parameter<'a, T: Float>(model: &'a (impl Module<T> + ?Sized), name: &str) -> Option<&'a Param<T>> {

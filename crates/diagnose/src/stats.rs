@@ -1,8 +1,8 @@
 //! Mean, standard deviation, extremes and histogram of a tensor.
 
-use std::borrow::Cow;
-
 use tensor::{Float, Tensor};
+
+use crate::numbers::{Numbers, rms};
 
 /// How many bins a [`Histogram`] has: as in the lecture's.
 pub const BINS: usize = 50;
@@ -53,24 +53,29 @@ impl Stats {
     /// assert!((stats.std - (5.0_f64 / 3.0).sqrt()).abs() < 1e-6); // n − 1 = 3
     /// ```
     pub fn of<T: Float>(values: &Tensor<T>) -> Self {
-        let slice = &elements(values);
-        if all_finite(slice) {
-            return Stats::new(values, slice, 0);
-        }
-        let finite: Vec<f64> = slice.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect();
-        let non_finite = slice.len() - finite.len();
-        Stats::new(&Tensor::from_slice(&finite), &finite, non_finite)
+        Numbers::of(values).stats()
     }
 
-    fn new<T: Float>(values: &Tensor<T>, slice: &[T], non_finite: usize) -> Self {
-        let (mean, std) = mean_std(values);
-        let (min, max) = if slice.is_empty() {
-            (f64::NAN, f64::NAN)
-        } else {
-            (values.min(..).item().to_f64(), values.max(..).item().to_f64())
+    /// Those of several tensors together: the uses of one layer. The histogram takes most of the time.
+    pub(crate) fn merged(parts: &[&Numbers], with_histogram: bool) -> Self {
+        let finite: Vec<Option<Numbers>> = parts.iter().map(|part| part.lost().any().then(|| part.finite())).collect();
+        let finite: Vec<&Numbers> =
+            parts.iter().zip(&finite).map(|(&part, finite)| finite.as_ref().unwrap_or(part)).collect();
+        let all = parts.iter().map(|part| part.numel()).sum::<usize>();
+        let count = finite.iter().map(|part| part.numel()).sum::<usize>();
+        let ranges: Vec<_> = finite.iter().map(|part| part.range()).collect();
+        let min = ranges.iter().map(|range| range.0).fold(f64::NAN, f64::min);
+        let max = ranges.iter().map(|range| range.1).fold(f64::NAN, f64::max);
+        let (mean, std) = match &finite[..] {
+            [one] => one.mean_std(),
+            _ => pooled(&finite, count),
         };
-        let histogram = Histogram::new(values, min, max);
-        Stats { count: slice.len() + non_finite, non_finite, mean, std, min, max, histogram }
+        let mut histogram = Histogram { from: min, to: max, counts: vec![0; BINS] };
+        for part in finite.iter().filter(|_| with_histogram) {
+            let counts = part.histogram(min, max).counts;
+            histogram.counts.iter_mut().zip(counts).for_each(|(count, more)| *count += more);
+        }
+        Stats { count: all, non_finite: all - count, mean, std, min, max, histogram }
     }
 
     /// The root of the mean of the squares.
@@ -79,37 +84,24 @@ impl Stats {
     }
 }
 
-/// The root of the mean of `count` squares, from their mean and unbiased standard deviation.
-pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
-    let spread = if count < 2 { 0.0 } else { std * std * (count - 1) as f64 / count as f64 };
-    (mean * mean + spread).sqrt()
-}
-
-/// The mean, and the unbiased standard deviation; NaN where there are too few elements.
-pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
-    let (var, mean) = values.var_mean(.., 1);
-    let (var, mean) = (var.item(), mean.item().to_f64());
-    if (T::MIN_POSITIVE..T::INFINITY).contains(&var) || values.numel() < 2 {
-        return (mean, var.to_f64().sqrt());
-    }
-    // The variance may have left the range of the type, where the deviation has not.
-    let values = values.cast::<f64>();
-    (values.var_mean(.., 1).1.item(), values.std(.., 1).item())
-}
-
-/// The elements in row-major order; not copied if they lie in that order.
-pub(crate) fn elements<T: Float>(values: &Tensor<T>) -> Cow<'_, [T]> {
-    values.as_slice().map_or_else(|| Cow::Owned(values.to_vec()), Cow::Borrowed)
-}
-
-/// Whether no element is NaN or infinite. Without a branch for each, so that it runs in vectors.
-pub(crate) fn all_finite<T: Float>(values: &[T]) -> bool {
-    values.chunks(256).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()))
+/// The mean and the unbiased deviation of all parts, from those of each.
+fn pooled(parts: &[&Numbers], count: usize) -> (f64, f64) {
+    let each: Vec<(f64, f64, f64)> = parts
+        .iter()
+        .map(|part| (part.numel() as f64, part.mean_std()))
+        .map(|(n, (mean, std))| (n, mean, std))
+        .collect();
+    let mean = each.iter().map(|(n, mean, _)| n * mean).sum::<f64>() / count as f64;
+    let squares = each.iter().map(|(n, of_part, std)| {
+        let within = if *n < 2.0 { 0.0 } else { (n - 1.0) * std * std };
+        within + n * (of_part - mean).powi(2)
+    });
+    (mean, (squares.sum::<f64>() / (count as f64 - 1.0)).sqrt())
 }
 
 impl Histogram {
     /// Of values that are finite and between `from` and `to`.
-    fn new<T: Float>(values: &Tensor<T>, from: f64, to: f64) -> Self {
+    pub(crate) fn new<T: Float>(values: &Tensor<T>, from: f64, to: f64) -> Self {
         // Of halves, since the difference of the largest numbers would overflow.
         let half = to / 2.0 - from / 2.0;
         let scale = if half > 0.0 { BINS as f64 / half } else { 0.0 };

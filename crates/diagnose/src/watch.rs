@@ -8,16 +8,18 @@ use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity, sort};
 use crate::graph::Graph;
 use crate::history::{ActivationSample, History, Sample, WeightSample};
-use crate::inspect::{Inspector, activations, trained};
+use crate::inspect::{Inspector, activations};
 use crate::limits::Limits;
-use crate::stats::{all_finite, elements, mean_std};
+use crate::numbers::{all_finite, mean_std};
+use crate::subject::trained;
 use crate::text::figure;
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
 /// It takes two calls in each step, and only reads. How far a step moves a weight is measured by what the optimizer did,
 /// whichever it is: std(update) / std(data), of which log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
-/// such as a bias of zeros, are left out.
+/// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does
+/// not fall, by more than its own noise.
 ///
 /// # Example
 /// ```
@@ -53,6 +55,77 @@ pub struct Watch<T: Float = f32> {
     anomaly: Option<(u64, Anomaly)>,
     /// The parameters before a step that is sampled.
     before: Option<Vec<Tensor<T>>>,
+    /// For each sample, whether its step moved any weight.
+    moved: Vec<bool>,
+    /// What the loss costs those who know nothing, if it says so.
+    ignorance: Option<f64>,
+}
+
+/// How the loss goes, from the first steps to the last.
+struct Trend {
+    first: f64,
+    last: f64,
+    /// The changes that are taken for one: above this, and more than chance explains.
+    least: f64,
+    /// How far the largest mean of five in a row is above twice the very first.
+    overshoot: f64,
+    /// By how many standard deviations the last losses rank above the first, for two draws of the same losses.
+    rank: f64,
+}
+
+impl Trend {
+    /// A change counts from this rank on.
+    const SURE: f64 = 3.0;
+
+    fn rises(&self) -> bool {
+        self.last - self.first > self.least.max(0.2 * self.first.abs()) && self.rank > Trend::SURE
+    }
+
+    /// A loss without noise falls surely, however little: a share of it is asked for too.
+    fn falls(&self) -> bool {
+        self.first - self.last > self.least.max(0.02 * self.first.abs()) && self.rank < -Trend::SURE
+    }
+
+    /// Whether the loss at some time was far above that of the beginning.
+    fn overshoots(&self) -> bool {
+        self.overshoot > self.least
+    }
+
+    /// Of two or more windows of losses; by Mann and Whitney (1947), which knows no shape of the noise.
+    fn of(losses: &[f64], ignorance: Option<f64>) -> Option<Trend> {
+        let window = (losses.len() / 10).max(10);
+        if losses.len() < 2 * window {
+            return None;
+        }
+        let (first, last) = (&losses[..window], &losses[losses.len() - window..]);
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let above = |last: f64| {
+            first
+                .iter()
+                .map(|&first| {
+                    if last > first {
+                        1.0
+                    } else if last == first {
+                        0.5
+                    } else {
+                        0.0
+                    }
+                })
+                .sum::<f64>()
+        };
+        let n = window as f64;
+        let peak = losses.windows(5).map(mean).fold(f64::NEG_INFINITY, f64::max);
+        let overshoot = peak - losses[0] - losses[0].abs();
+        let rank =
+            (last.iter().map(|&last| above(last)).sum::<f64>() - n * n / 2.0) / (n * n * (2.0 * n + 1.0) / 12.0).sqrt();
+        Some(Trend {
+            first: mean(first),
+            last: mean(last),
+            least: ignorance.map_or(1e-3, |loss| 0.02 * loss.abs()),
+            overshoot,
+            rank,
+        })
+    }
 }
 
 impl<T: Float> Default for Watch<T> {
@@ -64,7 +137,15 @@ impl<T: Float> Default for Watch<T> {
 impl<T: Float> Watch<T> {
     /// Samples every hundredth step.
     pub fn new() -> Self {
-        Watch { every: 100, inspector: Inspector::new(), history: History::default(), anomaly: None, before: None }
+        Watch {
+            every: 100,
+            inspector: Inspector::new(),
+            history: History::default(),
+            anomaly: None,
+            before: None,
+            moved: Vec::new(),
+            ignorance: None,
+        }
     }
 
     /// Samples every so many steps, beginning with the first; 0 counts as 1.
@@ -87,7 +168,7 @@ impl<T: Float> Watch<T> {
         let sampled = step.is_multiple_of(self.every);
         if self.anomaly.is_none() && !value.is_finite() {
             model.label(loss.tape());
-            self.anomaly = Graph::with_gradients(loss, None).anomaly().map(|anomaly| (step, anomaly));
+            self.anomaly = Graph::read(loss, None, None).anomaly().map(|anomaly| (step, anomaly));
         }
         if sampled {
             self.sample(step, model, loss, gradients);
@@ -96,10 +177,13 @@ impl<T: Float> Watch<T> {
 
     fn sample<M: Module<T> + ?Sized>(&mut self, step: u64, model: &M, loss: Var<'_, T>, gradients: &Gradients<T>) {
         model.label(loss.tape());
-        let pass = Graph::with_gradients(loss, None);
+        let graph = Graph::read(loss, None, None);
+        if let [part] = &graph.parts()[..] {
+            self.ignorance = part.expected;
+        }
         let parameters = trained(model);
         let gradient = |id| gradients.named(id);
-        let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !all_finite(&elements(g))));
+        let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !all_finite(g)));
         if let (None, Some((name, param))) = (&self.anomaly, lost) {
             self.anomaly = Some((step, Anomaly::of_gradient(name, param.value().dims())));
         }
@@ -110,7 +194,7 @@ impl<T: Float> Watch<T> {
             gradient_std: gradient(param.id()).map(|gradient| mean_std(gradient).1),
             update_data_log10: None,
         });
-        let activations = activations(self.inspector.rules(), &pass).into_iter().map(|a| ActivationSample {
+        let activations = activations(self.inspector.rules(), &graph, false).into_iter().map(|a| ActivationSample {
             place: a.place,
             kind: a.kind,
             mean: a.output.mean,
@@ -128,6 +212,8 @@ impl<T: Float> Watch<T> {
     /// Looks at the model after the optimizer's step.
     pub fn after_step<M: Module<T> + ?Sized>(&mut self, model: &M) {
         let (Some(before), Some(sample)) = (self.before.take(), self.history.samples.last_mut()) else { return };
+        let has_moved = trained(model).iter().zip(&before).any(|((_, param), before)| param.value() != before);
+        self.moved.push(has_moved);
         for (((_, param), before), weight) in trained(model).iter().zip(&before).zip(&mut sample.weights) {
             if param.value().shape() == before.shape() {
                 let ratio = mean_std(&(param.value() - before)).1 / weight.std;
@@ -145,10 +231,11 @@ impl<T: Float> Watch<T> {
     pub fn findings(&self) -> Vec<Finding> {
         let limits = self.inspector.limits();
         let mut findings: Vec<Finding> = self.not_finite().into_iter().collect();
-        findings.extend(self.rising());
+        let trend = Trend::of(&self.history.loss, self.ignorance);
         // One finding about the learning rate is enough.
         if findings.is_empty() {
-            findings.extend(self.rate(limits));
+            let rising = trend.as_ref().filter(|trend| trend.rises()).map(rising);
+            findings.extend(self.still().or(rising).or_else(|| self.rate(limits, trend.as_ref())));
         }
         findings.extend(self.dying(limits));
         sort(&mut findings);
@@ -157,43 +244,37 @@ impl<T: Float> Watch<T> {
 
     fn not_finite(&self) -> Option<Finding> {
         let (step, anomaly) = self.anomaly.as_ref()?;
-        Some(Finding {
-            severity: Severity::Error,
-            fault: Fault::NotFinite,
-            place: anomaly.place.clone(),
-            figure: *step as f64,
-            brief: format!("{} at step {step}", anomaly.what),
-            message: format!("at step {step}, {anomaly}"),
-            rule: "every value and every gradient is a finite number",
-            remedy: "begin again with a learning rate of a third, nn::Sgd::new(lr / 3.0)".into(),
-            actions: Vec::new(),
+        let finding = Finding::new(Severity::Error, Fault::NotFinite, anomaly.place.clone(), *step as f64);
+        // What a batch brought, or was there before the first step, no rate has done.
+        let remedy = match *step == 0 || anomaly.is_of_the_batch() {
+            true => anomaly.remedy(),
+            false => "begin again with a learning rate of a third, nn::Sgd::new(lr / 3.0)",
+        };
+        Some(
+            finding
+                .says(format!("{} at step {step}", anomaly.what), format!("at step {step}, {anomaly}"))
+                .rule("every value and every gradient is a finite number", remedy),
+        )
+    }
+
+    /// Steps that move nothing. One alone may be the first of a warm-up.
+    fn still(&self) -> Option<Finding> {
+        let later = &self.moved[self.moved.len() / 2..];
+        let has_gradient = |weight: &WeightSample| weight.gradient_std.is_some_and(|std| std > 0.0);
+        let wants = self.history.samples.last()?.weights.iter().any(has_gradient);
+        let is_still = later.len() > 1 && later.iter().all(|moved| !moved) && wants;
+        let finding = Finding::new(Severity::Error, Fault::RateTooLow, "the learning rate", f64::NEG_INFINITY);
+        is_still.then(|| {
+            finding.says("no weight moves", "no step moves any weight, though there are gradients").rule(
+                "a step moves a weight by about a thousandth of itself",
+                "give the optimizer a rate above 0, nn::Sgd::set_lr",
+            )
         })
     }
 
-    /// A loss that is higher at the end than at the beginning.
-    fn rising(&self) -> Option<Finding> {
-        let loss = &self.history.loss;
-        let window = (loss.len() / 10).max(1);
-        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-        if loss.len() < 20 {
-            return None;
-        }
-        let (first, last) = (mean(&loss[..window]), mean(&loss[loss.len() - window..]));
-        (last > 1.2 * first).then(|| Finding {
-            severity: Severity::Error,
-            fault: Fault::RateTooHigh,
-            place: "the loss".into(),
-            figure: last,
-            brief: "the loss rises".into(),
-            message: format!("the loss rises, from {} to {}", figure(first), figure(last)),
-            rule: "training makes the loss smaller",
-            remedy: "lower the learning rate to a third, nn::Sgd::set_lr".into(),
-            actions: Vec::new(),
-        })
-    }
-
-    /// Weights that move too fast or too slowly. Only matrices: biases begin at zero and move by a large share of themselves.
-    fn rate(&self, limits: &Limits) -> Option<Finding> {
+    /// Weights that move too fast or too slowly, where the loss is no better for it. Only matrices: biases begin at zero and move by a
+    /// large share of themselves.
+    fn rate(&self, limits: &Limits, trend: Option<&Trend>) -> Option<Finding> {
         let logs = |samples: &[Sample], biases: bool| -> Vec<f64> {
             let weights = samples.iter().flat_map(|sample| &sample.weights);
             let taken = weights.filter(|weight| biases || weight.shape.len() > 1);
@@ -201,31 +282,28 @@ impl<T: Float> Watch<T> {
         };
         let typical = |samples: &[Sample]| median(logs(samples, false)).or_else(|| median(logs(samples, true)));
         let samples = &self.history.samples;
+        let trend = trend?;
         // A last layer that begins near zero, as it should, at first moves by a large share of itself. So only the later half is
-        // judged, unless a step moved weights by more than ten times the limit.
+        // judged, unless a step moved weights by more than ten times the limit and the loss rose by it.
         let jump = samples.chunks(1).filter_map(typical).find(|log| *log > limits.update_high + 1.0);
-        let median = jump.or_else(|| typical(&samples[samples.len() / 2..]))?;
+        let jump = jump.filter(|_| trend.overshoots());
+        let median = jump.or_else(|| typical(&samples[samples.len() / 2..]).filter(|_| !trend.falls()))?;
+        // Who knows more than nothing may move little: there is little left to learn.
+        let is_trained = self.ignorance.is_some_and(|ignorance| trend.first < 0.8 * ignorance);
         let (fault, words, remedy) = if median > limits.update_high {
-            (Fault::RateTooHigh, "too high", "lower")
-        } else if median < limits.update_low {
-            (Fault::RateTooLow, "too low", "raise")
+            (Fault::RateTooHigh, "too high", if jump.is_some() { "lower it" } else { "lower it to a third" })
+        } else if median < limits.update_low && !is_trained {
+            (Fault::RateTooLow, "too low", "raise it by a factor of about 10")
         } else {
             return None;
         };
-        Some(Finding {
-            severity: Severity::Warn,
-            fault,
-            place: "the learning rate".into(),
-            figure: median,
-            brief: format!("learning rate {words}"),
-            message: format!("the learning rate is {words}: a step moves weights by 10^{median:.1} of themselves"),
-            rule: "a step moves a weight by about a thousandth of itself",
-            remedy: format!(
-                "{remedy} it by a factor of about {}, nn::Sgd::set_lr",
-                figure(10_f64.powf((median + 3.0).abs()))
-            ),
-            actions: Vec::new(),
-        })
+        let loss = if jump.is_some() { "overshoots" } else { "does not fall" };
+        let moves = format!("a step moves weights by 10^{median:.1} of themselves, and the loss {loss}");
+        Some(
+            Finding::new(Severity::Warn, fault, "the learning rate", median)
+                .says(format!("learning rate {words}"), format!("the learning rate is {words}: {moves}"))
+                .rule("a step moves a weight by about a thousandth of itself", format!("{remedy}, nn::Sgd::set_lr")),
+        )
     }
 
     /// Units that have died since the first sample.
@@ -236,20 +314,26 @@ impl<T: Float> Watch<T> {
         let find = |(then, now): (&ActivationSample, &ActivationSample)| {
             let limit = if now.one_sided { limits.dead_one_sided } else { limits.dead };
             let died = now.dead.saturating_sub(then.dead);
-            (then.place == now.place && died as f64 > limit * now.units as f64).then(|| Finding {
-                severity: Severity::Warn,
-                fault: Fault::Dead,
-                place: now.place.clone(),
-                figure: died as f64,
-                brief: format!("{died} units died"),
-                message: format!("{died} of {} units have died by step {}", now.units, last.step),
-                rule: "a unit that is flat for every example gets no gradient and does not learn",
-                remedy: "train with a lower learning rate, nn::Sgd::set_lr".into(),
-                actions: Vec::new(),
+            let (units, step) = (now.units, last.step);
+            (then.place == now.place && died as f64 > limit * units as f64).then(|| {
+                Finding::new(Severity::Warn, Fault::Dead, now.place.clone(), died as f64)
+                    .says(format!("{died} units died"), format!("{died} of {units} units have died by step {step}"))
+                    .rule(
+                        "a unit that is flat for every example gets no gradient and does not learn",
+                        "train with a lower learning rate, nn::Sgd::set_lr",
+                    )
             })
         };
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
+}
+
+/// A loss that is higher at the end than at the beginning.
+fn rising(trend: &Trend) -> Finding {
+    let Trend { first, last, .. } = *trend;
+    Finding::new(Severity::Error, Fault::RateTooHigh, "the loss", last)
+        .says("the loss rises", format!("the loss rises, from {} to {}", figure(first), figure(last)))
+        .rule("training makes the loss smaller", "lower the learning rate to a third, nn::Sgd::set_lr")
 }
 
 /// The middle number, or the mean of the middle two.

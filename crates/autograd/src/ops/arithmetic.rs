@@ -74,7 +74,7 @@ impl<'t, T: Float> Operand<'t, T> for Tensor<T> {
 #[track_caller]
 fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.record("add", x.value() + c).wrt(x, |g| g).done(),
+        Right::Number(c) => return x.record(Op::new("add", Role::Keeping), x.value() + c).wrt(x, |g| g).done(),
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
@@ -87,7 +87,7 @@ fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 #[track_caller]
 fn sub<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.record("sub", x.value() - c).wrt(x, |g| g).done(),
+        Right::Number(c) => return x.record(Op::new("sub", Role::Keeping), x.value() - c).wrt(x, |g| g).done(),
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
@@ -104,7 +104,7 @@ fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
         Right::Var(y) => y,
     };
     let (a, b) = (x.value(), y.value());
-    x.record("mul", &a * &b)
+    x.record(Op::new("mul", Role::Multiplying), &a * &b)
         .wrt(x, {
             let (shape, b) = (a.shape().clone(), b.clone());
             move |g| (g * &b).sum_to(&shape)
@@ -116,7 +116,9 @@ fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 #[track_caller]
 fn div<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.record("div", x.value() / c).wrt(x, move |g| g / c).done(),
+        Right::Number(c) => {
+            return x.record(Op::new("div", Role::Scaling), x.value() / c).wrt(x, move |g| g / c).done();
+        }
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.value());
@@ -132,7 +134,7 @@ fn div<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 
 /// c − x
 fn sub_from<T: Float>(c: T, x: Var<'_, T>) -> Var<'_, T> {
-    x.record("sub", -x.value() + c).wrt(x, |g| -g).done()
+    x.record(Op::new("sub", Role::Keeping), -x.value() + c).wrt(x, |g| -g).done()
 }
 
 /// c / x
@@ -251,7 +253,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(x.scale(3.0).value(), Tensor::from([3.0, 6.0]));
     /// ```
     pub fn scale(self, factor: T) -> Self {
-        self.record("scale", self.value() * factor).wrt(self, move |g| g * factor).done()
+        self.record(Op::new("scale", Role::Scaling), self.value() * factor).wrt(self, move |g| g * factor).done()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The rows of a table `[N, E]` at `indices` of any shape `[…]`: `[…, E]`.
@@ -26,7 +26,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn embedding(self, indices: &Tensor<i64>) -> Self {
         let (table, flat) = (self.shape(), indices.reshape(indices.numel()));
-        self.record("embedding", self.value().embedding(indices))
+        self.record(Op::new("embedding", Role::Lookup), self.value().embedding(indices))
             .wrt(self, move |g| {
                 let rows = [&[flat.numel()], &table.dims()[1..]].concat();
                 Tensor::zeros(&table).index_add(0, &flat, &g.reshape(rows))

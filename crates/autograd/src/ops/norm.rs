@@ -6,7 +6,8 @@ use tensor::{Float, Shape, Tensor, keepdim};
 use crate::{Op, Role, Var};
 
 /// The weight and the bias come after the input.
-const NORMALIZING: Role = Role::Normalizing { weight: 1, bias: 2 };
+const FEATURES: Role = Role::Normalizing { weight: 1, bias: 2 };
+const CHANNELS: Role = Role::NormalizingChannels { weight: 1, bias: 2 };
 
 impl<T: Float> Var<'_, T> {
     /// Batch normalization of `[N, C, …]` by the statistics of the batch itself, with a weight and a bias of `[C]`
@@ -41,16 +42,15 @@ impl<T: Float> Var<'_, T> {
         let Standardized { normal, rstd, var, mean } = standardized(x, &axes, eps);
         let y = &normal * w.reshape(&wide) + b.reshape(&wide);
         let share = T::from_f64(1.0 / n as f64);
-        let record =
-            self.record(Op::new("batch_norm", NORMALIZING), y).joint(&[self, weight, bias], move |g, shares| {
-                let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
-                shares.give(0, || {
-                    let slope = w.reshape(&wide) * &rstd;
-                    (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
-                });
-                shares.give(1, || w_share);
-                shares.give(2, || b);
+        let record = self.record(Op::new("batch_norm", CHANNELS), y).joint(&[self, weight, bias], move |g, shares| {
+            let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
+            shares.give(0, || {
+                let slope = w.reshape(&wide) * &rstd;
+                (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
             });
+            shares.give(1, || w_share);
+            shares.give(2, || b);
+        });
         (record.done(), mean.reshape(b.shape()), var.reshape(b.shape()))
     }
 
@@ -87,7 +87,7 @@ impl<T: Float> Var<'_, T> {
         let y = &normal * w.reshape(&wide) + bias.value().reshape(&wide);
         let half = T::from_f64(-0.5);
         // Statistics of the batch stand between its input and its weight.
-        self.record(Op::new("batch_norm_by", Role::Normalizing { weight: 3, bias: 4 }), y)
+        self.record(Op::new("batch_norm_by", Role::NormalizingChannels { weight: 3, bias: 4 }), y)
             .joint(&[self, mean, var, weight, bias], move |g, shares| {
                 let (b, w_share, slope) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]), &w * &rstd);
                 shares.give(0, || g * slope.reshape(&wide));
@@ -137,7 +137,7 @@ impl<T: Float> Var<'_, T> {
         let Standardized { normal, rstd, .. } = standardized(x, &features, eps);
         let y = &normal * &w + b;
         let share = T::from_f64(1.0 / w.numel() as f64);
-        self.record(Op::new("layer_norm", NORMALIZING), y)
+        self.record(Op::new("layer_norm", FEATURES), y)
             .joint(&[self, weight, bias], move |g, shares| {
                 shares.give(0, || {
                     let g = &g * &w;

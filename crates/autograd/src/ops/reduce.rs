@@ -2,7 +2,7 @@
 
 use tensor::{Axes, Float};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The sum over `axes` (`..` for all): y = Σ x,  x̄ = ȳ repeated.
@@ -24,7 +24,7 @@ impl<T: Float> Var<'_, T> {
         let x = self.value();
         let y = x.sum(&axes);
         let (shape, kept) = (x.shape().clone(), reduced(&x, axes));
-        self.record("sum", y).wrt(self, move |g| g.reshape(&kept).expand(&shape)).done()
+        self.record(Op::new("sum", Role::Reducing), y).wrt(self, move |g| g.reshape(&kept).expand(&shape)).done()
     }
 
     /// The mean over `axes` (`..` for all): y = Σ x / n,  x̄ = ȳ / n repeated.
@@ -47,7 +47,9 @@ impl<T: Float> Var<'_, T> {
         let y = x.mean(&axes);
         let (shape, kept) = (x.shape().clone(), reduced(&x, axes));
         let count = T::from_f64(shape.numel() as f64 / kept.numel() as f64);
-        self.record("mean", y).wrt(self, move |g| (g / count).reshape(&kept).expand(&shape)).done()
+        self.record(Op::new("mean", Role::Reducing), y)
+            .wrt(self, move |g| (g / count).reshape(&kept).expand(&shape))
+            .done()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Pullback};
 
-use crate::Var;
+use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
     /// Softmax along an axis: yᵢ = exp xᵢ / Σₖ exp xₖ,  x̄ᵢ = yᵢ (ȳᵢ − Σₖ ȳₖ yₖ). The largest x of a line is taken off first, so
@@ -25,7 +25,9 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
         let y = self.value().softmax(axis);
-        self.record("softmax", y.clone()).wrt(self, move |g| g.pullback(Pullback::Softmax(axis), &y)).done()
+        let place = if axis < 0 { axis + y.rank() as isize } else { axis };
+        let op = Op::new("softmax", Role::Softmax(place as usize));
+        self.record(op, y.clone()).wrt(self, move |g| g.pullback(Pullback::Softmax(axis), &y)).done()
     }
 
     /// The logarithm of softmax along an axis: yᵢ = xᵢ − ln Σₖ exp xₖ,  x̄ᵢ = ȳᵢ − exp(yᵢ) Σₖ ȳₖ. A negative axis counts from

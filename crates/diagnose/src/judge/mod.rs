@@ -1,206 +1,194 @@
 //! From figures to findings: the rules, and where they begin to hold.
 
-mod depth;
-mod scale;
+mod data;
+mod loss;
+mod path;
+mod symmetry;
 mod units;
 
-use std::cmp::Ordering;
-
-use scale::{gain_name, in_words, without_bias};
-use tensor::{Float, Tensor};
-
-use crate::finding::{Fault, Finding, Severity, sort};
-use crate::graph::{Graph, Parameter};
+use crate::finding::{Action, Fault, Finding, Severity, sort};
+use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
-use crate::report::{Activation, Report, Weight};
+use crate::objective::Head;
+use crate::report::{Activation, Report};
 use crate::saturation::Curve;
+use crate::subject::{Parameter, Subject};
+use crate::text::figure;
+use crate::way::Way;
 
-/// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
-const LOGITS: f64 = 0.1;
-
-/// All that is wrong, the most harmful first.
-pub(crate) fn judge<T: Float>(
+/// All that is wrong, the most harmful first. What a finding proposes to do is not tried yet.
+pub(crate) fn judge(
     limits: &Limits,
-    pass: &Graph<'_, T>,
+    graph: &Graph,
     report: &Report,
-    weights: &[Parameter<'_, T>],
+    parameters: &[Parameter],
+    subject: Option<&dyn Subject>,
 ) -> Vec<Finding> {
-    let judge = Judge { limits, pass, report };
+    let heads = graph.heads(&graph.parts());
+    let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
+    if ways.is_empty() {
+        ways.push(graph.way(graph.loss));
+    }
+    let judge = Judge { limits, graph, report, parameters, heads, ways };
     let mut findings = Vec::new();
     findings.extend(judge.not_finite());
-    findings.extend(judge.symmetry(weights));
-    findings.extend(judge.loss());
+    findings.extend(judge.constant());
+    findings.extend(judge.data());
+    findings.extend(judge.broadcast());
+    findings.extend(judge.logits());
+    findings.extend(judge.symmetry(subject));
+    findings.extend(judge.losses());
     findings.extend(judge.saturation());
+    findings.extend(judge.attention());
     findings.extend(report.activations.iter().filter_map(|activation| judge.dead(activation)));
-    findings.extend(judge.signal());
-    findings.extend(judge.gradient());
-    findings.extend(report.weights.iter().filter_map(|weight| judge.unused(weight)));
+    let signal = judge.signal(&findings);
+    findings.extend(signal);
+    let gradient = judge.gradient(&findings);
+    findings.extend(gradient);
+    findings.extend(judge.unused());
+    findings.extend(judge.unlisted());
+    findings.extend(judge.linear());
     findings.extend(judge.batch());
+    // What data of another scale do is not for weights to make up for.
+    if findings.iter().any(|finding| finding.fault == Fault::Data && finding.severity > Severity::Note) {
+        for finding in findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
+            finding.actions.clear();
+            finding.remedy = "mend the data first, and inspect again".into();
+        }
+    }
     sort(&mut findings);
     findings
 }
 
-struct Judge<'a, 't, T: Float> {
+pub(super) struct Judge<'a> {
     limits: &'a Limits,
-    pass: &'a Graph<'t, T>,
+    graph: &'a Graph,
     report: &'a Report,
+    parameters: &'a [Parameter],
+    heads: Vec<Head>,
+    ways: Vec<Way>,
 }
 
-impl<'t, T: Float> Judge<'_, 't, T> {
+impl Judge<'_> {
     fn not_finite(&self) -> Option<Finding> {
         let anomaly = self.report.anomaly.as_ref()?;
-        Some(Finding {
-            severity: Severity::Error,
-            fault: Fault::NotFinite,
-            place: anomaly.place.clone(),
-            figure: f64::NAN,
-            brief: format!("{} in {}", anomaly.what, anomaly.place),
-            message: anomaly.to_string(),
-            rule: "every value and every gradient is a finite number",
-            remedy: match anomaly.op {
-                _ if anomaly.inputs.is_empty() => "look for it where this tensor comes from".into(),
-                _ if anomaly.inputs.iter().any(|dims| dims.contains(&0)) => "give it a batch with examples".into(),
-                _ => "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain".into(),
-            },
-            actions: Vec::new(),
-        })
+        let finding = Finding::new(Severity::Error, Fault::NotFinite, anomaly.place.clone(), f64::NAN);
+        Some(
+            finding
+                .says(format!("{} in {}", anomaly.what, anomaly.place), anomaly.to_string())
+                .rule("every value and every gradient is a finite number", anomaly.remedy()),
+        )
     }
 
-    /// Weights whose columns are all the same, and get the same gradients.
-    fn symmetry(&self, weights: &[Parameter<'_, T>]) -> Option<Finding> {
-        let alike = |weight: &&Parameter<'_, T>| {
-            columns_are_alike(&weight.data) && weight.gradient.is_some_and(columns_are_alike)
-        };
-        let alike: Vec<_> = weights.iter().filter(alike).collect();
-        let names: Vec<&str> = alike.iter().map(|weight| weight.name.as_str()).collect();
-        let first = names.first()?;
-        let zero = alike.iter().all(|weight| weight.data.iter().all(|x| x == T::ZERO));
-        let what = if zero { "are all zero" } else { "are alike" };
-        Some(Finding {
-            severity: Severity::Error,
-            fault: Fault::Symmetry,
-            place: (*first).to_owned(),
-            figure: names.len() as f64,
-            brief: "units all alike".into(),
-            message: format!(
-                "the units of {} {what} and get alike gradients: they stay alike for ever",
-                names.join(", ")
-            ),
-            rule: "units differ from the start, or they learn the same thing",
-            remedy: format!("draw {} at random, by init::kaiming_normal(Gain::{})", names.join(", "), self.gain_name()),
-            actions: Vec::new(),
-        })
-    }
-
-    fn loss(&self) -> Option<Finding> {
-        let loss = &self.report.loss;
-        let (expected, excess) = (loss.expected?, loss.excess()?);
-        let noise = match (loss.logits_std, loss.examples) {
-            (Some(std), Some(examples)) => 2.0 * std / (examples.max(1) as f64).sqrt(),
-            _ => 0.0,
-        };
-        let scale = expected.abs();
-        // NaN and infinity are another finding.
-        let above = (excess - noise).partial_cmp(&(self.limits.loss * scale));
-        if above != Some(Ordering::Greater) {
+    /// A loss that nothing trained has a share in.
+    fn constant(&self) -> Option<Finding> {
+        if self.graph.flow[self.graph.loss].model {
             return None;
         }
-        let objective = self.pass.objective();
-        let affine = objective.as_ref().and_then(|objective| self.pass.scaled_by(objective.predictions));
-        let place = match (&affine, &objective) {
-            (Some(affine), _) => self.pass.place(affine.output),
-            (None, Some(objective)) => self.pass.place(objective.predictions),
-            (None, None) => self.pass.place(self.pass.loss),
-        };
-        let (actions, remedy) = match (&affine, loss.logits_std) {
-            (Some(affine), Some(std)) => {
-                // Weights that are small enough stay as they are: the bias alone may be the cause.
-                let factor = (LOGITS / without_bias(affine).unwrap_or(std)).min(1.0);
-                let actions = self.rescale(affine, factor);
-                let mut remedy = in_words(&actions);
-                if !affine.normalizes && factor < 1.0 {
-                    remedy += &format!("; or draw {} by init::normal(0.01)", self.pass.place(affine.weight));
-                }
-                (actions, remedy)
-            }
-            _ => (Vec::new(), "make the last layer's weights small, and its bias zero".into()),
-        };
-        let uniform = loss.classes.filter(|&classes| (scale - (classes as f64).ln()).abs() < 1e-12);
-        let (what, of, rule) = match uniform {
-            Some(classes) => (
-                format!("ln {classes}"),
-                format!("ln {classes} = {expected:.4}"),
-                "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
-            ),
-            None => {
-                (format!("{expected:.4}"), format!("the {expected:.4} expected"), "the first loss is what was expected")
-            }
-        };
-        // An expected loss of 0 has no multiples.
-        let times = Some(loss.compared / expected).filter(|times| times.is_finite() && *times > 0.0);
-        let value = loss.compared;
-        Some(Finding {
-            severity: if excess > scale { Severity::Error } else { Severity::Warn },
-            fault: Fault::Loss,
-            place,
-            figure: value,
-            brief: times.map_or(format!("loss {value:.4}, not {what}"), |times| format!("loss {times:.1} × {what}")),
-            message: match times {
-                Some(times) => format!("the first loss is {value:.4}, {times:.1} times {of}"),
-                None => format!("the first loss is {value:.4}, not {of}"),
-            },
-            rule,
-            remedy,
-            actions,
-        })
+        let finding = Finding::new(Severity::Error, Fault::Constant, self.graph.place(self.graph.loss), 0.0);
+        let message = "the loss depends on no trained parameter, so that nothing can be learned";
+        let remedy = "compute the loss from what the model gives, with its parameters put on the tape by `Param::on`";
+        Some(
+            finding
+                .says("a constant loss", message)
+                .rule("training changes parameters to make the loss smaller", remedy),
+        )
     }
 
-    fn unused(&self, weight: &Weight) -> Option<Finding> {
-        if weight.gradient.is_some() || weight.shape.contains(&0) {
-            return None;
-        }
-        Some(Finding {
-            severity: Severity::Warn,
-            fault: Fault::Unused,
-            place: weight.name.clone(),
-            figure: 0.0,
-            brief: format!("{} unused", weight.name),
-            message: format!("{} gets no gradient: the loss does not depend on it", weight.name),
-            rule: "every trained parameter has a share in the loss",
-            remedy: "use it in `forward`, or freeze it, or make it `nn::Param::state`".into(),
-            actions: Vec::new(),
-        })
+    fn unused(&self) -> Vec<Finding> {
+        let is_unused = |parameter: &&Parameter| parameter.gradient.is_none() && parameter.data.numel() > 0;
+        let find = |parameter: &Parameter| {
+            let name = &parameter.name;
+            Finding::new(Severity::Warn, Fault::Unused, name.clone(), 0.0)
+                .says(format!("{name} unused"), format!("{name} gets no gradient: the loss does not depend on it"))
+                .rule(
+                    "every trained parameter has a share in the loss",
+                    "use it in `forward`, or freeze it, or make it `nn::Param::state`",
+                )
+        };
+        self.parameters.iter().filter(is_unused).map(find).collect()
+    }
+
+    /// Leaves that are trained like parameters, and not the model's.
+    fn unlisted(&self) -> Vec<Finding> {
+        let find = |index: usize| {
+            let (place, shape) = (self.graph.place(index), self.graph.nodes[index].value.dims());
+            let severity = match self.graph.nodes[index].unlisted? {
+                true => Severity::Warn,
+                // An input whose gradient somebody wants, perhaps.
+                false => Severity::Note,
+            };
+            let message = format!("a leaf {shape:?} has a gradient, and the model does not list it");
+            Some(
+                Finding::new(severity, Fault::Unlisted, place.clone(), 0.0)
+                    .says(format!("{place} unlisted"), message)
+                    .rule(
+                        "an optimizer trains what the model lists",
+                        "name its field in `nn::module!`, or put it on the tape as a constant if it is not trained",
+                    ),
+            )
+        };
+        self.graph.relevant().filter_map(find).collect()
     }
 
     fn batch(&self) -> Option<Finding> {
-        let single = |activation: &&Activation| activation.map.examples == 1;
+        let single = |activation: &&Activation| activation.map.examples == 1 && activation.units > 1;
         let activation = self.report.activations.iter().find(single)?;
-        Some(Finding {
-            severity: Severity::Note,
-            fault: Fault::Batch,
-            place: activation.place.clone(),
-            figure: 1.0,
-            brief: "a batch of one".into(),
-            message: "the batch has one example: how examples differ, and which units are dead, cannot be told".into(),
-            rule: "a standard deviation takes two numbers, and a unit is dead when it is so for many examples",
-            remedy: format!("inspect with {} examples or more", self.limits.dead_examples),
-            actions: Vec::new(),
-        })
+        Some(
+            Finding::new(Severity::Note, Fault::Batch, activation.place.clone(), 1.0)
+                .says(
+                    "a batch of one",
+                    "the batch has one example: how examples differ, and which units are dead, cannot be told",
+                )
+                .rule(
+                    "a standard deviation takes two numbers, and a unit is dead when it is so for many examples",
+                    format!("inspect with {} examples or more", self.limits.dead_examples),
+                ),
+        )
+    }
+
+    /// Multiplies what an op with weights gives.
+    fn scale(&self, affine: &Affine, factor: f64) -> Option<Action> {
+        // What is frozen stays as it was trained elsewhere.
+        let is_trained = self.graph.nodes[affine.weight].parameter == Some(true);
+        let changes = factor.is_finite() && factor > 0.0 && factor != 1.0 && is_trained;
+        changes.then(|| Action::Scale { parameter: self.graph.place(affine.weight), factor })
+    }
+
+    /// Sets its bias to zero, if it is not.
+    fn zero_bias(&self, affine: &Affine) -> Option<Action> {
+        let bias = affine.bias.filter(|&bias| self.graph.nodes[bias].parameter == Some(true))?;
+        let is_zero = self.graph.nodes[bias].value.is_zero();
+        (!is_zero).then(|| Action::Zero { parameter: self.graph.place(bias) })
+    }
+
+    /// The standard deviation of the output of an op with weights, without its bias; `None` where it is not known.
+    fn without_bias(&self, affine: &Affine) -> Option<f64> {
+        let output = &self.graph.nodes[affine.output].value;
+        // A bias that is added later is not in its output.
+        let bias = affine.bias.filter(|_| affine.bias_within).map(|bias| &self.graph.nodes[bias].value);
+        let without = bias.and_then(|bias| output.without(bias));
+        let std = without.as_ref().unwrap_or(output).mean_std().1;
+        Some(std).filter(|std| std.is_finite() && *std > 0.0)
     }
 
     /// The gain of the first activation, which stands for the others.
     fn gain_name(&self) -> String {
         gain_name(self.report.activations.first().map_or(Curve::Unknown, |activation| activation.curve))
     }
+
+    /// Units that are no gates, of an activation after which another layer comes.
+    fn curve_of(&self, index: usize) -> Curve {
+        Curve::of(self.graph.nodes[index].role)
+    }
 }
 
-/// Whether a matrix has two or more columns, and all are the same.
-fn columns_are_alike<T: Float>(matrix: &Tensor<T>) -> bool {
-    matrix.rank() == 2
-        && matrix.size(1) > 1
-        && matrix.size(0) > 0
-        && matrix.axis_iter(0).all(|row| {
-            let first = row.get(&[0]);
-            row.iter().all(|x| Some(x) == first)
-        })
+/// What the gain that makes up for a non-linearity is called, as in `init::Gain::Tanh`.
+fn gain_name(curve: Curve) -> String {
+    format!("{:?}", curve.gain())
+}
+
+/// How a factor changes what it multiplies.
+fn change(factor: f64) -> String {
+    format!("{} to ×{}", if factor < 1.0 { "fades" } else { "grows" }, figure(factor))
 }

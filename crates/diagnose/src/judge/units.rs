@@ -1,14 +1,19 @@
 //! Units that are flat: saturated, or dead.
 
-use tensor::Float;
+use autograd::Role;
 
-use super::Judge;
-use super::scale::{gain_name, in_words, without_bias};
+use super::{Judge, gain_name};
 use crate::finding::{Action, Fault, Finding, Severity};
 use crate::report::Activation;
 use crate::text::{figure, percent};
 
-impl<T: Float> Judge<'_, '_, T> {
+/// A unit is stuck that is off for all examples and lies so many times farther off than most units are large.
+const STUCK: f64 = 6.0;
+
+/// Attention is saturated when its shares tell fewer places apart than this share of their logarithm, and it is an error below half.
+const SPREAD_OUT: f64 = 0.5;
+
+impl Judge<'_> {
     pub(super) fn saturation(&self) -> Vec<Finding> {
         let accused: Vec<(&Activation, Severity)> = self
             .report
@@ -20,35 +25,41 @@ impl<T: Float> Judge<'_, '_, T> {
             let healthy = |place: &str| !accused.iter().any(|(other, _)| other.place == place);
             let (actions, remedy) = self.unsaturate(activation, healthy);
             let what = if activation.rule.is_one_sided() { "off" } else { "saturated" };
-            Finding {
-                severity: *severity,
-                fault: Fault::Saturation,
-                place: activation.place.clone(),
-                figure: activation.saturated,
-                brief: format!("{:.0} % of {} {what}", 100.0 * activation.saturated, activation.kind),
-                message: format!(
-                    "{} of {} are {what} (input std {}){}",
-                    percent(activation.saturated),
-                    activation.kind,
-                    figure(activation.input.std),
-                    match activation.dead {
-                        dead if dead > 0 && self.tells_dead(activation) => {
-                            format!(", {dead} of {} units for every example", activation.units)
-                        }
-                        _ => String::new(),
-                    }
-                ),
-                rule: "most units are where their activation is steep: a flat one passes no gradient",
-                remedy,
-                actions,
-            }
+            let share = activation.saturated;
+            let dead = match activation.dead {
+                dead if dead > 0 && self.tells_dead(activation) => {
+                    format!(", {dead} of {} units for every example", activation.units)
+                }
+                _ => String::new(),
+            };
+            let (kind, std) = (activation.kind, figure(activation.input.std));
+            Finding::new(*severity, Fault::Saturation, activation.place.clone(), share)
+                .says(
+                    format!("{:.0} % of {kind} {what}", 100.0 * share),
+                    format!("{} of {kind} are {what} (input std {std}){dead}", percent(share)),
+                )
+                .rule("most units are where their activation is steep: a flat one passes no gradient", remedy)
+                .actions(actions)
         };
         accused.iter().map(find).collect()
     }
 
+    /// Whether it has units to be judged: a gate lets through what it should, and the output of a model that is trained, or whose loss is
+    /// judged, may be sure of itself.
+    fn has_units(&self, activation: &Activation) -> bool {
+        let (graph, index) = (self.graph, activation.nodes[0]);
+        let is_gate = activation.curve.is_share() && graph.flow[index].gates;
+        let is_number = !graph.flow[index].data || graph.nodes[index].value.numel() < 2;
+        let is_end = !graph.flow[index].hidden;
+        let is_told = self.report.step > 0 || self.heads.iter().any(|head| head.expected.is_some());
+        !(is_gate || is_number || is_end && is_told)
+    }
+
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {
-        let rule = &activation.rule;
-        let live = (1.0 - activation.saturated) / (1.0 - rule.at_rest);
+        if !self.has_units(activation) || !self.stuck(activation).is_empty() {
+            return None;
+        }
+        let live = (1.0 - activation.saturated) / activation.rule.live_at_rest();
         // The share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
         let noise = 0.6 / (activation.units.max(1) as f64).sqrt();
         if live < self.limits.live_error - noise {
@@ -65,30 +76,26 @@ impl<T: Float> Judge<'_, '_, T> {
     /// If the layer before is saturated too, its output shrinks when it is cured. The factor assumes that output, not today's.
     fn unsaturate(&self, activation: &Activation, healthy: impl Fn(&str) -> bool) -> (Vec<Action>, String) {
         let gain = gain_name(activation.curve);
-        let input = self.pass.input(self.pass.vars[activation.index], 0);
-        let Some(affine) = input.and_then(|input| self.pass.scaled_by(input)) else {
-            return (
-                Vec::new(),
-                format!(
-                    "scale what goes in down to a standard deviation of 1, as init::kaiming_normal(Gain::{gain}) does"
-                ),
-            );
+        let Some(affine) = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input))
+        else {
+            let remedy = "scale what goes in down to a standard deviation of 1";
+            return (Vec::new(), format!("{remedy}, as init::kaiming_normal(Gain::{gain}) does"));
         };
-        let std = without_bias(&affine).unwrap_or(activation.input.std);
-        let before = self.report.activations.iter().find(|other| other.index == affine.input.index());
+        let std = self.without_bias(&affine).unwrap_or(activation.input.std);
+        let before = self.report.activations.iter().find(|other| other.nodes.contains(&affine.input));
         let shrinks = match before {
             Some(before) if !affine.normalizes && !healthy(&before.place) => {
                 before.curve.rms_at_rest() / before.output.rms()
             }
             _ => 1.0,
         };
-        let actions = self.rescale(&affine, 1.0 / (std * shrinks));
-        let mut remedy = in_words(&actions);
-        if !affine.normalizes {
-            let weight = self.pass.place(affine.weight);
-            remedy += &format!("; or draw {weight} by init::kaiming_normal(Gain::{gain})");
-        }
-        (actions, remedy)
+        let actions = self.scale(&affine, 1.0 / (std * shrinks)).into_iter().chain(self.zero_bias(&affine));
+        let weight = self.graph.place(affine.weight);
+        let draw = match affine.normalizes {
+            true => format!("begin with {weight} at 1"),
+            false => format!("draw {weight} by init::kaiming_normal(Gain::{gain})"),
+        };
+        (actions.collect(), draw)
     }
 
     /// Whether the batch is large enough to tell dead units from those that are saturated by chance.
@@ -96,35 +103,89 @@ impl<T: Float> Judge<'_, '_, T> {
         activation.map.examples >= self.limits.dead_examples
     }
 
+    /// The units that are off for every example, and far from where most are, or the same for all.
+    fn stuck(&self, activation: &Activation) -> Vec<usize> {
+        let one_sided = activation.rule.is_one_sided();
+        let Some(input) = self.graph.input(activation.nodes[0], 0) else { return Vec::new() };
+        if activation.dead == 0 || activation.nodes.len() > 1 || !one_sided || !self.tells_dead(activation) {
+            return Vec::new();
+        }
+        let units = self.graph.units(input);
+        let mut sizes: Vec<f64> = units.mean.iter().zip(&units.std).map(|(mean, std)| mean.hypot(*std)).collect();
+        if sizes.len() != activation.units {
+            return Vec::new();
+        }
+        sizes.sort_by(f64::total_cmp);
+        let typical = sizes[sizes.len() / 2];
+        let is_dead = |unit: usize| (0..activation.map.examples).all(|example| activation.map.row(example)[unit]);
+        let is_stuck = |&unit: &usize| {
+            typical > 0.0 && (units.std[unit] == 0.0 || units.mean[unit].abs() > STUCK * typical) && is_dead(unit)
+        };
+        (0..activation.units).filter(is_stuck).collect()
+    }
+
     pub(super) fn dead(&self, activation: &Activation) -> Option<Finding> {
-        let rule = &activation.rule;
         // In a saturated layer, dead units are a part of the saturation, and are cured with it.
-        if activation.dead == 0 || !self.tells_dead(activation) || self.is_saturated(activation).is_some() {
+        let told = self.is_saturated(activation).is_some() || !self.has_units(activation);
+        if activation.dead == 0 || !self.tells_dead(activation) || told {
             return None;
         }
+        let one_sided = activation.rule.is_one_sided();
+        let stuck = self.stuck(activation).len();
         let share = activation.dead as f64 / activation.units as f64;
-        let one_sided = rule.is_one_sided();
         let limit = if one_sided { self.limits.dead_one_sided } else { self.limits.dead };
-        let severity = if share > limit { Severity::Warn } else { Severity::Note };
+        let severity = if share > limit || stuck > 0 { Severity::Warn } else { Severity::Note };
         if one_sided && severity == Severity::Note {
             return None;
         }
-        Some(Finding {
-            severity,
-            fault: Fault::Dead,
-            place: activation.place.clone(),
-            figure: activation.dead as f64,
-            brief: format!("{} of {} units dead", activation.dead, activation.units),
-            message: format!(
-                "{} of {} units are {} for all {} examples",
-                activation.dead,
-                activation.units,
-                if one_sided { "off" } else { "saturated" },
-                activation.map.examples
-            ),
-            rule: "a unit that is flat for every example gets no gradient and does not learn",
-            remedy: "start with smaller weights and a bias of zero, and train with a lower learning rate".into(),
-            actions: Vec::new(),
-        })
+        let dead = if stuck > 0 && share <= limit { stuck } else { activation.dead };
+        let (units, examples) = (activation.units, activation.map.examples);
+        let state = if one_sided { "off" } else { "saturated" };
+        let bias = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input));
+        let actions = bias.filter(|_| severity == Severity::Warn).and_then(|affine| self.zero_bias(&affine));
+        Some(
+            Finding::new(severity, Fault::Dead, activation.place.clone(), dead as f64)
+                .says(
+                    format!("{dead} of {units} units dead"),
+                    format!("{dead} of {units} units are {state} for all {examples} examples"),
+                )
+                .rule(
+                    "a unit that is flat for every example gets no gradient and does not learn",
+                    "start with smaller weights and a bias of zero, and train with a lower learning rate",
+                )
+                .actions(actions.into_iter().collect()),
+        )
+    }
+
+    /// Softmax inside of a network, such as that of attention, which looks at one place only.
+    pub(super) fn attention(&self) -> Vec<Finding> {
+        let graph = self.graph;
+        let is_inside = |&index: &usize| {
+            let rank = graph.nodes[index].value.dims().len();
+            let by_row = matches!(graph.nodes[index].role, Role::Softmax(axis) if axis + 1 == rank && rank > 1);
+            by_row && (graph.flow[index].hidden || graph.flow[index].mixes)
+        };
+        let find = |index: usize| {
+            let scores = graph.input(index, 0)?;
+            let share = graph.nodes[index].value.entropy() / graph.nodes[scores].value.ln_unmasked();
+            if !(share < SPREAD_OUT && self.report.step == 0) {
+                return None;
+            }
+            let place = graph.place(index);
+            let severity = if share < SPREAD_OUT / 2.0 { Severity::Error } else { Severity::Warn };
+            let std = figure(graph.nodes[scores].value.mean_std().1);
+            Some(
+                Finding::new(severity, Fault::Saturation, place, share)
+                    .says(
+                        "softmax saturated",
+                        format!("softmax sees little but the largest of its inputs (entropy {} of what is even)", percent(share)),
+                    )
+                    .rule(
+                        "scores of attention have a standard deviation of about 1: a sure softmax passes no gradient",
+                        format!("divide the scores (std {std}) by √(width of the keys), or draw the weights before them smaller"),
+                    ),
+            )
+        };
+        graph.relevant().filter(is_inside).filter_map(find).collect()
     }
 }

@@ -129,8 +129,9 @@ fn a_gradient_that_is_no_number_is_noticed_though_the_loss_is_one() {
     assert_eq!((watch.findings()[0].fault, watch.findings()[0].place.as_str()), (Fault::NotFinite, "hidden.weight"));
     // An inspection names the op.
     let (x, classes) = batch(64);
-    let report =
-        diagnose::inspect(&model, |model, tape| broken(model.forward(tape.constant(x)).cross_entropy(&classes)));
+    let report = diagnose::inspect(&model, |model, tape| {
+        broken(model.forward(tape.constant(x.clone())).cross_entropy(&classes))
+    });
     let anomaly = report.anomaly.unwrap();
     assert_eq!((anomaly.direction, anomaly.op), (Direction::Backward, "broken"));
 }

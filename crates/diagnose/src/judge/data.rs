@@ -1,0 +1,141 @@
+//! What goes in: its scale, and whether it differs.
+
+use autograd::Role;
+
+use super::Judge;
+use crate::finding::{Fault, Finding, Severity};
+use crate::text::figure;
+
+/// A feature is out of scale that is so many times larger than most.
+const FEATURE: f64 = 100.0;
+
+/// The scale of the data is left alone between the inverse of this and this, and where the first layer makes up for it.
+const SCALE: f64 = 10.0;
+
+impl Judge<'_> {
+    pub(super) fn data(&self) -> Vec<Finding> {
+        let graph = self.graph;
+        let layers = || graph.relevant().filter_map(|index| graph.affine(index)).filter(|affine| !affine.normalizes);
+        let mut findings = Vec::new();
+        let mut seen = Vec::new();
+        for affine in layers() {
+            let Some(data) = graph.raw_input(affine.input).filter(|data| !seen.contains(data)) else { continue };
+            seen.push(data);
+            findings.extend(self.features(data).or_else(|| self.scale_of(data, affine.output)));
+        }
+        let is_input = |&index: &usize| matches!(graph.nodes[index].role, Role::Lookup) || seen.contains(&index);
+        let inputs: Vec<usize> = graph.relevant().filter(is_input).collect();
+        let alike = |&index: &usize| graph.units(index).examples > 1 && !graph.varies(index);
+        if let Some(&first) = inputs.first().filter(|_| inputs.iter().all(alike)) {
+            let what = if graph.nodes[first].value.is_zero() { "zero" } else { "alike" };
+            let finding = Finding::new(Severity::Error, Fault::Data, graph.place(first), 0.0);
+            let message = format!("the examples of the batch are all {what}");
+            findings.push(
+                finding
+                    .says(format!("examples all {what}"), message)
+                    .rule("what is to be learned is how examples differ", "inspect with a batch of real examples"),
+            );
+        }
+        findings
+    }
+
+    /// Features of very different sizes.
+    fn features(&self, data: usize) -> Option<Finding> {
+        let mut sizes = self.graph.nodes[data].value.sizes(self.graph.flow[data].axis);
+        let largest = sizes.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
+        sizes.retain(|size| *size > 0.0);
+        sizes.sort_by(f64::total_cmp);
+        let typical = *sizes.get(sizes.len() / 2)?;
+        if sizes.len() < 2 || !(largest.1 > FEATURE * typical && largest.1.is_finite() && largest.1 > SCALE) {
+            return None;
+        }
+        let times = figure(largest.1 / typical);
+        let finding = Finding::new(Severity::Warn, Fault::Data, self.graph.place(data), largest.1 / typical);
+        Some(
+            finding
+                .says(
+                    format!("a feature × {times}"),
+                    format!("feature {} of the input is {times} times as large as most: it drowns them", largest.0),
+                )
+                .rule(
+                    "features have about the same scale, so that each can be learned from",
+                    "standardize each feature: (x − mean) / std",
+                ),
+        )
+    }
+
+    /// Data whose scale the first layer does not make up for.
+    fn scale_of(&self, data: usize, output: usize) -> Option<Finding> {
+        let (size, graph) = (self.graph.nodes[data].value.rms(), self.graph);
+        let is_normalized =
+            self.ways.iter().flat_map(|way| &way.blocks).any(|block| block.head == output && block.normalized_next);
+        let result = graph.spread(output);
+        let out_of_scale = |x: f64| !(1.0 / SCALE..=SCALE).contains(&x) && x.is_finite() && x > 0.0;
+        if is_normalized || !out_of_scale(size) || !out_of_scale(result) || (size > 1.0) != (result > 1.0) {
+            return None;
+        }
+        let (mean, std) = graph.nodes[data].value.mean_std();
+        let finding = Finding::new(Severity::Warn, Fault::Data, graph.place(data), size);
+        Some(
+            finding
+                .says(
+                    format!("input of size {}", figure(size)),
+                    format!("the input has mean {} and std {}", figure(mean), figure(std)),
+                )
+                .rule(
+                    "weights of gain / √fan_in are made for inputs of about mean 0 and standard deviation 1",
+                    format!("scale the input: (x − {}) / {}", figure(mean), figure(std)),
+                ),
+        )
+    }
+
+    /// Predictions and targets of as many elements that were broadcast against each other.
+    pub(super) fn broadcast(&self) -> Vec<Finding> {
+        let find = |index: usize| {
+            let (predictions, targets) = self.graph.difference(index)?;
+            let [a, b, both] = [predictions, targets, index].map(|index| &self.graph.nodes[index].value);
+            if a.numel() != b.numel() || a.numel() < 2 || both.numel() != a.numel() * b.numel() {
+                return None;
+            }
+            let op = self.graph.nodes[index].op;
+            let message = format!("`{op}` of {:?}, {:?} gives {:?}", a.dims(), b.dims(), both.dims());
+            let finding = Finding::new(Severity::Error, Fault::Broadcast, self.graph.place(index), both.numel() as f64);
+            Some(
+                finding
+                    .says(
+                        "predictions broadcast against targets",
+                        format!("{message}: every prediction is compared with every target"),
+                    )
+                    .rule(
+                        "predictions and targets have the same shape",
+                        format!("reshape the targets to {:?}", a.dims()),
+                    ),
+            )
+        };
+        self.graph.relevant().filter_map(find).collect()
+    }
+
+    /// Two products with a weight in a row, where neither makes the signal narrower.
+    pub(super) fn linear(&self) -> Option<Finding> {
+        let graph = self.graph;
+        let width = |index: usize| graph.flow[index].axis.map_or(1, |axis| graph.nodes[index].value.dims()[axis]);
+        let pair = |index: usize| {
+            let second = graph.affine(index).filter(|affine| !affine.normalizes)?;
+            let first = graph.scaled_by(second.input).filter(|affine| !affine.normalizes)?;
+            let narrow = width(first.output) < width(first.input).min(width(second.output));
+            (!narrow && first.weight != second.weight).then_some((first, second))
+        };
+        let pairs: Vec<_> = graph.relevant().filter_map(pair).collect();
+        let (first, second) = pairs.first()?;
+        let [one, other] = [first.output, second.output].map(|index| graph.place(index));
+        let finding = Finding::new(Severity::Note, Fault::Linear, one.clone(), pairs.len() as f64);
+        Some(
+            finding
+                .says(
+                    "linear layers in a row",
+                    format!("nothing is between {one} and {other}: together they are one linear layer"),
+                )
+                .rule("a product of two matrices is one matrix", "put an activation between them, or leave one out"),
+        )
+    }
+}

@@ -1,0 +1,197 @@
+//! The first loss, part by part, beside what it costs to know nothing.
+
+use std::f64::consts::LN_2;
+
+use autograd::{Ignorance, Role};
+
+use super::Judge;
+use crate::finding::{Fault, Finding, Severity};
+use crate::objective::Head;
+use crate::saturation::Curve;
+use crate::text::figure;
+
+/// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
+const LOGITS: f64 = 0.1;
+
+/// Targets are far when their mean is off by so many times their deviation.
+const FAR: f64 = 4.0;
+
+impl Judge<'_> {
+    pub(super) fn losses(&self) -> Vec<Finding> {
+        if self.report.step > 0 {
+            return Vec::new();
+        }
+        let far = self.far();
+        let whole = self.report.loss.given.then(|| {
+            let loss = &self.report.loss;
+            let head = self.heads.first().filter(|_| self.heads.len() == 1);
+            Head {
+                predictions: head.map_or(self.graph.loss, |head| head.predictions),
+                targets: None,
+                value: loss.compared,
+                expected: loss.expected,
+                classes: loss.classes,
+                squares: head.is_some_and(|head| head.squares),
+                examples: loss.examples.unwrap_or(1),
+                std: loss.logits_std.unwrap_or(f64::NAN),
+            }
+        });
+        let heads: Vec<&Head> = whole.as_ref().map_or_else(|| self.heads.iter().collect(), |whole| vec![whole]);
+        // What is far from its targets costs as much as that.
+        let told = |head: &Head| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
+        let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.dear(head, whole.is_some()));
+        let mut findings: Vec<Finding> = dear.collect();
+        findings.extend(far.into_iter().map(|(_, finding)| finding));
+        findings
+    }
+
+    /// A loss above what it costs to know nothing.
+    fn dear(&self, head: &Head, given: bool) -> Option<Finding> {
+        let (value, expected) = (head.value, head.expected?);
+        let (excess, scale) = (value - expected, expected.abs());
+        let root = (head.examples.max(1) as f64).sqrt();
+        // What chance explains, and what does no harm: a small loss of nats is allowed a quarter of one, and squares, which are
+        // not bounded, several times the variance.
+        let (limit, error, noise) = if head.squares {
+            (self.limits.squares * scale, 20.0 * scale, 4.0 * scale / root)
+        } else {
+            let nats = 0.25 * (scale / LN_2).min(1.0);
+            let noise = 2.0 * head.std / root;
+            (
+                (self.limits.loss * scale).max(if given { 0.0 } else { nats }),
+                scale,
+                if noise.is_finite() { noise } else { 0.0 },
+            )
+        };
+        // NaN and infinity are another finding.
+        if !(excess.is_finite() && excess - noise > limit) {
+            return None;
+        }
+        let affine = self.graph.scaled_by(head.predictions);
+        let place = self.graph.place(affine.map_or(head.predictions, |affine| affine.output));
+        let mut remedy = "make the last layer's weights small, and its bias zero".to_owned();
+        let mut actions = Vec::new();
+        if let Some(affine) = &affine {
+            // Weights that are small enough stay as they are: the bias alone may be the cause.
+            let size = head
+                .targets
+                .filter(|_| head.squares)
+                .map_or(1.0, |targets| self.graph.nodes[targets].value.mean_std().1);
+            let factor = (LOGITS * size / self.without_bias(affine).unwrap_or(head.std)).min(1.0);
+            actions.extend(self.scale(affine, factor));
+            actions.extend(self.zero_bias(affine));
+            if !affine.normalizes && factor < 1.0 {
+                remedy = format!("draw {} by init::normal(0.01)", self.graph.place(affine.weight));
+            }
+        }
+        let uniform = head.classes.filter(|&classes| (expected - (classes as f64).ln()).abs() < 1e-12 && !given);
+        let (what, of, rule) = match uniform {
+            Some(classes) => (
+                format!("ln {classes}"),
+                format!("ln {classes} = {expected:.4}"),
+                "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
+            ),
+            None => {
+                (format!("{expected:.4}"), format!("the {expected:.4} expected"), "the first loss is what was expected")
+            }
+        };
+        // An expected loss of 0 has no multiples.
+        let times = Some(value / expected).filter(|times| times.is_finite() && *times > 0.0);
+        let severity = if excess > error { Severity::Error } else { Severity::Warn };
+        let brief = times.map_or(format!("loss {value:.4}, not {what}"), |times| format!("loss {times:.1} × {what}"));
+        let message = match times {
+            Some(times) => format!("the first loss is {value:.4}, {times:.1} times {of}"),
+            None => format!("the first loss is {value:.4}, not {of}"),
+        };
+        Some(Finding::new(severity, Fault::Loss, place, value).says(brief, message).rule(rule, remedy).actions(actions))
+    }
+
+    /// Targets that are far from the outputs, whatever the loss is, by the targets.
+    fn far(&self) -> Vec<(usize, Finding)> {
+        let graph = self.graph;
+        let compared = graph.relevant().filter_map(|index| match graph.nodes[index].role {
+            Role::Loss { .. } => None,
+            // A loss without a role: predictions and targets of the same shape become one number.
+            Role::Other if graph.nodes[index].value.numel() == 1 && !graph.flow[index].hidden => {
+                let inputs = &graph.nodes[index].inputs;
+                let of_model = |model: bool| {
+                    inputs.iter().copied().find(|&input| graph.flow[input].data && graph.flow[input].model == model)
+                };
+                of_model(true).zip(of_model(false))
+            }
+            _ => graph.difference(index),
+        });
+        let by_role = self
+            .heads
+            .iter()
+            .filter(|head| head.classes.is_none())
+            .filter_map(|head| Some((head.predictions, head.targets?)));
+        let mut findings: Vec<(usize, Finding)> = Vec::new();
+        for (predictions, targets) in compared.chain(by_role) {
+            let [outputs, wanted] = [predictions, targets].map(|index| &graph.nodes[index].value);
+            let ((mean, _), (target, std)) = (outputs.mean_std(), wanted.mean_std());
+            let is_far = (target - mean).abs() > FAR * std && std > 0.0 && (target - mean).is_finite();
+            if !is_far || outputs.numel() != wanted.numel() || findings.iter().any(|(known, _)| *known == targets) {
+                continue;
+            }
+            let affine = graph.scaled_by(predictions);
+            let place = graph.place(affine.map_or(predictions, |affine| affine.output));
+            let [mean, target, std] = [mean, target, std].map(figure);
+            let bias = affine.and_then(|affine| affine.bias).map(|bias| graph.place(bias));
+            let finding = Finding::new(Severity::Error, Fault::Loss, place, self.report.loss.value)
+                .says(
+                    format!("targets near {target}, outputs near {mean}"),
+                    format!("the targets are {target} (std {std}), the outputs {mean}: training begins with that way"),
+                )
+                .rule(
+                    "outputs begin at the mean of the targets",
+                    match bias {
+                        Some(bias) => format!("standardize the targets, or begin with {bias} at their mean, {target}"),
+                        None => format!("standardize the targets, or add their mean, {target}, to the outputs"),
+                    },
+                );
+            findings.push((targets, finding));
+        }
+        findings
+    }
+
+    /// Probabilities where logits are wanted: the loss takes their softmax once more.
+    pub(super) fn logits(&self) -> Vec<Finding> {
+        let graph = self.graph;
+        let find = |index: usize| {
+            let Role::Loss { predictions, ignorance } = graph.nodes[index].role else { return None };
+            let predictions = graph.input(index, predictions)?;
+            let mut made = predictions;
+            while matches!(graph.nodes[made].role, Role::Keeping) {
+                made = graph.input(made, 0)?;
+            }
+            let by_softmax = matches!(graph.nodes[made].role, Role::Softmax(_));
+            if !(by_softmax || Curve::of(graph.nodes[made].role).is_share()) {
+                return None;
+            }
+            let classes = if let Ignorance::Classes(classes) = ignorance { classes } else { 1 };
+            let values = &graph.nodes[predictions].value;
+            let examples = (values.numel() / classes.max(1)) as f64;
+            // By logits, a gradient is a difference of probabilities; by probabilities, it is at least their inverse.
+            let (gradient, of_loss) =
+                (graph.nodes[predictions].gradient.as_ref()?, graph.nodes[index].gradient.as_ref()?);
+            let (least, most) = gradient.range();
+            let largest = most.max(-least) * examples / of_loss.first().abs();
+            if !matches!(ignorance, Ignorance::Classes(_) | Ignorance::Value(_))
+                || largest.partial_cmp(&1.0)? == std::cmp::Ordering::Greater
+            {
+                return None;
+            }
+            let (loss, by) = (graph.nodes[index].op, graph.nodes[made].op);
+            Some(
+                Finding::new(Severity::Error, Fault::Logits, graph.place(made), graph.nodes[index].value.first())
+                    .says(
+                        format!("{by} before {loss}"),
+                        format!("`{loss}` takes logits, and is given the result of `{by}`: between 0 and 1, they can hardly differ"),
+                    )
+                    .rule("a loss of logits makes the probabilities itself", format!("leave out `{by}`, or take a loss of probabilities")),
+            )
+        };
+        graph.relevant().filter_map(find).collect()
+    }
+}

@@ -1,0 +1,297 @@
+//! Signal and gradients along the ways through the network. All is reckoned in logarithms, where nothing left is −∞.
+
+use std::collections::{HashMap, HashSet};
+
+use autograd::Role;
+
+use super::{Judge, change, gain_name};
+use crate::finding::{Action, Fault, Finding, Severity};
+use crate::graph::Affine;
+use crate::report::slope;
+use crate::text::figure;
+use crate::way::{Block, Kind, Way};
+
+/// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
+const NOTHING: f64 = 1e-6;
+
+/// A normalization gives less than this share of its weight where eps is larger than the variance.
+const EPS: f64 = 0.1;
+
+impl Judge<'_> {
+    pub(super) fn signal(&self, told: &[Finding]) -> Vec<Finding> {
+        let has_told = |faults: &[Fault]| told.iter().any(|finding| faults.contains(&finding.fault));
+        if has_told(&[Fault::NotFinite, Fault::Constant, Fault::Symmetry]) || self.no_examples() {
+            return Vec::new();
+        }
+        let mut findings: Vec<Finding> = Vec::new();
+        // What is dead is found where it dies; what fades on the way there is a part of it.
+        let flat = told.iter().filter(|finding| matches!(finding.fault, Fault::Saturation | Fault::Dead));
+        let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
+        let died = self.died().filter(|&index| !flat.contains(&self.graph.place(index).as_str()));
+        for way in &self.ways {
+            let found = self.off_scale(way, died);
+            findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
+        }
+        if let (Some(index), true) = (died, findings.is_empty()) {
+            let place = self.graph.place(index);
+            findings.push(
+                Finding::new(Severity::Error, Fault::Signal, place.clone(), 0.0)
+                    .says(
+                        "the signal dies",
+                        format!("the signal dies: what {place} gives is the same for all examples"),
+                    )
+                    .rule(
+                        "what differs from example to example comes to every layer",
+                        format!("draw its weights by init::kaiming_normal(Gain::{})", self.gain_name()),
+                    ),
+            );
+        }
+        findings
+    }
+
+    fn no_examples(&self) -> bool {
+        self.graph.relevant().any(|index| self.graph.flow[index].data && self.graph.nodes[index].value.numel() == 0)
+    }
+
+    /// The first value that no longer differs from example to example, though what it was computed from does; unless that is on purpose:
+    /// a branch, or an end, whose weight is zero.
+    fn died(&self) -> Option<usize> {
+        let graph = self.graph;
+        let on_the_way: HashSet<usize> =
+            self.ways.iter().flat_map(|way| way.blocks.iter().map(|block| block.head)).collect();
+        let alive = |index: usize| {
+            let (spread, size) = (graph.spread(index), graph.nodes[index].value.rms());
+            spread.is_nan() || spread > NOTHING * size
+        };
+        let may_be_zero = |index: usize| {
+            let is_zero = graph.affine(index).is_some_and(|affine| graph.nodes[affine.weight].value.is_zero());
+            is_zero && !on_the_way.contains(&index)
+        };
+        let lost_to_eps = |affine: Affine| {
+            let (weight, given) = (graph.nodes[affine.weight].value.rms(), graph.nodes[affine.output].value.rms());
+            affine.normalizes
+                && affine.bias.is_some_and(|bias| graph.nodes[bias].value.is_zero())
+                && given < EPS * weight
+        };
+        graph.relevant().find(|&index| {
+            let node = &graph.nodes[index];
+            let is_judged = match node.role {
+                Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } => true,
+                Role::Activation(_) | Role::Function { .. } => true,
+                Role::Adding => graph.flow[index].joins,
+                _ => false,
+            };
+            let signals: Vec<usize> = node.inputs.iter().copied().filter(|&input| graph.flow[input].data).collect();
+            is_judged
+                && graph.flow[index].data
+                && graph.flow[index].model
+                && !signals.is_empty()
+                && graph.units(index).examples > 1
+                && (!alive(index) || graph.affine(index).is_some_and(lost_to_eps))
+                && signals.iter().all(|&input| alive(input))
+                && !may_be_zero(index)
+        })
+    }
+
+    /// A way on which the signal grows or fades.
+    fn off_scale(&self, way: &Way, died: Option<usize>) -> Option<Finding> {
+        let judged: Vec<&Block> = way.blocks.iter().filter(|block| !block.normalized).collect();
+        let scales: Vec<f64> = judged.iter().map(|block| self.graph.scale(block)).collect();
+        // Beyond where nothing is left, there is nothing to compare.
+        let left = scales.iter().take_while(|scale| **scale > 0.0).count();
+        let slope = slope(&scales[..left]).filter(|slope| self.is_steep(*slope, &judged[..left]));
+        let gains: Vec<f64> = judged.iter().filter_map(|block| self.graph.gain(block)).map(f64::ln).collect();
+        let gain = (gains.len() >= 2).then(|| (gains.iter().sum::<f64>() / gains.len() as f64).exp());
+        let by_gain = gain.filter(|gain| !(1.0 / self.limits.gain..=self.limits.gain).contains(gain));
+        let factor = match (by_gain, slope) {
+            (Some(gain), Some(slope)) if slope.abs() > gain.ln().abs() => slope.exp(),
+            (Some(gain), _) => gain,
+            (None, slope) => slope?.exp(),
+        };
+        let died = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
+        let joined = judged.iter().any(|block| block.kind == Kind::Join);
+        let message = match by_gain == Some(factor) {
+            true => format!("each layer multiplies the signal by {}", figure(factor)),
+            false => format!("the signal {} with each {}", change(factor), if joined { "block" } else { "layer" }),
+        };
+        let message = died.iter().fold(message, |message, place| format!("{message}, and dies at {place}"));
+        let severity = if factor.ln().abs() >= 2_f64.ln() || died.is_some() { Severity::Error } else { Severity::Warn };
+        let remedy = match joined {
+            true => {
+                "draw the last weight of each branch by init::residual, or normalize the sums (nn::LayerNorm)".into()
+            }
+            false => format!("draw them by init::kaiming_normal(Gain::{})", self.gain_on(way)),
+        };
+        Some(
+            Finding::new(severity, Fault::Signal, self.stretch(way), factor)
+                .says(format!("signal × {} per layer", figure(factor)), message)
+                .rule(
+                    "x·W multiplies the standard deviation by √fan_in times that of W: weights of gain / √fan_in keep it",
+                    remedy,
+                )
+                .actions(self.keep_scale(way)),
+        )
+    }
+
+    /// Brings every layer to the gain that makes up for the non-linearity after it, and every branch to what it may add.
+    fn keep_scale(&self, way: &Way) -> Vec<Action> {
+        let judged = || way.blocks.iter().filter(|block| !block.normalized);
+        let joins = judged().filter(|block| block.kind == Kind::Join).count() as f64;
+        let mut factors: HashMap<usize, Vec<f64>> = HashMap::new();
+        let mut affines: Vec<Affine> = Vec::new();
+        let mut add = |affine: Affine, factor: f64| {
+            if !factors.contains_key(&affine.weight) {
+                affines.push(affine);
+            }
+            factors.entry(affine.weight).or_default().push(factor.ln());
+        };
+        for block in judged() {
+            if block.kind == Kind::Join {
+                for (branch, share) in self.branches(block) {
+                    add(branch, (1.0 / (share * joins.sqrt())).min(1.0));
+                }
+            } else if let (Some(affine), Some(gain)) = (self.graph.affine(block.head), self.graph.gain(block)) {
+                add(affine, self.curve_of(block.station).gain().value() / gain);
+            }
+        }
+        let scale = |affine: &Affine| {
+            let factors = &factors[&affine.weight];
+            let ln = factors.iter().sum::<f64>() / factors.len() as f64;
+            // A layer stays as it is if its scale is off by no more than two draws differ by chance.
+            self.scale(affine, ln.exp()).filter(|_| ln.abs() > 0.1)
+        };
+        affines.iter().filter_map(scale).collect()
+    }
+
+    /// The layers that end the branches of a sum, each with the size of what it adds beside that of the trunk.
+    fn branches(&self, block: &Block) -> Vec<(Affine, f64)> {
+        let (graph, trunk) = (self.graph, self.graph.flow[block.head].back);
+        let size = trunk.map_or(f64::NAN, |trunk| graph.spread(trunk));
+        let branch = |&input: &usize| {
+            let affine = graph.scaled_by(input).filter(|affine| !affine.normalizes && Some(input) != trunk)?;
+            Some((affine, graph.spread(input) / size)).filter(|(_, share)| *share > 0.0 && share.is_finite())
+        };
+        graph.nodes[block.head].inputs.iter().filter_map(branch).collect()
+    }
+
+    pub(super) fn gradient(&self, told: &[Finding]) -> Vec<Finding> {
+        let has_told = |faults: &[Fault]| told.iter().any(|finding| faults.contains(&finding.fault));
+        if has_told(&[Fault::NotFinite, Fault::Constant, Fault::Symmetry]) || self.no_examples() {
+            return Vec::new();
+        }
+        let flat = told.iter().filter(|finding| finding.severity > Severity::Note);
+        let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
+        let mut findings: Vec<Finding> = Vec::new();
+        // Where the signal dies, the gradient does too.
+        let is_judged = self.report.step == 0 && !has_told(&[Fault::Signal]);
+        for way in &self.ways {
+            let lost = is_judged.then(|| self.lost_gradient(way, &flat)).flatten();
+            let found = lost.or_else(|| self.off_gradient(way));
+            findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
+        }
+        findings
+    }
+
+    /// Where no gradient comes back, unless a weight of zero stops it that will move.
+    fn lost_gradient(&self, way: &Way, told: &[&str]) -> Option<Finding> {
+        let graph = self.graph;
+        let none = |index: usize| graph.gradient_rms(index) == Some(0.0);
+        let nodes = graph.way_to(way.end);
+        let is_zero = |index: usize| graph.nodes[index].value.is_zero();
+        let will_move =
+            |parameter: usize| is_zero(parameter) && graph.nodes[parameter].gradient.is_some() && !none(parameter);
+        let (place, by) = if none(way.end) {
+            (graph.place(way.end), format!("`{}`", graph.nodes[graph.loss].op))
+        } else {
+            let pair =
+                nodes.windows(2).rev().find(|pair| graph.flow[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
+            let stops = graph.nodes[pair[1]].inputs.iter().any(|&input| will_move(input));
+            if stops || told.contains(&graph.place(pair[1]).as_str()) {
+                return None;
+            }
+            (graph.place(pair[1]), format!("`{}`", graph.nodes[pair[1]].op))
+        };
+        Some(
+            Finding::new(Severity::Error, Fault::Gradient, place.clone(), 0.0)
+                .says("no gradient", format!("the gradient dies: nothing comes back through {by}"))
+                .rule(
+                    "a gradient comes to every layer",
+                    "look for what is multiplied by zero, flat, or too small for the float there",
+                ),
+        )
+    }
+
+    /// A way on which the gradient grows or fades. Of a layer that is used often, the use counts where it is largest: that is what
+    /// its weight gets.
+    fn off_gradient(&self, way: &Way) -> Option<Finding> {
+        let blocks: Vec<&Block> =
+            way.blocks.iter().filter(|block| block.kind != Kind::Layer || !block.normalized_next).collect();
+        let mut largest: Vec<(usize, f64, &Block)> = Vec::new();
+        for block in &blocks {
+            let Some(gradient) = self.graph.nodes[block.station].gradient.as_ref() else { continue };
+            let size = gradient.mean_std().1;
+            let size = if size.is_nan() { gradient.rms() } else { size };
+            let layer = self.graph.affine(block.head).map_or(block.head, |affine| affine.weight);
+            match largest.iter_mut().find(|(known, _, _)| *known == layer) {
+                Some((_, known, _)) => *known = known.max(size),
+                None => largest.push((layer, size, block)),
+            }
+        }
+        let sizes: Vec<f64> = largest.iter().map(|(_, size, _)| *size).filter(|size| *size > 0.0).collect();
+        let judged: Vec<&Block> = largest.iter().map(|(_, _, block)| *block).collect();
+        let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]))?;
+        let factor = (-slope).exp();
+        let name = if factor < 1.0 { "vanishes" } else { "explodes" };
+        let gain = self.gain_on(way);
+        Some(
+            Finding::new(
+                if slope.abs() >= 2_f64.ln() { Severity::Error } else { Severity::Warn },
+                Fault::Gradient,
+                self.stretch(way),
+                factor,
+            )
+            .says(
+                format!("gradient {name}"),
+                format!("the gradient {name}: it {} with each layer back", change(factor)),
+            )
+            .rule(
+                "gradients have about the same scale in every layer, so that one learning rate suits all",
+                format!(
+                    "draw the weights by init::kaiming_normal(Gain::{gain}), or normalize the layers (nn::BatchNorm1d)"
+                ),
+            )
+            .actions(self.keep_scale(way)),
+        )
+    }
+
+    /// Whether a slope of the logarithm along blocks is a fault. What a few narrow layers do by chance is let through, and so is what
+    /// sums grow by, as long as that is little in all.
+    fn is_steep(&self, slope: f64, blocks: &[&Block]) -> bool {
+        let width = |block: &&Block| {
+            let dims = self.graph.nodes[block.head].value.dims();
+            self.graph.flow[block.head].axis.map_or(1, |axis| dims[axis]).max(1)
+        };
+        let steps = blocks.len().saturating_sub(1) as f64;
+        let chance = 2.0 / (blocks.iter().map(width).min().unwrap_or(1) as f64 * steps.max(1.0)).sqrt();
+        let sums = blocks.iter().any(|block| block.kind == Kind::Join);
+        let beyond = slope.abs() - chance;
+        beyond >= self.limits.growth.ln() && !sums || beyond * steps >= self.limits.growth_in_all.ln()
+    }
+
+    /// The gain for the first activation on a way, which stands for the others.
+    fn gain_on(&self, way: &Way) -> String {
+        let first = way.blocks.iter().find(|block| block.station != block.head && block.kind == Kind::Layer);
+        first.map_or_else(|| self.gain_name(), |block| gain_name(self.curve_of(block.station)))
+    }
+
+    /// From the first layer of a way to its last.
+    fn stretch(&self, way: &Way) -> String {
+        let mut heads =
+            way.blocks.iter().filter(|block| block.kind != Kind::Norm).map(|block| self.graph.place(block.head));
+        match (heads.next(), heads.next_back()) {
+            (Some(first), Some(last)) if first != last => format!("{first} … {last}"),
+            (Some(only), _) => only,
+            _ => "the model".into(),
+        }
+    }
+}

@@ -1,0 +1,53 @@
+//! Units that are alike, and stay so.
+
+use super::Judge;
+use crate::finding::{Fault, Finding, Severity};
+use crate::subject::{Parameter, Subject};
+use crate::text::percent;
+
+/// Steps of plain descent that tell whether what is alike parts: with a head and a branch that are both zero, the third moves the
+/// branch.
+const STEPS: usize = 3;
+
+impl Judge<'_> {
+    /// Weights of which columns are copies of others, and get the same gradients.
+    pub(super) fn symmetry(&self, subject: Option<&dyn Subject>) -> Option<Finding> {
+        let is_alike = |parameter: &&Parameter| {
+            let Some(gradient) = parameter.gradient.as_ref() else { return false };
+            // A gradient of zero says nothing: the weight may move after the next step.
+            let known = subject.is_some() || !gradient.is_zero();
+            known && parameter.data.copies().min(gradient.copies()) > 0.0
+        };
+        let mut alike: Vec<&Parameter> = self.parameters.iter().filter(is_alike).collect();
+        if alike.is_empty() {
+            return None;
+        }
+        if let Some(later) = subject.map(|subject| subject.copies_after(STEPS)) {
+            alike.retain(|parameter| later.get(&parameter.name).is_some_and(|share| *share > 0.0));
+        }
+        let first = alike.first()?;
+        let names = alike.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
+        // Of n columns that are all the same, n − 1 are copies.
+        let columns = |parameter: &Parameter| parameter.data.dims()[1] as f64;
+        let all = |parameter: &&Parameter| parameter.data.copies() > 1.0 - 1.5 / columns(parameter);
+        let zero = alike.iter().all(|parameter| parameter.data.is_zero());
+        let (whole, share) = (alike.iter().any(all), first.data.copies());
+        let what = match (zero, whole) {
+            (true, _) => "are all zero".to_owned(),
+            (_, true) => "are alike".to_owned(),
+            _ => format!("are copies of others ({})", percent(share)),
+        };
+        let severity = if whole { Severity::Error } else { Severity::Warn };
+        Some(
+            Finding::new(severity, Fault::Symmetry, first.name.clone(), alike.len() as f64)
+                .says(
+                    if whole { "units all alike" } else { "units that are copies" },
+                    format!("the units of {names} {what} and get alike gradients: they stay alike for ever"),
+                )
+                .rule(
+                    "units differ from the start, or they learn the same thing",
+                    format!("draw {names} at random, by init::kaiming_normal(Gain::{})", self.gain_name()),
+                ),
+        )
+    }
+}

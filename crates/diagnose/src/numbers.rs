@@ -1,0 +1,310 @@
+//! A tensor of either float, measured in f64: what is generic in the float ends here.
+
+use std::any::Any;
+use std::cell::OnceCell;
+use std::collections::HashSet;
+
+use tensor::{Float, Real, Tensor};
+
+use crate::stats::{Histogram, Stats};
+
+/// The values of one node, and what was measured of them so far.
+pub(crate) struct Numbers {
+    values: Values,
+    moments: OnceCell<(f64, f64)>,
+    lost: OnceCell<NonFinite>,
+}
+
+#[derive(Clone)]
+enum Values {
+    Single(Tensor<f32>),
+    Double(Tensor<f64>),
+}
+
+/// The same for tensors of both floats.
+macro_rules! each {
+    ($values:expr, $x:ident => $of:expr) => {
+        match $values {
+            Values::Single($x) => $of,
+            Values::Double($x) => $of,
+        }
+    };
+}
+
+/// Which a tensor holds: NaN, positive or negative infinity, or none of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct NonFinite {
+    pub(crate) nan: bool,
+    pub(crate) positive: bool,
+    pub(crate) negative: bool,
+}
+
+impl NonFinite {
+    pub(crate) fn any(self) -> bool {
+        self != NonFinite::default()
+    }
+
+    pub(crate) fn what(self) -> &'static str {
+        if self.nan { "NaN" } else { "infinity" }
+    }
+}
+
+/// Mean and standard deviation over the examples, unit by unit; NaN where there are too few examples.
+pub(crate) struct Units {
+    pub(crate) mean: Vec<f64>,
+    pub(crate) std: Vec<f64>,
+    /// How many examples there are.
+    pub(crate) examples: usize,
+}
+
+impl Numbers {
+    pub(crate) fn of<T: Float>(values: &Tensor<T>) -> Self {
+        let any: &dyn Any = values;
+        let values = match any.downcast_ref::<Tensor<f32>>() {
+            Some(single) => Values::Single(single.clone()),
+            None => Values::Double(values.cast()),
+        };
+        Numbers { values, moments: OnceCell::new(), lost: OnceCell::new() }
+    }
+
+    pub(crate) fn dims(&self) -> &[usize] {
+        each!(&self.values, x => x.dims())
+    }
+
+    pub(crate) fn numel(&self) -> usize {
+        each!(&self.values, x => x.numel())
+    }
+
+    /// The mean, and the unbiased standard deviation; NaN where there are too few elements.
+    pub(crate) fn mean_std(&self) -> (f64, f64) {
+        *self.moments.get_or_init(|| each!(&self.values, x => mean_std(x)))
+    }
+
+    pub(crate) fn rms(&self) -> f64 {
+        let (mean, std) = self.mean_std();
+        rms(mean, std, self.numel())
+    }
+
+    pub(crate) fn first(&self) -> f64 {
+        each!(&self.values, x => x.iter().next().map_or(f64::NAN, |x| x.to_f64()))
+    }
+
+    /// The least and the largest; NaN without elements.
+    pub(crate) fn range(&self) -> (f64, f64) {
+        if self.numel() == 0 {
+            return (f64::NAN, f64::NAN);
+        }
+        each!(&self.values, x => (x.min(..).item().to_f64(), x.max(..).item().to_f64()))
+    }
+
+    pub(crate) fn is_zero(&self) -> bool {
+        each!(&self.values, x => x.iter().all(|x| x == 0.0))
+    }
+
+    pub(crate) fn lost(&self) -> NonFinite {
+        *self.lost.get_or_init(|| each!(&self.values, x => lost(x)))
+    }
+
+    /// How many of its elements are finite.
+    pub(crate) fn finite(&self) -> Numbers {
+        let finite: Vec<f64> =
+            each!(&self.values, x => x.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect());
+        Numbers::of(&Tensor::from_slice(&finite))
+    }
+
+    /// By the units along an axis, or all as the examples of one unit.
+    pub(crate) fn units(&self, axis: Option<usize>) -> Units {
+        each!(&self.values, x => units(x, axis))
+    }
+
+    /// The root mean square of each unit.
+    pub(crate) fn sizes(&self, axis: Option<usize>) -> Vec<f64> {
+        let units = self.units(axis);
+        let size = |(mean, std): (&f64, &f64)| rms(*mean, if std.is_nan() { 0.0 } else { *std }, units.examples);
+        units.mean.iter().zip(&units.std).map(size).collect()
+    }
+
+    pub(crate) fn histogram(&self, from: f64, to: f64) -> Histogram {
+        each!(&self.values, x => Histogram::new(x, from, to))
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::merged(&[self], true)
+    }
+
+    /// Which elements are outside of a range, as `[examples, units]`.
+    pub(crate) fn outside(&self, from: f64, to: f64, axis: Option<usize>) -> Tensor<bool> {
+        let outside = each!(&self.values, x => x.map(move |x| {
+            let x = x.to_f64();
+            x < from || x > to
+        }));
+        let (last, rank) = (self.dims().len().wrapping_sub(1), self.dims().len());
+        let units = axis.map_or(1, |axis| self.dims()[axis]);
+        let outside = match axis {
+            Some(axis) if axis != last => {
+                let order: Vec<isize> =
+                    (0..rank).filter(|&other| other != axis).chain([axis]).map(|axis| axis as isize).collect();
+                outside.permute(&order)
+            }
+            _ => outside,
+        };
+        let rows = outside.numel() / units.max(1);
+        outside.reshape([rows, units])
+    }
+
+    /// Without a bias along its last axes, where that fits.
+    pub(crate) fn without(&self, bias: &Numbers) -> Option<Numbers> {
+        if !self.dims().ends_with(bias.dims()) {
+            return None;
+        }
+        match (&self.values, &bias.values) {
+            (Values::Single(x), Values::Single(b)) => Some(Numbers::of(&(x - b))),
+            (Values::Double(x), Values::Double(b)) => Some(Numbers::of(&(x - b))),
+            _ => None,
+        }
+    }
+
+    /// For each row of the last axis how many of its elements are meant to count, and not masked by a number that is far below
+    /// all others; and the mean over rows of the logarithm of that.
+    pub(crate) fn ln_unmasked(&self) -> f64 {
+        const MASKED: f64 = -1e4;
+        let width = self.dims().last().copied().unwrap_or(1).max(1);
+        let values: Vec<f64> = each!(&self.values, x => x.iter().map(|x| x.to_f64()).collect());
+        let rows = values.chunks(width).map(|row| (row.iter().filter(|x| **x > MASKED).count().max(1) as f64).ln());
+        rows.sum::<f64>() / (values.len() / width).max(1) as f64
+    }
+
+    /// −Σ p ln p over the last axis, as a mean over rows.
+    pub(crate) fn entropy(&self) -> f64 {
+        let width = self.dims().last().copied().unwrap_or(1).max(1);
+        let terms = each!(&self.values, x => x.iter().map(|p| p.to_f64()).filter(|p| *p > 0.0).map(|p| -p * p.ln()).sum::<f64>());
+        terms / (self.numel() / width).max(1) as f64
+    }
+
+    /// Of the columns of a matrix, the share that is an exact copy of one before; 0 for what is no matrix of two columns.
+    pub(crate) fn copies(&self) -> f64 {
+        each!(&self.values, x => copies(x))
+    }
+}
+
+/// As [`Numbers::mean_std`].
+pub(crate) fn mean_std<T: Float>(values: &Tensor<T>) -> (f64, f64) {
+    let (var, mean) = values.var_mean(.., 1);
+    let (var, mean) = (var.item(), mean.item().to_f64());
+    if (T::MIN_POSITIVE..T::INFINITY).contains(&var) || values.numel() < 2 {
+        return (mean, var.to_f64().sqrt());
+    }
+    // The variance may have left the range of the type, where the deviation has not.
+    let values = values.cast::<f64>();
+    (values.var_mean(.., 1).1.item(), values.std(.., 1).item())
+}
+
+/// The root of the mean of `count` squares, from their mean and unbiased standard deviation.
+pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
+    let spread = if count < 2 { 0.0 } else { std * (1.0 - 1.0 / count as f64).sqrt() };
+    mean.hypot(spread)
+}
+
+/// Of numbers of any size.
+pub(crate) fn root_mean_square(numbers: &[f64]) -> f64 {
+    if numbers.is_empty() || numbers.iter().any(|x| x.is_nan()) {
+        return f64::NAN;
+    }
+    let most = numbers.iter().fold(0.0, |most: f64, x| most.max(x.abs()));
+    if most == 0.0 || most.is_infinite() {
+        return most;
+    }
+    let squares: f64 = numbers.iter().map(|x| (x / most) * (x / most)).sum();
+    most * (squares / numbers.len() as f64).sqrt()
+}
+
+/// Whether no element is NaN or infinite. Without a branch for each, so that it runs in vectors.
+pub(crate) fn all_finite<T: Float>(values: &Tensor<T>) -> bool {
+    let all = |values: &[T]| values.chunks(256).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()));
+    values.as_slice().map_or_else(|| all(&values.to_vec()), all)
+}
+
+fn lost<T: Float>(values: &Tensor<T>) -> NonFinite {
+    if all_finite(values) {
+        return NonFinite::default();
+    }
+    let any = |is: fn(f64) -> bool| values.iter().any(|x| is(x.to_f64()));
+    NonFinite {
+        nan: any(f64::is_nan),
+        positive: any(|x| x == f64::INFINITY),
+        negative: any(|x| x == f64::NEG_INFINITY),
+    }
+}
+
+fn units<T: Float>(values: &Tensor<T>, axis: Option<usize>) -> Units {
+    let numbers = |of: &Tensor<T>| of.iter().map(|x| x.to_f64()).collect::<Vec<_>>();
+    let count = axis.map_or(1, |axis| values.size(axis as isize));
+    let examples = values.numel() / count.max(1);
+    if examples < 2 {
+        return Units { mean: numbers(values), std: vec![f64::NAN; count], examples };
+    }
+    let others: Vec<isize> =
+        (0..values.rank()).filter(|&other| Some(other) != axis).map(|axis| axis as isize).collect();
+    let (var, mean) = values.var_mean(&others[..], 1);
+    // As for all elements at once.
+    let std = match var.iter().all(|var| (T::MIN_POSITIVE..T::INFINITY).contains(&var)) {
+        true => var.sqrt(),
+        false => values.std(&others[..], 1),
+    };
+    Units { mean: numbers(&mean), std: numbers(&std), examples }
+}
+
+fn copies<T: Float>(matrix: &Tensor<T>) -> f64 {
+    if matrix.rank() != 2 || matrix.size(1) < 2 || matrix.size(0) == 0 {
+        return 0.0;
+    }
+    let among = |rows: &Tensor<T>| {
+        let mut seen = HashSet::new();
+        let columns = rows.t();
+        let new = columns
+            .axis_iter(0)
+            .filter(|column| seen.insert(column.iter().map(|x| (x.to_f64() + 0.0).to_bits()).collect::<Vec<u64>>()))
+            .count();
+        1.0 - new as f64 / matrix.size(1) as f64
+    };
+    // Few numbers tell most columns apart.
+    match among(&matrix.slice(0, 0..matrix.size(0).min(4))) {
+        0.0 => 0.0,
+        _ => among(matrix),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn spread(values: Tensor<f32>, axis: usize) -> f64 {
+        root_mean_square(&Numbers::of(&values).units(Some(axis)).std)
+    }
+
+    #[test]
+    fn a_signal_is_what_varies_over_examples() {
+        let by_unit = Tensor::from([[1.0, -20.0], [3.0, -20.0]]);
+        assert!((spread(by_unit.clone(), 1) - 1.0).abs() < 1e-6 && (spread(by_unit.t(), 0) - 1.0).abs() < 1e-6);
+        assert!(spread(Tensor::ones([1, 3]), 1).is_nan());
+        assert_eq!(spread(Tensor::ones([4, 3]), 1), 0.0);
+        // Neither too small nor too large for the squares.
+        for scale in [1e-30_f32, 1e30] {
+            assert!((spread(Tensor::from([[scale], [-scale]]), 1) / f64::from(scale) - 2_f64.sqrt()).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn copies_are_counted_once_each() {
+        let share = |columns: Tensor<f32>| Numbers::of(&columns).copies();
+        assert_eq!(share(Tensor::zeros([3, 4])), 0.75);
+        assert_eq!(share(Tensor::from([[1.0, 2.0, 1.0, 3.0], [0.0, 0.0, 0.0, 0.0]])), 0.25);
+        assert_eq!([share(Tensor::ones([3, 1])), share(Tensor::from_fn([8, 8], |i| (i[0] * i[1]) as f32))], [0.0; 2]);
+    }
+
+    #[test]
+    fn what_is_masked_is_not_counted() {
+        let logits = Numbers::of(&Tensor::from([[0.0, -1e9, 1.0, f32::NEG_INFINITY], [0.0, 0.0, 0.0, 0.0]]));
+        assert!((logits.ln_unmasked() - (2_f64.ln() + 4_f64.ln()) / 2.0).abs() < 1e-12);
+    }
+}

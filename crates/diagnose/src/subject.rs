@@ -1,0 +1,137 @@
+//! A model that can be run as it is, and as it would be with other weights.
+
+use std::collections::HashMap;
+
+use autograd::{Gradients, Id, Tape, Var};
+use nn::{Module, Param};
+use tensor::{Float, Tensor};
+
+use crate::finding::Action;
+use crate::graph::Graph;
+use crate::inspect::Inspector;
+use crate::numbers::Numbers;
+
+/// One pass, read off the tape.
+pub(crate) struct Pass {
+    pub(crate) graph: Graph,
+    /// What is trained, in the model's order.
+    pub(crate) parameters: Vec<Parameter>,
+}
+
+/// A parameter by its path, and its gradient if there is one.
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) data: Numbers,
+    pub(crate) gradient: Option<Numbers>,
+}
+
+/// A model and a batch, without the float: what a judgement tries things on.
+pub(crate) trait Subject {
+    /// A pass after these changes.
+    fn after(&self, changes: &[Action]) -> Pass;
+
+    /// For each parameter, the share of its columns that are copies after some steps of plain descent.
+    fn copies_after(&self, steps: usize) -> HashMap<String, f64>;
+}
+
+/// Other values for parameters.
+type Values<T> = HashMap<Id, Tensor<T>>;
+
+pub(crate) struct Runs<'a, T: Float, M: ?Sized, F> {
+    inspector: &'a Inspector,
+    model: &'a M,
+    forward: F,
+    parameters: Vec<(String, &'a Param<T>)>,
+}
+
+impl<'a, T, M, F> Runs<'a, T, M, F>
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    pub(crate) fn new(inspector: &'a Inspector, model: &'a M, forward: F) -> Self {
+        Runs { inspector, model, forward, parameters: trained(model) }
+    }
+
+    #[track_caller]
+    pub(crate) fn pass(&self, values: &Values<T>) -> Pass {
+        let tape = self.tape(values);
+        let loss = (self.forward)(self.model, &tape);
+        let gradients = backward(loss);
+        let gradients = gradients.as_ref();
+        let listed = |id| self.parameters.iter().any(|(_, param)| param.id() == id);
+        let parameters = self.parameters.iter().map(|(name, param)| Parameter {
+            name: name.clone(),
+            data: Numbers::of(values.get(&param.id()).unwrap_or(param.value())),
+            gradient: gradients.and_then(|gradients| gradients.named(param.id())).map(Numbers::of),
+        });
+        let parameters = parameters.collect();
+        let mut graph = Graph::read(loss, gradients, Some(&listed));
+        graph.lost_backward = gradients.and_then(|gradients| crate::anomaly::first_lost(loss, gradients));
+        Pass { graph, parameters }
+    }
+
+    fn tape(&self, values: &Values<T>) -> Tape<T> {
+        let tape = self.inspector.tape();
+        self.model.label(&tape);
+        values.iter().for_each(|(&id, value)| tape.substitute(id, value.clone()));
+        tape
+    }
+}
+
+impl<T, M, F> Subject for Runs<'_, T, M, F>
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    fn after(&self, changes: &[Action]) -> Pass {
+        let mut values = Values::new();
+        for action in changes {
+            if let Some((_, param)) = self.parameters.iter().find(|(name, _)| name == action.parameter()) {
+                let value = values.entry(param.id()).or_insert_with(|| param.value().clone());
+                action.apply(value);
+            }
+        }
+        self.pass(&values)
+    }
+
+    fn copies_after(&self, steps: usize) -> HashMap<String, f64> {
+        let mut values: Values<T> =
+            self.parameters.iter().map(|(_, param)| (param.id(), param.value().clone())).collect();
+        for _ in 0..steps {
+            let tape = self.tape(&values);
+            let loss = (self.forward)(self.model, &tape);
+            let Some(gradients) = backward(loss) else { break };
+            // A step that moves everything together by no more than a tenth.
+            let rate = T::from_f64(0.1 / gradients.norm().max(1.0));
+            for (id, gradient) in gradients.iter() {
+                if let Some(value) = values.get_mut(&id) {
+                    *value = &*value - gradient * rate;
+                }
+            }
+        }
+        let share = |(name, param): &(String, &Param<T>)| (name.clone(), Numbers::of(&values[&param.id()]).copies());
+        self.parameters.iter().map(share).collect()
+    }
+}
+
+/// The gradients of a loss, if it depends on anything.
+///
+/// # Panics
+/// The loss has more than one element.
+#[track_caller]
+pub(crate) fn backward<T: Float>(loss: Var<'_, T>) -> Option<Gradients<T>> {
+    let shape = loss.shape();
+    if loss.needs_gradient() {
+        return Some(loss.backward());
+    }
+    assert!(shape.numel() == 1, "inspect: the loss needs to be one number, got {shape}; reduce it");
+    None
+}
+
+/// The weights of a model that are trained, with their paths.
+pub(crate) fn trained<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(String, &Param<T>)> {
+    model.parameters().into_iter().filter(|(_, param)| param.is_trained()).collect()
+}

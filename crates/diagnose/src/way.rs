@@ -1,0 +1,165 @@
+//! The way of the signal from the inputs to one end of the network, block by block.
+
+use std::collections::HashMap;
+
+use autograd::Role;
+
+use crate::graph::Graph;
+use crate::report::{Depth, Path, Stage, slope};
+
+/// The way to an end, as the blocks that it goes through.
+pub(crate) struct Way {
+    pub(crate) end: usize,
+    pub(crate) blocks: Vec<Block>,
+}
+
+/// A layer, a normalization, or branches that meet; and what follows up to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Block {
+    /// The value that begins it.
+    pub(crate) head: usize,
+    /// Where its scale is read: after its activation, if it has one.
+    pub(crate) station: usize,
+    pub(crate) kind: Kind,
+    /// Whether a normalization comes later on, so that the scale of the signal does not matter here.
+    pub(crate) normalized: bool,
+    /// Whether one comes next.
+    pub(crate) normalized_next: bool,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Kind {
+    Layer,
+    Norm,
+    Join,
+}
+
+impl Graph {
+    /// The way to a value; blocks are those after which another layer comes.
+    pub(crate) fn way(&self, end: usize) -> Way {
+        let nodes = self.way_to(end);
+        let kind = |index: usize| match self.nodes[index].role {
+            Role::Affine { .. } => Some(Kind::Layer),
+            Role::Normalizing { .. } | Role::NormalizingChannels { .. } => Some(Kind::Norm),
+            _ => self.flow[index].joins.then_some(Kind::Join),
+        };
+        let heads: Vec<(usize, Kind)> =
+            nodes.iter().enumerate().filter_map(|(at, &index)| Some((at, kind(index)?))).collect();
+        let last_norm = heads.iter().rposition(|(_, kind)| *kind == Kind::Norm);
+        let block = |(number, &(at, kind)): (usize, &(usize, Kind))| {
+            let next = heads.get(number + 1).map_or(nodes.len(), |&(at, _)| at);
+            let is_activation =
+                |&&index: &&usize| matches!(self.nodes[index].role, Role::Activation(_) | Role::Function { .. });
+            let station = nodes[at..next].iter().rfind(is_activation).copied().unwrap_or(nodes[at]);
+            let normalized = kind != Kind::Norm && last_norm.is_some_and(|norm| norm > number);
+            let normalized_next = heads.get(number + 1).is_some_and(|(_, kind)| *kind == Kind::Norm);
+            Block { head: nodes[at], station, kind, normalized, normalized_next }
+        };
+        let blocks = heads.iter().enumerate().map(block).filter(|block| self.flow[block.head].hidden).collect();
+        Way { end, blocks }
+    }
+
+    /// By how much a block multiplies the signal; `None` where that says nothing, as of an input whose scale is arbitrary and
+    /// whose result is not.
+    pub(crate) fn gain(&self, block: &Block) -> Option<f64> {
+        if block.kind == Kind::Norm {
+            return None;
+        }
+        let before = self.flow[block.head].back?;
+        let (from, to) = (self.spread(before), self.spread(block.head));
+        if block.kind == Kind::Join {
+            return Some(to / from).filter(|gain| gain.is_finite());
+        }
+        if self.raw_input(before).is_some() && (1.0 / 3.0..3.0).contains(&to) {
+            return None;
+        }
+        // Where nothing varies any more, the weights still tell.
+        if from > f64::MIN_POSITIVE && to > f64::MIN_POSITIVE {
+            Some(to / from)
+        } else {
+            self.gain_by_weight(block.head)
+        }
+    }
+
+    /// √fan_in times the root mean square of the weights.
+    fn gain_by_weight(&self, head: usize) -> Option<f64> {
+        let affine = self.affine(head)?;
+        let (weight, output) = (&self.nodes[affine.weight].value, &self.nodes[affine.output].value);
+        let units = self.flow[head].axis.map_or(1, |axis| output.dims()[axis]);
+        let gain = (weight.numel() as f64 / units.max(1) as f64).sqrt() * weight.rms();
+        Some(gain).filter(|gain| *gain > 0.0 && gain.is_finite())
+    }
+
+    /// The data that a value is, if nothing was done to it but to put it into another shape.
+    pub(crate) fn raw_input(&self, index: usize) -> Option<usize> {
+        let mut at = index;
+        while matches!(self.nodes[at].role, Role::Keeping) {
+            at = self.flow[at].back?;
+        }
+        let is_data = matches!(self.nodes[at].role, Role::Constant | Role::Leaf) && self.flow[at].data;
+        is_data.then_some(at)
+    }
+
+    /// What stands for the scale at the end of a block.
+    pub(crate) fn scale(&self, block: &Block) -> f64 {
+        let spread = if block.station == block.head { self.spread(block.station) } else { f64::NAN };
+        if spread.is_nan() { self.nodes[block.station].value.mean_std().1 } else { spread }
+    }
+
+    pub(crate) fn depth(&self, way: &Way) -> Depth {
+        let gradient = |block: &Block| Some(self.nodes[block.station].gradient.as_ref()?.mean_std().1);
+        let judged = || way.blocks.iter().filter(|block| !block.normalized);
+        let scales: Vec<f64> = judged().map(|block| self.scale(block)).collect();
+        let back: Vec<&Block> =
+            way.blocks.iter().filter(|block| block.kind != Kind::Layer || !block.normalized_next).collect();
+        let gradients: Option<Vec<f64>> = back.iter().map(|block| gradient(block)).collect();
+        let gains: Vec<f64> = judged().filter_map(|block| self.gain(block)).collect();
+        Depth {
+            layers: back.len(),
+            signal: slope(&scales),
+            gradient: gradients.and_then(|gradients| slope(&gradients)),
+            gain: (gains.len() >= 2)
+                .then(|| (gains.iter().map(|gain| gain.ln()).sum::<f64>() / gains.len() as f64).exp())
+                .filter(|gain| gain.is_finite()),
+        }
+    }
+
+    /// For people to read: what is on the way more than once is one stage.
+    pub(crate) fn path(&self, way: &Way) -> Path {
+        let mut stages: Vec<Stage> = Vec::new();
+        let mut known: HashMap<(Kind, String), (usize, Vec<f64>)> = HashMap::new();
+        for block in &way.blocks {
+            let place = match self.affine(block.head) {
+                Some(_) => self.place(block.head),
+                None => self.place(self.nodes[block.head].inputs.iter().copied().max().unwrap_or(block.head)),
+            };
+            let (std, gradient) =
+                (self.scale(block), self.nodes[block.station].gradient.as_ref().map(|g| g.mean_std().1));
+            let (at, gains) = known.entry((block.kind, place.clone())).or_insert_with(|| {
+                let kind = match block.kind {
+                    Kind::Layer => "layer",
+                    Kind::Norm => "norm",
+                    Kind::Join => "sum",
+                };
+                stages.push(Stage { place, kind, uses: 0, std: [f64::NAN; 2], gain: None, gradient_std: None });
+                (stages.len() - 1, Vec::new())
+            });
+            let stage = &mut stages[*at];
+            stage.uses += 1;
+            stage.std = [stage.std[0].min(std), stage.std[1].max(std)];
+            stage.gradient_std = gradient.into_iter().chain(stage.gradient_std).reduce(f64::max);
+            gains.extend(self.gain(block).map(f64::ln));
+            stage.gain =
+                Some(gains.iter().sum::<f64>() / gains.len() as f64).map(f64::exp).filter(|gain| gain.is_finite());
+        }
+        let end = self.scaled_by(way.end).map_or(way.end, |affine| affine.output);
+        Path { place: self.place(end), stages }
+    }
+
+    /// Whether a value goes into a normalization, directly or after a bias is added.
+    pub(crate) fn feeds_a_normalization(&self, index: usize) -> bool {
+        self.relevant()
+            .filter_map(|norm| self.affine(norm))
+            .any(|affine| affine.normalizes && self.scaled_by(affine.input).is_some_and(|by| by.output == index))
+    }
+}
