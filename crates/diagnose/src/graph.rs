@@ -324,10 +324,11 @@ impl Graph {
         self.nodes[index].gradient.as_ref().map(Numbers::rms)
     }
 
-    /// A name: the module that it belongs to, or its op and position where no module is known.
+    /// A name: the module that it belongs to, or the last on the way to it, or its op and position where no module is known.
     pub(crate) fn place(&self, index: usize) -> String {
-        let node = &self.nodes[index];
-        node.path.as_ref().map_or_else(|| format!("{}({index})", node.op), |path| path.to_string())
+        let mut way = std::iter::successors(Some(index), |&index| self.flow[index].back);
+        let path = way.find_map(|index| self.nodes[index].path.as_ref());
+        path.map_or_else(|| format!("{}({index})", self.nodes[index].op), |path| path.to_string())
     }
 
     /// Values that are one and the same place in the model, used more than once: those of an op after the same weight.

@@ -29,8 +29,8 @@ pub struct Limits {
     pub gain: f64,
     /// Units of tanh or sigmoid that are saturated for every example are a fault from this share on, and a note below: 0.05.
     pub dead: f64,
-    /// Units of relu or gelu that are off for every example: 0.5. The examples of a batch are alike in deep layers, so that
-    /// many units are off for all of them in a network that is well. A unit that lies six times farther off than most are large is
+    /// Units of relu or gelu that are off for every example: 0.65. The examples of a batch are alike in very deep layers, so that half of
+    /// the units are off for all of them in a network that is well. A unit that lies ten times farther off than most are large is
     /// a fault by itself.
     pub dead_one_sided: f64,
     /// Dead units are looked for in batches of at least so many examples: 32. In smaller ones some are so by chance.
@@ -53,7 +53,7 @@ impl Default for Limits {
             growth_in_all: 30.0,
             gain: 3.0,
             dead: 0.05,
-            dead_one_sided: 0.5,
+            dead_one_sided: 0.65,
             dead_examples: 32,
             update_high: -2.0,
             update_low: -5.0,

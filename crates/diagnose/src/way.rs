@@ -149,8 +149,7 @@ impl Graph {
             stage.std = [stage.std[0].min(std), stage.std[1].max(std)];
             stage.gradient_std = gradient.into_iter().chain(stage.gradient_std).reduce(f64::max);
             gains.extend(self.gain(block).map(f64::ln));
-            stage.gain =
-                Some(gains.iter().sum::<f64>() / gains.len() as f64).map(f64::exp).filter(|gain| gain.is_finite());
+            stage.gain = Some((gains.iter().sum::<f64>() / gains.len() as f64).exp()).filter(|gain| gain.is_finite());
         }
         let end = self.scaled_by(way.end).map_or(way.end, |affine| affine.output);
         Path { place: self.place(end), stages }

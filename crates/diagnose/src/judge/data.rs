@@ -23,10 +23,7 @@ impl Judge<'_> {
             seen.push(data);
             findings.extend(self.features(data).or_else(|| self.scale_of(data, affine.output)));
         }
-        let is_input = |&index: &usize| matches!(graph.nodes[index].role, Role::Lookup) || seen.contains(&index);
-        let inputs: Vec<usize> = graph.relevant().filter(is_input).collect();
-        let alike = |&index: &usize| graph.units(index).examples > 1 && !graph.varies(index);
-        if let Some(&first) = inputs.first().filter(|_| inputs.iter().all(alike)) {
+        if let Some(first) = self.alike(&seen) {
             let what = if graph.nodes[first].value.is_zero() { "zero" } else { "alike" };
             let finding = Finding::new(Severity::Error, Fault::Data, graph.place(first), 0.0);
             let message = format!("the examples of the batch are all {what}");
@@ -37,6 +34,16 @@ impl Judge<'_> {
             );
         }
         findings
+    }
+
+    /// The first of the inputs, if no example of any differs from another.
+    fn alike(&self, data: &[usize]) -> Option<usize> {
+        let graph = self.graph;
+        let is_input = |&index: &usize| matches!(graph.nodes[index].role, Role::Lookup) || data.contains(&index);
+        let mut inputs = graph.relevant().filter(is_input);
+        let alike = |index: usize| graph.units(index).examples > 1 && !graph.varies(index);
+        let first = inputs.next().filter(|&first| alike(first))?;
+        inputs.all(alike).then_some(first)
     }
 
     /// Features of very different sizes.
@@ -50,7 +57,7 @@ impl Judge<'_> {
             return None;
         }
         let times = figure(largest.1 / typical);
-        let finding = Finding::new(Severity::Warn, Fault::Data, self.graph.place(data), largest.1 / typical);
+        let finding = Finding::new(Severity::Error, Fault::Data, self.graph.place(data), largest.1 / typical);
         Some(
             finding
                 .says(
@@ -75,7 +82,7 @@ impl Judge<'_> {
             return None;
         }
         let (mean, std) = graph.nodes[data].value.mean_std();
-        let finding = Finding::new(Severity::Warn, Fault::Data, graph.place(data), size);
+        let finding = Finding::new(Severity::Error, Fault::Data, graph.place(data), size);
         Some(
             finding
                 .says(

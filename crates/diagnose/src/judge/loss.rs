@@ -13,7 +13,7 @@ use crate::text::figure;
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
-/// Targets are far when their mean is off by so many times their deviation.
+/// Targets are far when their mean is off by so many times their deviation, and that of the outputs.
 const FAR: f64 = 4.0;
 
 impl Judge<'_> {
@@ -129,8 +129,10 @@ impl Judge<'_> {
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for (predictions, targets) in compared.chain(by_role) {
             let [outputs, wanted] = [predictions, targets].map(|index| &graph.nodes[index].value);
-            let ((mean, _), (target, std)) = (outputs.mean_std(), wanted.mean_std());
-            let is_far = (target - mean).abs() > FAR * std && std > 0.0 && (target - mean).is_finite();
+            let ((mean, own), (target, std)) = (outputs.mean_std(), wanted.mean_std());
+            let way = (target - mean).abs();
+            // Outputs that are spread as far are too large, and not too far.
+            let is_far = way > FAR * std.max(own) && std > 0.0 && way.is_finite();
             if !is_far || outputs.numel() != wanted.numel() || findings.iter().any(|(known, _)| *known == targets) {
                 continue;
             }

@@ -49,8 +49,13 @@ pub(crate) fn judge(
     findings.extend(judge.unlisted());
     findings.extend(judge.linear());
     findings.extend(judge.batch());
-    // What data of another scale do is not for weights to make up for.
-    if findings.iter().any(|finding| finding.fault == Fault::Data && finding.severity > Severity::Note) {
+    // What data do that are alike, or of another scale, is not for weights to make up for.
+    let data: Vec<&Finding> = findings.iter().filter(|finding| finding.fault == Fault::Data).collect();
+    if data.iter().any(|finding| finding.figure == 0.0) {
+        findings.retain(|finding| {
+            !matches!(finding.fault, Fault::Saturation | Fault::Dead | Fault::Signal | Fault::Gradient)
+        });
+    } else if !data.is_empty() {
         for finding in findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
             finding.actions.clear();
             finding.remedy = "mend the data first, and inspect again".into();

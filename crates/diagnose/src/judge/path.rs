@@ -17,6 +17,12 @@ const NOTHING: f64 = 1e-6;
 /// A normalization gives less than this share of its weight where eps is larger than the variance.
 const EPS: f64 = 0.1;
 
+/// It is an error from a factor of 2 per block on, or of 1,000 in all.
+fn severity(slope: f64, blocks: usize) -> Severity {
+    let in_all = slope.abs() * blocks as f64;
+    if slope.abs() >= 2_f64.ln() || in_all >= 1e3_f64.ln() { Severity::Error } else { Severity::Warn }
+}
+
 impl Judge<'_> {
     pub(super) fn signal(&self, told: &[Finding]) -> Vec<Finding> {
         let has_told = |faults: &[Fault]| told.iter().any(|finding| faults.contains(&finding.fault));
@@ -115,7 +121,7 @@ impl Judge<'_> {
             false => format!("the signal {} with each {}", change(factor), if joined { "block" } else { "layer" }),
         };
         let message = died.iter().fold(message, |message, place| format!("{message}, and dies at {place}"));
-        let severity = if factor.ln().abs() >= 2_f64.ln() || died.is_some() { Severity::Error } else { Severity::Warn };
+        let severity = if died.is_some() { Severity::Error } else { severity(factor.ln(), judged.len()) };
         let remedy = match joined {
             true => {
                 "draw the last weight of each branch by init::residual, or normalize the sums (nn::LayerNorm)".into()
@@ -245,7 +251,7 @@ impl Judge<'_> {
         let gain = self.gain_on(way);
         Some(
             Finding::new(
-                if slope.abs() >= 2_f64.ln() { Severity::Error } else { Severity::Warn },
+                severity(slope, judged.len()),
                 Fault::Gradient,
                 self.stretch(way),
                 factor,

@@ -16,7 +16,8 @@ impl Judge<'_> {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };
             // A gradient of zero says nothing: the weight may move after the next step.
             let known = subject.is_some() || !gradient.is_zero();
-            known && parameter.data.copies().min(gradient.copies()) > 0.0
+            let share = parameter.data.copies().min(gradient.copies());
+            known && share > 0.0 && (share > whole(parameter) || !self.is_end(parameter))
         };
         let mut alike: Vec<&Parameter> = self.parameters.iter().filter(is_alike).collect();
         if alike.is_empty() {
@@ -27,10 +28,8 @@ impl Judge<'_> {
         }
         let first = alike.first()?;
         let names = alike.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
-        // Of n columns that are all the same, n − 1 are copies.
-        let columns = |parameter: &Parameter| parameter.data.dims()[1] as f64;
-        let all = |parameter: &&Parameter| parameter.data.copies() > 1.0 - 1.5 / columns(parameter);
         let zero = alike.iter().all(|parameter| parameter.data.is_zero());
+        let all = |parameter: &&Parameter| parameter.data.copies() > whole(parameter);
         let (whole, share) = (alike.iter().any(all), first.data.copies());
         let what = match (zero, whole) {
             (true, _) => "are all zero".to_owned(),
@@ -50,4 +49,18 @@ impl Judge<'_> {
                 ),
         )
     }
+
+    /// Whether no layer comes after it: outputs for classes that the batch lacks are alike until an example comes.
+    fn is_end(&self, parameter: &Parameter) -> bool {
+        let of_it = |index: &usize| {
+            let weight = self.graph.affine(*index).map(|affine| affine.weight);
+            weight.is_some_and(|weight| self.graph.place(weight) == parameter.name)
+        };
+        self.graph.relevant().find(of_it).is_some_and(|index| !self.graph.flow[index].hidden)
+    }
+}
+
+/// The share of copies above which all columns are the same: of n, n − 1 are copies.
+fn whole(parameter: &Parameter) -> f64 {
+    1.0 - 1.5 / parameter.data.dims()[1] as f64
 }

@@ -8,10 +8,15 @@ use crate::report::Activation;
 use crate::text::{figure, percent};
 
 /// A unit is stuck that is off for all examples and lies so many times farther off than most units are large.
-const STUCK: f64 = 6.0;
+const STUCK: f64 = 10.0;
 
 /// Attention is saturated when its shares tell fewer places apart than this share of their logarithm, and it is an error below half.
 const SPREAD_OUT: f64 = 0.5;
+
+/// A share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
+fn noise(units: usize) -> f64 {
+    0.6 / (units.max(1) as f64).sqrt()
+}
 
 impl Judge<'_> {
     pub(super) fn saturation(&self) -> Vec<Finding> {
@@ -60,8 +65,8 @@ impl Judge<'_> {
             return None;
         }
         let live = (1.0 - activation.saturated) / activation.rule.live_at_rest();
-        // The share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
-        let noise = 0.6 / (activation.units.max(1) as f64).sqrt();
+        // Of few examples, each may be larger than most.
+        let noise = noise(activation.units) + 0.25 / (activation.map.examples.max(1) as f64).sqrt();
         if live < self.limits.live_error - noise {
             Some(Severity::Error)
         } else if live < self.limits.live - noise {
@@ -133,13 +138,17 @@ impl Judge<'_> {
         let one_sided = activation.rule.is_one_sided();
         let stuck = self.stuck(activation).len();
         let share = activation.dead as f64 / activation.units as f64;
-        let limit = if one_sided { self.limits.dead_one_sided } else { self.limits.dead };
+        let limit = if one_sided { self.limits.dead_one_sided + noise(activation.units) } else { self.limits.dead };
         let severity = if share > limit || stuck > 0 { Severity::Warn } else { Severity::Note };
         if one_sided && severity == Severity::Note {
             return None;
         }
         let dead = if stuck > 0 && share <= limit { stuck } else { activation.dead };
         let (units, examples) = (activation.units, activation.map.examples);
+        let remedy = match stuck {
+            0 => "start with smaller weights and a bias of zero, and train with a lower learning rate",
+            _ => "begin with these units again: random weights, and a bias of zero",
+        };
         let state = if one_sided { "off" } else { "saturated" };
         let bias = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input));
         let actions = bias.filter(|_| severity == Severity::Warn).and_then(|affine| self.zero_bias(&affine));
@@ -149,10 +158,7 @@ impl Judge<'_> {
                     format!("{dead} of {units} units dead"),
                     format!("{dead} of {units} units are {state} for all {examples} examples"),
                 )
-                .rule(
-                    "a unit that is flat for every example gets no gradient and does not learn",
-                    "start with smaller weights and a bias of zero, and train with a lower learning rate",
-                )
+                .rule("a unit that is flat for every example gets no gradient and does not learn", remedy)
                 .actions(actions.into_iter().collect()),
         )
     }

@@ -8,3 +8,4 @@ mod page;
 mod roles;
 mod start;
 mod watch;
+mod zoo;
