@@ -40,6 +40,54 @@ impl Model {
     }
 }
 
+/// A recurrent model: 20 → 32 units for many steps, a batch of 4.
+struct Recurrent {
+    input: Linear,
+    hidden: Linear,
+    output: Linear,
+}
+
+module!(Recurrent { input, hidden, output });
+
+impl Recurrent {
+    fn new() -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(42);
+        let mut layer = |fan_in, fan_out, weight: &dyn Initializer| {
+            Linear::new(fan_in, fan_out, weight, &mut rng).expect("the fan is not 0")
+        };
+        Recurrent {
+            input: layer(20, 32, &init::lecun_normal(Gain::Linear)),
+            hidden: layer(32, 32, &init::orthogonal(Gain::Linear)),
+            output: layer(32, 10, &init::normal(0.01)),
+        }
+    }
+
+    fn loss<'t>(&self, tape: &'t Tape, (x, y): &(Vec<Tensor>, Tensor<i64>)) -> Var<'t> {
+        let begin = tape.constant(Tensor::zeros([4, 32]));
+        let step =
+            |h: Var<'t>, x: &Tensor| (self.hidden.forward(h) + self.input.forward(tape.constant(x.clone()))).tanh();
+        self.output.forward(x.iter().fold(begin, step)).cross_entropy(y)
+    }
+}
+
+fn recurrent(c: &mut Criterion) {
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let mut draw = || init::normal(1.0).init(&Shape::from([4, 20]), &mut rng).expect("the std is finite");
+    let batch = ((0..4000).map(|_| draw()).collect(), Tensor::from([0, 1, 2, 3]));
+    let model = Recurrent::new();
+    let mut tape = Tape::new();
+    let mut group = c.benchmark_group("recurrent, 4000 steps");
+    group.sample_size(10);
+    group.bench_function("step", |b| {
+        b.iter(|| {
+            black_box(model.loss(&tape, &batch).backward());
+            tape.reset();
+        });
+    });
+    group.bench_function("inspect", |b| b.iter(|| black_box(inspect(&model, |model, tape| model.loss(tape, &batch)))));
+    group.finish();
+}
+
 fn diagnose(c: &mut Criterion) {
     let sizes = [
         ("30-200-27, batch 32", &[200][..], 32),
@@ -80,5 +128,5 @@ fn diagnose(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, diagnose);
+criterion_group!(benches, diagnose, recurrent);
 criterion_main!(benches);

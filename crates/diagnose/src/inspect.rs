@@ -1,5 +1,6 @@
 //! One pass forward and backward, and what it shows.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use autograd::{Mode, Role, Saved, Tape, Var};
@@ -8,16 +9,15 @@ use tensor::{Float, Tensor};
 
 use crate::anomaly::first_lost;
 use crate::cure::Trial;
-use crate::graph::{Graph, distinct};
+use crate::graph::{Graph, Node, distinct};
 use crate::judge::judge;
 use crate::limits::Limits;
-use crate::numbers::{Numbers, root_mean_square};
+use crate::numbers::Numbers;
 use crate::objective::Part;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::saturation::{Curve, Rules, Saturation};
 use crate::stats::Stats;
 use crate::subject::{Parameter, Pass, Runs, Subject, backward};
-use crate::way::Way;
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
@@ -180,7 +180,7 @@ impl Inspector {
     {
         let runs = Runs::new(self, model, forward);
         let pass = runs.pass(&HashMap::new());
-        self.report(pass, Some(&runs))
+        self.report(&pass, Some(&runs))
     }
 
     /// As the function [`inspect_graph`].
@@ -205,7 +205,7 @@ impl Inspector {
         };
         let leaves = tape.vars().take(graph.nodes.len()).filter(|var| matches!(var.role(), Role::Leaf));
         let parameters = leaves.map(leaf).collect();
-        self.report(Pass { graph, parameters }, None)
+        self.report(&Pass::new(graph, parameters), None)
     }
 
     pub(crate) fn tape<T: Float>(&self) -> Tape<T> {
@@ -224,43 +224,36 @@ impl Inspector {
     }
 
     /// What is wrong, and which of the remedies hold what they promise.
-    fn report(&self, pass: Pass, subject: Option<&dyn Subject>) -> Report {
-        let mut report = self.figures(&pass, true);
-        report.findings = judge(&self.limits, &pass.graph, &report, &pass.parameters, subject);
-        let trial = subject.map(|subject| {
-            Trial::of(&report, |changes| {
-                let pass = subject.after(changes);
-                let mut after = self.figures(&pass, false);
-                after.findings = judge(&self.limits, &pass.graph, &after, &pass.parameters, Some(subject));
-                after
-            })
-        });
+    fn report(&self, pass: &Pass, subject: Option<&dyn Subject>) -> Report {
+        let judged = |pass: &Pass, whole: bool| {
+            let mut report = self.figures(pass, whole);
+            report.findings = judge(&self.limits, pass, &report, subject);
+            report
+        };
+        let mut report = judged(pass, true);
+        let trial = subject.map(|subject| Trial::of(&report, |changes| judged(&subject.after(changes), false)));
         trial.unwrap_or_default().settle(&mut report, subject.is_some());
         report
     }
 
-    /// The figures of a pass; with histograms for those who look at them.
-    pub(crate) fn figures(&self, Pass { graph, parameters }: &Pass, whole: bool) -> Report {
-        let parts = graph.parts();
-        let heads = graph.heads(&parts);
-        let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
-        if ways.is_empty() {
-            ways.push(graph.way(graph.loss));
-        }
+    /// The figures of a pass: all of them, or those that are judged.
+    pub(crate) fn figures(&self, pass: &Pass, whole: bool) -> Report {
+        let graph = &pass.graph;
         let weight = |parameter: &Parameter| Weight {
             name: parameter.name.clone(),
             shape: parameter.data.dims().to_vec(),
             std: parameter.data.mean_std().1,
-            gradient: parameter.gradient.as_ref().map(|gradient| Stats::merged(&[gradient], whole)),
+            gradient: parameter.gradient.as_ref().map(|gradient| Stats::new(gradient, true)),
         };
+        let longest = pass.ways.iter().max_by_key(|way| way.blocks.len());
         Report {
             step: self.step,
-            loss: self.loss(graph, &parts),
+            loss: self.loss(graph, &pass.parts),
             activations: activations(&self.rules, graph, whole),
-            signal: signal(graph),
-            depth: ways.iter().max_by_key(|way| way.blocks.len()).map_or(Depth::default(), |way| graph.depth(way)),
-            paths: ways.iter().map(|way| graph.path(way)).collect(),
-            weights: parameters.iter().map(weight).collect(),
+            signal: if whole { signal(graph) } else { Vec::new() },
+            depth: longest.map_or(Depth::default(), |way| graph.depth(way)),
+            paths: pass.ways.iter().filter(|_| whole).map(|way| graph.path(way)).collect(),
+            weights: pass.parameters.iter().filter(|_| whole).map(weight).collect(),
             anomaly: graph.anomaly(),
             findings: Vec::new(),
             cure: Vec::new(),
@@ -301,35 +294,34 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
     let read = |(nodes, place): (Vec<usize>, String)| {
         let (first, rule) = (nodes[0], rule(nodes[0])?);
         let inputs: Vec<usize> = nodes.iter().filter_map(|&index| graph.input(index, 0)).collect();
-        let numbers = |of: &[usize]| of.iter().map(|&index| &graph.nodes[index].value).collect::<Vec<_>>();
-        let gradients: Option<Vec<&Numbers>> =
-            nodes.iter().map(|&index| graph.nodes[index].gradient.as_ref()).collect();
-        let judged = if rule.side == Saved::Output { &nodes } else { &inputs };
-        let outside = |&index: &usize| {
-            let axis = graph.flow[index].axis;
-            graph.nodes[index].value.outside(*rule.live.start(), *rule.live.end(), axis)
+        let (output, input) = (together(graph, &nodes, value)?, together(graph, &inputs, value)?);
+        let judged = if rule.side == Saved::Output { &output } else { &input };
+        // All uses are below each other already.
+        let axis = if nodes.len() == 1 { graph.flow[first].axis } else { Some(1) };
+        let map = judged.matrix(axis).outside(*rule.live.start(), *rule.live.end());
+        let (rows, units) = (map.size(0), map.size(1));
+        let share = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64 / map.numel() as f64;
+        let of_use = rows / nodes.len().max(1);
+        let uses: Vec<Tensor<bool>> = match nodes.len() {
+            1 => vec![map.clone()],
+            count => (0..count).map(|at| map.slice(0, at * of_use..(at + 1) * of_use)).collect(),
         };
-        let maps: Vec<Tensor<bool>> = judged.iter().map(outside).collect();
-        let count = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64;
-        let shares: Vec<f64> = maps.iter().map(|map| count(map) / map.numel() as f64).collect();
-        let worst = (0..maps.len()).max_by(|&one, &other| shares[one].total_cmp(&shares[other]))?;
-        // One example cannot show whether a unit is saturated for all.
-        let tells = maps.iter().any(|map| map.size(0) > 1);
-        let always = maps[1..].iter().fold(maps[0].all(0), |always, map| &always & &map.all(0));
+        let worst = uses.iter().max_by(|one, other| share(one).total_cmp(&share(other)))?;
         Some(Activation {
             place,
             kind: graph.nodes[first].op,
-            output: Stats::merged(&numbers(&nodes), whole),
-            input: Stats::merged(&numbers(&inputs), whole),
-            saturated: maps.iter().map(count).sum::<f64>() / maps.iter().map(Tensor::numel).sum::<usize>() as f64,
+            saturated: share(&map),
             uses: nodes.len(),
-            saturated_range: range(shares.iter().copied()),
-            units: maps[0].size(1),
-            dead: if tells { always.count_nonzero(..).item() as usize } else { 0 },
-            map: Map::new(&maps[worst]),
+            saturated_range: range(uses.iter().map(share)),
+            units,
+            // One example cannot show whether a unit is saturated for all.
+            dead: if of_use < 2 { 0 } else { map.all(0).count_nonzero(..).item() as usize },
+            map: Map::new(worst),
             rule,
             curve: Curve::of(graph.nodes[first].role),
-            gradient: gradients.map(|gradients| Stats::merged(&gradients, whole)),
+            gradient: together(graph, &nodes, gradient).map(|gradient| Stats::new(&gradient, whole)),
+            output: Stats::new(&output, whole),
+            input: Stats::new(&input, whole),
             nodes,
         })
     };
@@ -342,29 +334,41 @@ fn signal(graph: &Graph) -> Vec<Signal> {
     let uses = graph.uses(graph.relevant().filter(is_linear));
     let names = distinct(uses.iter().map(|uses| graph.place(uses[0])));
     let read = |(uses, place): (Vec<usize>, String)| {
-        let of = |of: &dyn Fn(usize) -> f64| match uses[..] {
-            [one] => of(one),
-            _ => root_mean_square(&uses.iter().map(|&index| of(index)).collect::<Vec<_>>()),
-        };
-        let input = |index: usize| &graph.nodes[graph.nodes[index].inputs[0]].value;
-        let output = |index: usize| graph.nodes[index].value.mean_std();
-        let gradients: Option<Vec<f64>> =
-            uses.iter().map(|&index| Some(graph.nodes[index].gradient.as_ref()?.mean_std().1)).collect();
-        Signal {
+        let inputs: Vec<usize> = uses.iter().filter_map(|&index| graph.input(index, 0)).collect();
+        let (input, output) = (together(graph, &inputs, value)?, together(graph, &uses, value)?);
+        let ((_, std_in), (mean_out, std_out)) = (input.mean_std(), output.mean_std());
+        Some(Signal {
             place,
             uses: uses.len(),
-            std_in: of(&|index| input(index).mean_std().1),
-            rms_in: of(&|index| input(index).rms()),
-            mean_out: uses.iter().map(|&index| output(index).0).sum::<f64>() / uses.len() as f64,
-            std_out: of(&|index| output(index).1),
-            std_out_range: range(uses.iter().map(|&index| output(index).1)),
-            gradient_std: gradients
-                .map(|gradients| if let [one] = gradients[..] { one } else { root_mean_square(&gradients) }),
+            std_in,
+            rms_in: input.rms(),
+            mean_out,
+            std_out,
+            std_out_range: range(uses.iter().map(|&index| graph.nodes[index].value.mean_std().1)),
+            gradient_std: together(graph, &uses, gradient).map(|gradient| gradient.mean_std().1),
             hidden: graph.flow[uses[0]].hidden,
             normalized: graph.feeds_a_normalization(uses[0]),
-        }
+        })
     };
-    uses.into_iter().zip(names).map(read).collect()
+    uses.into_iter().zip(names).filter_map(read).collect()
+}
+
+fn value(node: &Node) -> Option<&Numbers> {
+    Some(&node.value)
+}
+
+fn gradient(node: &Node) -> Option<&Numbers> {
+    node.gradient.as_ref()
+}
+
+/// The numbers of all uses of one place, below each other.
+fn together<'a>(graph: &'a Graph, uses: &[usize], of: fn(&Node) -> Option<&Numbers>) -> Option<Cow<'a, Numbers>> {
+    if let [one] = uses {
+        return of(&graph.nodes[*one]).map(Cow::Borrowed);
+    }
+    let matrix = |&index: &usize| Some(of(&graph.nodes[index])?.matrix(graph.flow[index].axis));
+    let parts: Option<Vec<Numbers>> = uses.iter().map(matrix).collect();
+    Some(Cow::Owned(Numbers::stacked(&parts?)))
 }
 
 /// The least and the largest.

@@ -6,9 +6,10 @@ use std::collections::HashSet;
 
 use tensor::{Float, Real, Tensor};
 
-use crate::stats::{Histogram, Stats};
+use crate::stats::Histogram;
 
 /// The values of one node, and what was measured of them so far.
+#[derive(Clone)]
 pub(crate) struct Numbers {
     values: Values,
     moments: OnceCell<(f64, f64)>,
@@ -102,7 +103,8 @@ impl Numbers {
     }
 
     pub(crate) fn lost(&self) -> NonFinite {
-        *self.lost.get_or_init(|| each!(&self.values, x => lost(x)))
+        let is_known = self.moments.get().is_some_and(|(mean, _)| mean.is_finite());
+        *self.lost.get_or_init(|| if is_known { NonFinite::default() } else { each!(&self.values, x => lost(x)) })
     }
 
     /// How many of its elements are finite.
@@ -128,28 +130,31 @@ impl Numbers {
         each!(&self.values, x => Histogram::new(x, from, to))
     }
 
-    pub(crate) fn stats(&self) -> Stats {
-        Stats::merged(&[self], true)
+    /// As `[examples, units]`.
+    pub(crate) fn matrix(&self, axis: Option<usize>) -> Numbers {
+        let (dims, rank) = (self.dims(), self.dims().len());
+        let units = axis.map_or(1, |axis| dims[axis]);
+        let order: Vec<isize> =
+            (0..rank).filter(|&other| Some(other) != axis).chain(axis).map(|axis| axis as isize).collect();
+        let shape = [self.numel() / units.max(1), units];
+        each!(&self.values, x => Numbers::of(&x.permute(&order).reshape(shape)))
     }
 
-    /// Which elements are outside of a range, as `[examples, units]`.
-    pub(crate) fn outside(&self, from: f64, to: f64, axis: Option<usize>) -> Tensor<bool> {
-        let outside = each!(&self.values, x => x.map(move |x| {
+    /// Matrices of as many columns, below each other.
+    pub(crate) fn stacked(parts: &[Numbers]) -> Numbers {
+        let single: Vec<&Tensor<f32>> =
+            parts.iter().filter_map(|part| if let Values::Single(x) = &part.values { Some(x) } else { None }).collect();
+        let double: Vec<&Tensor<f64>> =
+            parts.iter().filter_map(|part| if let Values::Double(x) = &part.values { Some(x) } else { None }).collect();
+        if double.is_empty() { Numbers::of(&Tensor::cat(&single, 0)) } else { Numbers::of(&Tensor::cat(&double, 0)) }
+    }
+
+    /// Which elements are outside of a range.
+    pub(crate) fn outside(&self, from: f64, to: f64) -> Tensor<bool> {
+        each!(&self.values, x => x.map(move |x| {
             let x = x.to_f64();
             x < from || x > to
-        }));
-        let (last, rank) = (self.dims().len().wrapping_sub(1), self.dims().len());
-        let units = axis.map_or(1, |axis| self.dims()[axis]);
-        let outside = match axis {
-            Some(axis) if axis != last => {
-                let order: Vec<isize> =
-                    (0..rank).filter(|&other| other != axis).chain([axis]).map(|axis| axis as isize).collect();
-                outside.permute(&order)
-            }
-            _ => outside,
-        };
-        let rows = outside.numel() / units.max(1);
-        outside.reshape([rows, units])
+        }))
     }
 
     /// Without a bias along its last axes, where that fits.
@@ -218,10 +223,9 @@ pub(crate) fn root_mean_square(numbers: &[f64]) -> f64 {
     most * (squares / numbers.len() as f64).sqrt()
 }
 
-/// Whether no element is NaN or infinite. Without a branch for each, so that it runs in vectors.
+/// Whether no element is NaN or infinite: their sum tells, unless it is too large itself.
 pub(crate) fn all_finite<T: Float>(values: &Tensor<T>) -> bool {
-    let all = |values: &[T]| values.chunks(256).all(|chunk| chunk.iter().fold(true, |all, x| all & x.is_finite()));
-    values.as_slice().map_or_else(|| all(&values.to_vec()), all)
+    values.sum(..).item().is_finite() || values.iter().all(|x| x.is_finite())
 }
 
 fn lost<T: Float>(values: &Tensor<T>) -> NonFinite {
@@ -258,20 +262,15 @@ fn copies<T: Float>(matrix: &Tensor<T>) -> f64 {
     if matrix.rank() != 2 || matrix.size(1) < 2 || matrix.size(0) == 0 {
         return 0.0;
     }
-    let among = |rows: &Tensor<T>| {
-        let mut seen = HashSet::new();
-        let columns = rows.t();
-        let new = columns
-            .axis_iter(0)
-            .filter(|column| seen.insert(column.iter().map(|x| (x.to_f64() + 0.0).to_bits()).collect::<Vec<u64>>()))
-            .count();
-        1.0 - new as f64 / matrix.size(1) as f64
-    };
-    // Few numbers tell most columns apart.
-    match among(&matrix.slice(0, 0..matrix.size(0).min(4))) {
-        0.0 => 0.0,
-        _ => among(matrix),
+    // The first numbers tell most columns apart.
+    let mut first: Vec<u64> = matrix.slice(0, 0..1).iter().map(|x| (x.to_f64() + 0.0).to_bits()).collect();
+    first.sort_unstable();
+    if first.windows(2).all(|pair| pair[0] != pair[1]) {
+        return 0.0;
     }
+    let bits = |column: Tensor<T>| column.iter().map(|x| (x.to_f64() + 0.0).to_bits()).collect::<Vec<u64>>();
+    let different: HashSet<Vec<u64>> = matrix.t().axis_iter(0).map(bits).collect();
+    1.0 - different.len() as f64 / matrix.size(1) as f64
 }
 
 #[cfg(test)]

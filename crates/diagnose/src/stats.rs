@@ -53,50 +53,31 @@ impl Stats {
     /// assert!((stats.std - (5.0_f64 / 3.0).sqrt()).abs() < 1e-6); // n − 1 = 3
     /// ```
     pub fn of<T: Float>(values: &Tensor<T>) -> Self {
-        Numbers::of(values).stats()
+        Stats::new(&Numbers::of(values), true)
     }
 
-    /// Those of several tensors together: the uses of one layer. The histogram takes most of the time.
-    pub(crate) fn merged(parts: &[&Numbers], with_histogram: bool) -> Self {
-        let finite: Vec<Option<Numbers>> = parts.iter().map(|part| part.lost().any().then(|| part.finite())).collect();
-        let finite: Vec<&Numbers> =
-            parts.iter().zip(&finite).map(|(&part, finite)| finite.as_ref().unwrap_or(part)).collect();
-        let all = parts.iter().map(|part| part.numel()).sum::<usize>();
-        let count = finite.iter().map(|part| part.numel()).sum::<usize>();
-        let ranges: Vec<_> = finite.iter().map(|part| part.range()).collect();
-        let min = ranges.iter().map(|range| range.0).fold(f64::NAN, f64::min);
-        let max = ranges.iter().map(|range| range.1).fold(f64::NAN, f64::max);
-        let (mean, std) = match &finite[..] {
-            [one] => one.mean_std(),
-            _ => pooled(&finite, count),
+    /// Those of a tensor; the histogram takes most of the time.
+    pub(crate) fn new(values: &Numbers, with_histogram: bool) -> Self {
+        let left;
+        let finite = if values.lost().any() {
+            left = values.finite();
+            &left
+        } else {
+            values
         };
-        let mut histogram = Histogram { from: min, to: max, counts: vec![0; BINS] };
-        for part in finite.iter().filter(|_| with_histogram) {
-            let counts = part.histogram(min, max).counts;
-            histogram.counts.iter_mut().zip(counts).for_each(|(count, more)| *count += more);
-        }
-        Stats { count: all, non_finite: all - count, mean, std, min, max, histogram }
+        let ((mean, std), (min, max)) = (finite.mean_std(), finite.range());
+        let histogram = match with_histogram {
+            true => finite.histogram(min, max),
+            false => Histogram { from: min, to: max, counts: vec![0; BINS] },
+        };
+        let (count, non_finite) = (values.numel(), values.numel() - finite.numel());
+        Stats { count, non_finite, mean, std, min, max, histogram }
     }
 
     /// The root of the mean of the squares.
     pub fn rms(&self) -> f64 {
         rms(self.mean, self.std, self.count - self.non_finite)
     }
-}
-
-/// The mean and the unbiased deviation of all parts, from those of each.
-fn pooled(parts: &[&Numbers], count: usize) -> (f64, f64) {
-    let each: Vec<(f64, f64, f64)> = parts
-        .iter()
-        .map(|part| (part.numel() as f64, part.mean_std()))
-        .map(|(n, (mean, std))| (n, mean, std))
-        .collect();
-    let mean = each.iter().map(|(n, mean, _)| n * mean).sum::<f64>() / count as f64;
-    let squares = each.iter().map(|(n, of_part, std)| {
-        let within = if *n < 2.0 { 0.0 } else { (n - 1.0) * std * std };
-        within + n * (of_part - mean).powi(2)
-    });
-    (mean, (squares.sum::<f64>() / (count as f64 - 1.0)).sqrt())
 }
 
 impl Histogram {
@@ -108,13 +89,15 @@ impl Histogram {
         // The tensor's loops run in vectors and on several threads: 1 ns per element where a loop here takes 8.
         let bins = values.map(move |x| ((x.to_f64() / 2.0 - from / 2.0) * scale).min(BINS as f64 - 1.0) as u8);
         let bins = bins.contiguous();
-        // Four counts side by side: neighbours often fall into the same bin, and each would have to wait for the one before.
-        let mut counts = [[0_u32; 256]; 4];
-        for part in bins.as_slice().unwrap_or_default().chunks(4) {
-            for (counts, &bin) in counts.iter_mut().zip(part) {
-                counts[usize::from(bin)] += 1;
+        // Eight counts side by side: neighbours often fall into the same bin, and each would have to wait for the one before.
+        let mut counts = [[0_u32; 64]; 8];
+        let mut parts = bins.as_slice().unwrap_or_default().chunks_exact(8);
+        for part in &mut parts {
+            for lane in 0..8 {
+                counts[lane][usize::from(part[lane] & 63)] += 1;
             }
         }
+        parts.remainder().iter().for_each(|bin| counts[0][usize::from(bin & 63)] += 1);
         let counts = (0..BINS).map(|bin| counts.iter().map(|counts| counts[bin] as usize).sum()).collect();
         Histogram { from, to, counts }
     }

@@ -10,12 +10,30 @@ use crate::finding::Action;
 use crate::graph::Graph;
 use crate::inspect::Inspector;
 use crate::numbers::Numbers;
+use crate::objective::{Head, Part};
+use crate::way::Way;
 
 /// One pass, read off the tape.
 pub(crate) struct Pass {
     pub(crate) graph: Graph,
     /// What is trained, in the model's order.
     pub(crate) parameters: Vec<Parameter>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) heads: Vec<Head>,
+    /// The way to each head, or to the loss where none is known.
+    pub(crate) ways: Vec<Way>,
+}
+
+impl Pass {
+    pub(crate) fn new(graph: Graph, parameters: Vec<Parameter>) -> Self {
+        let parts = graph.parts();
+        let heads = graph.heads(&parts);
+        let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
+        if ways.is_empty() {
+            ways.push(graph.way(graph.loss));
+        }
+        Pass { graph, parameters, parts, heads, ways }
+    }
 }
 
 /// A parameter by its path, and its gradient if there is one.
@@ -69,7 +87,7 @@ where
         let parameters = parameters.collect();
         let mut graph = Graph::read(loss, gradients, Some(&listed));
         graph.lost_backward = gradients.and_then(|gradients| crate::anomaly::first_lost(loss, gradients));
-        Pass { graph, parameters }
+        Pass::new(graph, parameters)
     }
 
     fn tape(&self, values: &Values<T>) -> Tape<T> {

@@ -25,6 +25,10 @@ pub(crate) struct Block {
     pub(crate) normalized: bool,
     /// Whether one comes next.
     pub(crate) normalized_next: bool,
+    /// What stands for the scale at its end.
+    pub(crate) scale: f64,
+    /// By how much it multiplies the signal.
+    pub(crate) gain: Option<f64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -53,7 +57,15 @@ impl Graph {
             let station = nodes[at..next].iter().rfind(is_activation).copied().unwrap_or(nodes[at]);
             let normalized = kind != Kind::Norm && last_norm.is_some_and(|norm| norm > number);
             let normalized_next = heads.get(number + 1).is_some_and(|(_, kind)| *kind == Kind::Norm);
-            Block { head: nodes[at], station, kind, normalized, normalized_next }
+            Block {
+                head: nodes[at],
+                station,
+                kind,
+                normalized,
+                normalized_next,
+                scale: self.scale(nodes[at], station),
+                gain: self.gain(nodes[at], kind),
+            }
         };
         let blocks = heads.iter().enumerate().map(block).filter(|block| self.flow[block.head].hidden).collect();
         Way { end, blocks }
@@ -61,24 +73,20 @@ impl Graph {
 
     /// By how much a block multiplies the signal; `None` where that says nothing, as of an input whose scale is arbitrary and
     /// whose result is not.
-    pub(crate) fn gain(&self, block: &Block) -> Option<f64> {
-        if block.kind == Kind::Norm {
+    fn gain(&self, head: usize, kind: Kind) -> Option<f64> {
+        if kind == Kind::Norm || !self.flow[head].hidden {
             return None;
         }
-        let before = self.flow[block.head].back?;
-        let (from, to) = (self.spread(before), self.spread(block.head));
-        if block.kind == Kind::Join {
+        let before = self.flow[head].back?;
+        let (from, to) = (self.spread(before), self.spread(head));
+        if kind == Kind::Join {
             return Some(to / from).filter(|gain| gain.is_finite());
         }
         if self.raw_input(before).is_some() && (1.0 / 3.0..3.0).contains(&to) {
             return None;
         }
         // Where nothing varies any more, the weights still tell.
-        if from > f64::MIN_POSITIVE && to > f64::MIN_POSITIVE {
-            Some(to / from)
-        } else {
-            self.gain_by_weight(block.head)
-        }
+        if from > f64::MIN_POSITIVE && to > f64::MIN_POSITIVE { Some(to / from) } else { self.gain_by_weight(head) }
     }
 
     /// √fan_in times the root mean square of the weights.
@@ -100,20 +108,20 @@ impl Graph {
         is_data.then_some(at)
     }
 
-    /// What stands for the scale at the end of a block.
-    pub(crate) fn scale(&self, block: &Block) -> f64 {
-        let spread = if block.station == block.head { self.spread(block.station) } else { f64::NAN };
-        if spread.is_nan() { self.nodes[block.station].value.mean_std().1 } else { spread }
+    /// What varies over examples at the end of a block; after an activation, which may be off for most units, all that varies.
+    fn scale(&self, head: usize, station: usize) -> f64 {
+        let spread = if station == head { self.spread(station) } else { f64::NAN };
+        if spread.is_nan() { self.nodes[station].value.mean_std().1 } else { spread }
     }
 
     pub(crate) fn depth(&self, way: &Way) -> Depth {
         let gradient = |block: &Block| Some(self.nodes[block.station].gradient.as_ref()?.mean_std().1);
         let judged = || way.blocks.iter().filter(|block| !block.normalized);
-        let scales: Vec<f64> = judged().map(|block| self.scale(block)).collect();
+        let scales: Vec<f64> = judged().map(|block| block.scale).collect();
         let back: Vec<&Block> =
             way.blocks.iter().filter(|block| block.kind != Kind::Layer || !block.normalized_next).collect();
         let gradients: Option<Vec<f64>> = back.iter().map(|block| gradient(block)).collect();
-        let gains: Vec<f64> = judged().filter_map(|block| self.gain(block)).collect();
+        let gains: Vec<f64> = judged().filter_map(|block| block.gain).collect();
         Depth {
             layers: back.len(),
             signal: slope(&scales),
@@ -133,8 +141,7 @@ impl Graph {
                 Some(_) => self.place(block.head),
                 None => self.place(self.nodes[block.head].inputs.iter().copied().max().unwrap_or(block.head)),
             };
-            let (std, gradient) =
-                (self.scale(block), self.nodes[block.station].gradient.as_ref().map(|g| g.mean_std().1));
+            let (std, gradient) = (block.scale, self.nodes[block.station].gradient.as_ref().map(|g| g.mean_std().1));
             let (at, gains) = known.entry((block.kind, place.clone())).or_insert_with(|| {
                 let kind = match block.kind {
                     Kind::Layer => "layer",
@@ -148,7 +155,7 @@ impl Graph {
             stage.uses += 1;
             stage.std = [stage.std[0].min(std), stage.std[1].max(std)];
             stage.gradient_std = gradient.into_iter().chain(stage.gradient_std).reduce(f64::max);
-            gains.extend(self.gain(block).map(f64::ln));
+            gains.extend(block.gain.map(f64::ln));
             stage.gain = Some((gains.iter().sum::<f64>() / gains.len() as f64).exp()).filter(|gain| gain.is_finite());
         }
         let end = self.scaled_by(way.end).map_or(way.end, |affine| affine.output);

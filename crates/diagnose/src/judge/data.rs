@@ -15,15 +15,17 @@ const SCALE: f64 = 10.0;
 impl Judge<'_> {
     pub(super) fn data(&self) -> Vec<Finding> {
         let graph = self.graph;
-        let layers = || graph.relevant().filter_map(|index| graph.affine(index)).filter(|affine| !affine.normalizes);
-        let mut findings = Vec::new();
-        let mut seen = Vec::new();
-        for affine in layers() {
-            let Some(data) = graph.raw_input(affine.input).filter(|data| !seen.contains(data)) else { continue };
-            seen.push(data);
-            findings.extend(self.features(data).or_else(|| self.scale_of(data, affine.output)));
+        let is_layer = |&index: &usize| graph.affine(index).is_some_and(|affine| !affine.normalizes);
+        let layers = graph.uses(graph.relevant().filter(is_layer));
+        let first_inputs = layers.iter().filter_map(|uses| Some((graph.raw_input(graph.input(uses[0], 0)?)?, uses[0])));
+        let (mut findings, mut seen) = (Vec::new(), Vec::new());
+        for (data, output) in first_inputs {
+            if !seen.contains(&data) {
+                seen.push(data);
+                findings.extend(self.features(data).or_else(|| self.scale_of(data, output)));
+            }
         }
-        if let Some(first) = self.alike(&seen) {
+        if let Some(first) = self.alike() {
             let what = if graph.nodes[first].value.is_zero() { "zero" } else { "alike" };
             let finding = Finding::new(Severity::Error, Fault::Data, graph.place(first), 0.0);
             let message = format!("the examples of the batch are all {what}");
@@ -37,10 +39,14 @@ impl Judge<'_> {
     }
 
     /// The first of the inputs, if no example of any differs from another.
-    fn alike(&self, data: &[usize]) -> Option<usize> {
+    fn alike(&self) -> Option<usize> {
         let graph = self.graph;
-        let is_input = |&index: &usize| matches!(graph.nodes[index].role, Role::Lookup) || data.contains(&index);
-        let mut inputs = graph.relevant().filter(is_input);
+        let input = |index: usize| match graph.nodes[index].role {
+            Role::Lookup => Some(index),
+            Role::Affine { .. } => graph.raw_input(graph.input(index, 0)?),
+            _ => None,
+        };
+        let mut inputs = graph.relevant().filter_map(input);
         let alike = |index: usize| graph.units(index).examples > 1 && !graph.varies(index);
         let first = inputs.next().filter(|&first| alike(first))?;
         inputs.all(alike).then_some(first)
@@ -74,8 +80,12 @@ impl Judge<'_> {
     /// Data whose scale the first layer does not make up for.
     fn scale_of(&self, data: usize, output: usize) -> Option<Finding> {
         let (size, graph) = (self.graph.nodes[data].value.rms(), self.graph);
-        let is_normalized =
-            self.ways.iter().flat_map(|way| &way.blocks).any(|block| block.head == output && block.normalized_next);
+        let is_normalized = self
+            .pass
+            .ways
+            .iter()
+            .flat_map(|way| &way.blocks)
+            .any(|block| block.head == output && block.normalized_next);
         let result = graph.spread(output);
         let out_of_scale = |x: f64| !(1.0 / SCALE..=SCALE).contains(&x) && x.is_finite() && x > 0.0;
         if is_normalized || !out_of_scale(size) || !out_of_scale(result) || (size > 1.0) != (result > 1.0) {

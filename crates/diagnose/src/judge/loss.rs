@@ -24,7 +24,7 @@ impl Judge<'_> {
         let far = self.far();
         let whole = self.report.loss.given.then(|| {
             let loss = &self.report.loss;
-            let head = self.heads.first().filter(|_| self.heads.len() == 1);
+            let head = self.pass.heads.first().filter(|_| self.pass.heads.len() == 1);
             Head {
                 predictions: head.map_or(self.graph.loss, |head| head.predictions),
                 targets: None,
@@ -36,7 +36,7 @@ impl Judge<'_> {
                 std: loss.logits_std.unwrap_or(f64::NAN),
             }
         });
-        let heads: Vec<&Head> = whole.as_ref().map_or_else(|| self.heads.iter().collect(), |whole| vec![whole]);
+        let heads: Vec<&Head> = whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
         // What is far from its targets costs as much as that.
         let told = |head: &Head| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
         let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.dear(head, whole.is_some()));
@@ -122,6 +122,7 @@ impl Judge<'_> {
             _ => graph.difference(index),
         });
         let by_role = self
+            .pass
             .heads
             .iter()
             .filter(|head| head.classes.is_none())

@@ -9,27 +9,14 @@ mod units;
 use crate::finding::{Action, Fault, Finding, Severity, sort};
 use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
-use crate::objective::Head;
 use crate::report::{Activation, Report};
 use crate::saturation::Curve;
-use crate::subject::{Parameter, Subject};
+use crate::subject::{Parameter, Pass, Subject};
 use crate::text::figure;
-use crate::way::Way;
 
 /// All that is wrong, the most harmful first. What a finding proposes to do is not tried yet.
-pub(crate) fn judge(
-    limits: &Limits,
-    graph: &Graph,
-    report: &Report,
-    parameters: &[Parameter],
-    subject: Option<&dyn Subject>,
-) -> Vec<Finding> {
-    let heads = graph.heads(&graph.parts());
-    let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
-    if ways.is_empty() {
-        ways.push(graph.way(graph.loss));
-    }
-    let judge = Judge { limits, graph, report, parameters, heads, ways };
+pub(crate) fn judge(limits: &Limits, pass: &Pass, report: &Report, subject: Option<&dyn Subject>) -> Vec<Finding> {
+    let judge = Judge { limits, pass, graph: &pass.graph, report };
     let mut findings = Vec::new();
     findings.extend(judge.not_finite());
     findings.extend(judge.constant());
@@ -67,11 +54,9 @@ pub(crate) fn judge(
 
 pub(super) struct Judge<'a> {
     limits: &'a Limits,
+    pass: &'a Pass,
     graph: &'a Graph,
     report: &'a Report,
-    parameters: &'a [Parameter],
-    heads: Vec<Head>,
-    ways: Vec<Way>,
 }
 
 impl Judge<'_> {
@@ -111,7 +96,7 @@ impl Judge<'_> {
                     "use it in `forward`, or freeze it, or make it `nn::Param::state`",
                 )
         };
-        self.parameters.iter().filter(is_unused).map(find).collect()
+        self.pass.parameters.iter().filter(is_unused).map(find).collect()
     }
 
     /// Leaves that are trained like parameters, and not the model's.

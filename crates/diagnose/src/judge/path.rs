@@ -34,7 +34,7 @@ impl Judge<'_> {
         let flat = told.iter().filter(|finding| matches!(finding.fault, Fault::Saturation | Fault::Dead));
         let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
         let died = self.died().filter(|&index| !flat.contains(&self.graph.place(index).as_str()));
-        for way in &self.ways {
+        for way in &self.pass.ways {
             let found = self.off_scale(way, died);
             findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
         }
@@ -64,7 +64,7 @@ impl Judge<'_> {
     fn died(&self) -> Option<usize> {
         let graph = self.graph;
         let on_the_way: HashSet<usize> =
-            self.ways.iter().flat_map(|way| way.blocks.iter().map(|block| block.head)).collect();
+            self.pass.ways.iter().flat_map(|way| way.blocks.iter().map(|block| block.head)).collect();
         let alive = |index: usize| {
             let (spread, size) = (graph.spread(index), graph.nodes[index].value.rms());
             spread.is_nan() || spread > NOTHING * size
@@ -102,11 +102,11 @@ impl Judge<'_> {
     /// A way on which the signal grows or fades.
     fn off_scale(&self, way: &Way, died: Option<usize>) -> Option<Finding> {
         let judged: Vec<&Block> = way.blocks.iter().filter(|block| !block.normalized).collect();
-        let scales: Vec<f64> = judged.iter().map(|block| self.graph.scale(block)).collect();
+        let scales: Vec<f64> = judged.iter().map(|block| block.scale).collect();
         // Beyond where nothing is left, there is nothing to compare.
         let left = scales.iter().take_while(|scale| **scale > 0.0).count();
         let slope = slope(&scales[..left]).filter(|slope| self.is_steep(*slope, &judged[..left]));
-        let gains: Vec<f64> = judged.iter().filter_map(|block| self.graph.gain(block)).map(f64::ln).collect();
+        let gains: Vec<f64> = judged.iter().filter_map(|block| block.gain).map(f64::ln).collect();
         let gain = (gains.len() >= 2).then(|| (gains.iter().sum::<f64>() / gains.len() as f64).exp());
         let by_gain = gain.filter(|gain| !(1.0 / self.limits.gain..=self.limits.gain).contains(gain));
         let factor = match (by_gain, slope) {
@@ -156,7 +156,7 @@ impl Judge<'_> {
                 for (branch, share) in self.branches(block) {
                     add(branch, (1.0 / (share * joins.sqrt())).min(1.0));
                 }
-            } else if let (Some(affine), Some(gain)) = (self.graph.affine(block.head), self.graph.gain(block)) {
+            } else if let (Some(affine), Some(gain)) = (self.graph.affine(block.head), block.gain) {
                 add(affine, self.curve_of(block.station).gain().value() / gain);
             }
         }
@@ -190,7 +190,7 @@ impl Judge<'_> {
         let mut findings: Vec<Finding> = Vec::new();
         // Where the signal dies, the gradient does too.
         let is_judged = self.report.step == 0 && !has_told(&[Fault::Signal]);
-        for way in &self.ways {
+        for way in &self.pass.ways {
             let lost = is_judged.then(|| self.lost_gradient(way, &flat)).flatten();
             let found = lost.or_else(|| self.off_gradient(way));
             findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));

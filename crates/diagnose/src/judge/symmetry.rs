@@ -16,10 +16,11 @@ impl Judge<'_> {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };
             // A gradient of zero says nothing: the weight may move after the next step.
             let known = subject.is_some() || !gradient.is_zero();
-            let share = parameter.data.copies().min(gradient.copies());
+            let share = parameter.data.copies();
+            let share = if share > 0.0 { share.min(gradient.copies()) } else { share };
             known && share > 0.0 && (share > whole(parameter) || !self.is_end(parameter))
         };
-        let mut alike: Vec<&Parameter> = self.parameters.iter().filter(is_alike).collect();
+        let mut alike: Vec<&Parameter> = self.pass.parameters.iter().filter(is_alike).collect();
         if alike.is_empty() {
             return None;
         }
