@@ -26,7 +26,7 @@ impl Model {
             layer
         };
         let hidden: Vec<Linear> = widths.iter().map(|&width| layer(width)).collect();
-        let output = layer(27);
+        let output = Linear::new(fan_in, 27, &init::normal(0.01), &mut rng).expect("the std is finite");
         Model {
             embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng).expect("the std is finite"),
             hidden,

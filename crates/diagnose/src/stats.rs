@@ -86,8 +86,12 @@ impl Histogram {
         // Of halves, since the difference of the largest numbers would overflow.
         let half = to / 2.0 - from / 2.0;
         let scale = if half > 0.0 { BINS as f64 / half } else { 0.0 };
-        // The tensor's loops run in vectors and on several threads: 1 ns per element where a loop here takes 8.
-        let bins = values.map(move |x| ((x.to_f64() / 2.0 - from / 2.0) * scale).min(BINS as f64 - 1.0) as u8);
+        // The tensor's loops run in vectors and on several threads, if a bin is not made by a cast, which is not: a whole number and
+        // 2⁵² has that number in its last bits. 0.2 ns per element where a loop here takes 8.
+        let bins = values.map(move |x| {
+            let bin = ((x.to_f64() / 2.0 - from / 2.0) * scale).min(BINS as f64 - 1.0).floor();
+            (bin + f64::from_bits(1075 << 52)).to_bits() as u8
+        });
         let bins = bins.contiguous();
         // Eight counts side by side: neighbours often fall into the same bin, and each would have to wait for the one before.
         let mut counts = [[0_u32; 64]; 8];
