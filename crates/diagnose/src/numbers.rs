@@ -186,6 +186,17 @@ impl Numbers {
         terms / (self.numel() / width).max(1) as f64
     }
 
+    /// Whether each example has one 1, and zeros.
+    pub(crate) fn is_one_hot(&self) -> bool {
+        let width = self.dims().last().copied().unwrap_or(1);
+        let is_one_hot = |row: &[f64]| row.iter().sum::<f64>() == 1.0;
+        if !each!(&self.values, x => x.iter().all(|x| x == 0.0 || x == 1.0)) {
+            return false;
+        }
+        let rows: Vec<f64> = each!(&self.values, x => x.iter().map(|x| x.to_f64()).collect());
+        width > 1 && !rows.is_empty() && rows.chunks(width).all(is_one_hot)
+    }
+
     /// Of the columns of a matrix, the share that is an exact copy of one before; 0 for what is no matrix of two columns.
     pub(crate) fn copies(&self) -> f64 {
         each!(&self.values, x => copies(x))

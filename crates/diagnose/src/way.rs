@@ -43,7 +43,7 @@ impl Graph {
     pub(crate) fn way(&self, end: usize) -> Way {
         let nodes = self.way_to(end);
         let kind = |index: usize| match self.nodes[index].role {
-            Role::Affine { .. } => Some(Kind::Layer),
+            Role::Affine { .. } => Some(Kind::Layer).filter(|_| !self.is_lookup(index)),
             Role::Normalizing { .. } | Role::NormalizingChannels { .. } => Some(Kind::Norm),
             _ => self.flow[index].joins.then_some(Kind::Join),
         };
@@ -87,6 +87,12 @@ impl Graph {
         }
         // Where nothing varies any more, the weights still tell.
         if from > f64::MIN_POSITIVE && to > f64::MIN_POSITIVE { Some(to / from) } else { self.gain_by_weight(head) }
+    }
+
+    /// Whether a product with a weight only chooses rows of it, as an embedding does.
+    pub(crate) fn is_lookup(&self, head: usize) -> bool {
+        let data = self.input(head, 0).and_then(|input| self.raw_input(input));
+        data.is_some_and(|data| self.nodes[data].value.is_one_hot())
     }
 
     /// √fan_in times the root mean square of the weights.

@@ -140,7 +140,8 @@ impl Judge<'_> {
             let second = graph.affine(index).filter(|affine| !affine.normalizes)?;
             let first = graph.scaled_by(second.input).filter(|affine| !affine.normalizes)?;
             let narrow = width(first.output) < width(first.input).min(width(second.output));
-            (!narrow && first.weight != second.weight).then_some((first, second))
+            let is_pair = !narrow && first.weight != second.weight && !graph.is_lookup(first.output);
+            is_pair.then_some((first, second))
         };
         let pairs: Vec<_> = graph.relevant().filter_map(pair).collect();
         let (first, second) = pairs.first()?;

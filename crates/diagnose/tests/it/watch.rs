@@ -2,8 +2,11 @@
 
 use autograd::Tape;
 use diagnose::{Direction, Fault, Watch};
-use nn::{Module, Sgd};
-use tensor::Tensor;
+use init::{Initializer, normal, uniform};
+use nn::{Module, Param, Sgd};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::{Shape, Tensor};
 
 use crate::model::{Mlp, batch};
 
@@ -134,4 +137,173 @@ fn a_gradient_that_is_no_number_is_noticed_though_the_loss_is_one() {
     });
     let anomaly = report.anomaly.unwrap();
     assert_eq!((anomaly.direction, anomaly.op), (Direction::Backward, "broken"));
+}
+
+/// What is said of a training with these losses, in which weights move as they should.
+fn of_losses(losses: impl Iterator<Item = f32>) -> Vec<Fault> {
+    let mut model = Param::new(Tensor::from_fn([4, 4], |i| (i[0] * 4 + i[1]) as f32));
+    let (mut watch, mut tape) = (Watch::new().every(1), Tape::new());
+    for loss in losses {
+        let value = (model.on(&tape) * 0.0).sum(..) + loss;
+        watch.before_step(&model, value, &value.backward());
+        tape.reset();
+        model.value_mut().map_assign(|w| w * 1.001);
+        watch.after_step(&model);
+    }
+    faults(&watch)
+}
+
+#[test]
+fn a_loss_rises_where_it_does_so_by_more_than_its_noise() {
+    let steps = || (0..200).map(|step| step as f32);
+    assert_eq!(of_losses(steps().map(|step| -1.0 - 0.05 * step)), [], "a negative loss that falls");
+    assert_eq!(of_losses(steps().map(|_| -10.0)), [], "a constant");
+    assert_eq!(of_losses(steps().map(|step| 1e-6 + 1.5e-9 * step)), [], "next to nothing");
+    assert_eq!(of_losses(steps().map(|step| 2.0 - 0.005 * step)), [], "one that falls");
+    // A trained model at a batch of one: losses that are nearly always small, and sometimes large.
+    for seed in 0..30 {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let shares: Tensor = uniform(0.0, 1.0).init(&Shape::from([200]), &mut rng).unwrap();
+        assert_eq!(of_losses(shares.iter().map(|u| 0.3 * (-(1.0 - u).ln()).powi(3))), [], "noise, seed {seed}");
+    }
+    for rising in [0.02_f32, 0.2] {
+        assert_eq!(of_losses(steps().map(|step| 1.0 + rising * step)), [Fault::RateTooHigh]);
+        assert_eq!(of_losses(steps().map(|step| -20.0 + rising * 5.0 * step)), [Fault::RateTooHigh], "a negative one");
+    }
+}
+
+#[test]
+fn a_rate_of_zero_is_told_from_a_warm_up() {
+    let train = |rate: fn(usize) -> f64| {
+        let (mut model, (x, classes)) = (Mlp::kaiming(), batch(64));
+        let (mut sgd, mut tape, mut watch) = (Sgd::new(0.0).unwrap(), Tape::new(), Watch::new().every(5));
+        for step in 0..60 {
+            let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
+            let gradients = loss.backward();
+            watch.before_step(&model, loss, &gradients);
+            tape.reset();
+            sgd.set_lr(rate(step)).unwrap();
+            sgd.step(&mut model, &gradients);
+            watch.after_step(&model);
+        }
+        watch.findings()
+    };
+    let findings = train(|_| 0.0);
+    assert_eq!((findings.len(), findings[0].fault), (1, Fault::RateTooLow));
+    assert_eq!(findings[0].message, "no step moves any weight, though there are gradients");
+    assert!(train(|step| 0.1 * (step as f64 / 30.0).min(1.0)).is_empty());
+}
+
+#[test]
+fn what_a_batch_brings_is_not_laid_to_the_rate() {
+    let look = |x: Tensor, classes: Tensor<i64>| {
+        let (model, tape, mut watch) = (Mlp::kaiming(), Tape::new(), Watch::new());
+        let loss = model.forward(tape.constant(x)).cross_entropy(&classes);
+        watch.before_step(&model, loss, &loss.backward());
+        watch.findings().remove(0)
+    };
+    let empty = look(Tensor::zeros([0, 30]), Tensor::zeros([0]));
+    assert_eq!((empty.fault, empty.remedy.as_str()), (Fault::NotFinite, "give it a batch with examples"));
+    let (x, classes) = batch(8);
+    let nan = look(x.map(|x| if x > 1.0 { f32::NAN } else { x }), classes);
+    assert_eq!(nan.message, "at step 0, the data hold NaN: the constant [8, 30]");
+    assert!(nan.remedy.starts_with("look for it in the data"), "{}", nan.remedy);
+}
+
+/// A model and what it is trained on: a loss for a step.
+type Task = for<'t> fn(&[Param], &'t Tape, &[Tensor], &Tensor<i64>) -> autograd::Var<'t>;
+
+/// Trains by plain descent, and returns what is found and the mean of the last losses.
+fn trained(task: Task, rate: f64, steps: usize, seed: u64) -> (Vec<diagnose::Finding>, f64) {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    let mut draw = |std: f64, dims: [usize; 2]| normal(std).init(&Shape::from(dims), &mut rng).unwrap();
+    let mut model: Vec<Param> = [[16, 32], [32, 16], [16, 16], [16, 16]]
+        .map(|dims: [usize; 2]| Param::new(draw(1.0 / (dims[0] as f64).sqrt(), dims)))
+        .into();
+    let data = [draw(1.0, [64, 16]), draw(1.0, [64, 16])];
+    let classes = Tensor::from_fn([64], |i| (i[0] * 7 % 16) as i64);
+    let (mut sgd, mut tape, mut watch) =
+        (Sgd::new(rate).unwrap().allow_missing(), Tape::new(), Watch::new().every(10));
+    for _ in 0..steps {
+        let loss = task(&model, &tape, &data, &classes);
+        let gradients = loss.backward();
+        watch.before_step(&model, loss, &gradients);
+        tape.reset();
+        sgd.step(&mut model, &gradients);
+        watch.after_step(&model);
+    }
+    let losses = &watch.history().loss;
+    (watch.findings(), losses[losses.len() - 10..].iter().sum::<f64>() / 10.0)
+}
+
+/// Advice about a rate is followed: training with it ends no higher. And a rate whose training goes well is let alone.
+#[test]
+fn advice_about_a_rate_leads_to_a_lower_loss() {
+    let tasks: [(&str, Task, &[f64]); 4] = [
+        (
+            "classes",
+            |w, tape, data, y| {
+                tape.constant(data[0].clone()).matmul(w[0].on(tape)).tanh().matmul(w[1].on(tape)).cross_entropy(y)
+            },
+            &[0.1, 0.5],
+        ),
+        (
+            "squares",
+            |w, tape, data, _| {
+                let d = tape.constant(data[0].clone()).matmul(w[0].on(tape)).relu().matmul(w[1].on(tape)) - &data[1];
+                (d * d).mean(..)
+            },
+            &[0.05, 0.3],
+        ),
+        // log cosh d is as Huber's loss: d²/2 near 0, |d| far from it.
+        (
+            "Huber",
+            |w, tape, data, _| {
+                let d = tape.constant(data[0].clone()).matmul(w[0].on(tape)).tanh().matmul(w[1].on(tape)) - &data[1];
+                ((d.scale(2.0).softplus() + d.scale(-2.0).softplus()) * 0.5 - std::f32::consts::LN_2).mean(..)
+            },
+            &[0.1, 0.3, 1.0],
+        ),
+        (
+            "attention",
+            |w, tape, data, y| {
+                let x = tape.constant(data[0].clone());
+                let scores = x.matmul(w[2].on(tape)).matmul(tape.constant(data[0].t())).scale(0.25);
+                (x + scores.softmax(-1).matmul(x.matmul(w[3].on(tape))))
+                    .matmul(w[0].on(tape))
+                    .relu()
+                    .matmul(w[1].on(tape))
+                    .cross_entropy(y)
+            },
+            &[0.03, 0.1],
+        ),
+    ];
+    let mut advised = 0;
+    for (name, task, good) in tasks {
+        for &rate in good {
+            let (findings, _) = trained(task, rate, 300, 1);
+            assert!(findings.is_empty(), "{name} at {rate}: {findings:?}");
+        }
+        for rate in [1e-6, 1e-4, 1e-3, 0.01, 3.0, 10.0, 100.0] {
+            for seed in 0..3 {
+                let (findings, end) = trained(task, rate, 300, seed);
+                let advice = findings.iter().find_map(|finding| match finding.fault {
+                    Fault::RateTooLow => Some(10.0),
+                    Fault::RateTooHigh if finding.remedy.contains("a third") => Some(1.0 / 3.0),
+                    Fault::NotFinite => Some(1.0 / 3.0),
+                    _ => None,
+                });
+                let Some(factor) = advice else { continue };
+                let (_, better) = trained(task, rate * factor, 300, seed);
+                let is_better = better < end || !end.is_finite();
+                assert!(
+                    is_better,
+                    "{name} at {rate}: {} says × {factor}, and that ends at {better}, not {end}",
+                    findings[0].message
+                );
+                advised += 1;
+            }
+        }
+    }
+    assert!(advised > 20, "{advised}");
 }

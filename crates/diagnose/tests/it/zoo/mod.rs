@@ -5,7 +5,10 @@ mod nets;
 mod sick;
 
 use diagnose::{Report, Severity};
-use nets::{Draw, Findings, Outcome};
+use init::{Gain, kaiming_normal, normal};
+use nets::{Draw, Findings, Outcome, widths};
+use nn::{Layer, Linear, Param};
+use tensor::Tensor;
 
 /// Each network is drawn from so many seeds.
 const SEEDS: u64 = 20;
@@ -98,5 +101,90 @@ fn a_cure_lets_the_healthy_alone() {
     for (name, look) in healthy::CASES {
         let Outcome { cure, .. } = look(&mut Draw::new(0));
         assert!(cure.applied.is_empty() && cure.left.is_empty(), "{name}: {cure}");
+    }
+}
+
+/// The same network written in two ways has one verdict.
+fn assert_alike(one: &Outcome, other: &Outcome) {
+    let kinds = |outcome: &Outcome| -> Vec<_> {
+        outcome.findings().into_iter().map(|(severity, fault, _)| (severity, fault)).collect()
+    };
+    assert_eq!(kinds(one), kinds(other), "{}\n{}", one.report, other.report);
+}
+
+#[test]
+fn an_embedding_is_a_product_with_one_hot_rows() {
+    for (weight, hidden) in [(1.0, 0.2), (1.0, 1.0), (1.0, 0.01)] {
+        let look = |one_hot: bool| {
+            let mut d = Draw::new(3);
+            let mut net = d.stack(&[27, 32, 64, 64, 27], &normal(hidden), &normal(0.01));
+            net.table = vec![d.table(27, 32, &normal(weight))];
+            net.l[0] = Linear { weight: Param::new(net.table[0].weight.value().clone()), bias: None };
+            let (x, y) = (d.y(64, 27), d.y(64, 27));
+            let rows: Tensor =
+                Tensor::from_fn([64, 27], |i| if x.get(&[i[0]]) == Some(i[1] as i64) { 1.0 } else { 0.0 });
+            net.l[0].weight.set_frozen(!one_hot);
+            net.table[0].weight.set_frozen(one_hot);
+            d.look(net, |net, tape| {
+                let h = if one_hot {
+                    net.l[0].forward(tape.constant(rows.clone()))
+                } else {
+                    net.table[0].forward(tape, &x)
+                };
+                net.l[3].forward(net.l[2].forward(net.l[1].forward(h).tanh()).tanh()).cross_entropy(&y)
+            })
+        };
+        assert_alike(&look(true), &look(false));
+    }
+}
+
+/// A layer in other words.
+fn by_parts<'t>(layer: &Linear, x: autograd::Var<'t>) -> autograd::Var<'t> {
+    let bias = layer.bias.as_ref().expect("it has a bias").on(x.tape());
+    (x.matmul(layer.weight.on(x.tape())) + bias).scale(1.0)
+}
+
+#[test]
+fn a_layer_is_a_product_and_a_sum() {
+    for gain in [0.1, 1.0, 3.5] {
+        let look = |by_hand: bool| {
+            let mut d = Draw::new(5);
+            let net = d.stack(&widths(50, 6), &kaiming_normal(Gain::Custom(gain)), &normal(0.01));
+            let (x, y) = (d.x([64, 50]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let (last, hidden) = net.l.split_last().unwrap();
+                let layer = if by_hand { by_parts } else { Linear::forward };
+                let h = hidden.iter().fold(tape.constant(x.clone()), |h, of| layer(of, h).tanh());
+                layer(last, h).cross_entropy(&y)
+            })
+        };
+        assert_alike(&look(true), &look(false));
+    }
+}
+
+/// A gain that is accused at one depth is accused at every greater depth.
+#[test]
+fn deeper_is_not_better() {
+    let gains = [0.1, 0.3, 0.5, 0.7, 1.0, 1.5, 2.0, 3.5];
+    for (name, f) in [("linear", (|h| h) as for<'t> fn(autograd::Var<'t>) -> autograd::Var<'t>), ("tanh", |h| h.tanh())]
+    {
+        for gain in gains {
+            let mut accused = None;
+            for depth in [2, 3, 4, 6, 10, 20, 60, 120] {
+                let mut d = Draw::new(2);
+                let net = d.stack(&widths(50, depth), &kaiming_normal(Gain::Custom(gain)), &normal(0.01));
+                let (x, y) = (d.x([64, 50]), d.y(64, 10));
+                let report = d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), f).cross_entropy(&y)).report;
+                let is_accused = report.findings.iter().any(|finding| finding.severity > Severity::Note);
+                assert!(
+                    is_accused || accused.is_none(),
+                    "{name}, gain {gain}: at {accused:?}, not at {depth}\n{}",
+                    report.verdict()
+                );
+                accused = accused.or(is_accused.then_some(depth));
+            }
+            let healthy = gain == 1.0 || name == "tanh" && gain == 1.5;
+            assert!(healthy || accused.is_some(), "{name}, gain {gain}");
+        }
     }
 }
