@@ -69,7 +69,7 @@ impl Report {
             rows::signal(self),
             with_column(rows::weights(self), "gradient", gradients.collect()),
         ];
-        for rows in tables.iter().filter(|rows| rows.len() > 1) {
+        for rows in rows::paths(self).iter().chain(&tables).filter(|rows| rows.len() > 1) {
             write!(f, "\n{}", aligned(rows))?;
         }
         match rows::depth(self) {

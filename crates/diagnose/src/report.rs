@@ -279,6 +279,12 @@ pub(crate) fn slope(y: &[f64]) -> Option<f64> {
 }
 
 impl Report {
+    /// Whether it is layer after layer, each used once, with one end.
+    pub(crate) fn is_stack(&self) -> bool {
+        let plain = |stage: &Stage| stage.kind != "sum" && stage.uses == 1;
+        self.paths.len() < 2 && self.paths.iter().flat_map(|path| &path.stages).all(plain)
+    }
+
     /// Whether nothing is wrong: there is no finding above a note.
     pub fn is_healthy(&self) -> bool {
         self.worst().is_none_or(|severity| severity == Severity::Note)

@@ -1,12 +1,17 @@
 //! The figures of a report in rows, of which the first is the header: for text and for pages.
 
-use crate::report::Report;
+use crate::report::{Path, Report};
 use crate::text::{NONE, figure, percent};
 
 type Rows = Vec<Vec<String>>;
 
 fn header(cells: &[&str]) -> Rows {
     vec![cells.iter().map(|&cell| cell.to_owned()).collect()]
+}
+
+/// How often a place is used, if it is more than once.
+fn times(uses: usize) -> String {
+    if uses > 1 { format!(" × {uses}") } else { String::new() }
 }
 
 fn optional(x: Option<f64>) -> String {
@@ -17,7 +22,7 @@ pub(crate) fn activations(report: &Report) -> Rows {
     let mut rows = header(&["activation", "mean", "std", "saturated", "dead", "grad std"]);
     rows.extend(report.activations.iter().map(|a| {
         vec![
-            format!("{} {}", a.place, a.kind),
+            format!("{} {}{}", a.place, a.kind, times(a.uses)),
             figure(a.output.mean),
             figure(a.output.std),
             percent(a.saturated),
@@ -32,9 +37,24 @@ pub(crate) fn signal(report: &Report) -> Rows {
     let mut rows = header(&["layer", "std in", "std out", "factor", "grad std"]);
     rows.extend(report.signal.iter().map(|layer| {
         let figures = [layer.std_in, layer.std_out, layer.factor(), layer.gradient_std.unwrap_or(f64::NAN)];
-        [layer.place.clone()].into_iter().chain(figures.map(figure)).collect()
+        [format!("{}{}", layer.place, times(layer.uses))].into_iter().chain(figures.map(figure)).collect()
     }));
     rows
+}
+
+/// The ways through a network that is no stack.
+pub(crate) fn paths(report: &Report) -> Vec<Rows> {
+    let table = |path: &Path| {
+        let mut rows = header(&[&format!("path to {}", path.place), "", "std", "factor", "grad std"]);
+        rows.extend(path.stages.iter().map(|stage| {
+            let kind = format!("{}{}", stage.kind, times(stage.uses));
+            let [least, most] = stage.std.map(figure);
+            let std = if least == most { least } else { format!("{least} … {most}") };
+            vec![stage.place.clone(), kind, std, optional(stage.gain), optional(stage.gradient_std)]
+        }));
+        rows
+    };
+    report.paths.iter().filter(|_| !report.is_stack()).map(table).collect()
 }
 
 pub(crate) fn weights(report: &Report) -> Rows {

@@ -31,10 +31,11 @@ pub(super) const STYLE: &str = "\
 [stroke=\"#D0D7DE\"]{stroke:var(--line)}[fill=\"#FFFFFE\"]{fill:var(--paper)}";
 
 /// A chart of lines.
-pub(super) struct Chart<'a> {
-    pub(super) title: &'a str,
-    pub(super) x: &'a str,
-    pub(super) y: &'a str,
+#[derive(Default)]
+pub(super) struct Chart {
+    pub(super) title: String,
+    pub(super) x: &'static str,
+    pub(super) y: &'static str,
     pub(super) lines: Vec<Line>,
     /// Where a dashed line goes across.
     pub(super) guide: Option<f64>,
@@ -42,6 +43,23 @@ pub(super) struct Chart<'a> {
     pub(super) counts: bool,
     /// Whether points are marked: there are few.
     pub(super) marks: bool,
+    /// Whether the y axis begins at 0.
+    pub(super) from_zero: bool,
+}
+
+/// From where to where the axes go.
+#[derive(Clone)]
+pub(super) struct Axes {
+    x: Range<f64>,
+    y: Range<f64>,
+}
+
+impl Axes {
+    /// Those that suit both of two charts.
+    pub(super) fn with(self, other: Axes) -> Axes {
+        let both = |one: Range<f64>, other: Range<f64>| one.start.min(other.start)..one.end.max(other.end);
+        Axes { x: both(self.x, other.x), y: both(self.y, other.y) }
+    }
 }
 
 /// A line, with its name in the legend.
@@ -50,22 +68,29 @@ pub(super) struct Line {
     pub(super) points: Vec<(f64, f64)>,
 }
 
-impl Chart<'_> {
-    /// The chart as SVG; `None` where there is nothing to draw.
-    pub(super) fn to_svg(&self) -> Option<String> {
+impl Chart {
+    /// The axes that suit it; `None` where there is nothing to draw.
+    pub(super) fn axes(&self) -> Option<Axes> {
+        let all = || self.lines.iter().flat_map(|line| drawable(&line.points));
+        let (x, mut y) = (range(all().map(|(x, _)| x))?, range(all().map(|(_, y)| y).chain(self.guide))?);
+        if self.from_zero && y.end > 0.0 {
+            y.start = 0.0;
+        }
+        Some(Axes { x, y })
+    }
+
+    /// The chart as SVG.
+    pub(super) fn to_svg(&self, Axes { x, y }: Axes) -> String {
         let lines: Vec<(&str, Vec<(f64, f64)>)> =
             self.lines.iter().map(|line| (&*line.name, drawable(&line.points))).collect();
         let lines: Vec<_> = lines.into_iter().filter(|(_, points)| !points.is_empty()).collect();
-        let all = || lines.iter().flat_map(|(_, points)| points.iter().copied());
-        let x = range(all().map(|(x, _)| x))?;
-        let y = range(all().map(|(_, y)| y).chain(self.guide))?;
         let legend = legend(&lines.iter().map(|(name, _)| *name).collect::<Vec<_>>());
         let rows = legend.last().map_or(0, |entry| entry.row + 1);
         let top = 8 + ROW + rows * ROW;
         let mut svg = String::new();
         let size = (WIDTH, PLOT_HEIGHT + top as u32);
         self.draw(&mut svg, size, top, &legend, (x, y), &lines).expect("drawing into a string cannot fail");
-        Some(svg)
+        svg
     }
 
     fn draw(
@@ -81,7 +106,7 @@ impl Chart<'_> {
         root.fill(&PAPER)?;
         let text = |size: f64| ("sans-serif", size * 1.24).into_font().color(&INK);
         let title = text(TITLE).pos(Pos::new(HPos::Left, VPos::Top));
-        root.draw_text(self.title, &title, (10, 6))?;
+        root.draw_text(&self.title, &title, (10, 6))?;
         for (index, entry) in legend.iter().enumerate() {
             let (left, above) = (10 + entry.x, 8 + ROW + entry.row * ROW);
             if entry.is_line {
@@ -246,8 +271,8 @@ mod tests {
         let draw = |points: &[(f64, f64)]| {
             let lines =
                 vec![Line { name: "a<b".into(), points: points.to_vec() }, Line { name: "c".into(), points: vec![] }];
-            let chart = Chart { title: "t & t", x: "x", y: "y", lines, guide: None, counts: false, marks: true };
-            chart.to_svg()
+            let chart = Chart { title: "t & t".into(), x: "x", y: "y", lines, marks: true, ..Chart::default() };
+            chart.axes().map(|axes| chart.to_svg(axes))
         };
         assert_eq!(draw(&[]), None);
         assert_eq!(draw(&[(0.0, f64::NAN), (f64::INFINITY, 1.0)]), None);

@@ -4,6 +4,7 @@ mod chart;
 mod map;
 mod pictures;
 
+use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
 use std::fs;
 use std::io;
@@ -15,7 +16,9 @@ use crate::graph::distinct;
 use crate::history::History;
 use crate::report::Report;
 use crate::rows;
+use chart::Axes;
 use map::escaped;
+use pictures::Drawing;
 
 const STYLE: &str = include_str!("style.css");
 
@@ -107,12 +110,24 @@ impl Page {
              <style>\n{STYLE}{}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
             chart::STYLE
         );
-        html += "<div class=\"runs\">\n";
-        for (run, label) in self.runs.iter().zip(self.labels()) {
-            run.write(&mut html, &label, self.runs.len() > 1);
+        let labels = self.labels();
+        let named = self.runs.len() > 1;
+        self.columns(&mut html, |run| run.verdict(named));
+        for (name, pictures) in self.drawn() {
+            // The same picture of each run is in one row, with the same axes.
+            html += if named { "<div class=\"runs\">\n" } else { "<div class=\"figures\">\n" };
+            for ((run, label), svg) in self.runs.iter().zip(&labels).zip(&pictures) {
+                let caption =
+                    if named { format!("<figcaption>{}</figcaption>", escaped(&run.name)) } else { String::new() };
+                let _ = match svg {
+                    Some(svg) => writeln!(html, "<figure class=\"card\" id=\"{label}-{name}\">{caption}{svg}</figure>"),
+                    None => writeln!(html, "<div></div>"),
+                };
+            }
+            html += "</div>\n";
         }
-        html += "</div>\n";
-        if self.runs.len() > 1 {
+        self.columns(&mut html, Run::tables);
+        if named {
             let runs = self.runs.iter().map(|run| (run.name.as_str(), &run.report));
             let comparison = Comparison::new(runs);
             html += &format!("<h2>Side by side</h2>\n<div class=\"card many\">{}</div>\n", table(comparison.rows()));
@@ -129,16 +144,49 @@ impl Page {
         replace(path.as_ref(), &self.to_html())
     }
 
+    /// A part of each run, in columns.
+    fn columns(&self, html: &mut String, part: impl Fn(&Run) -> String) {
+        *html += "<div class=\"runs\">\n";
+        for run in &self.runs {
+            let _ = writeln!(html, "<section>\n{}</section>", part(run));
+        }
+        *html += "</div>\n";
+    }
+
+    /// Every picture by its name, of each run that has it.
+    fn drawn(&self) -> Vec<(String, Vec<Option<String>>)> {
+        let mut names: Vec<String> = Vec::new();
+        let of_runs: Vec<HashMap<String, Drawing>> = self
+            .runs
+            .iter()
+            .map(|run| {
+                let all = pictures::all(&run.report, run.history.as_ref());
+                names.extend(all.iter().map(|(name, _)| name.clone()));
+                all.into_iter().collect()
+            })
+            .collect();
+        let mut seen = HashSet::new();
+        names.retain(|name| seen.insert(name.clone()));
+        let draw = |name: String| {
+            let drawings = || of_runs.iter().map(|drawings| drawings.get(&name));
+            let axes = drawings().flatten().filter_map(Drawing::axes).reduce(Axes::with);
+            let svgs = drawings().map(|drawing| drawing.map(|drawing| drawing.to_svg(axes.as_ref()))).collect();
+            (name, svgs)
+        };
+        names.into_iter().map(draw).collect()
+    }
+
     /// Every picture by itself, the names of the runs before theirs.
     pub fn pictures(&self) -> Vec<Picture> {
-        let of_run = |(run, name): (&Run, String)| {
-            pictures::all(&run.report, run.history.as_ref()).into_iter().map(move |(picture, svg)| {
-                let style = format!("<style>{}{}</style>", root_style(), chart::STYLE);
-                let svg = svg.replacen(">\n", &format!(">\n{style}\n"), 1);
-                Picture { name: format!("{name}-{picture}"), svg }
-            })
+        let (drawn, style) = (self.drawn(), format!("<style>{}{}</style>", root_style(), chart::STYLE));
+        let of_run = |(run, label): (usize, String)| {
+            let alone = |(picture, svgs): &(String, Vec<Option<String>>)| {
+                let svg = svgs[run].as_ref()?.replacen(">\n", &format!(">\n{style}\n"), 1);
+                Some(Picture { name: format!("{label}-{picture}"), svg })
+            };
+            drawn.iter().filter_map(alone).collect::<Vec<_>>()
         };
-        self.runs.iter().zip(self.labels()).flat_map(of_run).collect()
+        self.labels().into_iter().enumerate().flat_map(of_run).collect()
     }
 
     /// What the runs are called in ids and file names; no two are the same.
@@ -184,38 +232,37 @@ fn file_name(name: &str) -> String {
 }
 
 impl Run {
-    fn write(&self, html: &mut String, label: &str, named: bool) {
-        *html += "<section>\n";
-        if named {
-            let _ = writeln!(html, "<h2>{}</h2>", escaped(&self.name));
-        }
+    /// The verdict, and what is wrong.
+    fn verdict(&self, named: bool) -> String {
+        let mut html = if named { format!("<h2>{}</h2>\n", escaped(&self.name)) } else { String::new() };
         let class = match self.report.worst() {
             Some(Severity::Error) => "error",
             Some(Severity::Warn) => "warn",
             _ => "good",
         };
-        let _ = writeln!(html, "<p class=\"card verdict {class}\">{}</p>", escaped(&sentence(&self.report.verdict())));
+        let verdict = escaped(&sentence(&self.report.verdict()));
+        let _ = writeln!(html, "<p class=\"card verdict {class}\">{verdict}</p>");
         let mut rule = "";
         for finding in &self.report.findings {
             // What several findings break is said once.
-            write_finding(html, finding, finding.rule != rule);
+            write_finding(&mut html, finding, finding.rule != rule);
             rule = finding.rule;
         }
-        *html += "<div class=\"figures\">\n";
-        for (name, svg) in pictures::all(&self.report, self.history.as_ref()) {
-            let _ = writeln!(html, "<figure class=\"card\" id=\"{label}-{name}\">{svg}</figure>");
-        }
-        *html += "</div>\n";
+        html
+    }
+
+    fn tables(&self) -> String {
+        let mut html = String::new();
         let depth = rows::depth(&self.report);
         if !depth.is_empty() {
             let _ = writeln!(html, "<p class=\"card\">{}.</p>", escaped(&sentence(&depth)));
         }
-        for rows in [rows::activations(&self.report), rows::signal(&self.report), rows::weights(&self.report)] {
-            if rows.len() > 1 {
-                let _ = writeln!(html, "<div class=\"card\">{}</div>", table(&rows));
-            }
+        let paths = rows::paths(&self.report).into_iter();
+        let tables = [rows::activations(&self.report), rows::signal(&self.report), rows::weights(&self.report)];
+        for rows in paths.chain(tables).filter(|rows| rows.len() > 1) {
+            let _ = writeln!(html, "<div class=\"card\">{}</div>", table(&rows));
         }
-        *html += "</section>\n";
+        html
     }
 }
 

@@ -222,8 +222,7 @@ fn trained(task: Task, rate: f64, steps: usize, seed: u64) -> (Vec<diagnose::Fin
         .into();
     let data = [draw(1.0, [64, 16]), draw(1.0, [64, 16])];
     let classes = Tensor::from_fn([64], |i| (i[0] * 7 % 16) as i64);
-    let (mut sgd, mut tape, mut watch) =
-        (Sgd::new(rate).unwrap().allow_missing(), Tape::new(), Watch::new().every(10));
+    let (mut sgd, mut tape, mut watch) = (Sgd::new(rate).unwrap().allow_missing(), Tape::new(), Watch::new().every(10));
     for _ in 0..steps {
         let loss = task(&model, &tape, &data, &classes);
         let gradients = loss.backward();
