@@ -83,9 +83,11 @@ impl Trial {
             let is_its = |action: &&Action| proposed.iter().any(|own| own.parameter() == action.parameter());
             finding.actions = self.changes.iter().filter(is_its).cloned().collect();
             open.retain(|action| !is_its(action));
-            finding.remedy = match finding.actions.is_empty() {
-                true => format!("no change of scale that was tried mends it: {}", finding.remedy),
-                false => in_words(&finding.actions, &finding.remedy),
+            let is_left = self.left.iter().any(|left| (left.fault, &left.place) == (finding.fault, &finding.place));
+            finding.remedy = match (finding.actions.is_empty(), is_left) {
+                (true, true) => format!("no change of scale that was tried mends it: {}", finding.remedy),
+                (true, false) => format!("what mends the others mends it; or {}", finding.remedy),
+                (false, _) => in_words(&finding.actions, &finding.remedy),
             };
         }
         // What only the second look showed.
@@ -97,7 +99,12 @@ impl Trial {
 }
 
 fn in_words(actions: &[Action], otherwise: &str) -> String {
-    let done = actions.iter().map(Action::to_string).collect::<Vec<_>>().join(", ");
+    /// So many are told; `Cure` has them all.
+    const TOLD: usize = 4;
+    let mut done = actions.iter().take(TOLD).map(Action::to_string).collect::<Vec<_>>().join(", ");
+    if actions.len() > TOLD {
+        done += &format!(" and {} more like these", actions.len() - TOLD);
+    }
     if otherwise.is_empty() { done } else { format!("{done}; or {otherwise}") }
 }
 
@@ -119,7 +126,11 @@ fn is_dearer(before: &Report, after: &Report) -> bool {
 fn with(changes: &[Action], findings: &[Finding]) -> Vec<Action> {
     let mut all = changes.to_vec();
     let mut due: Vec<&Action> = Vec::new();
-    for action in findings.iter().flat_map(|finding| &finding.actions) {
+    // The loss comes last: what is mended before it changes the outputs too.
+    let is_last = |finding: &&Finding| finding.fault == Fault::Loss;
+    let before = findings.iter().any(|finding| !is_last(&finding) && !finding.actions.is_empty());
+    let taken = findings.iter().filter(|finding| !(before && is_last(finding)));
+    for action in taken.flat_map(|finding| &finding.actions) {
         // Of two remedies for one parameter, that of the more harmful fault.
         if due.iter().all(|other| other.parameter() != action.parameter()) {
             due.push(action);

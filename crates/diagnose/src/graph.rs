@@ -289,7 +289,7 @@ impl Graph {
             }
             at = match self.nodes[at].role {
                 Role::Keeping | Role::Scaling | Role::Masking => self.input(at, 0)?,
-                Role::Adding => {
+                Role::Adding if !self.flow[at].joins => {
                     let (one, other) = (self.input(at, 0)?, self.input(at, 1)?);
                     let (value, more) =
                         if self.flow[one].data && self.flow[one].model { (one, other) } else { (other, one) };

@@ -8,8 +8,6 @@ use std::ops::Range;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
-use crate::text::figure;
-
 pub(super) const WIDTH: u32 = 400;
 const PLOT_HEIGHT: u32 = 230;
 const ROW: i32 = 17;
@@ -233,14 +231,10 @@ fn label(x: f64, span: f64) -> String {
         let text = format!("{x:.1e}");
         return text.replace(".0e", "e");
     }
-    let text = figure(x);
-    match text.split_once('.') {
-        Some((whole, part)) if !part.contains('e') => {
-            let part = part.trim_end_matches('0');
-            if part.is_empty() { whole.to_owned() } else { format!("{whole}.{part}") }
-        }
-        _ => text,
-    }
+    // As many digits as tell neighbours apart.
+    let digits = (2.0 - span.log10().floor()).clamp(0.0, 6.0) as usize;
+    let text = format!("{x:.digits$}");
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
 }
 
 /// A label on an axis that counts; none between whole numbers.
@@ -263,6 +257,7 @@ mod tests {
     fn labels_are_short_and_counts_are_whole() {
         assert_eq!([-2e-16, -0.5, 1.0, 0.25, 120.0].map(|x| label(x, 2.0)), ["0", "-0.5", "1", "0.25", "120"]);
         assert_eq!([1e-20, -1e-3, 5.5e-4].map(|x| label(x, 2e-3)), ["0", "-1e-3", "5.5e-4"]);
+        assert_eq!([-4.04, -4.035].map(|x| label(x, 0.03)), ["-4.04", "-4.035"]);
         assert_eq!([0.0, 2.5, 500.0, 150_000.0].map(count), ["0", "", "500", "150k"]);
     }
 

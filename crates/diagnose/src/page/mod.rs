@@ -113,18 +113,22 @@ impl Page {
         let labels = self.labels();
         let named = self.runs.len() > 1;
         self.columns(&mut html, |run| run.verdict(named));
+        // The same picture of each run is in one row, with the same axes; those of a single run follow one another.
+        let mut rows = Vec::new();
         for (name, pictures) in self.drawn() {
-            // The same picture of each run is in one row, with the same axes.
-            html += if named { "<div class=\"runs\">\n" } else { "<div class=\"figures\">\n" };
-            for ((run, label), svg) in self.runs.iter().zip(&labels).zip(&pictures) {
-                let caption =
-                    if named { format!("<figcaption>{}</figcaption>", escaped(&run.name)) } else { String::new() };
-                let _ = match svg {
-                    Some(svg) => writeln!(html, "<figure class=\"card\" id=\"{label}-{name}\">{caption}{svg}</figure>"),
-                    None => writeln!(html, "<div></div>"),
-                };
-            }
-            html += "</div>\n";
+            let figure = |((run, label), svg): ((&Run, &String), &Option<String>)| match svg {
+                Some(svg) => {
+                    let caption =
+                        if named { format!("<figcaption>{}</figcaption>", escaped(&run.name)) } else { String::new() };
+                    format!("<figure class=\"card\" id=\"{label}-{name}\">{caption}{svg}</figure>\n")
+                }
+                None => "<div></div>\n".to_owned(),
+            };
+            rows.push(self.runs.iter().zip(&labels).zip(&pictures).map(figure).collect::<String>());
+        }
+        match named {
+            true => rows.iter().for_each(|row| html += &format!("<div class=\"runs\">\n{row}</div>\n")),
+            false => html += &format!("<div class=\"figures\">\n{}</div>\n", rows.concat()),
         }
         self.columns(&mut html, Run::tables);
         if named {
