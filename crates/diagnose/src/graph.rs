@@ -288,6 +288,18 @@ impl Graph {
                 return Some(Affine { bias: affine.bias.or(added), ..affine });
             }
             at = match self.nodes[at].role {
+                // The rows of a table are the weights themselves.
+                Role::Lookup => {
+                    let weight = self.input(at, 0)?;
+                    return Some(Affine {
+                        output: at,
+                        input: at,
+                        weight,
+                        bias: added,
+                        bias_within: false,
+                        normalizes: false,
+                    });
+                }
                 Role::Keeping | Role::Scaling | Role::Masking => self.input(at, 0)?,
                 Role::Adding if !self.flow[at].joins => {
                     let (one, other) = (self.input(at, 0)?, self.input(at, 1)?);

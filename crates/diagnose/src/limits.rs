@@ -8,8 +8,8 @@ pub struct Limits {
     /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2. From twice what it should be, it is an error.
     /// What chance explains in a small batch, two standard errors, is let through, and so is a quarter of a nat for few classes.
     pub loss: f64,
-    /// A mean of squares is a fault from this many variances of the targets above one: 4. It is an error from 20 on. Outputs of
-    /// deviation 1 double it, a mean of the targets that is off by their deviation does so too, and neither does harm.
+    /// A mean of squares is a fault from this many variances of the targets above one: 9. It is an error from 100 on. Outputs as large
+    /// as the targets double it, and a mean that is off by their deviation does so too; neither does harm.
     pub squares: f64,
     /// 0.7: a layer is saturated when it has fewer than 70 % of the live units that a standard normal input would leave. So
     /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
@@ -46,7 +46,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             loss: 0.1,
-            squares: 4.0,
+            squares: 9.0,
             live: 0.7,
             live_error: 0.5,
             growth: 0.3_f64.exp(),

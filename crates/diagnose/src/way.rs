@@ -91,6 +91,9 @@ impl Graph {
 
     /// Whether a product with a weight only chooses rows of it, as an embedding does.
     pub(crate) fn is_lookup(&self, head: usize) -> bool {
+        if let Role::Lookup = self.nodes[head].role {
+            return true;
+        }
         let data = self.input(head, 0).and_then(|input| self.raw_input(input));
         data.is_some_and(|data| self.nodes[data].value.is_one_hot())
     }

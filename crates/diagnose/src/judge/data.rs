@@ -5,6 +5,7 @@ use autograd::Role;
 use super::Judge;
 use crate::finding::{Fault, Finding, Severity};
 use crate::text::figure;
+use crate::way::Block;
 
 /// A feature is out of scale that is so many times larger than most.
 const FEATURE: f64 = 100.0;
@@ -42,7 +43,8 @@ impl Judge<'_> {
     fn alike(&self) -> Option<usize> {
         let graph = self.graph;
         let input = |index: usize| match graph.nodes[index].role {
-            Role::Lookup => Some(index),
+            // That a table is zero is not the batch's doing.
+            Role::Lookup => Some(index).filter(|&index| !graph.nodes[index].value.is_zero()),
             Role::Affine { .. } => graph.raw_input(graph.input(index, 0)?),
             _ => None,
         };
@@ -77,31 +79,26 @@ impl Judge<'_> {
         )
     }
 
-    /// Data whose scale the first layer does not make up for.
+    /// Data whose scale, or whose mean, the first layer does not make up for.
     fn scale_of(&self, data: usize, output: usize) -> Option<Finding> {
-        let (size, graph) = (self.graph.nodes[data].value.rms(), self.graph);
-        let is_normalized = self
-            .pass
-            .ways
-            .iter()
-            .flat_map(|way| &way.blocks)
-            .any(|block| block.head == output && block.normalized_next);
-        let result = graph.spread(output);
+        let graph = self.graph;
+        let (size, result) = (graph.nodes[data].value.rms(), graph.nodes[output].value.rms());
+        let is_this = |block: &Block| block.head == output && block.normalized_next;
+        let is_normalized = self.pass.ways.iter().flat_map(|way| &way.blocks).any(is_this);
         let out_of_scale = |x: f64| !(1.0 / SCALE..=SCALE).contains(&x) && x.is_finite() && x > 0.0;
         if is_normalized || !out_of_scale(size) || !out_of_scale(result) || (size > 1.0) != (result > 1.0) {
             return None;
         }
         let (mean, std) = graph.nodes[data].value.mean_std();
+        let shift = if mean.abs() > 0.1 * std { format!("(x − {})", figure(mean)) } else { "x".into() };
+        let [mean, std] = [mean, std].map(figure);
         let finding = Finding::new(Severity::Error, Fault::Data, graph.place(data), size);
         Some(
             finding
-                .says(
-                    format!("input of size {}", figure(size)),
-                    format!("the input has mean {} and std {}", figure(mean), figure(std)),
-                )
+                .says(format!("input of size {}", figure(size)), format!("the input has mean {mean} and std {std}"))
                 .rule(
                     "weights of gain / √fan_in are made for inputs of about mean 0 and standard deviation 1",
-                    format!("scale the input: (x − {}) / {}", figure(mean), figure(std)),
+                    format!("scale the input: {shift} / {std}"),
                 ),
         )
     }

@@ -13,8 +13,10 @@ use crate::text::figure;
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
-/// Targets are far when their mean is off by so many times their deviation, and that of the outputs.
+/// Targets are far when their mean is off by so many times their deviation, and that of the outputs; where squares are known to be
+/// compared, from so many times on.
 const FAR: f64 = 4.0;
+const FAR_FOR_SQUARES: f64 = 2.25;
 
 impl Judge<'_> {
     pub(super) fn losses(&self) -> Vec<Finding> {
@@ -53,7 +55,7 @@ impl Judge<'_> {
         // What chance explains, and what does no harm: a small loss of nats is allowed a quarter of one, and squares, which are
         // not bounded, several times the variance.
         let (limit, error, noise) = if head.squares {
-            (self.limits.squares * scale, 20.0 * scale, 4.0 * scale / root)
+            (self.limits.squares * scale, 100.0 * scale, 4.0 * scale / root)
         } else {
             let nats = 0.25 * (scale / LN_2).min(1.0);
             let noise = 2.0 * head.std / root;
@@ -121,19 +123,18 @@ impl Judge<'_> {
             }
             _ => graph.difference(index),
         });
-        let by_role = self
-            .pass
-            .heads
-            .iter()
-            .filter(|head| head.classes.is_none())
-            .filter_map(|head| Some((head.predictions, head.targets?)));
+        // Who says what the loss should be has seen the targets.
+        let open = self.pass.heads.iter().filter(|head| head.squares || head.expected.is_none());
+        let by_role = open.filter_map(|head| Some((head.predictions, head.targets?)));
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for (predictions, targets) in compared.chain(by_role) {
             let [outputs, wanted] = [predictions, targets].map(|index| &graph.nodes[index].value);
             let ((mean, own), (target, std)) = (outputs.mean_std(), wanted.mean_std());
             let way = (target - mean).abs();
+            let squares = self.pass.heads.iter().any(|head| head.squares && head.targets == Some(targets));
+            let far = if squares { FAR_FOR_SQUARES } else { FAR };
             // Outputs that are spread as far are too large, and not too far.
-            let is_far = way > FAR * std.max(own) && std > 0.0 && way.is_finite();
+            let is_far = way > far * std.max(own) && std > 0.0 && way.is_finite();
             if !is_far || outputs.numel() != wanted.numel() || findings.iter().any(|(known, _)| *known == targets) {
                 continue;
             }

@@ -63,15 +63,15 @@ impl Judge<'_> {
     /// a branch, or an end, whose weight is zero.
     fn died(&self) -> Option<usize> {
         let graph = self.graph;
-        let on_the_way: HashSet<usize> =
-            self.pass.ways.iter().flat_map(|way| way.blocks.iter().map(|block| block.head)).collect();
+        let on_the_way: HashSet<usize> = self.pass.ways.iter().flat_map(|way| graph.way_to(way.end)).collect();
         let alive = |index: usize| {
             let (spread, size) = (graph.spread(index), graph.nodes[index].value.rms());
             spread.is_nan() || spread > NOTHING * size
         };
         let may_be_zero = |index: usize| {
-            let is_zero = graph.affine(index).is_some_and(|affine| graph.nodes[affine.weight].value.is_zero());
-            is_zero && !on_the_way.contains(&index)
+            let is_zero = |&input: &usize| !graph.flow[input].data && graph.nodes[input].value.is_zero();
+            let is_end = !graph.flow[index].hidden;
+            (is_end || !on_the_way.contains(&index)) && graph.nodes[index].inputs.iter().any(is_zero)
         };
         let lost_to_eps = |affine: Affine| {
             let (weight, given) = (graph.nodes[affine.weight].value.rms(), graph.nodes[affine.output].value.rms());
@@ -83,7 +83,7 @@ impl Judge<'_> {
             let node = &graph.nodes[index];
             let is_judged = match node.role {
                 Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } => true,
-                Role::Activation(_) | Role::Function { .. } => true,
+                Role::Activation(_) | Role::Function { .. } | Role::Multiplying | Role::Scaling => true,
                 Role::Adding => graph.flow[index].joins,
                 _ => false,
             };

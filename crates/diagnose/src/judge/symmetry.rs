@@ -1,5 +1,7 @@
 //! Units that are alike, and stay so.
 
+use autograd::Role;
+
 use super::Judge;
 use crate::finding::{Fault, Finding, Severity};
 use crate::subject::{Parameter, Subject};
@@ -54,7 +56,9 @@ impl Judge<'_> {
     /// Whether no layer comes after it: outputs for classes that the batch lacks are alike until an example comes.
     fn is_end(&self, parameter: &Parameter) -> bool {
         let of_it = |index: &usize| {
-            let weight = self.graph.affine(*index).map(|affine| affine.weight);
+            let is_table = matches!(self.graph.nodes[*index].role, Role::Lookup);
+            let table = self.graph.input(*index, 0).filter(|_| is_table);
+            let weight = table.or(self.graph.affine(*index).map(|affine| affine.weight));
             weight.is_some_and(|weight| self.graph.place(weight) == parameter.name)
         };
         self.graph.relevant().find(of_it).is_some_and(|index| !self.graph.flow[index].hidden)

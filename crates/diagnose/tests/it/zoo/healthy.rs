@@ -2,11 +2,13 @@
 
 use autograd::Var;
 use diagnose::Inspector;
-use init::{Gain, eye, kaiming_normal, lecun_normal, normal, orthogonal, residual, torch_linear, xavier_normal, zeros};
+use init::{
+    Gain, constant, eye, kaiming_normal, lecun_normal, normal, orthogonal, residual, torch_linear, xavier_normal, zeros,
+};
 use nn::{BatchNorm1d, Dropout, Layer, LayerNorm};
 use tensor::Tensor;
 
-use super::nets::{Draw, Net, Outcome, bce, bce_of_shares, huber, mse, step, t, widths};
+use super::nets::{Draw, Net, Outcome, bce, bce_of_shares, cat, exp, huber, mse, step, t, widths};
 
 /// A network by its name.
 pub(super) type Case = (&'static str, fn(&mut Draw) -> Outcome);
@@ -472,7 +474,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("a gate of one number", |d| {
         let mut net = d.deep(2, Gain::Relu);
-        net.p = vec![d.param([1], &init::constant(6.0))];
+        net.p = vec![d.param([1], &constant(6.0))];
         let (x, y) = (d.x([64, 100]), d.y(64, 10));
         d.look(net, |net, tape| {
             let x = tape.constant(x.clone());
@@ -538,5 +540,289 @@ pub(super) const CASES: &[Case] = &[
         let net = d.stack(&[30, 30, 10], &eye(), &normal(0.01));
         let (x, y) = (d.x([32, 30]), d.y(32, 10));
         d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+    }),
+    ("a variational autoencoder", |d| {
+        let mut net = d.stack(&[40, 64, 8], &kaiming_normal(Gain::Relu), &lecun_normal(Gain::Linear));
+        net.l.push(d.linear(64, 8, &normal(0.01)));
+        net.l.push(d.linear(8, 64, &kaiming_normal(Gain::Relu)));
+        net.l.push(d.linear(64, 40, &lecun_normal(Gain::Linear)));
+        let (x, eps): (Tensor, Tensor) = (d.x([64, 40]), d.x([64, 8]));
+        d.look(net, |net, tape| {
+            let h = net.l[0].forward(tape.constant(x.clone())).relu();
+            let (mu, logvar) = (net.l[1].forward(h), net.l[2].forward(h));
+            let z = mu + exp(logvar.scale(0.5)) * tape.constant(eps.clone());
+            let out = net.l[4].forward(net.l[3].forward(z).relu());
+            let kl = (mu * mu + exp(logvar) - logvar - 1.0).mean(..).scale(0.5);
+            mse(out, &x) + kl
+        })
+    }),
+    ("a discriminator", |d| {
+        let net = d.stack(&[20, 64, 64, 1], &kaiming_normal(Gain::LeakyRelu(0.2)), &normal(0.02));
+        let (real, fake): (Tensor, Tensor) = (d.x([32, 20]), d.x([32, 20]));
+        d.look(net, |net, tape| {
+            let [a, b] = [&real, &fake].map(|x| net.mlp(tape.constant(x.clone()), |h| h.leaky_relu(0.2)));
+            bce(a, &Tensor::ones([32, 1])) + bce(b, &Tensor::zeros([32, 1]))
+        })
+    }),
+    ("a gated linear unit", |d| {
+        let mut net = d.stack(&[30, 64, 64, 10], &kaiming_normal(Gain::Linear), &normal(0.01));
+        net.l.push(d.linear(30, 64, &kaiming_normal(Gain::Linear)));
+        let (x, y) = (d.x([32, 30]), d.y(32, 10));
+        d.look(net, |net, tape| {
+            let x = tape.constant(x.clone());
+            let h = net.l[0].forward(x) * net.l[3].forward(x).sigmoid();
+            net.l[2].forward(net.l[1].forward(h).tanh()).cross_entropy(&y)
+        })
+    }),
+    ("pre-norm, gated by silu", |d| {
+        let mut net: Net = Net::default();
+        for _ in 0..6 {
+            for _ in 0..2 {
+                net.l.push(d.linear(32, 64, &normal(0.02)));
+            }
+            net.l.push(d.linear(64, 32, &normal(0.02)));
+        }
+        net.l.push(d.linear(32, 10, &normal(0.02)));
+        net.norm = (0..7).map(|_| LayerNorm::new(32)).collect();
+        net.table = vec![d.table(50, 32, &normal(0.02))];
+        let (x, y) = (d.y(64, 50), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let mut h = net.table[0].forward(tape, &x);
+            for b in 0..6 {
+                let n = net.norm[b].forward(h);
+                h = h + net.l[3 * b + 2].forward(net.l[3 * b].forward(n).silu() * net.l[3 * b + 1].forward(n));
+            }
+            net.l[18].forward(net.norm[6].forward(h)).cross_entropy(&y)
+        })
+    }),
+    ("an LSTM, 20 steps", |d| {
+        let mut net: Net = Net::default();
+        for _ in 0..4 {
+            net.l.push(d.linear(16, 32, &xavier_normal(Gain::Linear)));
+            net.l.push(d.linear(32, 32, &orthogonal(Gain::Linear)));
+        }
+        *net.l[2].bias.as_mut().unwrap().value_mut() = Tensor::ones([32]);
+        net.l.push(d.linear(32, 5, &normal(0.01)));
+        let (x, y): (Tensor, _) = (d.x([20, 32, 16]), d.y(32, 5));
+        d.look(net, |net, tape| {
+            let (mut h, mut c) = (tape.constant(Tensor::zeros([32, 32])), tape.constant(Tensor::zeros([32, 32])));
+            for at in 0..20 {
+                let x = tape.constant(step(&x, at));
+                let g = |i: usize| net.l[2 * i].forward(x) + net.l[2 * i + 1].forward(h);
+                let (i, f, o, n) = (g(0).sigmoid(), g(1).sigmoid(), g(2).sigmoid(), g(3).tanh());
+                c = f * c + i * n;
+                h = o * c.tanh();
+            }
+            net.l[8].forward(h).cross_entropy(&y)
+        })
+    }),
+    ("a policy gradient", |d| {
+        let net = d.stack(&[8, 64, 4], &kaiming_normal(Gain::Tanh), &normal(0.01));
+        let (x, a, adv): (Tensor, _, Tensor) = (d.x([64, 8]), d.y(64, 4), d.x([64, 1]));
+        let one: Tensor = Tensor::from_fn([64, 4], |i| if a.get(&[i[0]]) == Some(i[1] as i64) { 1.0 } else { 0.0 });
+        d.look(net, |net, tape| {
+            let lp = net.mlp(tape.constant(x.clone()), |h| h.tanh()).log_softmax(-1);
+            -(lp * tape.constant(&one * &adv)).sum(..).scale(1.0 / 64.0)
+        })
+    }),
+    ("branches scaled by 1e-6", |d| {
+        let mut net: Net = Net::default();
+        for _ in 0..8 {
+            net.l.push(d.linear(32, 32, &kaiming_normal(Gain::Gelu)));
+            net.l.push(d.linear(32, 32, &lecun_normal(Gain::Linear)));
+        }
+        net.l.push(d.linear(32, 10, &normal(0.02)));
+        net.p = (0..8).map(|_| d.param([32], &constant(1e-6))).collect();
+        let (x, y) = (d.x([64, 32]), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let mut h = tape.constant(x.clone());
+            for b in 0..8 {
+                h = h + net.l[2 * b + 1].forward(net.l[2 * b].forward(h).gelu()) * net.p[b].on(tape);
+            }
+            net.l[16].forward(h).cross_entropy(&y)
+        })
+    }),
+    ("a sequence, reshaped", |d| {
+        let mut net = d.stack(&[16, 32, 27], &kaiming_normal(Gain::Relu), &normal(0.01));
+        net.table = vec![d.table(27, 16, &normal(1.0))];
+        let (x, y) = (d.y(8 * 12, 27).reshape([8, 12]), d.y(96, 27));
+        d.look(net, |net, tape| {
+            net.mlp(net.table[0].forward(tape, &x).reshape([96, 16]), |h| h.relu()).cross_entropy(&y)
+        })
+    }),
+    ("a long skip connection", |d| {
+        let mut net: Net = Net::default();
+        for (i, o) in [(32, 32), (32, 16), (16, 16), (16, 32), (64, 32), (32, 32)] {
+            net.l.push(d.linear(i, o, &kaiming_normal(Gain::Relu)));
+        }
+        net.l.push(d.linear(64, 32, &lecun_normal(Gain::Linear)));
+        let (x, y): (Tensor, Tensor) = (d.x([64, 32]), d.x([64, 32]));
+        d.look(net, |net, tape| {
+            let a = net.l[0].forward(tape.constant(x.clone())).relu();
+            let b = net.l[1].forward(a).relu();
+            let c = net.l[2].forward(b).relu();
+            let e = net.l[3].forward(c).relu();
+            let f = net.l[4].forward(cat(a, e)).relu();
+            mse(net.l[6].forward(cat(net.l[5].forward(f).relu(), a)), &y)
+        })
+    }),
+    ("each layer sees all before", |d| {
+        let mut net: Net = Net::default();
+        for b in 0..6 {
+            net.l.push(d.linear(16 + 16 * b, 16, &kaiming_normal(Gain::Relu)));
+        }
+        net.l.push(d.linear(16 * 7, 10, &normal(0.01)));
+        let (x, y) = (d.x([64, 16]), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let mut h = tape.constant(x.clone());
+            for b in 0..6 {
+                h = cat(h, net.l[b].forward(h).relu());
+            }
+            net.l[6].forward(h).cross_entropy(&y)
+        })
+    }),
+    ("frozen layers", |d| {
+        let mut net = d.stack(&[30, 64, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+        for l in 0..2 {
+            net.l[l].weight.set_frozen(true);
+            net.l[l].bias.as_mut().unwrap().set_frozen(true);
+        }
+        let (x, y) = (d.x([32, 30]), d.y(32, 10));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+    }),
+    ("tanh × 2, PyTorch's weights", |d| {
+        let net = d.stack(&[20, 64, 64, 10], &torch_linear(), &torch_linear());
+        let (x, y) = (d.x([64, 20]), d.y(64, 10));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+    }),
+    ("relu × 2, PyTorch's weights", |d| {
+        let net = d.stack(&[20, 64, 64, 10], &torch_linear(), &torch_linear());
+        let (x, y) = (d.x([64, 20]), d.y(64, 10));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+    }),
+    ("regression, PyTorch's weights", |d| {
+        let net = d.stack(&[20, 64, 64, 1], &torch_linear(), &torch_linear());
+        let (x, y): (Tensor, Tensor) = (d.x([64, 20]), d.x([64, 1]));
+        d.look(net, |net, tape| mse(net.mlp(tape.constant(x.clone()), |h| h.relu()), &y))
+    }),
+    ("logistic regression from zero", |d| {
+        let net = d.stack(&[20, 2], &zeros(), &zeros());
+        let (x, y) = (d.x([64, 20]), d.y(64, 2));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h).cross_entropy(&y))
+    }),
+    ("linear regression from zero", |d| {
+        let net = d.stack(&[20, 1], &zeros(), &zeros());
+        let (x, y): (Tensor, Tensor) = (d.x([64, 20]), d.x([64, 1]));
+        d.look(net, |net, tape| mse(net.mlp(tape.constant(x.clone()), |h| h), &y))
+    }),
+    ("logits straight from a table of zeros", |d| {
+        let net = Net { table: vec![d.table(27, 27, &zeros())], ..Net::default() };
+        let (x, y) = (d.y(64, 27), d.y(64, 27));
+        d.look(net, |net, tape| net.table[0].forward(tape, &x).cross_entropy(&y))
+    }),
+    ("logits straight from a small table", |d| {
+        let net = Net { table: vec![d.table(27, 27, &normal(0.01))], ..Net::default() };
+        let (x, y) = (d.y(64, 27), d.y(64, 27));
+        d.look(net, |net, tape| net.table[0].forward(tape, &x).cross_entropy(&y))
+    }),
+    ("residual, batch norms of weight zero", |d| {
+        let mut net: Net = Net::default();
+        for _ in 0..6 {
+            net.l.push(d.linear(32, 32, &kaiming_normal(Gain::Relu)));
+            net.batch.push(BatchNorm1d::new(32));
+        }
+        for b in 0..6 {
+            *net.batch[b].weight.value_mut() = Tensor::zeros([32]);
+        }
+        net.l.push(d.linear(32, 10, &normal(0.01)));
+        let (x, y) = (d.x([64, 32]), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let mut h = tape.constant(x.clone());
+            for b in 0..6 {
+                h = (h + net.batch[b].forward(net.l[b].forward(h))).relu();
+            }
+            net.l[6].forward(h).cross_entropy(&y)
+        })
+    }),
+    ("residual, with layers on the trunk", |d| {
+        let mut net: Net = Net::default();
+        for (i, o) in [(32, 48), (48, 48), (32, 48), (48, 64), (64, 64), (48, 64)] {
+            net.l.push(d.linear(i, o, &kaiming_normal(Gain::Linear)));
+        }
+        net.l.push(d.linear(64, 10, &normal(0.01)));
+        let (x, y) = (d.x([64, 32]), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let x = tape.constant(x.clone());
+            let h = (net.l[1].forward(net.l[0].forward(x).relu()) + net.l[2].forward(x)).scale(0.7);
+            let h = (net.l[4].forward(net.l[3].forward(h).relu()) + net.l[5].forward(h)).scale(0.7);
+            net.l[6].forward(h.relu()).cross_entropy(&y)
+        })
+    }),
+    ("recurrent in both directions", |d| {
+        let mut net = d.stack(&[16, 32, 5], &lecun_normal(Gain::Linear), &normal(0.01));
+        net.l.push(d.linear(32, 32, &orthogonal(Gain::Linear)));
+        net.l.push(d.linear(16, 32, &lecun_normal(Gain::Linear)));
+        net.l.push(d.linear(32, 32, &orthogonal(Gain::Linear)));
+        let (x, y): (Tensor, _) = (d.x([8, 32, 16]), d.y(32, 5));
+        d.look(net, |net, tape| {
+            let run = |a: usize, b: usize, rev: bool| {
+                let mut h = tape.constant(Tensor::zeros([32, 32]));
+                for at in 0..8 {
+                    let at = if rev { 7 - at } else { at };
+                    h = (net.l[b].forward(h) + net.l[a].forward(tape.constant(step(&x, at)))).tanh();
+                }
+                h
+            };
+            net.l[1].forward(run(0, 2, false) + run(3, 4, true)).cross_entropy(&y)
+        })
+    }),
+    ("four heads of attention", |d| {
+        let mut net =
+            Net { l: (0..12).map(|_| d.linear(32, 8, &lecun_normal(Gain::Linear))).collect(), ..Net::default() };
+        net.p = (0..4).map(|_| d.param([8, 32], &lecun_normal(Gain::Linear))).collect();
+        net.l.push(d.linear(32, 10, &normal(0.01)));
+        let (x, y) = (d.x([24, 32]), d.y(24, 10));
+        d.look(net, |net, tape| {
+            let x = tape.constant(x.clone());
+            let mut h = x;
+            for head in 0..4 {
+                let [q, k, v] = [0, 1, 2].map(|i| net.l[3 * head + i].forward(x));
+                h = h + q
+                    .matmul(t(k))
+                    .scale(1.0 / 8_f32.sqrt())
+                    .softmax(-1)
+                    .matmul(v)
+                    .matmul(net.p[head].on(tape))
+                    .scale(0.5);
+            }
+            net.l[12].forward(h).cross_entropy(&y)
+        })
+    }),
+    ("an input around 0.5", |d| {
+        let net = d.stack(&[30, 64, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+        let (x, y): (Tensor, _) = (d.x([64, 30]) * 0.05 + 0.5, d.y(64, 10));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+    }),
+    ("counts from 0 to 9", |d| {
+        let net = d.stack(&[30, 64, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+        let (x, y): (Tensor, _) = (d.shares([64, 30]).map(|u| (u * u * 10.0).floor()), d.y(64, 10));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+    }),
+    ("three classes in the plane", |d| {
+        let net = d.stack(&[2, 64, 64, 3], &kaiming_normal(Gain::Relu), &normal(0.05));
+        let (x, y): (Tensor, _) = (d.x([100, 2]) * 0.5, d.y(100, 3));
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+    }),
+    ("exclusive or", |d| {
+        let net = d.stack(&[2, 8, 1], &xavier_normal(Gain::Tanh), &xavier_normal(Gain::Linear));
+        let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
+        let y = Tensor::from([[0.0], [1.0], [1.0], [0.0]]);
+        d.look(net, |net, tape| bce(net.mlp(tape.constant(x.clone()), |h| h.tanh()), &y))
+    }),
+    ("a sine", |d| {
+        let net = d.stack(&[1, 64, 64, 1], &kaiming_normal(Gain::Tanh), &xavier_normal(Gain::Linear));
+        let x: Tensor = d.x([128, 1]);
+        let y = x.sin();
+        d.look(net, |net, tape| mse(net.mlp(tape.constant(x.clone()), |h| h.tanh()), &y))
     }),
 ];

@@ -203,3 +203,18 @@ pub(super) fn t(x: Var<'_>) -> Var<'_> {
 pub(super) fn step(x: &Tensor, at: usize) -> Tensor {
     x.select(0, at)
 }
+
+/// Features beside each other, as an op without a role.
+pub(super) fn cat<'t>(a: Var<'t>, b: Var<'t>) -> Var<'t> {
+    let w = a.shape().dims()[1];
+    let n = w + b.shape().dims()[1];
+    a.record("cat", Tensor::cat(&[&a.value(), &b.value()], 1))
+        .wrt(a, move |g| g.slice(1, 0..w).contiguous())
+        .wrt(b, move |g| g.slice(1, w..n).contiguous())
+        .done()
+}
+/// eˣ, as an op without a role.
+pub(super) fn exp(x: Var<'_>) -> Var<'_> {
+    let y = x.value().exp();
+    x.record("exp", y.clone()).wrt(x, move |g| g * &y).done()
+}

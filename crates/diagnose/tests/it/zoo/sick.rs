@@ -601,4 +601,158 @@ pub(super) const CASES: &[Case] = &[
         },
         &[(WARN, Fault::Unlisted, "leaf(1)")],
     ),
+    (
+        "a gated cell, standard normal",
+        |d| {
+            let mut net = Net::default();
+            for _ in 0..2 {
+                net.l.push(d.linear(20, 32, &normal(1.0)));
+                net.l.push(d.linear(32, 32, &normal(1.0)));
+            }
+            net.l.push(d.linear(32, 10, &normal(0.01)));
+            let (x, y): (Tensor, _) = (d.x([10, 32, 20]), d.y(32, 10));
+            d.look(net, |net, tape| {
+                let mut h = tape.constant(Tensor::zeros([32, 32]));
+                for at in 0..10 {
+                    let x = tape.constant(step(&x, at));
+                    let z = (net.l[0].forward(x) + net.l[1].forward(h)).sigmoid();
+                    let new = (net.l[2].forward(x) + net.l[3].forward(h)).tanh();
+                    h = h + z * (new - h);
+                }
+                net.l[4].forward(h).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::Saturation, "l.3")],
+    ),
+    (
+        "pre-norm, a head of normal(1)",
+        |d| {
+            let mut net = Net::default();
+            for _ in 0..4 {
+                net.l.push(d.linear(64, 64, &normal(0.02)));
+                net.l.push(d.linear(64, 64, &normal(0.02)));
+            }
+            net.l.push(d.linear(64, 10, &normal(1.0)));
+            net.norm = (0..5).map(|_| LayerNorm::new(64)).collect();
+            let (x, y) = (d.x([64, 64]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let mut h = tape.constant(x.clone());
+                for block in 0..4 {
+                    let wide = net.l[2 * block].forward(net.norm[block].forward(h)).gelu();
+                    h = h + net.l[2 * block + 1].forward(wide);
+                }
+                net.l[8].forward(net.norm[4].forward(h)).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::Loss, "l.8")],
+    ),
+    (
+        "logits straight from a table, standard normal",
+        |d| {
+            let net = Net { table: vec![d.table(27, 27, &normal(2.0))], ..Net::default() };
+            let (x, y) = (d.y(256, 27), d.y(256, 27));
+            d.look(net, |net, tape| net.table[0].forward(tape, &x).cross_entropy(&y))
+        },
+        &[(WARN, Fault::Loss, "table.0")],
+    ),
+    (
+        "an embedding too large for its tanh",
+        |d| {
+            let mut net = d.stack(&[16, 10], &normal(0.1), &normal(0.01));
+            net.table = vec![d.table(27, 16, &normal(8.0))];
+            let (x, y) = (d.y(64, 27), d.y(64, 10));
+            d.look(net, |net, tape| net.l[0].forward(net.table[0].forward(tape, &x).tanh()).cross_entropy(&y))
+        },
+        &[(ERROR, Fault::Saturation, "table.0")],
+    ),
+    (
+        "an input of mean 300",
+        fed!(|d| d.x([64, 30]) + 300.0),
+        &[(ERROR, Fault::Data, "constant(0)"), (ERROR, Fault::Loss, "l.2")],
+    ),
+    (
+        "a trunk multiplied by zero",
+        |d| {
+            let mut net = d.stack(&[30, 64, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+            net.p = vec![d.param([64], &zeros())];
+            let (x, y) = (d.x([64, 30]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let h = net.l[0].forward(tape.constant(x.clone())).relu() * net.p[0].on(tape);
+                net.l[2].forward(net.l[1].forward(h).relu()).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::Saturation, "l.1"), (ERROR, Fault::Signal, "p")],
+    ),
+    (
+        "layer norm with a weight of zero",
+        |d| {
+            let mut net = d.stack(&[30, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+            net.norm = vec![LayerNorm::new(64)];
+            *net.norm[0].weight.value_mut() = Tensor::zeros([64]);
+            let (x, y) = (d.x([64, 30]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let h = net.norm[0].forward(net.l[0].forward(tape.constant(x.clone()))).relu();
+                net.l[1].forward(h).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::Saturation, "norm.0")],
+    ),
+    (
+        "weights that are all positive",
+        plain!(5, init::uniform(0.0, 0.5), |h| h.relu()),
+        &[(ERROR, Fault::Loss, "l.5"), (ERROR, Fault::Signal, "l.0 … l.4"), (ERROR, Fault::Gradient, "l.0 … l.4")],
+    ),
+    (
+        "attention with a causal mask, not scaled",
+        |d| {
+            let net =
+                Net { l: (0..5).map(|_| d.linear(64, 64, &lecun_normal(Gain::Linear))).collect(), ..Net::default() };
+            let (x, y) = (d.x([24, 64]), d.y(24, 64));
+            let mask = Tensor::from_fn([24, 24], |i| if i[1] > i[0] { f32::NEG_INFINITY } else { 0.0 });
+            d.look(net, |net, tape| {
+                net.l[4].forward(attend(net, tape.constant(x.clone()), 0, 1.0, Some(&mask)).tanh()).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::Saturation, "l.1")],
+    ),
+    (
+        "a mask that leaves nothing",
+        |d| {
+            let net =
+                Net { l: (0..5).map(|_| d.linear(16, 16, &lecun_normal(Gain::Linear))).collect(), ..Net::default() };
+            let (x, y) = (d.x([24, 16]), d.y(24, 16));
+            let mask = Tensor::full([24, 24], f32::NEG_INFINITY);
+            d.look(net, |net, tape| {
+                net.l[4].forward(attend(net, tape.constant(x.clone()), 0, 0.25, Some(&mask))).cross_entropy(&y)
+            })
+        },
+        &[(ERROR, Fault::NotFinite, "l.1")],
+    ),
+    (
+        "width 4, weights of 30",
+        |d| {
+            let net = d.stack(&[10, 4, 4, 3], &normal(30.0), &normal(0.01));
+            let (x, y) = (d.x([64, 10]), d.y(64, 3));
+            d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+        },
+        &[(ERROR, Fault::Saturation, "l.0"), (ERROR, Fault::Saturation, "l.1"), (ERROR, Fault::Signal, "l.0 … l.1")],
+    ),
+    (
+        "a batch of one, saturated",
+        |d| {
+            let net = d.stack(&[30, 100, 10], &normal(3.0), &normal(0.01));
+            let (x, y) = (d.x([1, 30]), d.y(1, 10));
+            d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+        },
+        &[(ERROR, Fault::Saturation, "l.0")],
+    ),
+    (
+        "a batch of 512, logits too large",
+        |d| {
+            let net = d.stack(&[30, 100, 10], &kaiming_normal(Gain::Relu), &normal(1.0));
+            let (x, y) = (d.x([512, 30]), d.y(512, 10));
+            d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+        },
+        &[(ERROR, Fault::Loss, "l.1")],
+    ),
 ];
