@@ -238,8 +238,31 @@ impl<T: Float> Watch<T> {
             findings.extend(self.still().or(rising).or_else(|| self.rate(limits, trend.as_ref())));
         }
         findings.extend(self.dying(limits));
+        if trend.is_some_and(|trend| !trend.falls()) {
+            findings.extend(self.drifting());
+        }
         sort(&mut findings);
         findings
+    }
+
+    /// Activations whose scale is another than it was at first, where the loss is no better for it.
+    fn drifting(&self) -> Vec<Finding> {
+        /// By this factor, or its inverse.
+        const DRIFT: f64 = 10.0;
+        let (Some(first), Some(last)) = (self.history.samples.first(), self.history.samples.last()) else {
+            return Vec::new();
+        };
+        let find = |(then, now): (&ActivationSample, &ActivationSample)| {
+            let factor = now.std / then.std;
+            let drifts = then.place == now.place && !(1.0 / DRIFT..=DRIFT).contains(&factor) && factor.is_finite();
+            let [from, to] = [then.std, now.std].map(figure);
+            drifts.then(|| {
+                Finding::new(Severity::Warn, Fault::Signal, now.place.clone(), factor)
+                    .says(format!("scale × {}", figure(factor)), format!("its scale went from {from} to {to}"))
+                    .rule("what a layer gives keeps about its scale", "lower the learning rate, nn::Sgd::set_lr")
+            })
+        };
+        first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
 
     fn not_finite(&self) -> Option<Finding> {

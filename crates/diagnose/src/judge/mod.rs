@@ -9,6 +9,7 @@ mod units;
 use crate::finding::{Action, Fault, Finding, Severity, sort};
 use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
+use crate::objective::Head;
 use crate::report::{Activation, Report};
 use crate::saturation::Curve;
 use crate::subject::{Parameter, Pass, Subject};
@@ -68,6 +69,14 @@ impl Judge<'_> {
                 .says(format!("{} in {}", anomaly.what, anomaly.place), anomaly.to_string())
                 .rule("every value and every gradient is a finite number", anomaly.remedy()),
         )
+    }
+
+    /// Whether the model has learned already: by what the caller said, or by its losses.
+    fn is_trained(&self) -> bool {
+        /// Below this share of what it costs to know nothing.
+        const LEARNED: f64 = 0.3;
+        let has_learned = |head: &Head| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
+        self.report.step > 0 || !self.pass.heads.is_empty() && self.pass.heads.iter().all(has_learned)
     }
 
     /// A loss that nothing trained has a share in.

@@ -189,7 +189,7 @@ impl Judge<'_> {
         let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
         let mut findings: Vec<Finding> = Vec::new();
         // Where the signal dies, the gradient does too.
-        let is_judged = self.report.step == 0 && !has_told(&[Fault::Signal]);
+        let is_judged = !self.is_trained() && !has_told(&[Fault::Signal]);
         for way in &self.pass.ways {
             let lost = is_judged.then(|| self.lost_gradient(way, &flat)).flatten();
             let found = lost.or_else(|| self.off_gradient(way));
@@ -271,7 +271,7 @@ impl Judge<'_> {
     }
 
     /// Whether a slope of the logarithm along blocks is a fault. What a few narrow layers do by chance is let through, and so is what
-    /// sums grow by, as long as that is little in all.
+    /// sums grow by, and what a trained model has made of its scales, as long as that is little in all.
     fn is_steep(&self, slope: f64, blocks: &[&Block]) -> bool {
         let width = |block: &&Block| {
             let dims = self.graph.nodes[block.head].value.dims();
@@ -281,7 +281,8 @@ impl Judge<'_> {
         let chance = 2.0 / (blocks.iter().map(width).min().unwrap_or(1) as f64 * steps.max(1.0)).sqrt();
         let sums = blocks.iter().any(|block| block.kind == Kind::Join);
         let beyond = slope.abs() - chance;
-        beyond >= self.limits.growth.ln() && !sums || beyond * steps >= self.limits.growth_in_all.ln()
+        beyond >= self.limits.growth.ln() && !sums && !self.is_trained()
+            || beyond * steps >= self.limits.growth_in_all.ln()
     }
 
     /// The gain for the first activation on a way, which stands for the others.

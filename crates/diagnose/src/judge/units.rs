@@ -56,7 +56,7 @@ impl Judge<'_> {
         let is_gate = activation.curve.is_share() && graph.flow[index].gates;
         let is_number = !graph.flow[index].data || graph.nodes[index].value.numel() < 2;
         let is_end = !graph.flow[index].hidden;
-        let is_told = self.report.step > 0 || self.pass.heads.iter().any(|head| head.expected.is_some());
+        let is_told = self.is_trained() || self.pass.heads.iter().any(|head| head.expected.is_some());
         !(is_gate || is_number || is_end && is_told)
     }
 
@@ -174,7 +174,7 @@ impl Judge<'_> {
         let find = |index: usize| {
             let scores = graph.input(index, 0)?;
             let share = graph.nodes[index].value.entropy() / graph.nodes[scores].value.ln_unmasked();
-            if !(share < SPREAD_OUT && self.report.step == 0) {
+            if !(share < SPREAD_OUT && !self.is_trained()) {
                 return None;
             }
             let place = graph.place(index);

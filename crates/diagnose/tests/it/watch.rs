@@ -173,6 +173,25 @@ fn a_loss_rises_where_it_does_so_by_more_than_its_noise() {
 }
 
 #[test]
+fn a_scale_that_drifts_is_told() {
+    let mut model = Mlp::kaiming();
+    let (x, classes) = batch(64);
+    let (mut tape, mut watch) = (Tape::new(), Watch::new().every(5));
+    for _ in 0..40 {
+        let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
+        watch.before_step(&model, loss, &loss.backward());
+        tape.reset();
+        model.hidden.weight.value_mut().map_assign(|w| w * 0.9);
+        model.hidden.bias.as_mut().unwrap().value_mut().map_assign(|w| w * 0.9);
+        watch.after_step(&model);
+    }
+    let findings = watch.findings();
+    let drift =
+        findings.iter().find(|finding| finding.fault == Fault::Signal).unwrap_or_else(|| panic!("{findings:?}"));
+    assert!(drift.place == "hidden" && drift.figure < 0.1, "{drift:?}");
+}
+
+#[test]
 fn a_rate_of_zero_is_told_from_a_warm_up() {
     let train = |rate: fn(usize) -> f64| {
         let (mut model, (x, classes)) = (Mlp::kaiming(), batch(64));

@@ -498,6 +498,26 @@ pub(super) const CASES: &[Case] = &[
         let (x, y): (Tensor, Tensor) = (d.x([64, 20]), d.x([64]));
         d.look(net, |net, tape| mse(net.mlp(tape.constant(x.clone()), |h| h.relu()).reshape([64]).tanh(), &y))
     }),
+    ("trained, and not said to be", |d| {
+        let (mut net, x, y): (_, Tensor, _) = (d.deep(5, Gain::Tanh), d.x([32, 100]), d.y(32, 10));
+        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Sgd::new(0.1).unwrap());
+        for _ in 0..300 {
+            let gradients = net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y).backward();
+            tape.reset();
+            sgd.step(&mut net, &gradients);
+        }
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+    }),
+    ("trained, and not said to be", |d| {
+        let (mut net, x, y): (_, Tensor, _) = (d.deep(5, Gain::Tanh), d.x([32, 100]), d.y(32, 10));
+        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Sgd::new(0.1).unwrap());
+        for _ in 0..300 {
+            let gradients = net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y).backward();
+            tape.reset();
+            sgd.step(&mut net, &gradients);
+        }
+        d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y))
+    }),
     ("a trained model that is sure of itself", |d| {
         let mut net = d.stack(&[20, 64, 1], &kaiming_normal(Gain::Relu), &zeros());
         *net.l[1].bias.as_mut().unwrap().value_mut() = Tensor::from([-9.0]);
