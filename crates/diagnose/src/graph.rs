@@ -372,3 +372,21 @@ pub(crate) fn distinct(names: impl Iterator<Item = String>) -> Vec<String> {
     };
     names.map(number).collect()
 }
+
+#[cfg(test)]
+impl Node {
+    /// Without a tape: leaves are trained.
+    pub(crate) fn of_test(op: autograd::Op, inputs: &[usize], value: &tensor::Tensor<f32>) -> Self {
+        Node {
+            op: op.name,
+            role: op.role,
+            inputs: inputs.to_vec(),
+            path: None,
+            parameter: matches!(op.role, Role::Leaf).then_some(true),
+            unlisted: None,
+            value: Numbers::of(value),
+            gradient: None,
+            units: OnceCell::new(),
+        }
+    }
+}

@@ -5,7 +5,8 @@ use autograd::{Ignorance, Role};
 use crate::graph::Graph;
 use crate::numbers::root_mean_square;
 
-/// A loss, as it is before it is scaled and added to others.
+/// A loss, as it is before it is scaled and added to others; or all of one end of the network, as their mean.
+#[derive(Clone)]
 pub(crate) struct Part {
     /// What the loss is of, such as logits.
     pub(crate) predictions: usize,
@@ -22,6 +23,8 @@ pub(crate) struct Part {
     pub(crate) examples: usize,
     /// By what it is multiplied in the result.
     pub(crate) weight: f64,
+    /// The standard deviation of the predictions.
+    pub(crate) std: f64,
 }
 
 impl Graph {
@@ -65,6 +68,7 @@ impl Graph {
             squares: matches!(ignorance, Ignorance::Variance(_)),
             examples,
             weight,
+            std: values.mean_std().1,
         })
     }
 
@@ -88,6 +92,7 @@ impl Graph {
             squares: true,
             examples: self.nodes[predictions].value.dims().first().copied().unwrap_or(1),
             weight: 1.0,
+            std: self.nodes[predictions].value.mean_std().1,
         })
     }
 
@@ -112,8 +117,8 @@ impl Graph {
         Some(root_mean_square(&values.units(axis).std).powi(2)).filter(|variance| variance.is_finite())
     }
 
-    /// Parts of which the same layer makes the predictions are one, however often: by that layer.
-    pub(crate) fn heads(&self, parts: &[Part]) -> Vec<Head> {
+    /// The ends of the network: losses of what the same layer predicts are one, however often.
+    pub(crate) fn heads(&self, parts: &[Part]) -> Vec<Part> {
         let mut heads: Vec<(usize, Vec<&Part>)> = Vec::new();
         for part in parts {
             let by = self.scaled_by(part.predictions).map_or(part.predictions, |affine| affine.weight);
@@ -122,34 +127,20 @@ impl Graph {
                 None => heads.push((by, vec![part])),
             }
         }
-        let of = |(_, parts): (usize, Vec<&Part>)| {
-            let mean = |of: &dyn Fn(&Part) -> f64| parts.iter().map(|part| of(part)).sum::<f64>() / parts.len() as f64;
-            let known = parts.iter().all(|part| part.expected.is_some());
-            let farthest = parts.iter().max_by_key(|part| self.flow[part.predictions].layers);
-            Head {
-                predictions: farthest.map_or(self.loss, |part| part.predictions),
-                targets: parts[0].targets,
-                value: mean(&|part| part.value),
-                expected: known.then(|| mean(&|part| part.expected.unwrap_or(f64::NAN))),
-                classes: parts[0].classes,
-                squares: parts[0].squares,
-                examples: parts.iter().map(|part| part.examples).sum(),
-                std: mean(&|part| self.nodes[part.predictions].value.mean_std().1),
-            }
+        let mean = |parts: &[&Part], of: &dyn Fn(&Part) -> f64| {
+            parts.iter().map(|part| of(part)).sum::<f64>() / parts.len() as f64
         };
-        heads.into_iter().map(of).collect()
+        let of = |(_, parts): (usize, Vec<&Part>)| {
+            let known = parts.iter().all(|part| part.expected.is_some());
+            let farthest = parts.iter().copied().max_by_key(|part| self.flow[part.predictions].layers)?;
+            Some(Part {
+                value: mean(&parts, &|part| part.value),
+                expected: known.then(|| mean(&parts, &|part| part.expected.unwrap_or(f64::NAN))),
+                examples: parts.iter().map(|part| part.examples).sum(),
+                std: mean(&parts, &|part| part.std),
+                ..farthest.clone()
+            })
+        };
+        heads.into_iter().filter_map(of).collect()
     }
-}
-
-/// An end of the network: the losses of what one layer predicts.
-pub(crate) struct Head {
-    pub(crate) predictions: usize,
-    pub(crate) targets: Option<usize>,
-    pub(crate) value: f64,
-    pub(crate) expected: Option<f64>,
-    pub(crate) classes: Option<usize>,
-    pub(crate) squares: bool,
-    pub(crate) examples: usize,
-    /// The standard deviation of the predictions.
-    pub(crate) std: f64,
 }

@@ -10,7 +10,7 @@ use crate::finding::Action;
 use crate::graph::Graph;
 use crate::inspect::Inspector;
 use crate::numbers::Numbers;
-use crate::objective::{Head, Part};
+use crate::objective::Part;
 use crate::way::Way;
 
 /// One pass, read off the tape.
@@ -19,7 +19,7 @@ pub(crate) struct Pass {
     /// What is trained, in the model's order.
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) parts: Vec<Part>,
-    pub(crate) heads: Vec<Head>,
+    pub(crate) heads: Vec<Part>,
     /// The way to each head, or to the loss where none is known.
     pub(crate) ways: Vec<Way>,
 }

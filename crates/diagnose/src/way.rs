@@ -31,7 +31,7 @@ pub(crate) struct Block {
     pub(crate) gain: Option<f64>,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Kind {
     Layer,
     Norm,
@@ -176,5 +176,66 @@ impl Graph {
         self.relevant()
             .filter_map(|norm| self.affine(norm))
             .any(|affine| affine.normalizes && self.scaled_by(affine.input).is_some_and(|by| by.output == index))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use autograd::Op;
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::graph::Node;
+
+    const LAYER: Role = Role::Affine { weight: 1, bias: None };
+
+    /// Nodes without a tape: each by its role, its inputs, and the size of what it holds.
+    fn graph(nodes: &[(Role, &[usize], f32)]) -> Graph {
+        let node = |&(role, inputs, size): &(Role, &[usize], f32)| {
+            Node::of_test(Op::new("op", role), inputs, &Tensor::from([[size, -size], [-size, size]]))
+        };
+        Graph::new(nodes.iter().map(node).collect())
+    }
+
+    fn heads(graph: &Graph) -> Vec<(usize, Kind)> {
+        graph.way(graph.loss).blocks.iter().map(|block| (block.head, block.kind)).collect()
+    }
+
+    #[test]
+    fn of_a_branch_and_its_trunk_the_sum_is_on_the_way() {
+        // x + W₂ W₁ x, and W₃ of that.
+        let (data, weight) = (Role::Constant, Role::Leaf);
+        let graph = graph(&[
+            (data, &[], 1.0),
+            (weight, &[], 1.0),
+            (LAYER, &[0, 1], 5.0),
+            (LAYER, &[2, 1], 0.1),
+            (Role::Adding, &[3, 0], 2.0),
+            (LAYER, &[4, 1], 1.0),
+        ]);
+        assert_eq!(heads(&graph), [(4, Kind::Join)]);
+        let block = graph.way(graph.loss).blocks[0];
+        assert!((block.gain.unwrap() - 2.0).abs() < 1e-6 && !block.normalized);
+        // All three are one weight, used three times.
+        assert_eq!(graph.uses([2, 3, 5].into_iter()), [[2, 3, 5]]);
+        assert!(graph.flow[3].hidden && !graph.flow[5].hidden);
+    }
+
+    #[test]
+    fn of_two_inputs_the_way_is_that_through_more_layers_and_a_norm_begins_anew() {
+        let (data, weight) = (Role::Constant, Role::Leaf);
+        let graph = graph(&[
+            (data, &[], 1.0),
+            (data, &[], 1.0),
+            (weight, &[], 1.0),
+            (LAYER, &[0, 2], 3.0),
+            (LAYER, &[3, 2], 9.0),
+            (LAYER, &[1, 2], 1.0),
+            (Role::Adding, &[5, 4], 9.0),
+            (Role::Normalizing { weight: 1, bias: 2 }, &[6, 2, 2], 1.0),
+            (LAYER, &[7, 2], 1.0),
+        ]);
+        assert_eq!(heads(&graph), [(3, Kind::Layer), (4, Kind::Layer), (7, Kind::Norm)]);
+        assert!(graph.way(graph.loss).blocks[..2].iter().all(|block| block.normalized));
     }
 }

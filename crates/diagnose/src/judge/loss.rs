@@ -6,7 +6,7 @@ use autograd::{Ignorance, Role};
 
 use super::Judge;
 use crate::finding::{Fault, Finding, Severity};
-use crate::objective::Head;
+use crate::objective::Part;
 use crate::saturation::Curve;
 use crate::text::figure;
 
@@ -27,7 +27,7 @@ impl Judge<'_> {
         let whole = self.report.loss.given.then(|| {
             let loss = &self.report.loss;
             let head = self.pass.heads.first().filter(|_| self.pass.heads.len() == 1);
-            Head {
+            Part {
                 predictions: head.map_or(self.graph.loss, |head| head.predictions),
                 targets: None,
                 value: loss.compared,
@@ -36,11 +36,12 @@ impl Judge<'_> {
                 squares: head.is_some_and(|head| head.squares),
                 examples: loss.examples.unwrap_or(1),
                 std: loss.logits_std.unwrap_or(f64::NAN),
+                weight: 1.0,
             }
         });
-        let heads: Vec<&Head> = whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
+        let heads: Vec<&Part> = whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
         // What is far from its targets costs as much as that.
-        let told = |head: &Head| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
+        let told = |head: &Part| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
         let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.dear(head, whole.is_some()));
         let mut findings: Vec<Finding> = dear.collect();
         findings.extend(far.into_iter().map(|(_, finding)| finding));
@@ -48,7 +49,7 @@ impl Judge<'_> {
     }
 
     /// A loss above what it costs to know nothing.
-    fn dear(&self, head: &Head, given: bool) -> Option<Finding> {
+    fn dear(&self, head: &Part, given: bool) -> Option<Finding> {
         let (value, expected) = (head.value, head.expected?);
         let (excess, scale) = (value - expected, expected.abs());
         let root = (head.examples.max(1) as f64).sqrt();

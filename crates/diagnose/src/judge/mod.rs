@@ -9,7 +9,7 @@ mod units;
 use crate::finding::{Action, Fault, Finding, Severity, sort};
 use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
-use crate::objective::Head;
+use crate::objective::Part;
 use crate::report::{Activation, Report};
 use crate::saturation::Curve;
 use crate::subject::{Parameter, Pass, Subject};
@@ -75,7 +75,7 @@ impl Judge<'_> {
     fn is_trained(&self) -> bool {
         /// Below this share of what it costs to know nothing.
         const LEARNED: f64 = 0.3;
-        let has_learned = |head: &Head| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
+        let has_learned = |head: &Part| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
         self.report.step > 0 || !self.pass.heads.is_empty() && self.pass.heads.iter().all(has_learned)
     }
 

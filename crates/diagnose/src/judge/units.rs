@@ -174,7 +174,7 @@ impl Judge<'_> {
         let find = |index: usize| {
             let scores = graph.input(index, 0)?;
             let share = graph.nodes[index].value.entropy() / graph.nodes[scores].value.ln_unmasked();
-            if !(share < SPREAD_OUT && !self.is_trained()) {
+            if share.is_nan() || share >= SPREAD_OUT || self.is_trained() {
                 return None;
             }
             let place = graph.place(index);
