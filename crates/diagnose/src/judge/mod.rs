@@ -6,6 +6,8 @@ mod path;
 mod symmetry;
 mod units;
 
+use std::collections::HashSet;
+
 use crate::finding::{Action, Fault, Finding, Severity, sort};
 use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
@@ -49,6 +51,9 @@ pub(crate) fn judge(limits: &Limits, pass: &Pass, report: &Report, subject: Opti
             finding.remedy = "mend the data first, and inspect again".into();
         }
     }
+    // What is wrong at each use of one place is told once.
+    let mut told = HashSet::new();
+    findings.retain(|finding| told.insert((finding.fault, finding.place.clone())));
     sort(&mut findings);
     findings
 }
@@ -176,7 +181,7 @@ impl Judge<'_> {
         gain_name(self.report.activations.first().map_or(Curve::Unknown, |activation| activation.curve))
     }
 
-    /// Units that are no gates, of an activation after which another layer comes.
+    /// What function a value was computed by.
     fn curve_of(&self, index: usize) -> Curve {
         Curve::of(self.graph.nodes[index].role)
     }

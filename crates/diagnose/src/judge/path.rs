@@ -14,6 +14,9 @@ use crate::way::{Block, Kind, Way};
 /// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
 const NOTHING: f64 = 1e-6;
 
+/// The gradient explodes over the uses of a layer that grows by this factor from the last to the first.
+const USES: f64 = 1000.0;
+
 /// A normalization gives less than this share of its weight where eps is larger than the variance.
 const EPS: f64 = 0.1;
 
@@ -78,6 +81,7 @@ impl Judge<'_> {
             affine.normalizes
                 && affine.bias.is_some_and(|bias| graph.nodes[bias].value.is_zero())
                 && given < EPS * weight
+                && graph.spread(affine.input) < EPS * EPS
         };
         graph.relevant().find(|&index| {
             let node = &graph.nodes[index];
@@ -233,11 +237,15 @@ impl Judge<'_> {
         let blocks: Vec<&Block> =
             way.blocks.iter().filter(|block| block.kind != Kind::Layer || !block.normalized_next).collect();
         let mut largest: Vec<(usize, f64, &Block)> = Vec::new();
+        let mut uses: HashMap<usize, (f64, f64, i32)> = HashMap::new();
         for block in &blocks {
             let Some(gradient) = self.graph.nodes[block.station].gradient.as_ref() else { continue };
             let size = gradient.mean_std().1;
             let size = if size.is_nan() { gradient.rms() } else { size };
             let layer = self.graph.affine(block.head).map_or(block.head, |affine| affine.weight);
+            uses.entry(layer)
+                .and_modify(|(_, last, count)| (*last, *count) = (size, *count + 1))
+                .or_insert((size, size, 0));
             match largest.iter_mut().find(|(known, _, _)| *known == layer) {
                 Some((_, known, _)) => *known = known.max(size),
                 None => largest.push((layer, size, block)),
@@ -245,7 +253,12 @@ impl Judge<'_> {
         }
         let sizes: Vec<f64> = largest.iter().map(|(_, size, _)| *size).filter(|size| *size > 0.0).collect();
         let judged: Vec<&Block> = largest.iter().map(|(_, _, block)| *block).collect();
-        let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]))?;
+        // From one use of a layer to the next, the gradient may fade: there are others. It may not explode.
+        let explodes = |(first, last, count): &(f64, f64, i32)| {
+            (first / last > USES && *last > 0.0).then(|| (last / first).ln() / f64::from(*count))
+        };
+        let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]));
+        let slope = slope.or_else(|| uses.values().find_map(explodes))?;
         let factor = (-slope).exp();
         let name = if factor < 1.0 { "vanishes" } else { "explodes" };
         let gain = self.gain_on(way);

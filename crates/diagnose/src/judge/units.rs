@@ -171,9 +171,13 @@ impl Judge<'_> {
             let by_row = matches!(graph.nodes[index].role, Role::Softmax(axis) if axis + 1 == rank && rank > 1);
             by_row && (graph.flow[index].hidden || graph.flow[index].mixes)
         };
-        let find = |index: usize| {
-            let scores = graph.input(index, 0)?;
-            let share = graph.nodes[index].value.entropy() / graph.nodes[scores].value.ln_unmasked();
+        let find = |uses: Vec<usize>| {
+            let share = |index: &usize| {
+                let scores = graph.input(*index, 0)?;
+                Some(graph.nodes[*index].value.entropy() / graph.nodes[scores].value.ln_unmasked())
+            };
+            let (index, scores) = (uses[0], graph.input(uses[0], 0)?);
+            let share = uses.iter().filter_map(share).sum::<f64>() / uses.len() as f64;
             if share.is_nan() || share >= SPREAD_OUT || self.is_trained() {
                 return None;
             }
@@ -192,6 +196,6 @@ impl Judge<'_> {
                     ),
             )
         };
-        graph.relevant().filter(is_inside).filter_map(find).collect()
+        graph.uses(graph.relevant().filter(is_inside)).into_iter().filter_map(find).collect()
     }
 }

@@ -426,10 +426,10 @@ pub(super) const CASES: &[Case] = &[
         |d| {
             let mut net = d.stack(&[20, 64, 10], &normal(1.0), &normal(0.01));
             net.l.push(d.linear(64, 64, &normal(1.0)));
-            let (x, y): (Tensor, _) = (d.x([12, 32, 20]), d.y(32, 10));
+            let (x, y): (Tensor, _) = (d.x([6, 32, 20]), d.y(32, 10));
             d.look(net, |net, tape| {
                 let mut h = tape.constant(Tensor::zeros([32, 64]));
-                for at in 0..12 {
+                for at in 0..6 {
                     h = (net.l[2].forward(h) + net.l[0].forward(tape.constant(step(&x, at)))).tanh();
                 }
                 net.l[1].forward(h).cross_entropy(&y)
@@ -451,7 +451,24 @@ pub(super) const CASES: &[Case] = &[
                 net.l[1].forward(h).cross_entropy(&y)
             })
         },
-        &[(ERROR, Fault::Loss, "l.1"), (ERROR, Fault::Signal, "l.0 … l.2")],
+        &[(ERROR, Fault::Loss, "l.1"), (ERROR, Fault::Signal, "l.0 … l.2"), (WARN, Fault::Gradient, "l.0 … l.2")],
+    ),
+    (
+        "recurrent, chaotic",
+        |d| {
+            let mut net = d.stack(&[20, 64, 10], &lecun_normal(Gain::Linear), &normal(0.01));
+            net.l[0] = d.linear(20, 64, &normal(0.02));
+            net.l.push(d.linear(64, 64, &orthogonal(Gain::Custom(2.5))));
+            let (x, y): (Tensor, _) = (d.x([80, 32, 20]), d.y(32, 10));
+            d.look(net, |net, tape| {
+                let mut h = tape.constant(Tensor::zeros([32, 64]));
+                for at in 0..80 {
+                    h = (net.l[2].forward(h) + net.l[0].forward(tape.constant(step(&x, at)))).tanh();
+                }
+                net.l[1].forward(h).cross_entropy(&y)
+            })
+        },
+        &[(WARN, Fault::Gradient, "l.0 … l.2")],
     ),
     (
         "layer norm of what eps swallows",
