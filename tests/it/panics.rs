@@ -359,6 +359,10 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("backward: needs a value of one element, got [2, 3]", || {
             omit(Inspector::new().inspect_graph(|tape| tape.leaf(matrix()).tanh()));
         }),
+        at!("inspect: the loss needs to be one number, got [2, 3]; reduce it", || {
+            omit(diagnose::inspect(&Param::new(matrix()), |_, tape| tape.constant(matrix())));
+        }),
+        at!("pull: the value is [2, 3], the gradient [4]", || on_tape(|x, _| omit(x.tanh().pull(&Tensor::zeros([4]))))),
         at!("add: shapes do not broadcast: [2, 3] and [4]", || on_tape(|x, _| omit(x + &Tensor::zeros([4])))),
         at!("sub: shapes do not broadcast: [4] and [2, 3]", || on_tape(|x, _| omit(&Tensor::zeros([4]) - x))),
         at!("mul: shapes do not broadcast: [2, 3] and [4, 5]", || on_tape(|x, y| omit(x * y))),

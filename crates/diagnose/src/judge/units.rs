@@ -66,7 +66,7 @@ impl Judge<'_> {
         }
         let live = (1.0 - activation.saturated) / activation.rule.live_at_rest();
         // Of few examples, each may be larger than most.
-        let noise = noise(activation.units) + 0.25 / (activation.map.examples.max(1) as f64).sqrt();
+        let noise = noise(activation.units) + 0.25 / activation.map.examples.max(1) as f64;
         if live < self.limits.live_error - noise {
             Some(Severity::Error)
         } else if live < self.limits.live - noise {
