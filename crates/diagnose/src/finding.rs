@@ -183,3 +183,15 @@ impl fmt::Display for Severity {
 pub(crate) fn sort(findings: &mut [Finding]) {
     findings.sort_by(|a, b| b.severity.cmp(&a.severity).then(a.fault.cmp(&b.fault)));
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn zero_is_zero_whatever_was_there() {
+        let mut value = Tensor::from([1.0_f32, f32::NAN, f32::INFINITY]);
+        Action::Zero { parameter: "b".into() }.apply(&mut value);
+        assert_eq!(value, Tensor::zeros([3]));
+    }
+}

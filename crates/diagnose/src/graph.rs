@@ -13,6 +13,7 @@ use std::sync::Arc;
 use autograd::{Gradients, Role, Var};
 use tensor::Float;
 
+use crate::anomaly::first_lost;
 use crate::numbers::{NonFinite, Numbers, Units};
 
 /// The values on a tape up to the loss, in the order in which they were computed.
@@ -108,7 +109,7 @@ impl Graph {
             units: OnceCell::new(),
         };
         let nodes = tape.vars().zip(tape.paths()).take(loss.index() + 1).map(read).collect();
-        Graph::new(nodes)
+        Graph { lost_backward: gradients.and_then(|gradients| first_lost(loss, gradients)), ..Graph::new(nodes) }
     }
 
     /// Of nodes of which the last is the loss.

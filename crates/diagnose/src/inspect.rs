@@ -7,7 +7,6 @@ use autograd::{Mode, Role, Saved, Tape, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 
-use crate::anomaly::first_lost;
 use crate::cure::Trial;
 use crate::graph::{Graph, Node, distinct};
 use crate::judge::judge;
@@ -196,8 +195,7 @@ impl Inspector {
         let tape = self.tape();
         let loss = forward(&tape);
         let gradients = backward(loss);
-        let mut graph = Graph::read(loss, gradients.as_ref(), None);
-        graph.lost_backward = gradients.as_ref().and_then(|gradients| first_lost(loss, gradients));
+        let graph = Graph::read(loss, gradients.as_ref(), None);
         let leaf = |var: Var<'_, T>| Parameter {
             name: graph.place(var.index()),
             data: Numbers::of(&var.value()),

@@ -85,9 +85,7 @@ where
             gradient: gradients.and_then(|gradients| gradients.named(param.id())).map(Numbers::of),
         });
         let parameters = parameters.collect();
-        let mut graph = Graph::read(loss, gradients, Some(&listed));
-        graph.lost_backward = gradients.and_then(|gradients| crate::anomaly::first_lost(loss, gradients));
-        Pass::new(graph, parameters)
+        Pass::new(Graph::read(loss, gradients, Some(&listed)), parameters)
     }
 
     fn tape(&self, values: &Values<T>) -> Tape<T> {

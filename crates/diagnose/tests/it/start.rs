@@ -118,3 +118,25 @@ fn what_is_no_classifier_is_refused() {
     });
     assert!(matches!(error, Err(Error::Distance { .. })));
 }
+
+#[test]
+fn a_bias_of_log_frequencies_is_kept() {
+    let (x, _) = batch(256);
+    let classes = Tensor::from_fn([256], |i| i64::from(i[0] % 10 == 0));
+    let look = |model: &Linear| {
+        let tape = autograd::Tape::new();
+        let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
+        f64::from(loss.item())
+    };
+    for std in [0.0, 0.01, 1.0] {
+        let mut model: Linear = Linear::new(30, 2, &normal(std), &mut rng()).unwrap();
+        let bias = Tensor::from([0.9_f32.ln(), 0.1_f32.ln()]);
+        *model.bias.as_mut().unwrap().value_mut() = bias.clone();
+        let done = calibrate_output(&mut model, 0.02, |model: &Linear, tape| {
+            model.forward(tape.constant(x.clone())).cross_entropy(&classes)
+        });
+        // The entropy of a tenth is 0.325.
+        assert!((look(&model) - 0.325).abs() < 0.025, "{std}: {}", look(&model));
+        assert_eq!((done.unwrap().parameters, model.bias.unwrap().value()), (vec!["weight".to_owned()], &bias));
+    }
+}

@@ -286,6 +286,19 @@ pub(super) const CASES: &[Case] = &[
     ("recurrent, 16 steps", |d| recurrent(d, 16, false)),
     ("recurrent, a loss at each step", |d| recurrent(d, 16, true)),
     ("recurrent, 60 steps", |d| recurrent(d, 60, false)),
+    ("recurrent, one step of thirty loud", |d| {
+        let mut net = d.stack(&[20, 64, 10], &lecun_normal(Gain::Linear), &normal(0.01));
+        net.l.push(d.linear(64, 64, &orthogonal(Gain::Linear)));
+        let (x, y): (Tensor, _) = (d.x([30, 32, 20]), d.y(32, 10));
+        d.look(net, |net, tape| {
+            let mut h = tape.constant(Tensor::zeros([32, 64]));
+            for at in 0..30 {
+                let x = step(&x, at) * if at == 10 { 20.0 } else { 1.0 };
+                h = (net.l[2].forward(h) + net.l[0].forward(tape.constant(x))).tanh();
+            }
+            net.l[1].forward(h).cross_entropy(&y)
+        })
+    }),
     ("gated, 10 steps", |d| gated(d, 10)),
     ("one layer used eight times", |d| {
         let net = d.stack(&[64, 64, 10], &orthogonal(Gain::Linear), &normal(0.01));

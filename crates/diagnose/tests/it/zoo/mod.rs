@@ -188,3 +188,18 @@ fn deeper_is_not_better() {
         }
     }
 }
+
+/// However long the sequence, a weight is one row, and a page stays small.
+#[test]
+fn a_weight_that_is_used_often_is_one_row() {
+    let (_, look) = healthy::CASES.iter().find(|(name, _)| *name == "recurrent, 60 steps").expect("it is there");
+    let report = look(&mut Draw::new(0)).report;
+    let uses: Vec<usize> = report.signal.iter().map(|layer| layer.uses).collect();
+    assert_eq!((report.activations.len(), report.activations[0].uses, uses), (1, 60, vec![60, 60, 1]), "{report}");
+    let [least, most] = report.activations[0].saturated_range;
+    assert!(least <= report.activations[0].saturated && report.activations[0].saturated <= most && least < most);
+    assert!(report.to_string().lines().count() < 40, "{report}");
+    assert_eq!(report.paths.len(), 1);
+    #[cfg(feature = "html")]
+    assert!(diagnose::Page::new("long").run("run", &report, None).to_html().len() < 100_000);
+}
