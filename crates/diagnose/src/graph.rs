@@ -178,7 +178,6 @@ impl Graph {
             }
         }
         let before = &self.flow[back];
-        flow.data = true;
         (flow.back, flow.root, flow.steps) = (Some(back), before.root, before.steps + 1);
         let through = signals.iter().map(|&input| self.flow[input].layers).max().unwrap_or(0);
         flow.layers = through;
@@ -197,6 +196,9 @@ impl Graph {
             _ => {}
         }
         flow.axis = self.axis(index, latest);
+        // At a loss the way ends: what many add up to is no place on it.
+        let is_number = matches!(node.role, Role::Reducing) && node.value.numel() == 1 && !flow.hidden;
+        flow.data = !(matches!(node.role, Role::Loss { .. }) || is_number);
         flow
     }
 
