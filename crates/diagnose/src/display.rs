@@ -54,6 +54,9 @@ impl Report {
             }
             _ => writeln!(f, "{of_step}{}", self.verdict())?,
         }
+        if let Some(how) = self.loss.unjudged() {
+            writeln!(f, "{how}")?;
+        }
         let mut rule = "";
         for finding in &self.findings {
             writeln!(f)?;

@@ -329,6 +329,12 @@ impl Report {
 }
 
 impl Loss {
+    /// What to do about a first loss of which nobody knows what to expect.
+    pub(crate) fn unjudged(&self) -> Option<&'static str> {
+        let how = "the first loss was not judged: Inspector::with_expected_loss says what to expect";
+        (self.first && self.expected.is_none() && self.value.is_finite()).then_some(how)
+    }
+
     /// The loss beside what it should be.
     pub(crate) fn in_words(&self) -> String {
         if !self.value.is_finite() {
@@ -342,8 +348,7 @@ impl Loss {
             parts => format!("loss {value:.4} of {parts} parts"),
         };
         let Some(expected) = self.expected else {
-            let how = "say what to expect by Inspector::with_expected_loss";
-            return if self.first { format!("{whole}, not judged: {how}") } else { whole };
+            return if self.first { format!("{whole}, not judged") } else { whole };
         };
         let prior = if compared < expected - 0.1 * expected.abs() { ", a good prior" } else { "" };
         match self.classes {

@@ -246,6 +246,9 @@ impl Run {
         };
         let verdict = escaped(&sentence(&self.report.verdict()));
         let _ = writeln!(html, "<p class=\"card verdict {class}\">{verdict}</p>");
+        if let Some(how) = self.report.loss.unjudged() {
+            let _ = writeln!(html, "<p class=\"card dim\">{}.</p>", escaped(&sentence(how)));
+        }
         let mut rule = "";
         for finding in &self.report.findings {
             // What several findings break is said once.

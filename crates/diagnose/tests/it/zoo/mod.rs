@@ -19,6 +19,7 @@ fn the_healthy_are_let_alone() {
     for (name, look) in healthy::CASES {
         for seed in 0..SEEDS {
             let outcome = look(&mut Draw::new(seed));
+            assert!(outcome.report.to_string().lines().all(|line| line.chars().count() <= 80), "{}", outcome.report);
             if !outcome.report.is_healthy() {
                 wrong.push(format!("{name}, seed {seed}: {:?}\n{}", outcome.findings(), outcome.report.verdict()));
             }
@@ -32,7 +33,9 @@ fn the_sick_are_found_out_with_the_place() {
     let mut wrong = Vec::new();
     for (name, look, want) in sick::CASES {
         for seed in 0..SEEDS {
-            let got = look(&mut Draw::new(seed)).findings();
+            let outcome = look(&mut Draw::new(seed));
+            assert!(outcome.report.to_string().lines().all(|line| line.chars().count() <= 80), "{}", outcome.report);
+            let got = outcome.findings();
             let got: Vec<_> = got.iter().map(|(severity, fault, place)| (*severity, *fault, place.as_str())).collect();
             if got != *want {
                 wrong.push(format!("{name}, seed {seed}: {got:?}"));
