@@ -237,6 +237,17 @@ impl Graph {
                     weight.len() > 2 && dims.len() > 2 && weight[0] == dims[1] && weight.last() != dims.last();
                 return if is_convolution { Some(1) } else { last };
             }
+            // A parameter that is a vector along one axis is one number for each unit.
+            Role::Adding | Role::Multiplying => {
+                let vector = |&input: &usize| {
+                    let of = self.nodes[input].parameter.and(Some(self.nodes[input].value.dims()))?;
+                    let mut wide = (0..of.len()).filter(|&axis| of[axis] > 1);
+                    Some(wide.next()? + dims.len() - of.len()).filter(|_| wide.next().is_none())
+                };
+                if let Some(axis) = node.inputs.iter().find_map(vector) {
+                    return Some(axis);
+                }
+            }
             _ => {}
         }
         let axis = self.flow[from].axis;

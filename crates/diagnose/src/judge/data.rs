@@ -60,7 +60,7 @@ impl Judge<'_> {
         let largest = sizes.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
         sizes.retain(|size| *size > 0.0);
         sizes.sort_by(f64::total_cmp);
-        let typical = *sizes.get(sizes.len() / 2)?;
+        let typical = *sizes.get(sizes.len().saturating_sub(1) / 2)?;
         if sizes.len() < 2 || !(largest.1 > FEATURE * typical && largest.1.is_finite() && largest.1 > SCALE) {
             return None;
         }

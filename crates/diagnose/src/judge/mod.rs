@@ -117,11 +117,10 @@ impl Judge<'_> {
     fn unlisted(&self) -> Vec<Finding> {
         let find = |index: usize| {
             let (place, shape) = (self.graph.place(index), self.graph.nodes[index].value.dims());
-            let severity = match self.graph.nodes[index].unlisted? {
-                true => Severity::Warn,
-                // An input whose gradient somebody wants, perhaps.
-                false => Severity::Note,
-            };
+            let has_name = self.graph.nodes[index].unlisted?;
+            // An input whose gradient somebody wants has no name, and goes into a layer as its signal.
+            let is_input = !has_name && self.graph.flow[index].data;
+            let severity = if is_input { Severity::Note } else { Severity::Warn };
             let message = format!("a leaf {shape:?} has a gradient, and the model does not list it");
             Some(
                 Finding::new(severity, Fault::Unlisted, place.clone(), 0.0)

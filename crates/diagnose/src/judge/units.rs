@@ -49,15 +49,15 @@ impl Judge<'_> {
         accused.iter().map(find).collect()
     }
 
-    /// Whether it has units to be judged: a gate lets through what it should, and the output of a model that is trained, or whose loss is
-    /// judged, may be sure of itself.
+    /// Whether it has units to be judged: a gate lets through what it should, and an output may be sure of itself if it is a probability,
+    /// or of a model that is trained, or whose loss is judged.
     fn has_units(&self, activation: &Activation) -> bool {
         let (graph, index) = (self.graph, activation.nodes[0]);
         let is_gate = activation.curve.is_share() && graph.flow[index].gates;
         let is_number = !graph.flow[index].data || graph.nodes[index].value.numel() < 2;
         let is_end = !graph.flow[index].hidden;
         let is_told = self.is_trained() || self.pass.heads.iter().any(|head| head.expected.is_some());
-        !(is_gate || is_number || is_end && is_told)
+        !(is_gate || is_number || is_end && (is_told || activation.curve.is_share()))
     }
 
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {

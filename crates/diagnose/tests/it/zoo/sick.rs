@@ -255,6 +255,41 @@ pub(super) const CASES: &[Case] = &[
         &[(WARN, Fault::Dead, "batch.0")],
     ),
     (
+        "a dead channel of [N, C, L] by a bias of [C, 1]",
+        |d| {
+            let mut net = d.stack(&[48, 48, 10], &kaiming_normal(Gain::Linear), &normal(0.01));
+            net.p = vec![Param::new(Tensor::from([[0.0], [0.0], [0.0], [-20.0], [0.0], [0.0]]))];
+            let (x, y) = (d.x([64, 48]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let h = net.l[0].forward(tape.constant(x.clone())).reshape([64, 6, 8]);
+                net.l[1].forward((h + net.p[0].on(tape)).relu().flatten(1)).cross_entropy(&y)
+            })
+        },
+        &[(WARN, Fault::Dead, "p")],
+    ),
+    (
+        "one of two features of 10,000",
+        |d| {
+            let net = d.stack(&[2, 64, 64, 3], &kaiming_normal(Gain::Relu), &normal(0.01));
+            let (x, y): (Tensor, _) = (d.x([100, 2]), d.y(100, 3));
+            let x = x * Tensor::from([1.0, 1e4]);
+            d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
+        },
+        &[(ERROR, Fault::Data, "constant(0)"), (ERROR, Fault::Loss, "l.2")],
+    ),
+    (
+        "a weight that is a leaf without a name",
+        |d| {
+            let net = d.stack(&[30, 64, 10], &kaiming_normal(Gain::Relu), &normal(0.01));
+            let (x, y, w): (_, _, Param) = (d.x([64, 30]), d.y(64, 10), d.param([30, 30], &orthogonal(Gain::Linear)));
+            d.look(net, |net, tape| {
+                let h = tape.constant(x.clone()).matmul(tape.leaf(w.value().clone())).tanh();
+                net.mlp(h, |h| h.relu()).cross_entropy(&y)
+            })
+        },
+        &[(WARN, Fault::Unlisted, "leaf(1)")],
+    ),
+    (
         "tanh saturated behind batch norm",
         |d| {
             let mut net = d.stack(&[30, 100, 10], &kaiming_normal(Gain::Tanh), &normal(0.01));
