@@ -31,7 +31,7 @@ impl Trial {
             report.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect()
         };
         let mut best = Trial { changes: Vec::new(), left: faults(before) };
-        let (mut harm, mut changes) = (harm(before), with(&[], &before.findings));
+        let (mut harm, mut loss, mut changes) = (harm(before), before.loss.compared, with(&[], &before.findings));
         let mut tried = None;
         for _ in 0..ROUNDS {
             if changes.is_empty() || tried.as_ref() == Some(&changes) {
@@ -40,20 +40,21 @@ impl Trial {
             let after = attempt(&changes);
             let now = self::harm(&after);
             if now < harm && !is_dearer(before, &after) {
-                (best, harm) = (Trial { changes: changes.clone(), left: faults(&after) }, now);
+                best = Trial { changes: changes.clone(), left: faults(&after) };
+                (harm, loss) = (now, after.loss.compared);
             }
             let more = with(&changes, &after.findings);
             tried = Some(changes);
             changes = more;
         }
-        best.spare_the_prior(before, harm, attempt)
+        best.spare_the_prior(before, (harm, loss), attempt)
     }
 
     /// A bias of the last layer may hold what is known of the classes, and stays if the loss is smaller with it.
     fn spare_the_prior(
         mut self,
         before: &Report,
-        least: (usize, usize),
+        (least, loss): ((usize, usize), f64),
         attempt: impl Fn(&[Action]) -> Report,
     ) -> Self {
         let of_loss = before.findings.iter().filter(|finding| finding.fault == Fault::Loss);
@@ -63,8 +64,8 @@ impl Trial {
             .collect();
         let rest: Vec<Action> = self.changes.iter().filter(|action| !zeros.contains(action)).cloned().collect();
         if rest.len() < self.changes.len() {
-            let (with, without) = (attempt(&self.changes), attempt(&rest));
-            if harm(&without) <= least && without.loss.compared < with.loss.compared {
+            let without = attempt(&rest);
+            if harm(&without) <= least && without.loss.compared < loss {
                 self.changes = rest;
             }
         }

@@ -11,7 +11,7 @@ use crate::cure::Trial;
 use crate::graph::{Graph, Node, distinct};
 use crate::judge::judge;
 use crate::limits::Limits;
-use crate::numbers::Numbers;
+use crate::numbers::{Numbers, range};
 use crate::objective::Part;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::saturation::{Curve, Rules, Saturation};
@@ -367,9 +367,4 @@ fn together<'a>(graph: &'a Graph, uses: &[usize], of: fn(&Node) -> Option<&Numbe
     let matrix = |&index: &usize| Some(of(&graph.nodes[index])?.matrix(graph.flow[index].axis));
     let parts: Option<Vec<Numbers>> = uses.iter().map(matrix).collect();
     Some(Cow::Owned(Numbers::stacked(&parts?)))
-}
-
-/// The least and the largest.
-pub(crate) fn range(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
-    numbers.fold([f64::NAN; 2], |[least, most], x| [least.min(x), most.max(x)])
 }

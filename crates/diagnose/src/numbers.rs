@@ -107,7 +107,7 @@ impl Numbers {
         *self.lost.get_or_init(|| if is_known { NonFinite::default() } else { each!(&self.values, x => lost(x)) })
     }
 
-    /// How many of its elements are finite.
+    /// Those of its elements that are finite.
     pub(crate) fn finite(&self) -> Numbers {
         let finite: Vec<f64> =
             each!(&self.values, x => x.iter().map(|x| x.to_f64()).filter(|x| x.is_finite()).collect());
@@ -232,6 +232,11 @@ pub(crate) fn root_mean_square(numbers: &[f64]) -> f64 {
     }
     let squares: f64 = numbers.iter().map(|x| (x / most) * (x / most)).sum();
     most * (squares / numbers.len() as f64).sqrt()
+}
+
+/// The least and the largest.
+pub(crate) fn range(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
+    numbers.fold([f64::NAN; 2], |[least, most], x| [least.min(x), most.max(x)])
 }
 
 /// Whether no element is NaN or infinite: their sum tells, unless it is too large itself.

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use autograd::Role;
 
 use crate::graph::Graph;
+use crate::numbers::range;
 use crate::report::{Depth, Path, Stage, slope};
 
 /// The way to an end, as the blocks that it goes through.
@@ -29,6 +30,12 @@ pub(crate) struct Block {
     pub(crate) scale: f64,
     /// By how much it multiplies the signal.
     pub(crate) gain: Option<f64>,
+}
+
+/// By how much blocks multiply the signal, as a geometric mean; `None` for fewer than so many that say it.
+pub(crate) fn mean_gain<'a>(blocks: impl Iterator<Item = &'a Block>, least: usize) -> Option<f64> {
+    let logs: Vec<f64> = blocks.filter_map(|block| block.gain).map(f64::ln).collect();
+    (logs.len() >= least).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp()).filter(|gain| !gain.is_nan())
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -130,43 +137,43 @@ impl Graph {
         let back: Vec<&Block> =
             way.blocks.iter().filter(|block| block.kind != Kind::Layer || !block.normalized_next).collect();
         let gradients: Option<Vec<f64>> = back.iter().map(|block| gradient(block)).collect();
-        let gains: Vec<f64> = judged().filter_map(|block| block.gain).collect();
         Depth {
             layers: back.len(),
             signal: slope(&scales),
             gradient: gradients.and_then(|gradients| slope(&gradients)),
-            gain: (gains.len() >= 2)
-                .then(|| (gains.iter().map(|gain| gain.ln()).sum::<f64>() / gains.len() as f64).exp())
-                .filter(|gain| gain.is_finite()),
+            gain: mean_gain(judged(), 2).filter(|gain| gain.is_finite()),
         }
     }
 
     /// For people to read: what is on the way more than once is one stage.
     pub(crate) fn path(&self, way: &Way) -> Path {
-        let mut stages: Vec<Stage> = Vec::new();
-        let mut known: HashMap<(Kind, String), (usize, Vec<f64>)> = HashMap::new();
+        let mut stages: Vec<(String, Kind, Vec<&Block>)> = Vec::new();
+        let mut known: HashMap<(String, Kind), usize> = HashMap::new();
         for block in &way.blocks {
             let place = match self.affine(block.head) {
                 Some(_) => self.place(block.head),
                 None => self.place(self.nodes[block.head].inputs.iter().copied().max().unwrap_or(block.head)),
             };
-            let (std, gradient) = (block.scale, self.nodes[block.station].gradient.as_ref().map(|g| g.mean_std().1));
-            let (at, gains) = known.entry((block.kind, place.clone())).or_insert_with(|| {
-                let kind = match block.kind {
-                    Kind::Layer => "layer",
-                    Kind::Norm => "norm",
-                    Kind::Join => "sum",
-                };
-                stages.push(Stage { place, kind, uses: 0, std: [f64::NAN; 2], gain: None, gradient_std: None });
-                (stages.len() - 1, Vec::new())
-            });
-            let stage = &mut stages[*at];
-            stage.uses += 1;
-            stage.std = [stage.std[0].min(std), stage.std[1].max(std)];
-            stage.gradient_std = gradient.into_iter().chain(stage.gradient_std).reduce(f64::max);
-            gains.extend(block.gain.map(f64::ln));
-            stage.gain = Some((gains.iter().sum::<f64>() / gains.len() as f64).exp()).filter(|gain| gain.is_finite());
+            let at = *known.entry((place.clone(), block.kind)).or_insert(stages.len());
+            if at == stages.len() {
+                stages.push((place, block.kind, Vec::new()));
+            }
+            stages[at].2.push(block);
         }
+        let gradient = |block: &&Block| Some(self.nodes[block.station].gradient.as_ref()?.mean_std().1);
+        let stage = |(place, kind, blocks): (String, Kind, Vec<&Block>)| Stage {
+            place,
+            kind: match kind {
+                Kind::Layer => "layer",
+                Kind::Norm => "norm",
+                Kind::Join => "sum",
+            },
+            uses: blocks.len(),
+            std: range(blocks.iter().map(|block| block.scale)),
+            gain: mean_gain(blocks.iter().copied(), 1).filter(|gain| gain.is_finite()),
+            gradient_std: blocks.iter().filter_map(gradient).reduce(f64::max),
+        };
+        let stages = stages.into_iter().map(stage).collect();
         let end = self.scaled_by(way.end).map_or(way.end, |affine| affine.output);
         Path { place: self.place(end), stages }
     }

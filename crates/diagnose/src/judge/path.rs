@@ -9,7 +9,7 @@ use crate::finding::{Action, Fault, Finding, Severity};
 use crate::graph::Affine;
 use crate::report::slope;
 use crate::text::figure;
-use crate::way::{Block, Kind, Way};
+use crate::way::{Block, Kind, Way, mean_gain};
 
 /// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
 const NOTHING: f64 = 1e-6;
@@ -110,8 +110,7 @@ impl Judge<'_> {
         // Beyond where nothing is left, there is nothing to compare.
         let left = scales.iter().take_while(|scale| **scale > 0.0).count();
         let slope = slope(&scales[..left]).filter(|slope| self.is_steep(*slope, &judged[..left]));
-        let gains: Vec<f64> = judged.iter().filter_map(|block| block.gain).map(f64::ln).collect();
-        let gain = (gains.len() >= 2).then(|| (gains.iter().sum::<f64>() / gains.len() as f64).exp());
+        let gain = mean_gain(judged.iter().copied(), 2);
         let by_gain = gain.filter(|gain| !(1.0 / self.limits.gain..=self.limits.gain).contains(gain));
         let factor = match (by_gain, slope) {
             (Some(gain), Some(slope)) if slope.abs() > gain.ln().abs() => slope.exp(),

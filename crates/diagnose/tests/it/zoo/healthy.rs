@@ -8,7 +8,7 @@ use init::{
 use nn::{BatchNorm1d, Dropout, Layer, LayerNorm};
 use tensor::Tensor;
 
-use super::nets::{Draw, Net, Outcome, bce, bce_of_shares, cat, exp, huber, mse, step, t, widths};
+use super::nets::{Draw, Net, Outcome, attend, bce, bce_of_shares, cat, causal, exp, huber, mse, step, t, widths};
 
 /// A network by its name.
 pub(super) type Case = (&'static str, fn(&mut Draw) -> Outcome);
@@ -67,21 +67,6 @@ macro_rules! residual {
             d.look(net, |net, tape| blocks(net, tape.constant(x.clone()), $count).cross_entropy(&y))
         }
     };
-}
-
-/// One head of attention over a sequence: rows are places. `scale` is that of the scores.
-pub(super) fn attend<'t>(net: &Net, x: Var<'t>, at: usize, scale: f32, mask: Option<&Tensor>) -> Var<'t> {
-    let [q, k, v] = [0, 1, 2].map(|layer| net.l[at + layer].forward(x));
-    let mut scores = q.matmul(t(k)).scale(scale);
-    if let Some(mask) = mask {
-        scores = scores + x.tape().constant(mask.clone());
-    }
-    net.l[at + 3].forward(scores.softmax(-1).matmul(v))
-}
-
-/// −∞ above the diagonal.
-fn causal(places: usize) -> Tensor {
-    Tensor::from_fn([places, places], |i| if i[1] > i[0] { f32::NEG_INFINITY } else { 0.0 })
 }
 
 /// GPT-2's own start: embeddings, and weights of 0.02, the last of each branch divided by √(2 layers).

@@ -218,3 +218,18 @@ pub(super) fn exp(x: Var<'_>) -> Var<'_> {
     let y = x.value().exp();
     x.record("exp", y.clone()).wrt(x, move |g| g * &y).done()
 }
+
+/// One head of attention over a sequence: rows are places. `scale` is that of the scores.
+pub(super) fn attend<'t>(net: &Net, x: Var<'t>, at: usize, scale: f32, mask: Option<&Tensor>) -> Var<'t> {
+    let [q, k, v] = [0, 1, 2].map(|layer| net.l[at + layer].forward(x));
+    let mut scores = q.matmul(t(k)).scale(scale);
+    if let Some(mask) = mask {
+        scores = scores + x.tape().constant(mask.clone());
+    }
+    net.l[at + 3].forward(scores.softmax(-1).matmul(v))
+}
+
+/// −∞ above the diagonal.
+pub(super) fn causal(places: usize) -> Tensor {
+    Tensor::from_fn([places, places], |i| if i[1] > i[0] { f32::NEG_INFINITY } else { 0.0 })
+}

@@ -5,8 +5,7 @@ use init::{Gain, constant, kaiming_normal, lecun_normal, normal, orthogonal, tor
 use nn::{BatchNorm1d, Layer, LayerNorm, Param};
 use tensor::Tensor;
 
-use super::healthy::attend;
-use super::nets::{Draw, Net, Outcome, bce, huber, mse, step, widths};
+use super::nets::{Draw, Net, Outcome, attend, bce, causal, huber, mse, step, widths};
 
 /// A network by its name, and what is wrong with it above a note: each fault with its place.
 pub(super) type Case = (&'static str, fn(&mut Draw) -> Outcome, &'static [(Severity, Fault, &'static str)]);
@@ -760,7 +759,7 @@ pub(super) const CASES: &[Case] = &[
             let net =
                 Net { l: (0..5).map(|_| d.linear(64, 64, &lecun_normal(Gain::Linear))).collect(), ..Net::default() };
             let (x, y) = (d.x([24, 64]), d.y(24, 64));
-            let mask = Tensor::from_fn([24, 24], |i| if i[1] > i[0] { f32::NEG_INFINITY } else { 0.0 });
+            let mask = causal(24);
             d.look(net, |net, tape| {
                 net.l[4].forward(attend(net, tape.constant(x.clone()), 0, 1.0, Some(&mask)).tanh()).cross_entropy(&y)
             })
