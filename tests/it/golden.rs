@@ -1,29 +1,23 @@
-//! Values and gradients against PyTorch's, written by `tests/golden/make.py`.
+//! Ten steps of training of four models against PyTorch's, written by `tests/golden/make.py`. (Of each op, the numbers are compared in
+//! `crates/autograd/tests/it`.)
 
 use approx::assert_relative_eq;
+use evenkeel::autograd::{Cell, CrossEntropy};
 use evenkeel::prelude::*;
 use serde::Deserialize;
 
 #[derive(Deserialize)]
 struct Golden {
-    cases: Vec<Case>,
-    training_run: TrainingRun,
+    contexts: Vec<i64>,
+    targets: Vec<i64>,
+    training_run: Run,
+    modern_run: Run,
+    recurrent_run: Run,
     normalized_run: NormalizedRun,
 }
 
 #[derive(Deserialize)]
-struct Case {
-    op: String,
-    inputs: Vec<Values>,
-    seed: Values,
-    output: Values,
-    gradients: Vec<Values>,
-}
-
-#[derive(Deserialize)]
-struct TrainingRun {
-    contexts: Vec<i64>,
-    targets: Vec<i64>,
+struct Run {
     start: Vec<Values>,
     losses: Vec<f32>,
     end: Vec<Values>,
@@ -88,71 +82,15 @@ fn the_measure_rejects_what_is_a_little_off_however_small_it_is() {
     }
 }
 
-fn apply<'t>(op: &str, x: &[Var<'t>]) -> Var<'t> {
-    match op {
-        "add" => x[0] + x[1],
-        "sub" => x[0] - x[1],
-        "mul" => x[0] * x[1],
-        "neg" => -x[0],
-        "scale" => x[0].scale(2.5),
-        "div" => x[0] / x[1],
-        "softmax 0" => x[0].softmax(0),
-        "softmax 1" => x[0].softmax(1),
-        "log_softmax 0" => x[0].log_softmax(0),
-        "log_softmax 1" => x[0].log_softmax(-1),
-        "layer_norm" => x[0].layer_norm(x[1], x[2], 1e-5),
-        "matmul" => x[0].matmul(x[1]),
-        "linear" => x[0].linear(x[1], x[2]),
-        "reshape" => x[0].reshape([3, 4]),
-        "flatten" => x[0].flatten(1),
-        "sum" => x[0].sum(0),
-        "mean" => x[0].mean([0, 2]),
-        "embedding" => x[0].embedding(&Tensor::from([[1, 3], [1, 0]])),
-        "batch_norm" => x[0].batch_norm(x[1], x[2], 1e-5).0,
-        "batch_norm_by" => {
-            let constant = |values: [f32; 3]| x[0].tape().constant(Tensor::from(values));
-            x[0].batch_norm_by(constant([0.5, -1.0, 2.0]), constant([0.5, 2.0, 1.0]), x[1], x[2], 1e-5)
-        }
-        "cross_entropy" => x[0].cross_entropy(&Tensor::from([2, 0, 3])),
-        other => match Activation::ALL.iter().find(|activation| activation.name() == other) {
-            Some(&activation) => x[0].scale(3.0).activation(activation),
-            None => panic!("make.py has a case for `{other}`, this test has not"),
-        },
-    }
-}
-
-#[test]
-fn every_op_agrees_with_pytorch() {
-    let cases = golden().cases;
-    assert!(cases.len() >= 38, "only {} cases", cases.len());
-    for activation in Activation::ALL {
-        assert!(cases.iter().any(|case| case.op == activation.name()), "make.py has no case for {activation:?}");
-    }
-    for case in cases {
-        let tape = Tape::new();
-        let inputs: Vec<Var<'_>> = case.inputs.iter().map(|x| tape.leaf(x.tensor())).collect();
-        let result = apply(&case.op, &inputs);
-        println!("{} {:?}", case.op, inputs);
-        assert_close(&result.value(), &case.output);
-        let gradients = result.backward_with(case.seed.tensor());
-        for (input, want) in inputs.iter().zip(&case.gradients) {
-            assert_close(gradients.get(*input).expect("every input has a gradient"), want);
-        }
-    }
-}
-
-#[test]
-fn ten_steps_of_training_agree_with_pytorch() {
-    let run = golden().training_run;
-    let contexts = Tensor::from_vec(run.contexts, [32, 3]);
-    let targets = Tensor::from_vec(run.targets, 32);
+/// Trains by plain gradient descent, and compares all losses and the parameters at the end.
+fn compare(run: &Run, forward: impl for<'t> Fn(&'t Tape, &[Var<'t>]) -> Var<'t>) {
     let mut params: Vec<Param> = run.start.iter().map(|p| Param::new(p.tensor())).collect();
     let mut sgd = Sgd::new(0.1).unwrap();
     let mut tape = Tape::new();
-    for want in run.losses {
-        let on = |i: usize| params[i].on(&tape);
-        let hidden = on(0).embedding(&contexts).flatten(1).linear(on(1), on(2)).tanh();
-        let loss = hidden.linear(on(3), on(4)).cross_entropy(&targets);
+    assert_eq!(run.losses.len(), 10);
+    for &want in &run.losses {
+        let on_tape: Vec<Var<'_>> = params.iter().map(|param| param.on(&tape)).collect();
+        let loss = forward(&tape, &on_tape);
         assert_relative_eq!(loss.item(), want, max_relative = TOLERANCE);
         let gradients = loss.backward();
         tape.reset();
@@ -161,6 +99,29 @@ fn ten_steps_of_training_agree_with_pytorch() {
     for (param, want) in params.iter().zip(&run.end) {
         assert_close(param.value(), want);
     }
+}
+
+#[test]
+fn ten_steps_of_training_agree_with_pytorch() {
+    let Golden { contexts, targets, training_run, modern_run, recurrent_run, .. } = golden();
+    let contexts = Tensor::from_vec(contexts, [32, 3]);
+    let targets = Tensor::from_vec(targets, 32);
+    compare(&training_run, |_, p| {
+        let hidden = p[0].embedding(&contexts).flatten(1).linear(p[1], p[2]).tanh();
+        hidden.linear(p[3], p[4]).cross_entropy(&targets)
+    });
+    compare(&modern_run, |_, p| {
+        let x = p[0].embedding(&contexts).flatten(1);
+        let h = x + x.layer_norm(p[1], p[2], 1e-5).linear(p[3], p[4]).gelu().linear(p[5], None);
+        let options = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+        h.linear(p[6], None).cross_entropy_with(&targets, options)
+    });
+    compare(&recurrent_run, |tape, p| {
+        let cell = Cell { w_ih: p[1], w_hh: p[2], b_ih: Some(p[3]), b_hh: Some(p[4]) };
+        let state = tape.constant(Tensor::zeros([32, 8]));
+        let last = (0..3).fold(state, |h, t| p[0].embedding(&contexts.select(1, t)).gru_cell(h, cell));
+        last.linear(p[5], None).squeeze(1).mse_loss(&(targets.cast::<f32>() / 27.0))
+    });
 }
 
 #[test]

@@ -201,40 +201,6 @@ pub(crate) mod testing {
         ChaCha8Rng::seed_from_u64(42)
     }
 
-    /// Checks an op on random inputs of these shapes, however they are stored: in order, transposed, cut out of a larger
-    /// tensor, and one row repeated.
-    #[track_caller]
-    pub(crate) fn assert_gradients<F>(shapes: &[&[usize]], f: F)
-    where
-        F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,
-    {
-        type Store = fn(&Tensor<f64>) -> Tensor<f64>;
-        let stored: [Store; 4] = [Tensor::clone, |x| x.t().contiguous().t(), cut_out, repeated];
-        let mut rng = rng();
-        for store in stored {
-            let inputs: Vec<_> = shapes.iter().map(|dims| store(&input(dims, &mut rng))).collect();
-            if let Err(error) = gradients(&inputs, &mut rng, &f) {
-                panic!("{error}, stored as {:?}", inputs.iter().map(Tensor::layout).collect::<Vec<_>>());
-            }
-        }
-    }
-
-    /// The same elements with a row of others before and after them.
-    fn cut_out(x: &Tensor<f64>) -> Tensor<f64> {
-        if x.rank() == 0 {
-            return x.clone();
-        }
-        let mut dims = x.dims().to_vec();
-        dims[0] += 2;
-        let rows: Tensor<i64> = (1..=x.dims()[0] as i64).collect();
-        Tensor::full(dims, 7.0).index_add(0, &rows, &(x - 7.0)).slice(0, 1..=x.dims()[0])
-    }
-
-    /// The first row in the place of each, by a stride of 0.
-    fn repeated(x: &Tensor<f64>) -> Tensor<f64> {
-        if x.rank() == 0 || x.numel() == 0 { x.clone() } else { x.slice(0, ..1).expand(x.shape()) }
-    }
-
     /// Numbers in −1.5..1.5, none of which is near 0.
     pub(crate) fn input(dims: &[usize], rng: &mut ChaCha8Rng) -> Tensor<f64> {
         Tensor::from_fn(dims, |_| rng.random_range(0.1..1.5) * if rng.random() { 1.0 } else { -1.0 })

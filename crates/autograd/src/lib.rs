@@ -63,10 +63,10 @@ mod tape;
 pub use gradients::Gradients;
 pub use id::Id;
 pub use mode::Mode;
-pub use op::{Ignorance, Op, Role};
-pub use ops::Operand;
+pub use op::{Ignorance, Measure, Op, Role};
 #[doc(hidden)]
 pub use ops::Right;
+pub use ops::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};
 pub use record::{Record, Shares};
 pub use state::Updates;
 pub use tape::{Tape, Var};

@@ -98,12 +98,13 @@ pub enum Role {
         /// The place of the bias.
         bias: Option<usize>,
     },
-    /// A normalization, whose result has the scale of its weight, whatever the scale of its input. Its units are the last axis.
+    /// A normalization, whose result has the scale of its weight, whatever the scale of its input; and maybe a bias. Its units are
+    /// the last axis.
     Normalizing {
         /// The place of the weight.
         weight: usize,
         /// The place of the bias.
-        bias: usize,
+        bias: Option<usize>,
     },
     /// The same of channels, which are axis 1, such as batch norm.
     NormalizingChannels {
@@ -122,6 +123,10 @@ pub enum Role {
     Adding,
     /// A product of its two inputs, element by element, such as a gate and what it lets through.
     Multiplying,
+    /// Its inputs, side by side.
+    Joining,
+    /// The square of each element.
+    Squaring,
     /// A sum or a mean over axes.
     Reducing,
     /// Shares along this axis that add up to 1.
@@ -158,8 +163,31 @@ pub enum Ignorance {
     Value(f64),
     /// The variance of the targets, which are the input at this place: the mean is predicted for all.
     Variance(usize),
+    /// What the best constant prediction costs, by this measure of an element and its target.
+    Constant {
+        /// The place of the targets.
+        targets: usize,
+        /// What a prediction costs.
+        measure: Measure,
+    },
     /// Nobody can say.
     Unknown,
+}
+
+/// What a prediction costs, by its difference d from the target.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Measure {
+    /// |d|
+    Absolute,
+    /// d²/2 up to this |d|, which is δ, and δ (|d| − δ/2) beyond.
+    Huber(f64),
+    /// The same, divided by δ.
+    SmoothL1(f64),
+    /// ½ (ln σ² + d²/σ²), where the variance σ² is predicted too, and the best one is that of the targets; and this number.
+    Gaussian(f64),
+    /// Σ t (ln t − ln p) of shares t of a whole along the last axis and predicted ones p, divided by their number: all of them predicted equal.
+    Divergence,
 }
 
 impl Role {
@@ -167,7 +195,8 @@ impl Role {
     fn inputs(&self) -> usize {
         match *self {
             Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
-            Role::Keeping | Role::Scaling | Role::Reducing | Role::Softmax(_) | Role::Lookup => 1,
+            Role::Keeping | Role::Scaling | Role::Squaring | Role::Reducing | Role::Softmax(_) => 1,
+            Role::Lookup | Role::Joining => 1,
             Role::Activation(_) | Role::Function { .. } => 1,
             Role::Adding | Role::Multiplying => 2,
             Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } | Role::Loss { .. } => {
@@ -179,13 +208,14 @@ impl Role {
     /// The places of inputs that it names, each with what it says is there.
     fn places(&self) -> [Option<(&'static str, usize)>; 2] {
         match *self {
-            Role::Affine { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
-            Role::Normalizing { weight, bias } | Role::NormalizingChannels { weight, bias } => {
-                [Some(("weight", weight)), Some(("bias", bias))]
+            Role::Affine { weight, bias } | Role::Normalizing { weight, bias } => {
+                [Some(("weight", weight)), bias.map(|bias| ("bias", bias))]
             }
-            Role::Loss { predictions, ignorance: Ignorance::Variance(targets) } => {
-                [Some(("predictions", predictions)), Some(("targets", targets))]
-            }
+            Role::NormalizingChannels { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
+            Role::Loss {
+                predictions,
+                ignorance: Ignorance::Variance(targets) | Ignorance::Constant { targets, .. },
+            } => [Some(("predictions", predictions)), Some(("targets", targets))],
             Role::Loss { predictions, .. } => [Some(("predictions", predictions)), None],
             _ => [None, None],
         }

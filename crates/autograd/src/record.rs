@@ -102,6 +102,13 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
         self.and(|before| Joint { before, inputs, pullback })
     }
 
+    /// Names an input to which no gradient goes back.
+    #[track_caller]
+    pub(crate) fn without(self, input: Var<'t, T>) -> Record<'t, T, impl Pullbacks<T> + use<T, P>> {
+        self.needs_gradient(input);
+        self.and(|before| Single::<_, fn(Tensor<T>) -> Tensor<T>> { before, input: input.index, pullback: None })
+    }
+
     /// Puts the result on the tape.
     ///
     /// # Panics

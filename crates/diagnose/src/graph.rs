@@ -283,9 +283,8 @@ impl Graph {
     pub(crate) fn affine(&self, output: usize) -> Option<Affine> {
         let (weight, bias, normalizes) = match self.nodes[output].role {
             Role::Affine { weight, bias } => (weight, bias, false),
-            Role::Normalizing { weight, bias } | Role::NormalizingChannels { weight, bias } => {
-                (weight, Some(bias), true)
-            }
+            Role::Normalizing { weight, bias } => (weight, bias, true),
+            Role::NormalizingChannels { weight, bias } => (weight, Some(bias), true),
             _ => return None,
         };
         let bias = bias.and_then(|bias| self.input(output, bias));

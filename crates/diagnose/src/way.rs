@@ -239,7 +239,7 @@ mod tests {
             (LAYER, &[3, 2], 9.0),
             (LAYER, &[1, 2], 1.0),
             (Role::Adding, &[5, 4], 9.0),
-            (Role::Normalizing { weight: 1, bias: 2 }, &[6, 2, 2], 1.0),
+            (Role::Normalizing { weight: 1, bias: Some(2) }, &[6, 2, 2], 1.0),
             (LAYER, &[7, 2], 1.0),
         ]);
         assert_eq!(heads(&graph), [(3, Kind::Layer), (4, Kind::Layer), (7, Kind::Norm)]);

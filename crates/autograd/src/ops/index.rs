@@ -1,4 +1,4 @@
-//! Rows by number.
+//! Elements by number, by mask, by place and by size.
 
 use tensor::{Float, Tensor};
 
@@ -33,25 +33,199 @@ impl<T: Float> Var<'_, T> {
             })
             .done()
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use tensor::Tensor;
+    /// The slices at `indices` of an axis: along it, yᵢ = xₜ with t = indicesᵢ;  x̄ₜ = Σ ȳᵢ over all i with indicesᵢ = t.
+    ///
+    /// # Panics
+    /// The axis is out of range, `indices` is no vector, or an index is negative or not below the axis's size.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 2.0, 3.0]));
+    /// let y = x.index_select(0, &Tensor::from([2, 2]));
+    /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([0.0, 0.0, 2.0])));
+    /// ```
+    #[track_caller]
+    pub fn index_select(self, axis: isize, indices: &Tensor<i64>) -> Self {
+        let (shape, indices) = (self.shape(), indices.clone());
+        self.record(Op::new("index_select", Role::Keeping), self.value().index_select(axis, &indices))
+            .wrt(self, move |g| Tensor::zeros(&shape).index_add(axis, &indices, &g))
+            .done()
+    }
 
-    use crate::check::testing::assert_gradients;
+    /// For each entry of `indices`, the element at that index of the axis and at the entry's own place along the others: for axis 0 of a
+    /// matrix, yᵢⱼ = x\[indicesᵢⱼ, j]. x̄ has ȳ added up at these places.
+    ///
+    /// # Panics
+    /// The axis is out of range, `indices` has another rank or is larger along another axis, or an index is negative or not below
+    /// the axis's size.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([[1.0, 2.0], [3.0, 4.0]]));
+    /// let y = x.gather(1, &Tensor::from([[1], [0]]));
+    /// assert_eq!(y.value(), Tensor::from([[2.0], [3.0]]));
+    /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([[0.0, 1.0], [1.0, 0.0]])));
+    /// ```
+    #[track_caller]
+    pub fn gather(self, axis: isize, indices: &Tensor<i64>) -> Self {
+        let y = self.value().gather(axis, indices);
+        self.picked("gather", y, axis, indices.clone())
+    }
 
-    #[test]
-    fn embedding() {
-        for indices in [
-            Tensor::from([2, 0, 2, 1]),
-            Tensor::from([[0, 1], [1, 1], [3, 0]]),
-            Tensor::from([[0, 1, 3], [1, 2, 2]]).t(),
-            Tensor::scalar(3),
-            Tensor::zeros([0]),
-        ] {
-            assert_gradients(&[&[4, 3]], |x| x[0].embedding(&indices));
-        }
-        assert_gradients(&[&[4, 0]], |x| x[0].embedding(&Tensor::from([1, 2])));
+    /// Records what was picked along an axis, an index for each element.
+    #[track_caller]
+    fn picked(self, name: &'static str, y: Tensor<T>, axis: isize, indices: Tensor<i64>) -> Self {
+        let shape = self.shape();
+        self.record(Op::new(name, Role::Keeping), y)
+            .wrt(self, move |g| Tensor::zeros(&shape).scatter_add(axis, &indices, &g))
+            .done()
+    }
+
+    /// This value with each element of `source` added at its index of the axis and at its own place along the others: for axis 0 of a
+    /// matrix, y\[indicesᵢⱼ, j] = x\[…] + Σ sourceᵢⱼ.  x̄ = ȳ; that of the source is ȳ at these places.
+    ///
+    /// # Panics
+    /// As `Tensor::scatter_add`, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (x, source) = (tape.leaf(Tensor::zeros([3])), tape.leaf(Tensor::from([1.0, 2.0])));
+    /// assert_eq!(x.scatter_add(0, &Tensor::from([2, 2]), source).value(), Tensor::from([0.0, 0.0, 3.0]));
+    /// ```
+    #[track_caller]
+    pub fn scatter_add(self, axis: isize, indices: &Tensor<i64>, source: Self) -> Self {
+        let (indices, shape) = (indices.clone(), source.shape());
+        let y = self.value().scatter_add(axis, &indices, &source.value());
+        self.record("scatter_add", y)
+            .wrt(self, |g| g)
+            .wrt(source, move |g| {
+                // What lies beyond the indices was not used.
+                let widths: Vec<(usize, usize)> =
+                    shape.dims().iter().zip(indices.dims()).map(|(all, used)| (0, all - used)).collect();
+                g.gather(axis, &indices).pad(&widths, T::ZERO)
+            })
+            .done()
+    }
+
+    /// A vector of the elements where the mask, which broadcasts, is true, in row-major order; x̄ is 0 for all others.
+    ///
+    /// # Panics
+    /// The mask has other sizes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 2.0, 3.0]));
+    /// assert_eq!(x.masked_select(&Tensor::from([true, false, true])).value(), Tensor::from([1.0, 3.0]));
+    /// ```
+    #[track_caller]
+    pub fn masked_select(self, mask: &Tensor<bool>) -> Self {
+        let x = self.value();
+        let y = x.masked_select(mask);
+        let (shape, mask) = (x.shape().clone(), mask.clone());
+        self.record(Op::new("masked_select", Role::Keeping), y)
+            .wrt(self, move |g| {
+                let wide = Tensor::<T>::zeros(&shape).masked_fill(&mask, T::ZERO);
+                wide.masked_scatter(&mask, &g).sum_to(&shape)
+            })
+            .done()
+    }
+
+    /// The lower triangle of the last two axes, up to the diagonal that is `diagonal` above the main one; 0 elsewhere, in x̄ too.
+    ///
+    /// # Panics
+    /// There are fewer than two axes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::ones([2, 2]));
+    /// assert_eq!(x.tril(0).value(), Tensor::from([[1.0, 0.0], [1.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn tril(self, diagonal: isize) -> Self {
+        self.record(Op::new("tril", Role::Masking), self.value().tril(diagonal))
+            .wrt(self, move |g| g.tril(diagonal))
+            .done()
+    }
+
+    /// The upper triangle of the last two axes, from the diagonal that is `diagonal` above the main one on; 0 elsewhere, in x̄ too.
+    ///
+    /// # Panics
+    /// There are fewer than two axes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::ones([2, 2]));
+    /// assert_eq!(x.triu(1).value(), Tensor::from([[0.0, 1.0], [0.0, 0.0]]));
+    /// ```
+    #[track_caller]
+    pub fn triu(self, diagonal: isize) -> Self {
+        self.record(Op::new("triu", Role::Masking), self.value().triu(diagonal))
+            .wrt(self, move |g| g.triu(diagonal))
+            .done()
+    }
+
+    /// The elements in order along an axis, and where each was. Equals keep their order; x̄ is ȳ brought back to where each was.
+    ///
+    /// # Panics
+    /// The axis is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (sorted, indices) = tape.leaf(Tensor::from([3.0, 1.0, 2.0])).sort(0, false);
+    /// assert_eq!((sorted.value(), indices), (Tensor::from([1.0, 2.0, 3.0]), Tensor::from([1, 2, 0])));
+    /// ```
+    #[track_caller]
+    pub fn sort(self, axis: isize, descending: bool) -> (Self, Tensor<i64>) {
+        let (y, indices) = self.value().sort(axis, descending);
+        (self.picked("sort", y, axis, indices.clone()), indices)
+    }
+
+    /// The k largest elements along an axis, or the smallest, in order, and where each was; x̄ is ȳ there and 0 elsewhere.
+    ///
+    /// # Panics
+    /// The axis is out of range, or has fewer elements than k.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (best, indices) = tape.leaf(Tensor::from([3.0, 1.0, 2.0])).topk(2, 0, true);
+    /// assert_eq!((best.value(), indices), (Tensor::from([3.0, 2.0]), Tensor::from([0, 2])));
+    /// ```
+    #[track_caller]
+    pub fn topk(self, k: usize, axis: isize, largest: bool) -> (Self, Tensor<i64>) {
+        let (y, indices) = self.value().topk(k, axis, largest);
+        (self.picked("topk", y, axis, indices.clone()), indices)
     }
 }

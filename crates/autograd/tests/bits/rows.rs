@@ -28,7 +28,7 @@ pub(crate) fn rows<T: Float + Bits>() -> Vec<Row<T>> {
             f.name().to_owned(),
             Box::new(move |x, y| hash(&(x.activation(f), y.clone().pullback(f, &x.activation(f))))),
         ));
-        all.push((format!("tape.{}", f.name()), Box::new(move |x, y| both_ways([x, y], |[x, _]| x.activation(f)))));
+        all.push((format!("large.{}", f.name()), Box::new(move |x, y| both_ways([x, y], |[x, _]| x.activation(f)))));
     }
     all
 }
@@ -240,27 +240,27 @@ macro_rules! tape_rows {
 
 fn tape<T: Float + Bits>() -> Vec<Row<T>> {
     let mut all: Vec<Row<T>> = tape_rows! { T, x, y:
-        "tape.add" x + y + of::<T>(0.7);
-        "tape.sub" x - y - of::<T>(0.7);
-        "tape.mul" x * y * of::<T>(0.7);
-        "tape.div" x / y / of::<T>(0.7);
-        "tape.neg" -x;
-        "tape.scale" x.scale(of(0.7));
-        "tape.sum" x.sum(1) + y.sum(1);
-        "tape.mean" x.mean(0) + y.mean(0);
-        "tape.softmax" x.softmax(1) * y.softmax(0);
-        "tape.log_softmax" x.log_softmax(1) * y.log_softmax(0);
-        "tape.reshape" x.reshape([x.shape().numel()]);
-        "tape.flatten" x.flatten(0);
-        "tape.dropout" x.dropout(0.3);
-        "tape.cross_entropy" x.cross_entropy(&places(x.shape().dims()[0], x.shape().dims()[1]));
-        "tape.embedding" x.embedding(&places(40, x.shape().dims()[0]));
+        "large.add" x + y + of::<T>(0.7);
+        "large.sub" x - y - of::<T>(0.7);
+        "large.mul" x * y * of::<T>(0.7);
+        "large.div" x / y / of::<T>(0.7);
+        "large.neg" -x;
+        "large.scale" x.scale(of(0.7));
+        "large.sum" x.sum(1) + y.sum(1);
+        "large.mean" x.mean(0) + y.mean(0);
+        "large.softmax" x.softmax(1) * y.softmax(0);
+        "large.log_softmax" x.log_softmax(1) * y.log_softmax(0);
+        "large.reshape" x.reshape([x.shape().numel()]);
+        "large.flatten" x.flatten(0);
+        "large.dropout" x.dropout(0.3);
+        "large.cross_entropy" x.cross_entropy(&places(x.shape().dims()[0], x.shape().dims()[1]));
+        "large.embedding" x.embedding(&places(40, x.shape().dims()[0]));
     };
     // Products, of few rows and columns.
     let small: Vec<Row<T>> = vec![
-        ("tape.matmul".to_owned(), Box::new(|x, y| both_ways([&few(x), &few(y).t()], |[x, y]| x.matmul(y)))),
+        ("large.matmul".to_owned(), Box::new(|x, y| both_ways([&few(x), &few(y).t()], |[x, y]| x.matmul(y)))),
         (
-            "tape.linear".to_owned(),
+            "large.linear".to_owned(),
             Box::new(|x, y| {
                 let (x, w) = (few(x), few(y).t());
                 let bias = w.select(0, 0);
@@ -270,12 +270,12 @@ fn tape<T: Float + Bits>() -> Vec<Row<T>> {
                 })
             }),
         ),
-        ("tape.batch_norm".to_owned(), Box::new(|x, y| normalized(x, y, |[x, w, b]| x.batch_norm(w, b, 1e-5).0))),
+        ("large.batch_norm".to_owned(), Box::new(|x, y| normalized(x, y, |[x, w, b]| x.batch_norm(w, b, 1e-5).0))),
         (
-            "tape.batch_norm_by".to_owned(),
+            "large.batch_norm_by".to_owned(),
             Box::new(|x, y| normalized(x, y, |[x, w, b]| x.batch_norm_by(b, w * w, w, b, 1e-5))),
         ),
-        ("tape.layer_norm".to_owned(), Box::new(|x, y| normalized(x, y, |[x, w, b]| x.layer_norm(w, b, 1e-5)))),
+        ("large.layer_norm".to_owned(), Box::new(|x, y| normalized(x, y, |[x, w, b]| x.layer_norm(w, b, 1e-5)))),
     ];
     all.extend(small);
     all

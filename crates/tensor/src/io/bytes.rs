@@ -344,6 +344,11 @@ mod tests {
             assert!(f64::from(got.abs()) == size || got.is_nan() && size.is_nan(), "{bits:#x}: {got}");
             assert_eq!(got.is_sign_negative(), bits >> 15 == 1, "{bits:#x}");
         }
+    }
+
+    #[test]
+    #[cfg(feature = "safetensors")]
+    fn a_brain_float_is_the_upper_half_of_a_float() {
         let bf16 = |bits: u16| Bf16::from_le(&bits.to_le_bytes());
         assert_eq!([bf16(0x3f80), bf16(0xc040), bf16(0x7f80), bf16(0x0001)], [1.0, -3.0, f32::INFINITY, 9.183_55e-41]);
     }

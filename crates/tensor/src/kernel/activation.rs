@@ -48,7 +48,7 @@ impl Live {
 /// Name(parameter = sample) "name" {
 ///     COST |x| y;
 ///     COST |ḡ, x or y| pullback, from Input or Output;
-///     kink: where the slope jumps; gain: f64; live: from Input or Output, range, flat at rest;
+///     kinks: where the slope jumps; gain: f64; live: from Input or Output, range, flat at rest;
 /// }
 /// ```
 ///
@@ -60,7 +60,7 @@ macro_rules! activations {
         $Name:ident $(($p:ident = $sample:literal))? $name:literal {
             $cost:ident |$x:ident| $formula:expr;
             $slope_cost:ident |$g:ident, $saved:ident| $pullback:expr, from $Saved:ident;
-            kink: $kink:expr; gain: $gain:expr; live: from $Live:ident, $live:expr, $at_rest:expr;
+            kinks: $kinks:expr; gain: $gain:expr; live: from $Live:ident, $live:expr, $at_rest:expr;
         }
     )*) => {
         /// An activation: a function of each element, its slope, and what is known of it.
@@ -129,12 +129,12 @@ macro_rules! activations {
                 }
             }
 
-            /// The x at which the slope jumps, if there is one.
-            pub fn kink(self) -> Option<f64> {
+            /// Each x at which the slope jumps.
+            pub fn kinks(self) -> &'static [f64] {
                 match self {
                     $(Self::$Name $(($p))? => {
                         $(let _ = $p;)?
-                        $kink
+                        $kinks
                     })*
                 }
             }
@@ -240,21 +240,21 @@ activations! {
     Tanh "tanh" {
         TRANSCENDENTAL |x| x.tanh();
         STREAM |g, y| g * (T::ONE - y * y), from Output;
-        kink: None; gain: 5.0 / 3.0; live: from Output, -0.97..=0.97, 0.036_4;
+        kinks: &[]; gain: 5.0 / 3.0; live: from Output, -0.97..=0.97, 0.036_4;
     }
 
     /// σ(x) = 1 / (1 + e⁻ˣ), the logistic function.
     Sigmoid "sigmoid" {
         TRANSCENDENTAL |x| x.sigmoid();
         STREAM |g, y| g * y * (T::ONE - y), from Output;
-        kink: None; gain: 1.0; live: from Output, 0.015..=0.985, 0.000_03;
+        kinks: &[]; gain: 1.0; live: from Output, 0.015..=0.985, 0.000_03;
     }
 
     /// max(x, 0), the rectifier. At the kink its slope is 0.
     Relu "relu" {
         STREAM |x| if x <= T::ZERO { T::ZERO } else { x };
         STREAM |g, y| if y <= T::ZERO { T::ZERO } else { g }, from Output;
-        kink: Some(0.0); gain: 2.0_f64.sqrt(); live: from Output, f64::MIN_POSITIVE..=f64::INFINITY, 0.5;
+        kinks: &[0.0]; gain: 2.0_f64.sqrt(); live: from Output, f64::MIN_POSITIVE..=f64::INFINITY, 0.5;
     }
 
     /// x Φ(x), the Gaussian error linear unit, with the standard normal distribution function Φ (Hendrycks and Gimpel, 2016,
@@ -262,7 +262,7 @@ activations! {
     Gelu "gelu" {
         LIBRARY |x| gelu(x);
         LIBRARY |g, x| g * gelu_slope(x), from Input;
-        kink: None; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
+        kinks: &[]; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
         live: from Input, -2.175_5..=f64::INFINITY, 0.014_8;
     }
 
@@ -271,10 +271,10 @@ activations! {
         // x is cut off where σ(x) is 0 or 1, so that nothing becomes ∞ · 0.
         TRANSCENDENTAL |x| maximum(x, T::from_f64(-750.0)) * x.sigmoid();
         TRANSCENDENTAL |g, x| {
-            let (s, x) = (x.sigmoid(), minimum(maximum(x, T::from_f64(-750.0)), T::from_f64(750.0)));
+            let (s, x) = (x.sigmoid(), within(x, 750.0));
             g * s * (T::ONE + x * (T::ONE - s))
         }, from Input;
-        kink: None; gain: 1.676_532_470_331_092_4;
+        kinks: &[]; gain: 1.676_532_470_331_092_4;
         live: from Input, -3.644_2..=f64::INFINITY, 0.000_134;
     }
 
@@ -284,10 +284,51 @@ activations! {
         // A slope of 0 makes it relu, at −∞ too.
         STREAM |x| if x > T::ZERO || x.is_nan() { x } else if slope == 0.0 { T::ZERO } else { x * T::from_f64(slope) };
         STREAM |g, x| if x > T::ZERO || x.is_nan() { g } else { g * T::from_f64(slope) }, from Input;
-        kink: if slope == 1.0 { None } else { Some(0.0) }; gain: (2.0 / (1.0 + slope * slope)).sqrt();
+        kinks: if slope == 1.0 { &[] } else { &[0.0] }; gain: (2.0 / (1.0 + slope * slope)).sqrt();
         live: from Input,
             if slope.abs() < Live::FLAT { f64::MIN_POSITIVE } else { f64::NEG_INFINITY }..=f64::INFINITY,
             if slope.abs() < Live::FLAT { 0.5 } else { 0.0 };
+    }
+
+    /// ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))), an approximation of [`Gelu`](Self::Gelu) (Hendrycks and Gimpel, 2016).
+    GeluTanh "gelu_tanh" {
+        TRANSCENDENTAL |x| gelu_tanh(x);
+        TRANSCENDENTAL |g, x| g * gelu_tanh_slope(x), from Input;
+        kinks: &[]; gain: 1.533_580_521_666_147; live: from Input, -2.182_3..=f64::INFINITY, 0.014_54;
+    }
+
+    /// x tanh ln(1 + eˣ) (Misra, 2020, *Mish: A Self Regularized Non-Monotonic Activation Function*).
+    Mish "mish" {
+        TRANSCENDENTAL |x| mish(x);
+        TRANSCENDENTAL |g, x| g * mish_slope(x), from Input;
+        kinks: &[]; gain: 1.486_847_581_273_208; live: from Input, -3.712_1..=f64::INFINITY, 0.000_103;
+    }
+
+    /// x above 0, else α (eˣ − 1), the exponential linear unit (Clevert et al., 2016, *Fast and Accurate Deep Network Learning by
+    /// Exponential Linear Units*). At the kink its slope is α, as in PyTorch.
+    Elu(alpha = 1.0) "elu" {
+        TRANSCENDENTAL |x| if x > T::ZERO { x } else { x.exp_m1() * T::from_f64(alpha) };
+        TRANSCENDENTAL |g, x| if x > T::ZERO { g } else { g * (x.exp() * T::from_f64(alpha)) }, from Input;
+        kinks: if alpha == 1.0 { &[] } else { &[0.0] };
+        // E\[f²] is ½ above, and α² times this below.
+        gain: 1.0 / (0.5 + 0.144_945_417_492_923_86 * alpha * alpha).sqrt();
+        live: from Input, elu_live(alpha)..=f64::INFINITY, distribution::<f64>(elu_live(alpha));
+    }
+
+    /// λ times the exponential linear unit of α, with λ = 1.0507… and α = 1.6733…, which keeps mean 0 and variance 1 of a normal
+    /// signal (Klambauer et al., 2017, *Self-Normalizing Neural Networks*). At the kink its slope is λ α, as in PyTorch.
+    Selu "selu" {
+        TRANSCENDENTAL |x| if x > T::ZERO || x.is_nan() {
+            x * T::from_f64(SELU_SCALE)
+        } else {
+            x.exp_m1() * T::from_f64(SELU_SCALE * SELU_ALPHA)
+        };
+        TRANSCENDENTAL |g, x| if x > T::ZERO || x.is_nan() {
+            g * T::from_f64(SELU_SCALE)
+        } else {
+            g * (x.exp() * T::from_f64(SELU_SCALE * SELU_ALPHA))
+        }, from Input;
+        kinks: &[0.0]; gain: 1.0; live: from Input, -2.828_5..=f64::INFINITY, 0.002_338;
     }
 
     /// ln(1 + eˣ), a smooth rectifier (Dugas et al., 2001, *Incorporating Second-Order Functional Knowledge for Better Option
@@ -295,7 +336,43 @@ activations! {
     Softplus "softplus" {
         TRANSCENDENTAL |x| maximum(x, T::ZERO) + ln_1p((-x.abs()).exp());
         TRANSCENDENTAL |g, x| g * x.sigmoid(), from Input;
-        kink: None; gain: 1.041_866_835_535_305; live: from Input, -2.767_6..=f64::INFINITY, 0.002_823;
+        kinks: &[]; gain: 1.041_866_835_535_305; live: from Input, -2.767_6..=f64::INFINITY, 0.002_823;
+    }
+
+    /// −ln(1 + e⁻ˣ), the logarithm of the logistic function.
+    LogSigmoid "log_sigmoid" {
+        TRANSCENDENTAL |x| minimum(x, T::ZERO) - ln_1p((-x.abs()).exp());
+        TRANSCENDENTAL |g, x| g * (-x).sigmoid(), from Input;
+        kinks: &[]; gain: 1.041_866_835_535_305; live: from Input, f64::NEG_INFINITY..=2.767_6, 0.002_823;
+    }
+
+    /// Each number between −1 and 1 (Collobert, 2004, *Large Scale Machine Learning*). At both kinks its slope is 0, as in PyTorch.
+    Hardtanh "hardtanh" {
+        STREAM |x| minimum(maximum(x, -T::ONE), T::ONE);
+        STREAM |g, x| if x.abs() >= T::ONE { T::ZERO } else { g }, from Input;
+        kinks: &[-1.0, 1.0]; gain: 1.392_036_140_448_309_8;
+        live: from Input, (-1.0_f64).next_up()..=1.0_f64.next_down(), 0.317_311;
+    }
+
+    /// x/6 + ½ between 0 and 1 (Howard et al., 2019, *Searching for MobileNetV3*). At both kinks its slope is 0, as in PyTorch.
+    HardSigmoid "hard_sigmoid" {
+        STREAM |x| relu6(x + T::from_f64(3.0)) * T::from_f64(1.0 / 6.0);
+        STREAM |g, x| if x.abs() >= T::from_f64(3.0) { T::ZERO } else { g * T::from_f64(1.0 / 6.0) }, from Input;
+        kinks: &[-3.0, 3.0]; gain: 1.0; live: from Input, (-3.0_f64).next_up()..=3.0_f64.next_down(), 0.002_7;
+    }
+
+    /// x times the hard sigmoid (Howard et al., 2019, *Searching for MobileNetV3*). At −3 its slope is 0 and at 3 it is 1, as in PyTorch.
+    HardSwish "hard_swish" {
+        // Below −3 the factor is 0, and x may be infinite.
+        STREAM |x| maximum(x, T::from_f64(-3.0)) * (relu6(x + T::from_f64(3.0)) * T::from_f64(1.0 / 6.0));
+        STREAM |g, x| if x >= T::from_f64(3.0) || x.is_nan() {
+            g
+        } else if x <= T::from_f64(-3.0) {
+            T::ZERO
+        } else {
+            g * (x * T::from_f64(1.0 / 3.0) + T::from_f64(0.5))
+        }, from Input;
+        kinks: &[-3.0, 3.0]; gain: 1.736_657_212_766_541_6; live: from Input, (-3.0_f64).next_up()..=f64::INFINITY, 0.001_35;
     }
 }
 
@@ -306,6 +383,85 @@ fn ln_1p<T: Real>(x: T) -> T {
     let sum = T::ONE + x;
     let rounded = sum - T::ONE;
     if rounded == T::ZERO { x } else { sum.ln() * (x / rounded) }
+}
+
+/// λ and α of the scaled exponential linear unit: with them, mean 0 and variance 1 are a fixed point.
+const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
+const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
+
+/// From where on the exponential linear unit lets a gradient pass.
+fn elu_live(alpha: f64) -> f64 {
+    // Above 0 its slope is 1, and below α eˣ.
+    (Live::FLAT * alpha.abs().max(1.0) / alpha.abs()).ln().min(f64::MIN_POSITIVE)
+}
+
+/// x between 0 and 6.
+#[inline(always)]
+fn relu6<T: Real>(x: T) -> T {
+    minimum(maximum(x, T::ZERO), T::from_f64(6.0))
+}
+
+/// x between −b and b, where what is computed from it neither overflows nor becomes ∞ · 0.
+#[inline(always)]
+fn within<T: Real>(x: T, bound: f64) -> T {
+    minimum(maximum(x, T::from_f64(-bound)), T::from_f64(bound))
+}
+
+/// tanh ln(1 + eˣ) = n / (n + 2) and its rest to 1, with n = eˣ (eˣ + 2); and the logistic function.
+#[inline(always)]
+fn mish_factor<T: Real>(x: T) -> [T; 3] {
+    let two = T::from_f64(2.0);
+    // From 40 on it is 1.
+    let e = minimum(x, T::from_f64(40.0)).exp();
+    let n = e * (e + two);
+    [n / (n + two), two / (n + two), e / (e + T::ONE)]
+}
+
+#[inline(always)]
+fn mish<T: Real>(x: T) -> T {
+    let near = maximum(x, T::from_f64(-750.0));
+    near * mish_factor(near)[0]
+}
+
+/// t + x σ(x) (1 − t²) with t = tanh ln(1 + eˣ)
+#[inline(always)]
+fn mish_slope<T: Real>(x: T) -> T {
+    let near = within(x, 750.0);
+    let [t, rest, sigmoid] = mish_factor(near);
+    // Beyond 40 nothing is left of the second part.
+    t + minimum(near, T::from_f64(40.0)) * sigmoid * (rest * (T::ONE + t))
+}
+
+/// σ(2u) and σ(−2u) with u = √(2/π) (x + 0.044715 x³): ½ (1 ± tanh u).
+#[inline(always)]
+fn gelu_tanh_factor<T: Real>(x: T) -> [T; 2] {
+    let x = x.to_f64();
+    // The logarithm of eˣ must be exact to more digits than `T` has, which its second part brings.
+    let twice = x * (TWO_ROOT_2_OVER_PI + TWO_ROOT_2_OVER_PI * 0.044_715 * (x * x));
+    let twice = if twice > 80.0 { 80.0 } else { twice };
+    let high = T::from_f64(twice);
+    let low = T::from_f64(twice - high.to_f64());
+    let e = high.exp();
+    let e = e + e * low;
+    [e / (T::ONE + e), T::ONE / (T::ONE + e)]
+}
+
+/// 2 √(2/π)
+const TWO_ROOT_2_OVER_PI: f64 = 1.595_769_121_605_730_7;
+
+#[inline(always)]
+fn gelu_tanh<T: Real>(x: T) -> T {
+    // Below, the factor is 0.
+    let near = maximum(x, T::from_f64(-40.0));
+    near * gelu_tanh_factor(near)[0]
+}
+
+#[inline(always)]
+fn gelu_tanh_slope<T: Real>(x: T) -> T {
+    let near = within(x, 40.0);
+    let [share, rest] = gelu_tanh_factor(near);
+    let inner = T::from_f64(TWO_ROOT_2_OVER_PI) + T::from_f64(TWO_ROOT_2_OVER_PI * 3.0 * 0.044_715) * (near * near);
+    share + near * share * (rest * inner)
 }
 
 /// x Φ(x)
@@ -320,7 +476,7 @@ fn gelu<T: Real>(x: T) -> T {
 #[inline(always)]
 fn gelu_slope<T: Real>(x: T) -> T {
     // Beyond, φ(x) is 0.
-    let near = minimum(maximum(x, T::from_f64(-40.0)), T::from_f64(40.0)).to_f64();
+    let near = within(x, 40.0).to_f64();
     T::from_f64(distribution::<T>(near) + near * density::<T>(near))
 }
 

@@ -150,7 +150,7 @@ functions_of_one! {
     OfFloat<T>[T: Real] -> T {
         Exp TRANSCENDENTAL |x| x.exp();
         Exp2 LIBRARY |x| x.exp2();
-        ExpM1 LIBRARY |x| x.exp_m1();
+        ExpM1 TRANSCENDENTAL |x| x.exp_m1();
         Ln TRANSCENDENTAL |x| x.ln();
         Log2 LIBRARY |x| x.log2();
         Ln1p LIBRARY |x| x.ln_1p();

@@ -57,6 +57,39 @@ pub(crate) fn exp(x: f32) -> f32 {
     exp2_fraction(f) * f32::from_bits(one << 23) * f32::from_bits(both.wrapping_sub(one) << 23)
 }
 
+/// (e²ˢ − 1) / 2 = s + s² Q(s) for |s| ≤ ¼ ln 2.
+#[inline(always)]
+fn half_exp_m1_fraction(s: f32) -> f32 {
+    const Q: [f32; 5] = [
+        0.999_999_940_395_355_224_61,
+        0.666_661_858_558_654_785_16,
+        0.333_339_542_150_497_436_52,
+        0.133_860_051_631_927_490_23,
+        0.044_383_864_849_805_831_909,
+    ];
+    (s * s).mul_add(horner(s, Q), s)
+}
+
+/// eˣ − 1 = 2ⁿ p + (2ⁿ − 1) with p = eᵗ − 1 and n ln 2 + t = x. At most 2 ulp off; overflows to infinity; −0 gives −0.
+#[inline(always)]
+pub(crate) fn exp_m1(x: f32) -> f32 {
+    /// Rounds like `ROUND`, and leaves n + 126 in the lowest bits: the exponent of 2ⁿ⁻¹.
+    const ROUND_TO_EXPONENT: f32 = ROUND + 126.0;
+    /// ln 2 in two parts.
+    const LN_2: f32 = std::f32::consts::LN_2;
+    const LN_2_LOW: f32 = (std::f64::consts::LN_2 - LN_2 as f64) as f32;
+    // Beyond, the result is infinite or −1 already. Written so that a NaN passes.
+    let near = if x > 89.0 { 89.0 } else { x };
+    let near = if near < -30.0 { -30.0 } else { near };
+    let rounded = near.mul_add(std::f32::consts::LOG2_E, ROUND_TO_EXPONENT);
+    let n = rounded - ROUND_TO_EXPONENT;
+    let t = n.mul_add(-LN_2_LOW, n.mul_add(-LN_2, near));
+    // Half of 2ⁿ, which is in the range of normal numbers where 2ⁿ may not be: for n = 128 the result may still be finite.
+    let half_power = f32::from_bits(rounded.to_bits() << 23);
+    let quarter = half_exp_m1_fraction(0.5 * t).mul_add(half_power, 0.5 * half_power - 0.25);
+    if x == 0.0 { x } else { 4.0 * quarter }
+}
+
 /// tanh x = E / D with E = (e²ˣ − 1) / 2 and D = E + 1, as y − y · y / D with y = E near 0 and y = 1 above. At most
 /// 2 ulp off; odd and monotone; ±1 where tanh rounds to it; −0 gives −0.
 #[inline(always)]
@@ -68,20 +101,12 @@ pub(crate) fn tanh(x: f32) -> f32 {
     const TWO_LOG2_E: f32 = 2.0 * std::f32::consts::LOG2_E;
     /// The f32 nearest to it is 400 times nearer than it need be: one step reduces x.
     const HALF_LN_2: f32 = std::f32::consts::LN_2 / 2.0;
-    /// (e²ˢ − 1) / 2 = s + s² Q(s)
-    const Q: [f32; 5] = [
-        0.999_999_940_395_355_224_61,
-        0.666_661_858_558_654_785_16,
-        0.333_339_542_150_497_436_52,
-        0.133_860_051_631_927_490_23,
-        0.044_383_864_849_805_831_909,
-    ];
     let size = x.abs();
     // From 9.02 on the result is 1. Written so that a NaN passes.
     let size = if size > 10.0 { 10.0 } else { size };
     let rounded = size.mul_add(TWO_LOG2_E, ROUND_TO_EXPONENT);
     let s = (rounded - ROUND_TO_EXPONENT).mul_add(-HALF_LN_2, size);
-    let fraction = (s * s).mul_add(horner(s, Q), s);
+    let fraction = half_exp_m1_fraction(s);
     let power = f32::from_bits(rounded.to_bits() << 23);
     let half = f32::from_bits((rounded.to_bits() << 23).wrapping_sub(1 << 23));
     let e = fraction.mul_add(power, half - 0.5);
@@ -241,6 +266,15 @@ mod tests {
     fn exp_is_off_by_at_most_2_ulp() {
         let error = largest_error(step(), exp, f64::exp);
         assert!(error <= 2.0, "{error} ulp");
+    }
+
+    #[test]
+    fn exp_m1_is_off_by_at_most_2_ulp() {
+        let error = largest_error(step(), exp_m1, libm::expm1);
+        assert!(error <= 2.0, "{error} ulp");
+        assert_eq!([exp_m1(f32::NEG_INFINITY), exp_m1(f32::INFINITY), exp_m1(0.0)], [-1.0, f32::INFINITY, 0.0]);
+        assert!(exp_m1(-0.0).is_sign_negative() && exp_m1(f32::NAN).is_nan());
+        assert_eq!(exp_m1(88.722_84), libm::expm1(f64::from(88.722_84_f32)) as f32);
     }
 
     #[test]

@@ -278,7 +278,7 @@ number! {
 signed!(f32 f64 i32 i64);
 float!(f32 libm::powf, libm::atan2f,
     exp: math::exp; ln: math::ln; tanh: math::tanh;
-    exp2: libm::exp2f; exp_m1: libm::expm1f; log2: libm::log2f; ln_1p: libm::log1pf;
+    exp2: libm::exp2f; exp_m1: math::exp_m1; log2: libm::log2f; ln_1p: libm::log1pf;
     sin: libm::sinf; cos: libm::cosf; tan: libm::tanf; erf: libm::erff;
     floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
 );

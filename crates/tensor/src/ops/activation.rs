@@ -103,6 +103,102 @@ impl<T: Float> Tensor<T> {
     pub fn softplus(&self) -> Self {
         self.activation(Activation::Softplus)
     }
+
+    /// ln σ(x) = −ln(1 + e⁻ˣ) of each element, without loss.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([-1000.0, 1000.0]).log_sigmoid(), Tensor::from([-1000.0, 0.0]));
+    /// ```
+    pub fn log_sigmoid(&self) -> Self {
+        self.activation(Activation::LogSigmoid)
+    }
+
+    /// x above 0 and α (eˣ − 1) below, of each element; PyTorch's usual α is 1.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([-1000.0, 3.0]).elu(2.0), Tensor::from([-2.0, 3.0]));
+    /// ```
+    pub fn elu(&self, alpha: f64) -> Self {
+        self.activation(Activation::Elu(alpha))
+    }
+
+    /// λ times [`elu`](Self::elu) of α with λ = 1.0507… and α = 1.6733…, of each element (Klambauer et al., 2017).
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([0.0, 1.0_f32]).selu(), Tensor::from([0.0, 1.050_701]));
+    /// ```
+    pub fn selu(&self) -> Self {
+        self.activation(Activation::Selu)
+    }
+
+    /// [`gelu`](Self::gelu) by its approximation with a hyperbolic tangent: ½ x (1 + tanh(√(2/π) (x + 0.044715 x³))) of each element.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([0.0, 100.0]).gelu_tanh(), Tensor::from([0.0, 100.0]));
+    /// ```
+    pub fn gelu_tanh(&self) -> Self {
+        self.activation(Activation::GeluTanh)
+    }
+
+    /// x tanh ln(1 + eˣ) of each element (Misra, 2020).
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([0.0, 100.0]).mish(), Tensor::from([0.0, 100.0]));
+    /// ```
+    pub fn mish(&self) -> Self {
+        self.activation(Activation::Mish)
+    }
+
+    /// Each element, between −1 and 1; NaN stays.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([-2.0, 0.5]).hardtanh(), Tensor::from([-1.0, 0.5]));
+    /// ```
+    pub fn hardtanh(&self) -> Self {
+        self.activation(Activation::Hardtanh)
+    }
+
+    /// x/6 + ½ of each element, between 0 and 1; NaN stays.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([-4.0, 0.0]).hard_sigmoid(), Tensor::from([0.0, 0.5]));
+    /// ```
+    pub fn hard_sigmoid(&self) -> Self {
+        self.activation(Activation::HardSigmoid)
+    }
+
+    /// x times [`hard_sigmoid`](Self::hard_sigmoid) of x, of each element.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([-4.0, 4.0]).hard_swish(), Tensor::from([0.0, 4.0]));
+    /// ```
+    pub fn hard_swish(&self) -> Self {
+        self.activation(Activation::HardSwish)
+    }
 }
 
 /// ȳ times the slope.
@@ -154,7 +250,15 @@ mod tests {
             Tensor::gelu,
             Tensor::silu,
             |x| x.leaky_relu(0.01),
+            Tensor::gelu_tanh,
+            Tensor::mish,
+            |x| x.elu(1.0),
+            Tensor::selu,
             Tensor::softplus,
+            Tensor::log_sigmoid,
+            Tensor::hardtanh,
+            Tensor::hard_sigmoid,
+            Tensor::hard_swish,
         ];
         assert_eq!(methods.len(), Activation::ALL.len(), "each activation has a method");
         for (method, &f) in methods.iter().zip(Activation::ALL) {
@@ -184,9 +288,21 @@ mod tests {
             Activation::Tanh => [[-1.0, -1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0, 0.0]],
             Activation::Sigmoid => [[0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 0.25, 0.0, 0.0]],
             Activation::Relu => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.0, 1.0, 1.0]],
-            Activation::Gelu | Activation::Silu => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]],
+            Activation::Gelu | Activation::GeluTanh | Activation::Silu => {
+                [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]]
+            }
             Activation::LeakyRelu(slope) => [[-inf, -huge * slope, 0.0, huge, inf], [slope, slope, slope, 1.0, 1.0]],
+            Activation::Mish => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.6, 1.0, 1.0]],
             Activation::Softplus => [[0.0, 0.0, 2_f64.ln(), huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]],
+            Activation::LogSigmoid => [[-inf, -huge, -2_f64.ln(), 0.0, 0.0], [1.0, 1.0, 0.5, 0.0, 0.0]],
+            Activation::Elu(alpha) => [[-alpha, -alpha, 0.0, huge, inf], [0.0, 0.0, alpha, 1.0, 1.0]],
+            Activation::Selu => {
+                let [scale, least] = [1.050_700_987_355_480_5, 1.758_099_340_847_376_9];
+                [[-least, -least, 0.0, inf, inf], [0.0, 0.0, least, scale, scale]]
+            }
+            Activation::Hardtanh => [[-1.0, -1.0, 0.0, 1.0, 1.0], [0.0, 0.0, 1.0, 0.0, 0.0]],
+            Activation::HardSigmoid => [[0.0, 0.0, 0.5, 1.0, 1.0], [0.0, 0.0, 1.0 / 6.0, 0.0, 0.0]],
+            Activation::HardSwish => [[0.0, 0.0, 0.0, huge, inf], [0.0, 0.0, 0.5, 1.0, 1.0]],
         }
     }
 
@@ -260,8 +376,9 @@ mod tests {
         for &f in Activation::ALL {
             let slope = |x: f64| f.slope(if f.saves() == Saved::Input { x } else { f.at(x) });
             let jump = |x: f64| (slope(x + 1e-9) - slope(x - 1e-9)).abs() > 1e-3;
-            assert_eq!(f.kink().is_some_and(jump), f.kink().is_some(), "{f:?}");
-            assert_eq!((-300..300).any(|i| jump(f64::from(i) / 100.0)), f.kink().is_some(), "{f:?}");
+            assert!(f.kinks().iter().all(|&x| jump(x)), "{f:?}");
+            let found: Vec<f64> = (-400..400).map(|i| f64::from(i) / 100.0).filter(|&x| jump(x)).collect();
+            assert_eq!(found, f.kinks(), "{f:?}");
         }
     }
 
@@ -296,7 +413,7 @@ mod tests {
         let x = Tensor::from_fn([300_000], |i| (i[0] % 1000) as f32 / 100.0 - 5.0);
         for &f in Activation::ALL {
             // A slope of pieces lets a NaN pass as it is: what comes in.
-            assert_eq!((f.at(f64::NAN).is_nan(), f.slope(f64::NAN).is_nan()), (true, f.kink().is_none()));
+            assert_eq!((f.at(f64::NAN).is_nan(), f.slope(f64::NAN).is_nan()), (true, f.kinks().is_empty()));
             let nan = Tensor::from([f32::NAN]);
             assert!(nan.activation(f).item().is_nan());
             assert!(nan.clone().pullback(f, &nan).item().is_nan());

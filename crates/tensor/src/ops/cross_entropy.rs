@@ -30,6 +30,13 @@ impl<T: Float> Tensor<T> {
     pub fn cross_entropy(&self, classes: &Tensor<i64>) -> (Self, Self) {
         T::cross_entropy(self, classes).or_panic()
     }
+
+    /// How many classes C logits `[…, C]` tell apart, if each of `classes` `[…]` is one of them.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn check_classes(&self, op: &'static str, classes: &Tensor<i64>) -> usize {
+        check(op, self.shape(), classes).or_panic()
+    }
 }
 
 /// The losses, and the probabilities.
@@ -91,7 +98,13 @@ fn check(op: &'static str, logits: &Shape, classes: &Tensor<i64>) -> Result<usiz
         return Err(Error::new(op, Reason::Argument { why }));
     }
     match classes.iter().enumerate().find(|&(_, class)| usize::try_from(class).map_or(true, |class| class >= size)) {
-        Some((position, index)) => Err(Error::new(op, Reason::Index { index, position, size })),
+        Some((example, class)) => {
+            let last = size.saturating_sub(1);
+            let hint = if class == -100 { "; to ignore it, as PyTorch does, give it as `ignore_index`" } else { "" };
+            let why =
+                format!("the class of example {example} is {class}, but of {size} each must be in 0..={last}{hint}");
+            Err(Error::new(op, Reason::Argument { why }))
+        }
         None => Ok(size),
     }
 }

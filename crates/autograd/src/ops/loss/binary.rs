@@ -1,0 +1,165 @@
+//! Losses of choices between two.
+
+use tensor::{Float, Tensor};
+
+use super::{Reduction, targets};
+use crate::ops::Operand;
+use crate::{Ignorance, Op, Role, Var};
+
+/// Options of [`Var::bce_loss_with`] and [`Var::bce_with_logits_loss_with`].
+///
+/// # Example
+/// ```
+/// use autograd::{Bce, Reduction};
+/// use tensor::Tensor;
+///
+/// let rare = Tensor::from([9.0]);
+/// let options = Bce { pos_weight: Some(&rare), reduction: Reduction::Sum, ..Bce::default() };
+/// # let _: Bce<f32> = options;
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct Bce<'a, T: Float = f32> {
+    /// By what the loss of each element is multiplied; it broadcasts to the losses.
+    pub weight: Option<&'a Tensor<T>>,
+    /// By what the loss of the positives, t = 1, is multiplied, such as negatives / positives; it broadcasts to the losses. Only for
+    /// logits, as in PyTorch.
+    pub pos_weight: Option<&'a Tensor<T>>,
+    /// What is made of the losses.
+    pub reduction: Reduction,
+}
+
+impl<T: Float> Default for Bce<'_, T> {
+    fn default() -> Self {
+        Bce { weight: None, pos_weight: None, reduction: Reduction::Mean }
+    }
+}
+
+/// What it costs to say one half.
+const ONE_HALF: Ignorance = Ignorance::Value(std::f64::consts::LN_2);
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The mean binary cross-entropy of probabilities x with targets t of the same shape, in nats: with no knowledge, ln 2.
+    ///
+    /// y = −Σ (t ln x + (1 − t) ln(1 − x)) / n, where logarithms are at least −100, as in PyTorch;  x̄ = ȳ (x − t) / (x (1 − x)) / n, where
+    /// the divisor is at least 1e-12;  t̄ = ȳ (ln(1 − x) − ln x) / n. Of logits there is
+    /// [`bce_with_logits_loss`](Self::bce_with_logits_loss), which loses nothing near 0 and 1.
+    ///
+    /// # Panics
+    /// The targets have another shape, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([0.5_f32, 0.5]));
+    /// let loss = x.bce_loss(&Tensor::from([0.0, 1.0])).item();
+    /// assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    pub fn bce_loss(self, targets: impl Operand<'t, T>) -> Self {
+        self.bce_loss_with(targets, Bce::default())
+    }
+
+    /// As [`bce_loss`](Self::bce_loss), with options.
+    ///
+    /// # Panics
+    /// As there, or with a weight that does not broadcast, or with one of the positives.
+    #[track_caller]
+    pub fn bce_loss_with(self, target: impl Operand<'t, T>, options: Bce<'_, T>) -> Self {
+        assert!(options.pos_weight.is_none(), "bce_loss: a weight of the positives is for bce_with_logits_loss");
+        let target = targets("bce_loss", self, target);
+        let (x, t) = (self.value(), target.value());
+        let least = Tensor::scalar(T::from_f64(-100.0));
+        let (yes, no) = (x.ln().maximum(&least), (-&x).ln_1p().maximum(&least));
+        let losses = -(&t * &yes + (-&t + T::ONE) * &no);
+        let weight = options.weight.cloned();
+        let record = self
+            .record(Op::new("bce_loss", Role::Loss { predictions: 0, ignorance: ONE_HALF }), weighted(losses, &weight))
+            .joint(&[self, target], move |g, shares| {
+                let g = weighted(g, &weight);
+                shares.give(1, || &g * (&no - &yes));
+                shares.give(0, || {
+                    let divisor = (&x * (-&x + T::ONE)).maximum(T::from_f64(1e-12));
+                    g * (&x - &t) / divisor
+                });
+            });
+        options.reduction.of(record.done())
+    }
+
+    /// The mean binary cross-entropy of logits x with targets t of the same shape, in nats: with no knowledge, ln 2. It is
+    /// [`bce_loss`](Self::bce_loss) of σ(x), and nothing is lost.
+    ///
+    /// y = Σ ((1 − t) x + ln(1 + e⁻ˣ)) / n,  x̄ = ȳ (σ(x) − t) / n,  t̄ = −ȳ x / n.
+    ///
+    /// # Panics
+    /// The targets have another shape, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1000.0, 0.0]));
+    /// let loss = x.bce_with_logits_loss(&Tensor::from([0.0, 1.0]));
+    /// assert_eq!(loss.backward().get(x), Some(&Tensor::from([0.5, -0.25])));
+    /// ```
+    #[track_caller]
+    pub fn bce_with_logits_loss(self, targets: impl Operand<'t, T>) -> Self {
+        self.bce_with_logits_loss_with(targets, Bce::default())
+    }
+
+    /// As [`bce_with_logits_loss`](Self::bce_with_logits_loss), with options. With a weight p of the positives:
+    /// y = (1 − t) x + (1 + (p − 1) t) ln(1 + e⁻ˣ).
+    ///
+    /// # Panics
+    /// As there, or with a weight that does not broadcast.
+    #[track_caller]
+    pub fn bce_with_logits_loss_with(self, target: impl Operand<'t, T>, options: Bce<'_, T>) -> Self {
+        let target = targets("bce_with_logits_loss", self, target);
+        let (x, t) = (self.value(), target.value());
+        // 1 + (p − 1) t
+        let more = options.pos_weight.map(|p| p - T::ONE);
+        let factor = more.as_ref().map(|more| &t * more + T::ONE);
+        let rest = (-&x).softplus();
+        let others = -&t + T::ONE;
+        let losses = &others * &x + factor.as_ref().map_or_else(|| rest.clone(), |factor| &rest * factor);
+        let weight = options.weight.cloned();
+        let ignorance = match (&factor, &weight) {
+            (None, None) => ONE_HALF,
+            _ => {
+                let all = weighted(factor.clone().unwrap_or_else(|| Tensor::ones_like(&t)), &weight);
+                Ignorance::Value(all.mean(..).item().to_f64() * std::f64::consts::LN_2)
+            }
+        };
+        let role = Role::Loss { predictions: 0, ignorance };
+        let record = self.record(Op::new("bce_with_logits_loss", role), weighted(losses, &weight)).joint(
+            &[self, target],
+            move |g, shares| {
+                let g = weighted(g, &weight);
+                shares.give(1, || {
+                    let of_targets = more.as_ref().map_or_else(|| -&x, |more| &rest * more - &x);
+                    &g * of_targets
+                });
+                shares.give(0, || {
+                    // σ(−x), which loses nothing where σ(x) is near 1.
+                    let unlikely = (-&x).sigmoid();
+                    let taken = factor.as_ref().map_or_else(|| unlikely.clone(), |factor| &unlikely * factor);
+                    g * (&others - taken)
+                });
+            },
+        );
+        options.reduction.of(record.done())
+    }
+}
+
+#[track_caller]
+fn weighted<T: Float>(losses: Tensor<T>, weight: &Option<Tensor<T>>) -> Tensor<T> {
+    let Some(weight) = weight else { return losses };
+    let shape = losses.shape().clone();
+    let weighted = losses * weight;
+    assert!(*weighted.shape() == shape, "a weight {} does not broadcast to the losses {shape}", weight.shape());
+    weighted
+}

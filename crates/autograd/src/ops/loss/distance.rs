@@ -1,0 +1,167 @@
+//! Losses by the difference of a prediction from its target.
+
+use tensor::{Float, Tensor};
+
+use super::{Reduction, targets};
+use crate::ops::Operand;
+use crate::{Ignorance, Measure, Op, Role, Var};
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The mean of the squared differences from targets of the same shape: y = Σ (x − t)² / n,  x̄ = 2 ȳ (x − t) / n = −t̄.
+    ///
+    /// # Panics
+    /// The targets have another shape: they do not broadcast, as in PyTorch, where that is a warning. Or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 5.0]));
+    /// let loss = x.mse_loss(&Tensor::from([0.0, 2.0]));
+    /// assert_eq!(loss.item(), 5.0);
+    /// assert_eq!(loss.backward().get(x), Some(&Tensor::from([1.0, 3.0])));
+    /// ```
+    #[track_caller]
+    pub fn mse_loss(self, targets: impl Operand<'t, T>) -> Self {
+        self.mse_loss_with(targets, Reduction::Mean)
+    }
+
+    /// As [`mse_loss`](Self::mse_loss), of whose elements something else is made.
+    ///
+    /// # Panics
+    /// As [`mse_loss`](Self::mse_loss).
+    #[track_caller]
+    pub fn mse_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
+        let double = |d: &Tensor<T>| d * T::from_f64(2.0);
+        self.by_distance("mse_loss", targets, Ignorance::Variance(1), reduction, |d| d.square(), double)
+    }
+
+    /// The mean of the absolute differences from targets of the same shape: y = Σ |x − t| / n,  x̄ = ȳ sign(x − t) / n = −t̄, which is 0
+    /// where the two are equal.
+    ///
+    /// # Panics
+    /// The targets have another shape, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 5.0]));
+    /// assert_eq!(x.l1_loss(&Tensor::from([0.0, 2.0])).item(), 2.0);
+    /// ```
+    #[track_caller]
+    pub fn l1_loss(self, targets: impl Operand<'t, T>) -> Self {
+        self.l1_loss_with(targets, Reduction::Mean)
+    }
+
+    /// As [`l1_loss`](Self::l1_loss), of whose elements something else is made.
+    ///
+    /// # Panics
+    /// As [`l1_loss`](Self::l1_loss).
+    #[track_caller]
+    pub fn l1_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
+        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Absolute };
+        self.by_distance("l1_loss", targets, ignorance, reduction, |d| d.abs(), |d| d.sign())
+    }
+
+    /// Half the square of each difference d from the targets up to |d| = δ, and linear beyond (Huber, 1964, *Robust Estimation of a
+    /// Location Parameter*): y = d²/2, or δ (|d| − δ/2);  x̄ = ȳ d between −δ and δ, and ±δ ȳ beyond. PyTorch's default δ is 1.
+    ///
+    /// # Panics
+    /// The targets have another shape, δ is not above 0, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 5.0]));
+    /// let losses = x.huber_loss(&Tensor::from([0.0, 2.0]), 2.0, Reduction::None);
+    /// assert_eq!(losses.value(), Tensor::from([0.5, 4.0]));
+    /// ```
+    #[track_caller]
+    pub fn huber_loss(self, targets: impl Operand<'t, T>, delta: f64, reduction: Reduction) -> Self {
+        assert!(delta > 0.0, "huber_loss: δ is {delta}, but must be above 0");
+        let limit = T::from_f64(delta);
+        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Huber(delta) };
+        self.by_distance(
+            "huber_loss",
+            targets,
+            ignorance,
+            reduction,
+            |d| huber(&d.abs(), limit),
+            move |d| d.clamp(-limit, limit),
+        )
+    }
+
+    /// [`huber_loss`](Self::huber_loss) divided by its δ, which is called β here: y = d²/2β up to |d| = β, |d| − β/2 beyond; with β = 0, |d|.
+    /// PyTorch's default β is 1.
+    ///
+    /// # Panics
+    /// The targets have another shape, β is negative, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([1.0, 5.0]));
+    /// let losses = x.smooth_l1_loss(&Tensor::from([0.0, 2.0]), 2.0, Reduction::None);
+    /// assert_eq!(losses.value(), Tensor::from([0.25, 2.0]));
+    /// ```
+    #[track_caller]
+    pub fn smooth_l1_loss(self, targets: impl Operand<'t, T>, beta: f64, reduction: Reduction) -> Self {
+        assert!(beta >= 0.0, "smooth_l1_loss: β is {beta}, but must not be negative");
+        if beta == 0.0 {
+            return self.l1_loss_with(targets, reduction);
+        }
+        let limit = T::from_f64(beta);
+        let measure = Ignorance::Constant { targets: 1, measure: Measure::SmoothL1(beta) };
+        self.by_distance(
+            "smooth_l1_loss",
+            targets,
+            measure,
+            reduction,
+            |d| huber(&d.abs(), limit) / limit,
+            move |d| (d / limit).clamp(-T::ONE, T::ONE),
+        )
+    }
+
+    /// Records a loss of differences d = x − t, with its slope at d.
+    #[track_caller]
+    fn by_distance(
+        self,
+        name: &'static str,
+        target: impl Operand<'t, T>,
+        ignorance: Ignorance,
+        reduction: Reduction,
+        loss: impl Fn(&Tensor<T>) -> Tensor<T>,
+        slope: impl Fn(&Tensor<T>) -> Tensor<T> + Send + 'static,
+    ) -> Self {
+        let target = targets(name, self, target);
+        let d = self.value() - target.value();
+        let losses = self
+            .record(Op::new(name, Role::Loss { predictions: 0, ignorance }), loss(&d))
+            .joint(&[self, target], move |g, shares| {
+                let share = g * slope(&d);
+                if shares.wants(1) {
+                    shares.give(1, || -&share);
+                }
+                shares.give(0, || share);
+            })
+            .done();
+        reduction.of(losses)
+    }
+}
+
+/// d²/2 up to the limit, and limit · (d − limit/2) beyond, for d ≥ 0.
+fn huber<T: Float>(d: &Tensor<T>, limit: T) -> Tensor<T> {
+    let within = d.minimum(limit);
+    &within * (d - &within * T::from_f64(0.5))
+}

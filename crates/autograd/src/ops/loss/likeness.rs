@@ -1,0 +1,272 @@
+//! Losses of distributions and of directions.
+
+use tensor::{Float, Tensor};
+
+use super::{Reduction, signs, targets};
+use crate::ops::Operand;
+use crate::{Ignorance, Measure, Op, Role, Var};
+
+/// Options of [`Var::kl_div`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct KlDiv {
+    /// Whether the targets are logarithms of probabilities.
+    pub log_target: bool,
+    /// What is made of the terms. PyTorch's default is the mean over all of them, and [`BatchMean`](Reduction::BatchMean) is the divergence
+    /// of an example.
+    pub reduction: Reduction,
+}
+
+/// Options of [`Var::gaussian_nll_loss`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct GaussianNll {
+    /// Whether ½ ln 2π, which changes no gradient, is in the loss.
+    pub full: bool,
+    /// The least variance; smaller ones count as that, and keep their gradient, as in PyTorch.
+    pub eps: f64,
+    /// What is made of the losses.
+    pub reduction: Reduction,
+}
+
+impl Default for GaussianNll {
+    fn default() -> Self {
+        GaussianNll { full: false, eps: 1e-6, reduction: Reduction::Mean }
+    }
+}
+
+impl<'t, T: Float> Var<'t, T> {
+    /// The divergence of Kullback and Leibler (1951, *On Information and Sufficiency*) of logarithms of probabilities x from target
+    /// probabilities t of the same shape: of each element t (ln t − x), which is 0 where t is;  x̄ = −ȳ t,  t̄ = ȳ (ln t + 1 − x).
+    ///
+    /// # Panics
+    /// The targets have another shape, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{KlDiv, Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::<f32>::zeros([1, 2])).log_softmax(-1);
+    /// let options = KlDiv { reduction: Reduction::BatchMean, ..KlDiv::default() };
+    /// let loss = x.kl_div(&Tensor::from([[0.0, 1.0]]), options);
+    /// assert!((loss.item() - 2.0_f32.ln()).abs() < 1e-6);
+    /// ```
+    #[track_caller]
+    pub fn kl_div(self, target: impl Operand<'t, T>, options: KlDiv) -> Self {
+        let target = targets("kl_div", self, target);
+        let (x, t) = (self.value(), target.value());
+        let (p, ln) = if options.log_target { (t.exp(), t) } else { (t.clone(), t.ln()) };
+        // Where p is 0, its logarithm has no weight.
+        let terms = (&p * (&ln - &x)).masked_fill(&p.eq(T::ZERO), T::ZERO);
+        let ignorance = match options.log_target {
+            true => Ignorance::Unknown,
+            false => Ignorance::Constant { targets: 1, measure: Measure::Divergence },
+        };
+        let record = self.record(Op::new("kl_div", Role::Loss { predictions: 0, ignorance }), terms).joint(
+            &[self, target],
+            move |g, shares| {
+                shares.give(1, || {
+                    let slope = &ln - &x + T::ONE;
+                    &g * if options.log_target { slope * &p } else { slope }
+                });
+                shares.give(0, || -(g * &p));
+            },
+        );
+        options.reduction.of(record.done())
+    }
+
+    /// The negative logarithm of the density of targets t under normal distributions with means x and variances v (Nix and Weigend, 1994,
+    /// *Estimating the Mean and Variance of the Target Probability Distribution*): ½ (ln v + (x − t)²/v);
+    /// x̄ = ȳ (x − t)/v = −t̄,  v̄ = ½ ȳ (1/v − (x − t)²/v²). The variances broadcast to the means.
+    ///
+    /// # Panics
+    /// The targets have another shape, a variance is negative, the variances do not broadcast to the means, or the three are on different
+    /// tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{GaussianNll, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (mean, variance) = (tape.leaf(Tensor::from([1.0, 3.0])), tape.leaf(Tensor::from([1.0, 1.0])));
+    /// let loss = mean.gaussian_nll_loss(&Tensor::from([0.0, 3.0]), variance, GaussianNll::default());
+    /// assert_eq!(loss.item(), 0.25);
+    /// ```
+    #[track_caller]
+    pub fn gaussian_nll_loss(self, target: impl Operand<'t, T>, variance: Self, options: GaussianNll) -> Self {
+        let target = targets("gaussian_nll_loss", self, target);
+        let v = variance.value();
+        let given = v.shape().clone();
+        assert!(
+            (&self.value() + &v).shape() == &self.shape(),
+            "gaussian_nll_loss: variances {given} do not broadcast to the means {}",
+            self.shape()
+        );
+        if let Some(negative) = v.iter().find(|v| *v < T::ZERO) {
+            panic!("gaussian_nll_loss: a variance is {}, but none may be negative", negative.to_f64());
+        }
+        let v = v.maximum(T::from_f64(options.eps));
+        let (d, half) = (self.value() - target.value(), T::from_f64(0.5));
+        let more = if options.full { 0.5 * std::f64::consts::TAU.ln() } else { 0.0 };
+        let losses = (d.square() / &v + v.ln()) * half + T::from_f64(more);
+        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Gaussian(more) };
+        let record = self.record(Op::new("gaussian_nll_loss", Role::Loss { predictions: 0, ignorance }), losses).joint(
+            &[self, target, variance],
+            move |g, shares| {
+                shares.give(2, || {
+                    let part = v.recip();
+                    (&g * half * (&part - d.square() * part.square())).sum_to(&given)
+                });
+                let share = g * &d / &v;
+                if shares.wants(1) {
+                    shares.give(1, || -&share);
+                }
+                shares.give(0, || share);
+            },
+        );
+        options.reduction.of(record.done())
+    }
+
+    /// Each vector along an axis, divided by its length: y = x / max(‖x‖, eps),  x̄ = (ȳ − y Σ ȳ y) / ‖x‖, and ȳ / eps for vectors that are no
+    /// longer than eps. PyTorch's default eps is 1e-12.
+    ///
+    /// # Panics
+    /// The axis is out of range.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// assert_eq!(tape.leaf(Tensor::from([3.0, 4.0])).normalize(0, 1e-12).value(), Tensor::from([0.6, 0.8]));
+    /// ```
+    #[track_caller]
+    pub fn normalize(self, axis: isize, eps: f64) -> Self {
+        let x = self.value();
+        let length = x.norm(2.0, tensor::keepdim(axis));
+        let least = T::from_f64(eps);
+        let divisor = length.maximum(least);
+        let y = x / &divisor;
+        self.record("normalize", y.clone())
+            .wrt(self, move |g| {
+                let along = (&g * &y).sum(tensor::keepdim(axis)).masked_fill(&length.le(least), T::ZERO);
+                (g - &y * along) / &divisor
+            })
+            .done()
+    }
+
+    /// The cosine of the angle between vectors along an axis, which is counted from the last if it is negative: the sum of products of
+    /// both, [normalized](Self::normalize). The shapes broadcast. PyTorch's default eps is 1e-8.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast, the axis is out of range, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.leaf(Tensor::from([1.0, 0.0])), tape.leaf(Tensor::from([3.0, 4.0])));
+    /// assert_eq!(x.cosine_similarity(y, 0, 1e-8).item(), 0.6);
+    /// ```
+    #[track_caller]
+    pub fn cosine_similarity(self, other: impl Operand<'t, T>, axis: isize, eps: f64) -> Self {
+        let other = other.on(self.tape()).on_tape(self.tape());
+        let product = self.normalize(axis, eps) * other.normalize(axis, eps);
+        product.sum(axis)
+    }
+
+    /// Of pairs of vectors along the last axis, alike if their label is 1 and different if it is −1: one less their
+    /// [cosine](Self::cosine_similarity), or what that is above the margin. PyTorch's default margin is 0.
+    ///
+    /// # Panics
+    /// The two have different shapes, there is not a label for each pair, one is neither 1 nor −1, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.leaf(Tensor::from([[1.0, 0.0]])), tape.leaf(Tensor::from([[3.0, 4.0]])));
+    /// let loss = |label| x.cosine_embedding_loss(y, &Tensor::from([label]), 0.0, Reduction::Mean).item();
+    /// assert_eq!((loss(1.0), loss(-1.0)), (1.0 - 0.6, 0.6));
+    /// ```
+    #[track_caller]
+    pub fn cosine_embedding_loss(
+        self,
+        other: impl Operand<'t, T>,
+        labels: &Tensor<T>,
+        margin: f64,
+        reduction: Reduction,
+    ) -> Self {
+        let other = targets("cosine_embedding_loss", self, other);
+        let shape = self.shape();
+        let pairs = shape.dims().split_last().map_or(&[][..], |(_, pairs)| pairs);
+        signs("cosine_embedding_loss", pairs, labels);
+        let cosine = self.cosine_similarity(other, -1, 1e-8);
+        // max(0, cos − margin) of those that differ, 1 − cos of those that are alike.
+        let (alike, zero) = (labels.eq(T::ONE), T::ZERO);
+        let over = (cosine.value() - T::from_f64(margin)).maximum(zero);
+        let losses = alike.where_cond(&(-cosine.value() + T::ONE), &over);
+        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
+        let slope = alike.where_cond(-T::ONE, cosine.value().ge(T::from_f64(margin)).cast::<T>());
+        let record = cosine.record(Op::new("cosine_embedding_loss", role), losses).wrt(cosine, move |g| g * &slope);
+        reduction.of(record.done())
+    }
+
+    /// The hinge of scores x with labels t of 1 and −1 (Cortes and Vapnik, 1995, *Support-Vector Networks*): max(0, 1 − t x) of each;
+    /// x̄ = −ȳ t where t x < 1, else 0.
+    ///
+    /// # Panics
+    /// The labels have another shape, or one is neither 1 nor −1.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([0.5, 0.5]));
+    /// assert_eq!(x.hinge_loss(&Tensor::from([1.0, -1.0]), Reduction::None).value(), Tensor::from([0.5, 1.5]));
+    /// ```
+    #[track_caller]
+    pub fn hinge_loss(self, labels: &Tensor<T>, reduction: Reduction) -> Self {
+        signs("hinge_loss", self.shape().dims(), labels);
+        let over = -(self.value() * labels) + T::ONE;
+        let losses = over.relu();
+        let slope = -(labels * over.gt(T::ZERO).cast::<T>());
+        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Value(1.0) };
+        reduction.of(self.record(Op::new("hinge_loss", role), losses).wrt(self, move |g| g * &slope).done())
+    }
+
+    /// Of distances x of pairs, alike if their label is 1 and different if it is −1: x, or what it lacks of the margin, max(0, margin − x).
+    /// PyTorch's default margin is 1; at it, the gradient is −ȳ, as there.
+    ///
+    /// # Panics
+    /// The labels have another shape, or one is neither 1 nor −1.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Reduction, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let x = tape.leaf(Tensor::from([0.25, 0.25]));
+    /// let losses = x.hinge_embedding_loss(&Tensor::from([1.0, -1.0]), 1.0, Reduction::None);
+    /// assert_eq!(losses.value(), Tensor::from([0.25, 0.75]));
+    /// ```
+    #[track_caller]
+    pub fn hinge_embedding_loss(self, labels: &Tensor<T>, margin: f64, reduction: Reduction) -> Self {
+        signs("hinge_embedding_loss", self.shape().dims(), labels);
+        let (x, alike) = (self.value(), labels.eq(T::ONE));
+        let lack = -&x + T::from_f64(margin);
+        let losses = alike.where_cond(&x, lack.relu());
+        let slope = alike.where_cond(T::ONE, &-lack.ge(T::ZERO).cast::<T>());
+        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
+        reduction.of(self.record(Op::new("hinge_embedding_loss", role), losses).wrt(self, move |g| g * &slope).done())
+    }
+}

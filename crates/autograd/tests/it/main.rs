@@ -1,0 +1,5 @@
+//! What proves the ops: one table of them, which all tests here go through.
+
+mod golden;
+mod gradients;
+mod table;
