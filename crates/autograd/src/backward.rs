@@ -52,6 +52,10 @@ impl<T: Float> Var<'_, T> {
         let shape = self.shape();
         assert!(seed.shape() == &shape, "backward_with: the value is {shape}, the seed {}", seed.shape());
         assert!(
+            self.tape.wants_gradients || self.needs_gradient(),
+            "backward: the tape records no gradients, as `Tape::no_grad` makes it; `Tape::new` makes one that does"
+        );
+        assert!(
             self.needs_gradient(),
             "backward: the result of `{}` depends on no leaf whose gradient is wanted",
             self.op()
@@ -114,15 +118,19 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
         let Some(pullbacks) = &node.pullbacks else { continue };
         pullbacks.pull(gradient, &mut given);
         if let Some(input) = given.missing {
-            panic!("the pullback of `{}` gave no gradient for its input {input}, which needs one", node.op.name);
+            panic!(
+                "the pullback of `{}` gave no gradient for its input {input}, which needs one; it was recorded at {}",
+                node.op.name, node.by
+            );
         }
         for (input, share) in given.shares.drain(..) {
             let shape = graph.nodes[input as usize].value.shape();
             assert!(
                 share.shape() == shape,
-                "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}",
+                "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}; it was recorded at {}",
                 node.op.name,
                 share.shape(),
+                node.by,
             );
             pending.add(input as usize, share);
         }
@@ -292,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "the value has changed since its first use on this tape; reset the tape")]
+    #[should_panic(expected = "named_leaf: the value has changed since its first use on this tape; reset the tape")]
     fn a_forgotten_reset_does_not_train_on_old_values() {
         let tape = Tape::new();
         let (id, mut w) = (Id::new(), Tensor::from([3.0]));

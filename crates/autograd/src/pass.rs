@@ -1,7 +1,7 @@
 //! What a layer asks of the tape besides values: what the pass is for, what it draws by, and where to leave a change of state.
 //! So `forward` takes no more than its input.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use rand::Rng;
 use tensor::{Float, Tensor};
@@ -79,6 +79,63 @@ impl<T: Float> Tape<T> {
         self.seed.set(Some((seed, step)));
     }
 
+    /// Runs `f` on a tape of its own, which is as this one and is gone afterwards with all that is on it: so memory stays flat over an
+    /// evaluation of any length. What is needed later comes back as a tensor; a value of the inner tape cannot leave it.
+    ///
+    /// The inner tape has this one's [`Mode`], its paths, [substitutes](Self::substitute) and stream; of a [seed](Self::seed), each scope draws
+    /// numbers of its own. Changes of state that are deferred within are deferred here. Where gradients are wanted, they end at the scope, as
+    /// at a [`detach`](crate::Var::detach).
+    ///
+    /// # Example
+    /// A thousand steps of a recurrent network, of which one is in memory at a time:
+    ///
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, w) = (Tape::no_grad(), Tensor::from([[0.5, -0.5], [0.5, 0.5]]));
+    /// let mut state = Tensor::ones([1, 2]);
+    /// for _ in 0..1000 {
+    ///     state = tape.scope(|tape| tape.constant(state).matmul(tape.constant(w.clone())).tanh().value());
+    /// }
+    /// assert!(tape.is_empty());
+    /// ```
+    ///
+    /// ```compile_fail
+    /// # use autograd::Tape;
+    /// # use tensor::Tensor;
+    /// let tape = Tape::no_grad();
+    /// let x = tape.scope(|tape| tape.constant(Tensor::from([1.0]))); // error: the value would outlive its tape
+    /// ```
+    pub fn scope<R>(&self, f: impl FnOnce(&Tape<T>) -> R) -> R {
+        /// Brings the stream back, even when `f` panics.
+        struct Inner<'a, T: Float>(&'a Tape<T>, Tape<T>);
+        impl<T: Float> Drop for Inner<'_, T> {
+            fn drop(&mut self) {
+                *self.0.rng.borrow_mut() = self.1.rng.take();
+                self.0.updates.borrow_mut().append(&self.1.updates.borrow());
+            }
+        }
+
+        let scope = self.scopes.get();
+        self.scopes.set(scope + 1);
+        // Keys of the scopes of a pass differ from each other and from the pass's own, but by chance.
+        let seed = self.seed.get().map(|(seed, step)| {
+            let place = (self.len() as u64) << 32 ^ scope;
+            (mixed(mixed(seed) ^ place), step)
+        });
+        let inner = Tape {
+            wants_gradients: self.wants_gradients,
+            rng: RefCell::new(self.rng.take()),
+            seed: Cell::new(seed),
+            retains_all: self.retains_all.clone(),
+            paths: self.paths.clone(),
+            substitutes: self.substitutes.clone(),
+            ..Tape::in_mode(self.mode)
+        };
+        f(&Inner(self, inner).1)
+    }
+
     /// Whether this is a pass of training.
     pub fn is_training(&self) -> bool {
         self.mode == Mode::Train
@@ -149,6 +206,14 @@ impl<T: Float> Tape<T> {
     }
 }
 
+/// The finalizer of SplitMix64 (Steele, Lea and Flood, 2014, *Fast Splittable Pseudorandom Number Generators*).
+fn mixed(x: u64) -> u64 {
+    let x = x.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    x ^ x >> 31
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -167,6 +232,48 @@ mod tests {
         assert_eq!(key(1, 2, 3), key(1, 2, 3));
         let all = [key(1, 2, 3), key(2, 1, 3), key(1, 3, 2), key(3, 2, 1), key(1, 2, 4), key(u64::MAX, 2, 3)];
         assert!((1..all.len()).all(|i| !all[..i].contains(&all[i])));
+    }
+
+    #[test]
+    fn each_scope_draws_for_itself_and_keeps_nothing_alive() {
+        let tape = Tape::new();
+        tape.seed(1, 2);
+        let id = crate::Id::new();
+        tape.set_path(id, "mine");
+        let (mut keys, mut alive) = (vec![tape.draw_key("test")], Vec::new());
+        for _ in 0..3 {
+            let [inner, outer] = tape.scope(|tape| {
+                let x = tape.constant(tensor::Tensor::ones([100]));
+                alive.push(x.value());
+                tape.defer_update(id, 1.0, tensor::Tensor::scalar(1.0));
+                assert_eq!(tape.named_leaf(id, &tensor::Tensor::scalar(1.0)).path().as_deref(), Some("mine"));
+                [tape.scope(|tape| tape.draw_key("test")), tape.draw_key("test")]
+            });
+            keys.extend([inner, outer]);
+        }
+        assert!((1..keys.len()).all(|i| !keys[..i].contains(&keys[i])));
+        assert!(tape.is_empty());
+        // Nobody else has them: they may be changed in place.
+        for x in &mut alive {
+            let before = x.as_slice().unwrap().as_ptr();
+            assert_eq!(x.as_mut_slice().as_ptr(), before);
+        }
+        let mut count = tensor::Tensor::scalar(0.0);
+        tape.updates().apply(id, &mut count);
+        assert_eq!(count.item(), 3.0);
+    }
+
+    #[test]
+    fn a_scope_leaves_the_stream_where_it_was() {
+        use rand_chacha::ChaCha8Rng;
+        use rand_chacha::rand_core::SeedableRng;
+        let stream = || Tape::new().with_rng(ChaCha8Rng::seed_from_u64(1));
+        let (tape, other) = (stream(), stream());
+        let first = tape.scope(|tape| tape.draw_key("test"));
+        assert_eq!(first, other.draw_key("test"));
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| tape.scope(|_| panic!())));
+        assert!(panics.is_err());
+        assert_eq!(tape.draw_key("test"), other.draw_key("test"));
     }
 
     #[test]

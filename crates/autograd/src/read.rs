@@ -35,7 +35,7 @@ impl<T: Float> Tape<T> {
     ///
     /// `nn` does so for all parameters of a model at once (`Module::label`).
     pub fn set_path(&self, id: Id, path: impl Into<Arc<str>>) {
-        self.paths.borrow_mut().insert(id, path.into());
+        Arc::make_mut(&mut self.paths.borrow_mut()).insert(id, path.into());
     }
 
     /// The graph in the language of Graphviz, which `dot -Tsvg` draws: values are boxes, and arrows lead from inputs to

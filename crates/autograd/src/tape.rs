@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::panic::Location;
 use std::sync::Arc;
 
 use rand::Rng;
@@ -45,9 +46,11 @@ pub struct Tape<T: Float = f32> {
     /// Whether the gradients of all values are kept.
     pub(crate) retains_all: Cell<bool>,
     /// Where in a model the named leaves are.
-    pub(crate) paths: RefCell<HashMap<Id, Arc<str>>>,
+    pub(crate) paths: RefCell<Arc<HashMap<Id, Arc<str>>>>,
     /// Values that stand in for those of named leaves and constants.
-    pub(crate) substitutes: RefCell<HashMap<Id, Tensor<T>>>,
+    pub(crate) substitutes: RefCell<Arc<HashMap<Id, Tensor<T>>>>,
+    /// How many scopes there were since the last reset.
+    pub(crate) scopes: Cell<u64>,
 }
 
 pub(crate) struct Graph<T: Float> {
@@ -66,6 +69,8 @@ pub(crate) struct Node<T: Float> {
     pub(crate) retained: bool,
     /// The name of a leaf that has one.
     pub(crate) name: Option<Id>,
+    /// Where it was recorded.
+    pub(crate) by: &'static Location<'static>,
     /// Where its inputs end in [`Graph::inputs`]; they begin where those of the node before end.
     inputs_end: u32,
     /// From its gradient to those of its inputs, if any of them needs one.
@@ -131,6 +136,7 @@ impl<T: Float> Tape<T> {
             retains_all: Cell::new(false),
             paths: RefCell::default(),
             substitutes: RefCell::default(),
+            scopes: Cell::new(0),
         }
     }
 
@@ -157,7 +163,7 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn named_leaf(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
-        self.named(Op::LEAF, id, value, self.wants_gradients)
+        self.named_by(id, value, true, ["named_leaf", "the value"])
     }
 
     /// A value whose gradient is not wanted, such as a batch of data.
@@ -183,29 +189,74 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn named_constant(&self, id: Id, value: &Tensor<T>) -> Var<'_, T> {
-        self.named(Op::CONSTANT, id, value, false)
+        self.named_by(id, value, false, ["named_constant", "the value"])
     }
 
+    /// [`named_leaf`](Self::named_leaf), or [`named_constant`](Self::named_constant) of what is not trained, where a panic says which call
+    /// of the user's uses what: a layer's `forward`, and the name that the value has there, unless its path is known.
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// # Example
+    /// ```should_panic
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id) = (Tape::new(), Id::new());
+    /// let by = ["Mine::forward", "weight"];
+    /// tape.named_by(id, &Tensor::from([1.0]), true, by);
+    /// // Mine::forward: weight has changed since its first use on this tape …
+    /// tape.named_by(id, &Tensor::from([2.0]), true, by);
+    /// ```
     #[track_caller]
-    fn named(&self, op: Op, id: Id, value: &Tensor<T>, needs_gradient: bool) -> Var<'_, T> {
+    pub fn named_by(&self, id: Id, value: &Tensor<T>, trained: bool, [call, name]: [&str; 2]) -> Var<'_, T> {
         let substitutes = self.substitutes.borrow();
         let value = substitutes.get(&id).unwrap_or(value);
         let graph = self.graph.borrow();
         if let Some(index) = graph.named.get(id) {
-            let leaf = Var { tape: self, index };
-            let known = &graph.nodes[index as usize].value;
-            let same = known.shares_storage(value) && known.layout() == value.layout();
-            assert!(
-                same,
-                "named_{}: the value has changed since its first use on this tape; reset the tape before",
-                op.name
-            );
-            return leaf;
+            let node = &graph.nodes[index as usize];
+            let same = node.value.shares_storage(value) && node.value.layout() == value.layout();
+            // What stands in for it is as it is.
+            if !same && node.name == Some(id) {
+                let paths = self.paths.borrow();
+                let what = paths.get(&id).map_or(name, |path| path);
+                panic!(
+                    "{call}: {what} has changed since its first use on this tape; reset the tape after each step, before the next pass"
+                );
+            }
+            return Var { tape: self, index };
         }
         drop(graph);
+        let (op, needs_gradient) = if trained { (Op::LEAF, self.wants_gradients) } else { (Op::CONSTANT, false) };
         let leaf = self.push_leaf(op, value.clone(), needs_gradient, Some(id));
         self.graph.borrow_mut().named.insert(id, leaf.index);
         leaf
+    }
+
+    /// Lets a value on the tape stand in for the leaf or constant with this name until the next reset, so that its gradient is that of what
+    /// the value was computed from: weights that another network makes; PyTorch's `functional_call`.
+    ///
+    /// # Panics
+    /// The name is on the tape already, or the value is on another tape.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id, weight) = (Tape::new(), Id::new(), Tensor::from([1.0]));
+    /// let x = tape.leaf(Tensor::from([3.0]));
+    /// tape.bind(id, x * x);
+    /// let y = tape.named_leaf(id, &weight);
+    /// assert_eq!((y.item(), y.backward().get(x)), (9.0, Some(&Tensor::from([6.0]))));
+    /// ```
+    #[track_caller]
+    pub fn bind(&self, id: Id, value: Var<'_, T>) {
+        assert!(std::ptr::eq(self, value.tape), "bind: the value is on another tape");
+        let named = &mut self.graph.borrow_mut().named;
+        assert!(named.get(id).is_none(), "bind: the name is on the tape already; bind it before its first use");
+        named.insert(id, value.index);
     }
 
     /// Lets another value stand in for that of the leaf or constant with this name, wherever it is put on the tape from now on: what
@@ -222,7 +273,7 @@ impl<T: Float> Tape<T> {
     /// assert_eq!(tape.named_leaf(id, &weight).item(), 5.0);
     /// ```
     pub fn substitute(&self, id: Id, value: Tensor<T>) {
-        self.substitutes.borrow_mut().insert(id, value);
+        Arc::make_mut(&mut self.substitutes.borrow_mut()).insert(id, value);
     }
 
     /// Keeps the gradients of all values in every `backward` from now on, or no longer: for diagnostics. Each costs the
@@ -269,19 +320,22 @@ impl<T: Float> Tape<T> {
         graph.inputs.clear();
         graph.named.clear();
         self.seed.set(None);
+        self.scopes.set(0);
         // The gradients of the pass carry its updates; what nobody took is forgotten.
         *self.updates.get_mut() = Updates::of_pass(self.id);
     }
 
+    #[track_caller]
     fn push_leaf(&self, op: Op, value: Tensor<T>, needs_gradient: bool, name: Option<Id>) -> Var<'_, T> {
         let graph = &mut *self.graph.borrow_mut();
         let index = number(graph.nodes.len());
-        let inputs_end = number(graph.inputs.len());
-        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name, inputs_end, pullbacks: None });
+        let (inputs_end, by) = (number(graph.inputs.len()), Location::caller());
+        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name, by, inputs_end, pullbacks: None });
         Var { tape: self, index }
     }
 
     /// Puts a result on the tape; its pullbacks are kept if any input needs a gradient.
+    #[track_caller]
     pub(crate) fn push(&self, op: Op, value: Tensor<T>, pullbacks: impl Pullbacks<T>) -> Var<'_, T> {
         let graph = &mut *self.graph.borrow_mut();
         let index = number(graph.nodes.len());
@@ -289,7 +343,8 @@ impl<T: Float> Tape<T> {
         let inputs_end = number(graph.inputs.len());
         let needs_gradient = pullbacks.needed();
         let pullbacks = needs_gradient.then(|| Box::new(pullbacks) as Box<dyn Pullbacks<T>>);
-        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name: None, inputs_end, pullbacks });
+        let by = Location::caller();
+        graph.nodes.push(Node { op, value, needs_gradient, retained: false, name: None, by, inputs_end, pullbacks });
         Var { tape: self, index }
     }
 }

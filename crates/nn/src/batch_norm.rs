@@ -108,11 +108,13 @@ impl<T: Float> Layer<T> for BatchNorm1d<T> {
     /// The input has another rank or another number of channels, or in training fewer than two values per channel.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        const CALL: &str = "BatchNorm1d::forward";
         let (tape, shape) = (x.tape(), x.shape());
         assert!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
-        let (weight, bias) = (self.weight.on(tape), self.bias.on(tape));
+        let (weight, bias) = (self.weight.used_by(CALL, "weight", tape), self.bias.used_by(CALL, "bias", tape));
         if !tape.is_training() {
-            let (mean, var) = (self.running_mean.on(tape), self.running_var.on(tape));
+            let mean = self.running_mean.used_by(CALL, "running_mean", tape);
+            let var = self.running_var.used_by(CALL, "running_var", tape);
             return x.batch_norm_by(mean, var, weight, bias, self.eps);
         }
         let (y, mean, var) = x.batch_norm(weight, bias, self.eps);

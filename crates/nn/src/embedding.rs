@@ -62,7 +62,7 @@ impl<T: Float> Embedding<T> {
     /// An index is negative or not below the number of symbols.
     #[track_caller]
     pub fn forward<'t>(&self, tape: &'t Tape<T>, indices: &Tensor<i64>) -> Var<'t, T> {
-        self.weight.on(tape).embedding(indices)
+        self.weight.used_by("Embedding::forward", "weight", tape).embedding(indices)
     }
 }
 

@@ -74,8 +74,9 @@ impl<T: Float> Layer<T> for LayerNorm<T> {
     /// The last axis of the input has another length.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let tape = x.tape();
-        x.layer_norm(self.weight.on(tape), self.bias.on(tape), self.eps)
+        let weight = self.weight.used_by("LayerNorm::forward", "weight", x.tape());
+        let bias = self.bias.used_by("LayerNorm::forward", "bias", x.tape());
+        x.layer_norm(weight, bias, self.eps)
     }
 }
 

@@ -52,6 +52,7 @@
 //! `println!("{model:?}")` shows a model in PyTorch's manner.
 
 mod batch_norm;
+pub mod check;
 mod dropout;
 mod embedding;
 mod error;

@@ -100,10 +100,10 @@ impl<T: Float> Layer<T> for Linear<T> {
     /// The last axis of `x` is not fan_in.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        let weight = self.weight.on(x.tape());
+        let weight = self.weight.used_by("Linear::forward", "weight", x.tape());
         match &self.bias {
-            Some(bias) => x.linear(weight, bias.on(x.tape())),
-            None => x.matmul(weight),
+            Some(bias) => x.linear(weight, bias.used_by("Linear::forward", "bias", x.tape())),
+            None => x.linear(weight, None),
         }
     }
 }

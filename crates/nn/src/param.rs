@@ -103,11 +103,13 @@ impl<T: Float> Param<T> {
     /// The value has changed since its first use on this tape, which must be reset before.
     #[track_caller]
     pub fn on<'t>(&self, tape: &'t Tape<T>) -> Var<'t, T> {
-        if self.is_trained() {
-            tape.named_leaf(self.id, &self.value)
-        } else {
-            tape.named_constant(self.id, &self.value)
-        }
+        self.used_by("Param::on", "a parameter", tape)
+    }
+
+    /// As [`on`](Self::on), where a panic says by which call of the user's it is used, and which parameter of the layer it is.
+    #[track_caller]
+    pub(crate) fn used_by<'t>(&self, call: &str, name: &str, tape: &'t Tape<T>) -> Var<'t, T> {
+        tape.named_by(self.id, &self.value, self.is_trained(), [call, name])
     }
 }
 

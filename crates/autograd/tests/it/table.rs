@@ -31,11 +31,6 @@ pub(crate) struct Row<T: Float> {
 }
 
 impl<T: Float> Row<T> {
-    /// The name of the method.
-    pub(crate) fn op(&self) -> &str {
-        self.name.split(':').next().unwrap()
-    }
-
     pub(crate) fn domain(&self, input: usize) -> Domain {
         self.domains[input.min(self.domains.len() - 1)]
     }
