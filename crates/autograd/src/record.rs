@@ -97,7 +97,11 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
     {
-        let inputs: Box<[_]> = inputs.iter().map(|&input| (input.index, self.needs_gradient(input))).collect();
+        let mut listed = Vec::with_capacity(inputs.len());
+        for &input in inputs {
+            listed.push((input.index, self.needs_gradient(input)));
+        }
+        let inputs = listed.into_boxed_slice();
         let pullback = inputs.iter().any(|&(_, needed)| needed).then_some(pullback);
         self.and(|before| Joint { before, inputs, pullback })
     }

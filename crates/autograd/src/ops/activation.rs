@@ -212,7 +212,7 @@ impl<T: Float> Var<'_, T> {
     }
 
     /// Each element between −1 and 1 (Collobert, 2004): y = −1 below, 1 above;  x̄ = ȳ between them, 0 beyond and at both kinks, as in PyTorch.
-    /// Between other ends there is [`clamp`](Self::clamp), where the gradient at a kink is ȳ.
+    /// Between other ends there is [`clamp`](Self::clamp).
     ///
     /// # Example
     /// ```

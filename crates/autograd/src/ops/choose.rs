@@ -6,8 +6,8 @@ use super::arithmetic::Operand;
 use crate::{Op, Role, Var};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// Each element, but at least `least` and at most `most`: x̄ = ȳ where least ≤ x ≤ most, the ends included as in PyTorch, else 0.
-    /// NaN stays, and its gradient is 0.
+    /// Each element, but at least `least` and at most `most`: x̄ = ȳ between them, else 0, also at both ends, as in PyTorch. NaN stays, and
+    /// its gradient is 0.
     ///
     /// # Example
     /// ```
@@ -18,13 +18,13 @@ impl<'t, T: Float> Var<'t, T> {
     /// let x = tape.leaf(Tensor::from([-2.0, 1.0, 0.5]));
     /// let y = x.clamp(-1.0, 1.0);
     /// assert_eq!(y.value(), Tensor::from([-1.0, 1.0, 0.5]));
-    /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([0.0, 1.0, 1.0])));
+    /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([0.0, 0.0, 1.0])));
     /// ```
     pub fn clamp(self, least: T, most: T) -> Self {
         let x = self.value();
         self.record("clamp", x.clamp(least, most))
             .wrt(self, move |g| {
-                let within = x.ge(least).logical_and(&x.le(most));
+                let within = x.gt(least).logical_and(&x.lt(most));
                 g.masked_fill(&within.logical_not(), T::ZERO)
             })
             .done()
@@ -47,7 +47,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
-        extreme("maximum", self, other, |a, b| a.maximum(b), |a, b| a.lt(b))
+        let other = other.on(self.tape()).on_tape(self.tape());
+        let y = self.value().maximum(other.value());
+        extreme("maximum", self, other, y, |a, b| a.lt(b))
     }
 
     /// The smaller one of each pair: y = min(a, b), as [`maximum`](Self::maximum).
@@ -66,7 +68,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
-        extreme("minimum", self, other, |a, b| a.minimum(b), |a, b| a.gt(b))
+        let other = other.on(self.tape()).on_tape(self.tape());
+        let y = self.value().minimum(other.value());
+        extreme("minimum", self, other, y, |a, b| a.gt(b))
     }
 
     /// The elements of this value where the mask is true, and those of the other where it is not: x̄ = ȳ where the mask is, else 0, and the
@@ -123,23 +127,22 @@ impl<'t, T: Float> Var<'t, T> {
     }
 }
 
-/// `choose` of each pair; `loses(x, y)` is where x is not chosen.
+/// Records what was chosen of each pair; `loses(x, y)` is where x was not.
 #[track_caller]
 fn extreme<'t, T: Float>(
     name: &'static str,
     x: Var<'t, T>,
-    other: impl Operand<'t, T>,
-    choose: fn(&Tensor<T>, &Tensor<T>) -> Tensor<T>,
+    other: Var<'t, T>,
+    y: Tensor<T>,
     loses: fn(&Tensor<T>, &Tensor<T>) -> Tensor<bool>,
 ) -> Var<'t, T> {
-    let other = other.on(x.tape()).on_tape(x.tape());
     let (a, b) = (x.value(), other.value());
     // What a pair of equals hands on to each.
     let share = move |g: Tensor<T>, own: &Tensor<T>, other: &Tensor<T>| {
         let half = own.eq(other).where_cond(T::from_f64(0.5), T::ONE);
         (g * half).masked_fill(&loses(own, other), T::ZERO).sum_to(own.shape())
     };
-    x.record(name, choose(&a, &b))
+    x.record(name, y)
         .wrt(x, {
             let (a, b) = (a.clone(), b.clone());
             move |g| share(g, &a, &b)

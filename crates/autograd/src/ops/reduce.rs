@@ -69,7 +69,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn var(self, axes: impl Axes, correction: usize) -> Self {
         let x = self.value();
-        let (kept, y) = (reduced(&x, &axes), x.var(&axes, correction));
+        let (y, kept) = (x.var(&axes, correction), reduced(&x, &axes));
         self.record("var", y)
             .wrt(self, move |g| {
                 let factor = 2.0 / freedom(&x, &kept, correction);
@@ -95,7 +95,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn std(self, axes: impl Axes, correction: usize) -> Self {
         let x = self.value();
-        let (kept, y) = (reduced(&x, &axes), x.std(&axes, correction));
+        let (y, kept) = (x.std(&axes, correction), reduced(&x, &axes));
         self.record("std", y.clone())
             .wrt(self, move |g| {
                 let share =
@@ -176,7 +176,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn prod(self, axes: impl Axes) -> Self {
         let x = self.value();
-        let (kept, y) = (reduced(&x, &axes), x.prod(&axes));
+        let (y, kept) = (x.prod(&axes), reduced(&x, &axes));
         self.record("prod", y)
             .wrt(self, move |g| {
                 // The axes of each product, last and as one.
@@ -198,7 +198,7 @@ impl<T: Float> Var<'_, T> {
     /// x̄ = ȳ sign(x) (|x| / y)ᵖ⁻¹, 0 where x or y is 0; for ∞, equals share ȳ evenly; for p = 0 it is 0. All as in PyTorch.
     ///
     /// # Panics
-    /// An axis is out of range or named twice, or p is negative or NaN.
+    /// An axis is out of range or named twice.
     ///
     /// # Example
     /// ```
@@ -214,7 +214,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn norm(self, p: f64, axes: impl Axes) -> Self {
         let x = self.value();
-        let (kept, y) = (reduced(&x, &axes), x.norm(p, &axes));
+        let (y, kept) = (x.norm(p, &axes), reduced(&x, &axes));
         self.record("norm", y.clone())
             .wrt(self, move |g| {
                 let (g, y) = (g.reshape(&kept), y.reshape(&kept));
@@ -230,14 +230,18 @@ impl<T: Float> Var<'_, T> {
                 let slope = match p {
                     2.0 => part,
                     1.0 => x.sign(),
+                    // A power below 0 of 0 is infinite.
+                    _ if p < 1.0 => {
+                        part.abs().powf(T::from_f64(p - 1.0)).masked_fill(&x.eq(T::ZERO), T::ZERO) * x.sign()
+                    }
                     _ => part.abs().powf(T::from_f64(p - 1.0)) * x.sign(),
                 };
-                slope.masked_fill(&x.eq(T::ZERO), T::ZERO) * g
+                slope.masked_fill(&y.eq(T::ZERO), T::ZERO) * g
             })
             .done()
     }
 
-    /// ln Σ eˣ over `axes` (`..` for all), without overflow: x̄ = ȳ exp(x − y), which is 0 where all x are −∞.
+    /// ln Σ eˣ over `axes` (`..` for all), without overflow: x̄ = ȳ exp(x − y), which is NaN where all x are −∞, as in PyTorch.
     ///
     /// # Panics
     /// An axis is out of range or named twice.
@@ -254,13 +258,9 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn logsumexp(self, axes: impl Axes) -> Self {
         let x = self.value();
-        let (kept, y) = (reduced(&x, &axes), x.logsumexp(&axes));
+        let (y, kept) = (x.logsumexp(&axes), reduced(&x, &axes));
         self.record(Op::new("logsumexp", Role::Reducing), y.clone())
-            .wrt(self, move |g| {
-                let nothing = x.eq(T::from_f64(f64::NEG_INFINITY));
-                let share = (&x - y.reshape(&kept)).exp().masked_fill(&nothing, T::ZERO);
-                share * g.reshape(&kept)
-            })
+            .wrt(self, move |g| (&x - y.reshape(&kept)).exp() * g.reshape(&kept))
             .done()
     }
 

@@ -71,10 +71,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.view("flatten", self.value().flatten(start), |g, own| g.reshape(own))
     }
 
-    /// The last two axes exchanged.
-    ///
-    /// # Panics
-    /// There are fewer than two axes.
+    /// The last two axes exchanged; what has fewer stays as it is.
     ///
     /// # Example
     /// ```

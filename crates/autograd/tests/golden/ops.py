@@ -1,4 +1,4 @@
-"""Writes ops.txt and ops.npy: inputs, results and gradients of every row of the table of ops, by PyTorch.
+"""Writes ops.txt and ops.npy, special.txt and special.npy: inputs, results and gradients of every row of the table of ops, by PyTorch.
 
     python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
     EVENKEEL_WRITE_CASES=1 cargo test --package evenkeel-autograd --test it golden
@@ -6,7 +6,7 @@
 
 The second command writes cases.txt, the names, domains and shapes of the table, which this script reads. ops.txt says what is
 where in the numbers of ops.npy: for each case the row, and the shapes of its inputs, which are followed by the seed and the
-gradients of the inputs (or a dash). Made with PyTorch 2.15.0.
+gradients of the inputs (or a dash). The special ones are of kinks, ties, zeros and infinities. Made with PyTorch 2.15.0.
 """
 
 import pathlib
@@ -299,25 +299,77 @@ def drawn(shape, domain, place, rng):
     return torch.tensor(values.astype(np.float32).reshape(shape)).requires_grad_()
 
 
-def main():
-    rng, lines, numbers = np.random.default_rng(42), [], []
+INF, NAN = float("inf"), float("nan")
+
+# Kinks and ends, for each element by itself.
+ELEMENTS = [[-30.0, -3.0, -1.0, -0.5, 0.0, 0.5, 0.8, 1.0, 3.0, 20.0, 1e-30, -1e-30], [-INF, -0.0, 1.0, INF, NAN]]
+
+# Ties, zeros, infinities and what is not a number, for rows of several.
+SEVERAL = [
+    [[2.0, 2.0, 1.0, 2.0], [0.0, 0.0, 0.0, 0.0]],
+    [[2.0, 0.0, 3.0, 1.0], [0.0, 0.0, 3.0, 1.0]],
+    [[-INF, -INF, -INF, -INF], [1.0, -INF, 2.0, 2.0]],
+    [[INF, 1.0, 2.0, 3.0], [NAN, 1.0, 2.0, 3.0]],
+]
+
+# Pairs of elements.
+PAIRS = [
+    ([0.0, 0.0, 0.0, 1.0, 2.0, -0.0, INF, -INF, NAN, 1.0, 0.5, 0.0], [0.0, 2.0, -1.0, 1.0, 2.0, 0.0, INF, 1.0, 1.0, NAN, 0.0, 1.0])
+]
+
+
+def cases():
     for line in (HERE / "cases.txt").read_text().splitlines():
         name, domains, shapes = line.split("\t")
-        domains, shapes = domains.split(), [tuple(map(int, s.split(",") if s else [])) for s in shapes.split(";")]
-        if name in WITHOUT:
+        if name not in WITHOUT:
+            yield name, domains.split(), [tuple(map(int, s.split(",") if s else [])) for s in shapes.split(";")]
+
+
+def ordinary(rng):
+    for name, domains, shapes in cases():
+        yield name, [drawn(s, domains[min(i, len(domains) - 1)], i, rng) for i, s in enumerate(shapes)]
+
+
+def special():
+    ranks = {}
+    for name, _, shapes in cases():
+        ranks.setdefault(name, []).append([len(s) for s in shapes])
+    for name, ranks in ranks.items():
+        of = lambda values: torch.tensor(values).requires_grad_()
+        if name in ["squeeze", "expand"]:
             continue
-        inputs = [drawn(s, domains[min(i, len(domains) - 1)], i, rng) for i, s in enumerate(shapes)]
-        y = function(name)(*inputs)
+        if ranks[0] == [2]:
+            elementwise = [0] in ranks
+            for values in (ELEMENTS if elementwise else []) + SEVERAL:
+                yield name, [of(values)]
+        elif ranks[0] == [2, 2] and name.split(":")[0] not in MIXING:
+            for x, y in PAIRS:
+                yield name, [of([x]), of([y])]
+
+
+# Of two, what is no op of pairs, or what takes no such numbers.
+MIXING = ["matmul", "einsum", "scatter_add", "prelu", "soft_cross_entropy", "bce_loss", "bce_loss_with", "cat", "stack"]
+
+
+def write(name, some, rng):
+    lines, numbers = [], []
+    for row, inputs in some:
+        try:
+            y = function(row)(*inputs)
+        except (RuntimeError, IndexError, AssertionError):
+            continue  # of other shapes
         seed = torch.tensor(rng.uniform(-1.0, 1.0, y.shape).astype(np.float32))
         if y.requires_grad:
             y.backward(seed)
         words = lambda shape: ",".join(map(str, shape))
         gradients = "".join("-" if x.grad is None else "g" for x in inputs)
-        lines.append("\t".join([name, ";".join(words(s) for s in shapes), words(y.shape), gradients]))
+        lines.append("\t".join([row, ";".join(words(x.shape) for x in inputs), words(y.shape), gradients]))
         numbers += [x.detach() for x in inputs] + [y.detach(), seed] + [x.grad for x in inputs if x.grad is not None]
-    (HERE / "ops.txt").write_text("\n".join(lines) + "\n")
-    np.save(HERE / "ops.npy", torch.cat([x.reshape(-1) for x in numbers]).numpy())
+    (HERE / f"{name}.txt").write_text("\n".join(lines) + "\n")
+    np.save(HERE / f"{name}.npy", torch.cat([x.reshape(-1) for x in numbers]).numpy())
 
 
 if __name__ == "__main__":
-    main()
+    rng = np.random.default_rng(42)
+    write("ops", ordinary(rng), rng)
+    write("special", special(), rng)

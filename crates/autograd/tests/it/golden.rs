@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use autograd::{Tape, Var};
-use tensor::{Shape, Tensor, npy};
+use tensor::{Activation, Shape, Tensor, npy};
 
 use crate::table::{Row, rows};
 
@@ -56,9 +56,11 @@ fn tolerance(row: &str) -> f32 {
 }
 
 fn close(got: &Tensor, want: &Tensor, tolerance: f32) -> bool {
-    let largest = want.iter().fold(0.0, |largest: f32, x| largest.max(x.abs()));
-    got.shape() == want.shape()
-        && got.iter().zip(want.iter()).all(|(got, want)| (got - want).abs() <= tolerance * largest + f32::EPSILON)
+    let largest = want.iter().filter(|x| x.is_finite()).fold(0.0, |largest: f32, x| largest.max(x.abs()));
+    let is_near = |(got, want): (f32, f32)| {
+        got == want || got.is_nan() && want.is_nan() || (got - want).abs() <= tolerance * largest + f32::EPSILON
+    };
+    got.shape() == want.shape() && got.iter().zip(want.iter()).all(is_near)
 }
 
 struct Case {
@@ -70,8 +72,8 @@ struct Case {
     gradients: Vec<Option<Tensor>>,
 }
 
-fn cases() -> Vec<Case> {
-    let numbers = npy::read::<f32>(path("ops.npy")).unwrap();
+fn cases(file: &str) -> Vec<Case> {
+    let numbers = npy::read::<f32>(path(&format!("{file}.npy"))).unwrap();
     let mut at = 0;
     let mut take = |shape: &str| {
         let dims: Vec<usize> =
@@ -80,7 +82,7 @@ fn cases() -> Vec<Case> {
         at += shape.numel();
         numbers.narrow(0, at - shape.numel(), shape.numel()).reshape(&shape)
     };
-    let text = fs::read_to_string(path("ops.txt")).unwrap();
+    let text = fs::read_to_string(path(&format!("{file}.txt"))).unwrap();
     let mut cases = Vec::new();
     for line in text.lines() {
         let [name, inputs, output, gradients] = line.split('\t').collect::<Vec<_>>().try_into().unwrap();
@@ -132,7 +134,7 @@ fn every_op_agrees_with_pytorch() {
     }
     let known = fs::read_to_string(path("cases.txt")).unwrap();
     assert!(known.lines().eq(lines.iter()), "the table has changed: write the cases and the numbers anew (see ops.py)");
-    let cases = cases();
+    let cases = cases("ops");
     let mut failed = Vec::new();
     for case in &cases {
         let row = rows.iter().find(|row| row.name == case.name).unwrap();
@@ -150,7 +152,7 @@ fn every_op_agrees_with_pytorch() {
 
 #[test]
 fn a_wrong_result_and_a_wrong_pullback_are_found() {
-    let cases = cases();
+    let cases = cases("ops");
     let case = cases.iter().find(|case| case.name == "sin" && case.output.numel() > 1).unwrap();
     let is_found = |value: f32, slope: f32| {
         let tape = Tape::new();
@@ -165,4 +167,39 @@ fn a_wrong_result_and_a_wrong_pullback_are_found() {
         .is_some()
     };
     assert_eq!([is_found(1.0, 1.0), is_found(1.00001, 1.0), is_found(1.0, 1.00001)], [false, true, true]);
+}
+
+/// Whether the numbers of a case are others than PyTorch's, for a reason.
+fn differs(case: &Case) -> bool {
+    let is_finite = case.inputs.iter().all(|x| x.isfinite().all(..).item());
+    match &case.name[..] {
+        // Of equals, the first are taken here; there it is left open.
+        "topk" | "topk: smallest" => true,
+        // A power is that of IEEE 754 here; there it is the reciprocal of a root.
+        "powf: -0.5" => !is_finite,
+        // The product of all others, which may be finite where there a quotient is not a number.
+        "prod" | "prod: first" | "prod: ends, kept" => !is_finite,
+        // The gradient of what is not a number is none either here, and there 0.
+        "norm: infinity" => !is_finite,
+        // Each has its limit here, where there is one, and there ∞ · 0; what is not a number passes a slope of pieces. Both are tested
+        // where activations are.
+        name => !is_finite && Activation::ALL.iter().any(|f| name.split(':').next() == Some(f.name())),
+    }
+}
+
+#[test]
+fn kinks_ties_zeros_and_infinities_are_as_in_pytorch() {
+    let rows = rows::<f32>();
+    let cases = cases("special");
+    let mut failed = Vec::new();
+    let mut count = 0;
+    for case in cases.iter().filter(|case| !differs(case)) {
+        count += 1;
+        let row = rows.iter().find(|row| row.name == case.name).unwrap();
+        let tape = Tape::new();
+        failed.extend(difference(case, &tape, |x| (row.function)(x)));
+    }
+    assert!(failed.is_empty(), "{} of {count} cases:\n{}", failed.len(), failed.join("\n"));
+    assert!(count >= 600, "{count} of {}", cases.len());
+    println!("{count} special cases, {} passed over", cases.len() - count);
 }

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use super::{Reduction, targets};
+use super::{Reduction, broadcasts, targets};
 use crate::ops::Operand;
 use crate::{Ignorance, Op, Role, Var};
 
@@ -112,7 +112,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// As [`bce_with_logits_loss`](Self::bce_with_logits_loss), with options. With a weight p of the positives:
-    /// y = (1 − t) x + (1 + (p − 1) t) ln(1 + e⁻ˣ).
+    /// y = (1 − t) x + (1 + (p − 1) t) ln(1 + e⁻ˣ), and t̄ = ȳ (p ln(1 + e⁻ˣ) − ln(1 + eˣ)).
     ///
     /// # Panics
     /// As there, or with a weight that does not broadcast.
@@ -120,9 +120,9 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn bce_with_logits_loss_with(self, target: impl Operand<'t, T>, options: Bce<'_, T>) -> Self {
         let target = targets("bce_with_logits_loss", self, target);
         let (x, t) = (self.value(), target.value());
+        let positive = options.pos_weight.cloned();
         // 1 + (p − 1) t
-        let more = options.pos_weight.map(|p| p - T::ONE);
-        let factor = more.as_ref().map(|more| &t * more + T::ONE);
+        let factor = positive.as_ref().map(|p| &t * (p - T::ONE) + T::ONE);
         let rest = (-&x).softplus();
         let others = -&t + T::ONE;
         let losses = &others * &x + factor.as_ref().map_or_else(|| rest.clone(), |factor| &rest * factor);
@@ -139,9 +139,9 @@ impl<'t, T: Float> Var<'t, T> {
             &[self, target],
             move |g, shares| {
                 let g = weighted(g, &weight);
-                shares.give(1, || {
-                    let of_targets = more.as_ref().map_or_else(|| -&x, |more| &rest * more - &x);
-                    &g * of_targets
+                shares.give(1, || match &positive {
+                    None => -(&g * &x),
+                    Some(p) => &g * (p * &rest - x.softplus()),
                 });
                 shares.give(0, || {
                     // σ(−x), which loses nothing where σ(x) is near 1.
@@ -158,8 +158,11 @@ impl<'t, T: Float> Var<'t, T> {
 #[track_caller]
 fn weighted<T: Float>(losses: Tensor<T>, weight: &Option<Tensor<T>>) -> Tensor<T> {
     let Some(weight) = weight else { return losses };
-    let shape = losses.shape().clone();
-    let weighted = losses * weight;
-    assert!(*weighted.shape() == shape, "a weight {} does not broadcast to the losses {shape}", weight.shape());
-    weighted
+    assert!(
+        broadcasts(weight.dims(), losses.dims()),
+        "a weight {} does not broadcast to the losses {}",
+        weight.shape(),
+        losses.shape()
+    );
+    losses * weight
 }

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use super::{Reduction, signs, targets};
+use super::{Reduction, broadcasts, signs, targets};
 use crate::ops::Operand;
 use crate::{Ignorance, Measure, Op, Role, Var};
 
@@ -99,7 +99,7 @@ impl<'t, T: Float> Var<'t, T> {
         let v = variance.value();
         let given = v.shape().clone();
         assert!(
-            (&self.value() + &v).shape() == &self.shape(),
+            broadcasts(given.dims(), self.shape().dims()),
             "gaussian_nll_loss: variances {given} do not broadcast to the means {}",
             self.shape()
         );

@@ -83,3 +83,8 @@ fn signs<T: Float>(op: &str, shape: &[usize], labels: &Tensor<T>) {
         panic!("{op}: the label of example {place} is {}, but must be 1 or -1", label.to_f64());
     }
 }
+
+/// Whether a shape grows to another by axes of size 1 and new ones in front.
+fn broadcasts(from: &[usize], to: &[usize]) -> bool {
+    from.len() <= to.len() && from.iter().rev().zip(to.iter().rev()).all(|(&from, &to)| from == 1 || from == to)
+}

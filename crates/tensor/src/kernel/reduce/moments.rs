@@ -169,7 +169,9 @@ impl Moment {
     }
 
     fn of_one_number<T: Real>(count: usize, x: T) -> Moment {
-        Moment { count: count as f64, mean: x.to_f64(), ..Moment::default() }
+        // From an infinite mean, none has a distance.
+        let squares = if x.is_finite() { 0.0 } else { f64::NAN };
+        Moment { count: count as f64, mean: x.to_f64(), squares, ..Moment::default() }
     }
 
     /// Of elements of which some are infinite or NaN, or whose squares overflow or underflow, or are 0: in f64, and in a unit of

@@ -218,6 +218,12 @@ mod tests {
         assert!(Tensor::<f32>::zeros([0]).std(0, 0).item().is_nan());
         assert!(Tensor::<f32>::zeros([0, 2]).var_mean(0, 0).1.iter().all(f32::is_nan));
         assert_eq!(Tensor::from([1.0_f32, 2.0]).var(0, 2).item(), f32::INFINITY);
+        for len in [1, 4, 40, 3000] {
+            let infinite = Tensor::full([len], f32::NEG_INFINITY);
+            assert!(infinite.var(0, 0).item().is_nan(), "{len}");
+            assert!(infinite.std(0, 0).item().is_nan(), "{len}");
+            assert!(infinite.reshape([len, 1]).expand([len, 3]).var(0, 0).isnan().all(..).item(), "{len}");
+        }
     }
 
     #[test]
