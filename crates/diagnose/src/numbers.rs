@@ -140,6 +140,14 @@ impl Numbers {
         each!(&self.values, x => Numbers::of(&x.permute(&order).reshape(shape)))
     }
 
+    /// The numbers of each unit along an axis, or all as those of one.
+    pub(crate) fn columns(&self, axis: Option<usize>) -> Vec<Vec<f64>> {
+        let matrix = self.matrix(axis);
+        let width = matrix.dims()[1];
+        let all: Vec<f64> = each!(&matrix.values, x => x.iter().map(|x| x.to_f64()).collect());
+        (0..width).map(|unit| all.iter().skip(unit).step_by(width).copied().collect()).collect()
+    }
+
     /// Matrices of as many columns, below each other.
     pub(crate) fn stacked(parts: &[Numbers]) -> Numbers {
         let single: Vec<&Tensor<f32>> =

@@ -1,6 +1,6 @@
 //! What a model is trained to make small: the losses on the way to the result, and what each costs those who know nothing.
 
-use autograd::{Ignorance, Role};
+use autograd::{Ignorance, Measure, Role};
 
 use crate::graph::Graph;
 use crate::numbers::root_mean_square;
@@ -38,7 +38,7 @@ impl Graph {
         let predictions = self.input(index, predictions)?;
         let values = &self.nodes[predictions].value;
         let named = match ignorance {
-            Ignorance::Variance(place) => self.input(index, place),
+            Ignorance::Variance(targets) | Ignorance::Constant { targets, .. } => self.input(index, targets),
             _ => None,
         };
         let is_target = |&&input: &&usize| {
@@ -52,22 +52,36 @@ impl Graph {
             Ignorance::Classes(classes) => (classes > 0).then(|| (classes as f64).ln()),
             Ignorance::Value(value) => Some(value),
             Ignorance::Variance(_) => targets.and_then(|targets| self.variance(targets)),
+            Ignorance::Constant { measure, .. } => targets.and_then(|targets| self.constant(targets, measure)),
             _ => None,
         };
+        let losses = &self.nodes[index].value;
         let examples = match (classes, values.dims().first()) {
             (Some(classes), _) => values.numel() / classes.max(1),
+            // Losses of all elements are so many numbers, whose mean chance moves the less.
+            (None, _) if losses.numel() > 1 => losses.numel(),
             (None, first) => first.copied().unwrap_or(1),
         };
-        let weight = self.nodes[index].gradient.as_ref().map_or(1.0, |gradient| gradient.first());
+        // Of the losses of all elements, the mean is compared, by what the result is for each of them.
+        let count = losses.numel() as f64;
+        let weight = self.nodes[index].gradient.as_ref().map_or(1.0, |gradient| gradient.mean_std().0 * count);
+        let value = if losses.numel() == 1 { losses.first() } else { losses.mean_std().0 };
+        // A divergence is one of an example, and not of each of its shares.
+        let whole = match ignorance {
+            Ignorance::Constant { measure: Measure::Divergence, .. } => {
+                values.dims().last().map_or(1.0, |&size| size as f64)
+            }
+            _ => 1.0,
+        };
         Some(Part {
             predictions,
             targets,
-            value: self.nodes[index].value.first(),
-            expected: expected.filter(|expected| expected.is_finite()),
+            value: value * whole,
+            expected: expected.filter(|expected| expected.is_finite()).map(|expected| expected * whole),
             classes,
             squares: matches!(ignorance, Ignorance::Variance(_)),
             examples,
-            weight,
+            weight: weight / whole,
             std: values.mean_std().1,
         })
     }
@@ -79,8 +93,10 @@ impl Graph {
         while matches!(self.nodes[square].role, Role::Reducing | Role::Scaling | Role::Keeping) {
             square = self.input(square, 0)?;
         }
-        let (Role::Multiplying, [d, same]) = (self.nodes[square].role, &self.nodes[square].inputs[..]) else {
-            return None;
+        let (d, same) = match (self.nodes[square].role, &self.nodes[square].inputs[..]) {
+            (Role::Multiplying, [d, same]) => (d, same),
+            (Role::Squaring, [d]) => (d, d),
+            _ => return None,
         };
         let (predictions, targets) = self.difference(*d).filter(|_| d == same)?;
         Some(Part {
@@ -117,6 +133,43 @@ impl Graph {
         Some(root_mean_square(&values.units(axis).std).powi(2)).filter(|variance| variance.is_finite())
     }
 
+    /// What the best constant prediction of each unit costs, as a mean over all elements.
+    fn constant(&self, targets: usize, measure: Measure) -> Option<f64> {
+        let values = &self.nodes[targets].value;
+        let axis = values.dims().len().checked_sub(1);
+        let units = values.columns(axis.filter(|last| *last > 0 || measure == Measure::Divergence));
+        // Shares of a whole are the last axis; all others are examples.
+        let cost = match measure {
+            Measure::Divergence => {
+                let even = (values.dims().last().copied().unwrap_or(1).max(1) as f64).ln();
+                let term = |t: f64| if t > 0.0 { t * (t.ln() + even) } else { 0.0 };
+                mean(units.iter().flatten().map(|&t| term(t)))
+            }
+            Measure::Gaussian(more) => {
+                let of = |unit: &Vec<f64>| {
+                    let middle = mean(unit.iter().copied());
+                    0.5 * (mean(unit.iter().map(|t| (t - middle).powi(2))).ln() + 1.0) + more
+                };
+                mean(units.iter().map(of))
+            }
+            Measure::Absolute => {
+                let of = |unit: &Vec<f64>| mean(unit.iter().map(|t| (t - median(unit)).abs()));
+                mean(units.iter().map(of))
+            }
+            Measure::Huber(delta) | Measure::SmoothL1(delta) => {
+                let cost = |d: f64| if d <= delta { 0.5 * d * d } else { delta * (d - 0.5 * delta) };
+                let scale = if measure == Measure::Huber(delta) { 1.0 } else { 1.0 / delta };
+                let of = |unit: &Vec<f64>| {
+                    let best = least_slope(unit, delta);
+                    scale * mean(unit.iter().map(|t| cost((t - best).abs())))
+                };
+                mean(units.iter().map(of))
+            }
+            _ => return None,
+        };
+        Some(cost).filter(|cost| cost.is_finite())
+    }
+
     /// The ends of the network: losses of what the same layer predicts are one, however often.
     pub(crate) fn heads(&self, parts: &[Part]) -> Vec<Part> {
         let mut heads: Vec<(usize, Vec<&Part>)> = Vec::new();
@@ -142,5 +195,44 @@ impl Graph {
             })
         };
         heads.into_iter().filter_map(of).collect()
+    }
+}
+
+fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
+    let (sum, count) = numbers.fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
+    sum / count
+}
+
+fn median(numbers: &[f64]) -> f64 {
+    let mut sorted = numbers.to_vec();
+    sorted.sort_unstable_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// The c at which the mean of t − c between −δ and δ is 0: that of the least loss of Huber, by halving.
+fn least_slope(numbers: &[f64], delta: f64) -> f64 {
+    let (mut low, mut high) =
+        numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &t| (low.min(t), high.max(t)));
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        let rises = numbers.iter().map(|t| (t - middle).clamp(-delta, delta)).sum::<f64>() > 0.0;
+        (low, high) = if rises { (middle, high) } else { (low, middle) };
+    }
+    0.5 * (low + high)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_best_constant_of_hubers_loss_is_between_the_mean_and_the_median() {
+        let numbers = [0.0, 1.0, 2.0, 3.0, 100.0];
+        assert!((least_slope(&numbers, 1e3) - 21.2).abs() < 1e-9);
+        assert!((least_slope(&numbers, 1e-3) - median(&numbers)).abs() < 2e-3);
+        // −1 − 1 − ½ + ½ + 1 + … : with δ = 1 the derivative vanishes where as many are above as below.
+        let best = least_slope(&numbers, 1.0);
+        let slope: f64 = numbers.iter().map(|t| (t - best).clamp(-1.0, 1.0)).sum();
+        assert!(slope.abs() < 1e-9, "{best}");
     }
 }

@@ -181,7 +181,9 @@ impl Judge<'_> {
             let (gradient, of_loss) =
                 (graph.nodes[predictions].gradient.as_ref()?, graph.nodes[index].gradient.as_ref()?);
             let (least, most) = gradient.range();
-            let largest = most.max(-least) * examples / of_loss.first().abs();
+            // A mean over the examples has divided by them; the losses of all have not.
+            let shared = if of_loss.numel() == 1 { examples } else { 1.0 };
+            let largest = most.max(-least) * shared / of_loss.first().abs();
             if !matches!(ignorance, Ignorance::Classes(_) | Ignorance::Value(_))
                 || largest.partial_cmp(&1.0)? == std::cmp::Ordering::Greater
             {

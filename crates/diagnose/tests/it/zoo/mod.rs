@@ -1,6 +1,7 @@
 //! A zoo of networks: half of them are well and must be let alone, half are sick and must be found out, with the place.
 
 mod healthy;
+mod known;
 mod nets;
 mod sick;
 

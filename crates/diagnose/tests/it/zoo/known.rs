@@ -1,0 +1,188 @@
+//! Every activation, norm and loss of the tape, by its role: well at a good start, and found out at one that is ten times too large.
+
+use autograd::{Bce, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
+use diagnose::{Fault, Severity};
+use init::{Gain, kaiming_normal, lecun_normal, normal};
+use nn::{Layer, Param};
+use tensor::{Activation, Tensor};
+
+use super::nets::{Draw, Net, Outcome};
+
+const SEEDS: u64 = 5;
+
+/// Hidden layers with an activation, whose weights are `times` as large as they should be.
+fn activated(net: Net, d: &mut Draw, times: f32, f: impl for<'t> Fn(&Net, Var<'t>) -> Var<'t>) -> Outcome {
+    let mut net = net;
+    let hidden = net.l.len() - 1;
+    net.l[..hidden].iter_mut().for_each(|layer| layer.weight.value_mut().map_assign(|w| w * times));
+    let (x, y) = (d.x([64, 100]), d.y(64, 10));
+    d.look(net, |net, tape| {
+        let (last, hidden) = net.l.split_last().unwrap();
+        let h = hidden.iter().fold(tape.constant(x.clone()), |x, layer| f(net, layer.forward(x)));
+        last.forward(h).cross_entropy(&y)
+    })
+}
+
+/// A network that is well at its good start, and not when it is ten times too large, where a fault is found at one of these places.
+fn tell_apart(name: &str, places: &[&str], look: impl Fn(u64, f32) -> Outcome) -> Vec<String> {
+    let mut wrong = Vec::new();
+    for seed in 0..SEEDS {
+        let good = look(seed, 1.0);
+        if !good.report.is_healthy() {
+            wrong.push(format!("{name}, seed {seed}, at a good start: {:?}", good.findings()));
+        }
+        let bad = look(seed, 10.0).findings();
+        if !bad.iter().any(|(severity, _, place)| *severity > Severity::Note && places.contains(&place.as_str())) {
+            wrong.push(format!("{name}, seed {seed}, ten times too large: {bad:?}"));
+        }
+    }
+    wrong
+}
+
+#[test]
+fn every_activation_is_known() {
+    let mut wrong = Vec::new();
+    const PLACES: [&str; 5] = ["l.0", "l.1", "l.2", "l.0 … l.1", "l.0 … l.2"];
+    for &f in Activation::ALL {
+        // What has no mean of 0, or a slope that is small everywhere, lets less of a gradient through with every layer, as the
+        // diagnosis says: of these, one layer is well.
+        let shrinks = [Activation::Sigmoid, Activation::HardSigmoid, Activation::Softplus, Activation::LogSigmoid];
+        let depth = if shrinks.contains(&f) { 1 } else { 3 };
+        let look = |seed, times| {
+            let mut d = Draw::new(seed);
+            activated(d.deep(depth, Gain::from(f)), &mut d, times, |_, x| x.activation(f))
+        };
+        wrong.extend(tell_apart(f.name(), &PLACES, look));
+    }
+    let look = |seed, times| {
+        let mut d = Draw::new(seed);
+        let mut net = d.deep(3, Gain::LeakyRelu(0.25));
+        net.p.push(Param::new(Tensor::from([0.25])));
+        activated(net, &mut d, times, |net, x| x.prelu(net.p[0].on(x.tape())))
+    };
+    wrong.extend(tell_apart("prelu", &PLACES, look));
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_norm_is_known() {
+    type Norm = for<'t> fn(&Net, Var<'t>) -> Var<'t>;
+    let norms: [(&str, Norm); 4] = [
+        ("batch_norm", |net, x| x.batch_norm(net.p[0].on(x.tape()), net.p[1].on(x.tape()), 1e-5).0),
+        ("layer_norm", |net, x| x.layer_norm(net.p[0].on(x.tape()), net.p[1].on(x.tape()), 1e-5)),
+        ("rms_norm", |net, x| x.rms_norm(net.p[0].on(x.tape()), 1e-5)),
+        ("group_norm", |net, x| x.group_norm(4, net.p[0].on(x.tape()), net.p[1].on(x.tape()), 1e-5)),
+    ];
+    let mut wrong = Vec::new();
+    for (name, norm) in norms {
+        let look = |seed, times: f32| {
+            let mut d = Draw::new(seed);
+            let mut net = d.stack(&[50, 100, 100, 10], &kaiming_normal(Gain::Tanh), &normal(0.01));
+            net.p = vec![Param::new(Tensor::full([100], times)), Param::new(Tensor::zeros([100]))];
+            if name == "rms_norm" {
+                net.p.pop();
+            }
+            let (x, y) = (d.x([64, 50]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let h = norm(net, net.l[0].forward(tape.constant(x.clone()))).tanh();
+                net.l[2].forward(net.l[1].forward(h).tanh()).cross_entropy(&y)
+            })
+        };
+        wrong.extend(tell_apart(name, &["p.0", "p", "l.0", "p.0.weight"], look));
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// A network for regression or classification, whose last layer is `times` as large as it should be, but for that its head begins at
+/// 0.05 or so.
+fn judged(
+    seed: u64,
+    times: f32,
+    outputs: usize,
+    loss: impl for<'t> Fn(&mut Draw, &'t Tape, Var<'t>) -> Var<'t>,
+) -> Outcome {
+    let mut d = Draw::new(seed);
+    let mut net = d.stack(&[20, 64, outputs], &kaiming_normal(Gain::Relu), &lecun_normal(Gain::Linear));
+    let head = if times > 1.0 { times } else { 0.1 };
+    net.l[1].weight.value_mut().map_assign(|w| w * head);
+    let x = d.x([64, 20]);
+    d.look(net, |net, tape| {
+        // The same targets in every pass.
+        loss(&mut Draw::new(seed + 1000), tape, net.mlp(tape.constant(x.clone()), |h| h.relu()))
+    })
+}
+
+#[test]
+fn every_loss_is_known() {
+    type Loss = for<'t> fn(&mut Draw, &'t Tape, Var<'t>) -> Var<'t>;
+    const NONE: Reduction = Reduction::None;
+    let losses: [(&str, usize, Loss); 20] = [
+        ("cross_entropy", 10, |d, _, x| x.cross_entropy(&d.y(64, 10))),
+        ("cross_entropy of each", 10, |d, _, x| {
+            let options = CrossEntropy { reduction: NONE, ..CrossEntropy::default() };
+            x.cross_entropy_with(&d.y(64, 10), options).mean(..)
+        }),
+        ("a sum of cross_entropy", 10, |d, _, x| {
+            let options = CrossEntropy { reduction: Reduction::Sum, ..CrossEntropy::default() };
+            x.cross_entropy_with(&d.y(64, 10), options)
+        }),
+        ("smoothed cross_entropy", 10, |d, _, x| {
+            let options = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
+            x.cross_entropy_with(&d.y(64, 10), options)
+        }),
+        ("weighted cross_entropy", 10, |d, _, x| {
+            let weight = d.shares([10]) + 0.5;
+            let options = CrossEntropy { weight: Some(&weight), ignore_index: Some(3), ..CrossEntropy::default() };
+            x.cross_entropy_with(&d.y(64, 10), options)
+        }),
+        ("soft_cross_entropy", 10, |d, tape, x| {
+            let targets = tape.constant(d.x([64, 10]).softmax(1));
+            x.soft_cross_entropy(targets, CrossEntropy::default())
+        }),
+        ("nll_loss", 10, |d, _, x| x.log_softmax(-1).nll_loss(&d.y(64, 10))),
+        ("mse_loss", 3, |d, _, x| x.mse_loss(d.x([64, 3]))),
+        ("a sum of mse_loss", 3, |d, _, x| x.mse_loss_with(d.x([64, 3]), Reduction::Sum)),
+        ("squares", 3, |d, _, x| (x - d.x([64, 3])).square().mean(..)),
+        ("l1_loss", 3, |d, _, x| x.l1_loss(d.x([64, 3]))),
+        ("huber_loss", 3, |d, _, x| x.huber_loss(d.x([64, 3]), 0.5, Reduction::Mean)),
+        ("smooth_l1_loss", 3, |d, _, x| x.smooth_l1_loss(d.x([64, 3]), 0.5, Reduction::Mean)),
+        ("bce_loss", 4, |d, _, x| x.sigmoid().bce_loss(d.bits([64, 4], 0.5))),
+        ("bce_with_logits_loss", 4, |d, _, x| x.bce_with_logits_loss(d.bits([64, 4], 0.5))),
+        ("bce_with_logits_loss of rare ones", 4, |d, _, x| {
+            let weight = Tensor::from([9.0]);
+            let options = Bce { pos_weight: Some(&weight), ..Bce::default() };
+            x.bce_with_logits_loss_with(d.bits([64, 4], 0.1), options)
+        }),
+        ("kl_div", 10, |d, _, x| {
+            let options = KlDiv { reduction: Reduction::BatchMean, ..KlDiv::default() };
+            x.log_softmax(-1).kl_div(d.x([64, 10]).softmax(1), options)
+        }),
+        ("hinge_loss", 1, |d, _, x| x.hinge_loss(&(d.bits([64, 1], 0.5) * 2.0 - 1.0), Reduction::Mean)),
+        ("gaussian_nll_loss", 1, |d, tape, x| {
+            let variance = tape.constant(Tensor::ones([64, 1]));
+            x.gaussian_nll_loss(d.x([64, 1]), variance, GaussianNll::default())
+        }),
+        ("gaussian_nll_loss, full", 1, |d, tape, x| {
+            let variance = tape.constant(Tensor::ones([64, 1]));
+            x.gaussian_nll_loss(d.x([64, 1]), variance, GaussianNll { full: true, ..GaussianNll::default() })
+        }),
+    ];
+    let mut wrong = Vec::new();
+    for (name, outputs, loss) in losses {
+        for seed in 0..SEEDS {
+            let good = judged(seed, 1.0, outputs, loss);
+            if !good.report.is_healthy() || good.report.loss.expected.is_none() {
+                wrong.push(format!(
+                    "{name}, seed {seed}, at a good start: {:?}\n{}",
+                    good.findings(),
+                    good.report.verdict()
+                ));
+            }
+            let bad = judged(seed, 10.0, outputs, loss).findings();
+            if !bad.iter().any(|(severity, fault, _)| *severity > Severity::Note && *fault == Fault::Loss) {
+                wrong.push(format!("{name}, seed {seed}, ten times too large: {bad:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
