@@ -2,4 +2,5 @@
 
 mod golden;
 mod gradients;
+mod onnx;
 mod table;
