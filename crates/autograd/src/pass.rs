@@ -113,7 +113,11 @@ impl<T: Float> Tape<T> {
         impl<T: Float> Drop for Inner<'_, T> {
             fn drop(&mut self) {
                 *self.0.rng.borrow_mut() = self.1.rng.take();
-                self.0.updates.borrow_mut().append(&self.1.updates.borrow());
+                let updates = self.1.updates.borrow();
+                // A pass without any would still be remembered as one that is in.
+                if !updates.is_empty() {
+                    self.0.updates.borrow_mut().append(&updates);
+                }
             }
         }
 

@@ -3,4 +3,5 @@
 mod golden;
 mod gradients;
 mod onnx;
+mod properties;
 mod table;

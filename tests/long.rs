@@ -1,0 +1,144 @@
+//! What a program that runs for long depends on: memory that stays flat, and a cost of a value that does not grow with the tape.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::hint::black_box;
+use std::sync::atomic::{AtomicIsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use evenkeel::prelude::*;
+
+struct Meter;
+
+#[global_allocator]
+static METER: Meter = Meter;
+
+/// Bytes that are allocated, by all threads.
+static LIVE: AtomicIsize = AtomicIsize::new(0);
+
+// SAFETY: every call is handed on as it is to the system's allocator, which keeps the contract.
+unsafe impl GlobalAlloc for Meter {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        LIVE.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.realloc(at, layout, size) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        // SAFETY: the caller's promise is passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+/// One test at a time: the meter is the process's.
+static ALONE: Mutex<()> = Mutex::new(());
+
+fn live() -> isize {
+    LIVE.load(Ordering::Relaxed)
+}
+
+#[test]
+fn a_million_values_cost_what_a_thousand_do_each() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    // Seconds and bytes for each of `count` values, there and back; the best of some.
+    let cost = |count: usize| {
+        let tries = (0..3).map(|_| {
+            let before = live();
+            let (tape, start) = (Tape::new(), Instant::now());
+            let x = tape.leaf(Tensor::from([0.5, -0.5, 1.0, 2.0]));
+            let y = (1..count).fold(x, |y, _| y.scale(1.000_001));
+            let bytes = (live() - before) as f64 / count as f64;
+            let gradients = y.sum(..).backward();
+            assert!(gradients.get(x).unwrap().iter().all(|g| g >= 1.0 && g < 3.0));
+            (start.elapsed().as_secs_f64() / count as f64, bytes)
+        });
+        tries.reduce(|a, b| (a.0.min(b.0), a.1.min(b.1))).unwrap()
+    };
+    let ((short, small), (long, large)) = (cost(10_000), cost(1_000_000));
+    println!("10,000: {:.0} ns and {small:.0} B each; 1,000,000: {:.0} ns and {large:.0} B", short * 1e9, long * 1e9);
+    // What no longer fits a cache takes longer, which is no growth: ten times as many cost no more than twice as much for each.
+    assert!(long < 4.0 * short, "{:.0} ns for each of a million, {:.0} of ten thousand", long * 1e9, short * 1e9);
+    // Vectors double.
+    assert!(large < 1.7 * small, "{large} bytes for each of a million, {small} of ten thousand");
+}
+
+struct Mlp {
+    embedding: Embedding,
+    hidden: Linear,
+    output: Linear,
+}
+
+module!(Mlp { embedding, hidden, output });
+
+impl Mlp {
+    fn new() -> Self {
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        Mlp {
+            embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng).unwrap(),
+            hidden: Linear::new(30, 200, &init::kaiming_normal(Gain::Tanh), &mut rng).unwrap(),
+            output: Linear::new(200, 27, &init::normal(0.01), &mut rng).unwrap(),
+        }
+    }
+
+    fn forward<'t>(&self, tape: &'t Tape, contexts: &Tensor<i64>) -> Var<'t> {
+        let x = self.embedding.forward(tape, contexts).flatten(1);
+        self.output.forward(self.hidden.forward(x).tanh())
+    }
+}
+
+fn batch(step: usize) -> (Tensor<i64>, Tensor<i64>) {
+    let letters =
+        |count: usize, by: usize| -> Tensor<i64> { (0..count).map(|i| ((i * by + step) % 27) as i64).collect() };
+    (letters(96, 7).reshape([32, 3]), letters(32, 11))
+}
+
+#[test]
+fn ten_thousand_steps_leave_memory_where_the_tenth_left_it() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (mut model, mut sgd, mut tape) = (Mlp::new(), Sgd::new(0.1).unwrap(), Tape::new());
+    let mut after_ten = 0;
+    for step in 0..10_000 {
+        let (contexts, targets) = batch(step);
+        let gradients = model.forward(&tape, &contexts).cross_entropy(&targets).backward();
+        tape.reset();
+        sgd.step(&mut model, &gradients);
+        if step == 9 {
+            drop((gradients, contexts, targets));
+            after_ten = live();
+        }
+    }
+    let grown = live() - after_ten;
+    assert!(grown.abs() <= 1024, "{grown} bytes more after ten thousand steps than after ten");
+}
+
+#[test]
+fn an_evaluation_in_scopes_is_flat_whatever_its_length() {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let (model, tape) = (Mlp::new(), Tape::no_grad());
+    let (contexts, _) = batch(0);
+    let evaluate = |count: usize| {
+        let mut most = 0;
+        for _ in 0..count {
+            tape.scope(|tape| {
+                black_box(model.forward(tape, &contexts).value());
+                most = most.max(live());
+            });
+        }
+        most
+    };
+    evaluate(10);
+    let (few, many) = (evaluate(10), evaluate(10_000));
+    assert!((many - few).abs() <= 1024, "{few} bytes at the most of ten passes, {many} of ten thousand");
+    assert!(tape.is_empty());
+    // The meter does see what a tape keeps.
+    let before = live();
+    let kept = model.forward(&tape, &contexts);
+    assert!(live() > before + 20_000 && kept.shape().dims() == [32, 27]);
+}
