@@ -140,6 +140,6 @@ fn an_evaluation_in_scopes_is_flat_whatever_its_length() {
     assert!(tape.is_empty());
     // The meter does see what a tape keeps.
     let before = live();
-    let kept = model.forward(&tape, &contexts);
-    assert!(live() > before + 20_000 && kept.shape().dims() == [32, 27]);
+    (0..20).for_each(|_| drop(model.forward(&tape, &contexts).value()));
+    assert!(live() > before + 400_000, "{} bytes of twenty passes", live() - before);
 }
