@@ -13,40 +13,43 @@ struct Meter;
 #[global_allocator]
 static METER: Meter = Meter;
 
-/// Bytes that are allocated, by all threads.
-static LIVE: AtomicIsize = AtomicIsize::new(0);
+thread_local! {
+    /// Bytes that this thread has allocated and not given back.
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+}
+
+fn note(bytes: isize) {
+    // A thread that is ending has no meter any more.
+    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
+}
 
 // SAFETY: every call is handed on as it is to the system's allocator, which keeps the contract.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        LIVE.fetch_add(layout.size() as isize, Ordering::Relaxed);
+        note(layout.size() as isize);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        LIVE.fetch_add(size as isize - layout.size() as isize, Ordering::Relaxed);
+        note(size as isize - layout.size() as isize);
         // SAFETY: the caller's promise is passed on.
         unsafe { System.realloc(at, layout, size) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        LIVE.fetch_sub(layout.size() as isize, Ordering::Relaxed);
+        note(-(layout.size() as isize));
         // SAFETY: the caller's promise is passed on.
         unsafe { System.dealloc(at, layout) }
     }
 }
 
-/// One test at a time: the meter is the process's.
-static ALONE: Mutex<()> = Mutex::new(());
-
 fn live() -> isize {
-    LIVE.load(Ordering::Relaxed)
+    LIVE.get()
 }
 
 #[test]
 fn a_million_values_cost_what_a_thousand_do_each() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     // Seconds and bytes for each of `count` values, there and back; the best of some.
     let cost = |count: usize| {
         let tries = (0..3).map(|_| {
@@ -101,7 +104,6 @@ fn batch(step: usize) -> (Tensor<i64>, Tensor<i64>) {
 
 #[test]
 fn ten_thousand_steps_leave_memory_where_the_tenth_left_it() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (mut model, mut sgd, mut tape) = (Mlp::new(), Sgd::new(0.1).unwrap(), Tape::new());
     let mut after_ten = 0;
     for step in 0..10_000 {
@@ -120,7 +122,6 @@ fn ten_thousand_steps_leave_memory_where_the_tenth_left_it() {
 
 #[test]
 fn an_evaluation_in_scopes_is_flat_whatever_its_length() {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     let (model, tape) = (Mlp::new(), Tape::no_grad());
     let (contexts, _) = batch(0);
     let evaluate = |count: usize| {

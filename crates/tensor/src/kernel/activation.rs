@@ -11,7 +11,8 @@ use std::ops::RangeInclusive;
 use super::elementwise::{Binary, BinaryAssign, Unary};
 use super::functions::{maximum, minimum};
 use super::isa::kernel;
-use crate::kernel::{Dtype, Real};
+use super::math;
+use crate::kernel::Real;
 use crate::par;
 
 /// Which value of an activation something is computed from: its input x, or its output y.
@@ -260,8 +261,8 @@ activations! {
     /// x Φ(x), the Gaussian error linear unit, with the standard normal distribution function Φ (Hendrycks and Gimpel, 2016,
     /// *Gaussian Error Linear Units*).
     Gelu "gelu" {
-        LIBRARY |x| gelu(x);
-        LIBRARY |g, x| g * gelu_slope(x), from Input;
+        TRANSCENDENTAL |x| x.gelu();
+        TRANSCENDENTAL |g, x| g * x.gelu_slope(), from Input;
         kinks: &[]; gain: (3.0 / (1.0 + 3.0_f64.sqrt() / std::f64::consts::TAU)).sqrt();
         live: from Input, -2.175_5..=f64::INFINITY, 0.014_8;
     }
@@ -269,7 +270,7 @@ activations! {
     /// x σ(x), the sigmoid linear unit, also called Swish (Ramachandran et al., 2017, *Searching for Activation Functions*).
     Silu "silu" {
         // x is cut off where σ(x) is 0 or 1, so that nothing becomes ∞ · 0.
-        TRANSCENDENTAL |x| maximum(x, T::from_f64(-750.0)) * x.sigmoid();
+        TRANSCENDENTAL |x| silu(x);
         TRANSCENDENTAL |g, x| {
             let (s, x) = (x.sigmoid(), within(x, 750.0));
             g * s * (T::ONE + x * (T::ONE - s))
@@ -312,7 +313,7 @@ activations! {
         kinks: if alpha == 1.0 { &[] } else { &[0.0] };
         // E\[f²] is ½ above, and α² times this below.
         gain: 1.0 / (0.5 + 0.144_945_417_492_923_86 * alpha * alpha).sqrt();
-        live: from Input, elu_live(alpha)..=f64::INFINITY, distribution::<f64>(elu_live(alpha));
+        live: from Input, elu_live(alpha)..=f64::INFINITY, math::distribution(elu_live(alpha));
     }
 
     /// λ times the exponential linear unit of α, with λ = 1.0507… and α = 1.6733…, which keeps mean 0 and variance 1 of a normal
@@ -321,7 +322,7 @@ activations! {
         TRANSCENDENTAL |x| if x > T::ZERO || x.is_nan() {
             x * T::from_f64(SELU_SCALE)
         } else {
-            x.exp_m1() * T::from_f64(SELU_SCALE * SELU_ALPHA)
+            times(x.exp_m1(), SELU_SCALE * SELU_ALPHA)
         };
         TRANSCENDENTAL |g, x| if x > T::ZERO || x.is_nan() {
             g * T::from_f64(SELU_SCALE)
@@ -389,6 +390,13 @@ fn ln_1p<T: Real>(x: T) -> T {
 const SELU_SCALE: f64 = 1.050_700_987_355_480_5;
 const SELU_ALPHA: f64 = 1.673_263_242_354_377_2;
 
+/// x c, where the digits of c that `T` does not have count too.
+#[inline(always)]
+fn times<T: Real>(x: T, c: f64) -> T {
+    let high = T::from_f64(c);
+    x.mul_add(high, x * T::from_f64(c - high.to_f64()))
+}
+
 /// From where on the exponential linear unit lets a gradient pass.
 fn elu_live(alpha: f64) -> f64 {
     // Above 0 its slope is 1, and below α eˣ.
@@ -407,43 +415,56 @@ fn within<T: Real>(x: T, bound: f64) -> T {
     minimum(maximum(x, T::from_f64(-bound)), T::from_f64(bound))
 }
 
-/// tanh ln(1 + eˣ) = n / (n + 2) and its rest to 1, with n = eˣ (eˣ + 2); and the logistic function.
+/// x σ(x) = x eˣ / (1 + eˣ), where the power of two in eˣ comes last: so a small result is rounded once.
+#[inline(always)]
+fn silu<T: Real>(x: T) -> T {
+    let near = maximum(x, T::from_f64(-750.0));
+    // From 40 on σ(x) is 1.
+    let [part, power] = minimum(near, T::from_f64(40.0)).exp_in_parts();
+    near * (part / (T::ONE + part * power)) * power
+}
+
+/// tanh ln(1 + eˣ) = n / (n + 2) with n = eˣ (eˣ + 2), but for the power of two in eˣ, and this; and what it lacks of 1.
 #[inline(always)]
 fn mish_factor<T: Real>(x: T) -> [T; 3] {
     let two = T::from_f64(2.0);
     // From 40 on it is 1.
-    let e = minimum(x, T::from_f64(40.0)).exp();
+    let [part, power] = minimum(x, T::from_f64(40.0)).exp_in_parts();
+    let e = part * power;
     let n = e * (e + two);
-    [n / (n + two), two / (n + two), e / (e + T::ONE)]
+    [part * ((e + two) / (n + two)), power, two / (n + two)]
 }
 
 #[inline(always)]
 fn mish<T: Real>(x: T) -> T {
     let near = maximum(x, T::from_f64(-750.0));
-    near * mish_factor(near)[0]
+    let [t, power, _] = mish_factor(near);
+    near * t * power
 }
 
 /// t + x σ(x) (1 − t²) with t = tanh ln(1 + eˣ)
 #[inline(always)]
 fn mish_slope<T: Real>(x: T) -> T {
     let near = within(x, 750.0);
-    let [t, rest, sigmoid] = mish_factor(near);
+    let [t, power, rest] = mish_factor(near);
+    let t = t * power;
     // Beyond 40 nothing is left of the second part.
-    t + minimum(near, T::from_f64(40.0)) * sigmoid * (rest * (T::ONE + t))
+    t + minimum(near, T::from_f64(40.0)) * near.sigmoid() * (rest * (T::ONE + t))
 }
 
-/// σ(2u) and σ(−2u) with u = √(2/π) (x + 0.044715 x³): ½ (1 ± tanh u).
+/// σ(2u) with u = √(2/π) (x + 0.044715 x³), which is ½ (1 + tanh u), but for the power of two in e²ᵘ, and this; and what it lacks of 1.
 #[inline(always)]
-fn gelu_tanh_factor<T: Real>(x: T) -> [T; 2] {
+fn gelu_tanh_factor<T: Real>(x: T) -> [T; 3] {
     let x = x.to_f64();
     // The logarithm of eˣ must be exact to more digits than `T` has, which its second part brings.
     let twice = x * (TWO_ROOT_2_OVER_PI + TWO_ROOT_2_OVER_PI * 0.044_715 * (x * x));
     let twice = if twice > 80.0 { 80.0 } else { twice };
     let high = T::from_f64(twice);
     let low = T::from_f64(twice - high.to_f64());
-    let e = high.exp();
-    let e = e + e * low;
-    [e / (T::ONE + e), T::ONE / (T::ONE + e)]
+    let [part, power] = high.exp_in_parts();
+    let part = part + part * low;
+    let rest = T::ONE / (T::ONE + part * power);
+    [part * rest, power, rest]
 }
 
 /// 2 √(2/π)
@@ -453,67 +474,15 @@ const TWO_ROOT_2_OVER_PI: f64 = 1.595_769_121_605_730_7;
 fn gelu_tanh<T: Real>(x: T) -> T {
     // Below, the factor is 0.
     let near = maximum(x, T::from_f64(-40.0));
-    near * gelu_tanh_factor(near)[0]
+    let [share, power, _] = gelu_tanh_factor(near);
+    near * share * power
 }
 
 #[inline(always)]
 fn gelu_tanh_slope<T: Real>(x: T) -> T {
     let near = within(x, 40.0);
-    let [share, rest] = gelu_tanh_factor(near);
+    let [share, power, rest] = gelu_tanh_factor(near);
+    let share = share * power;
     let inner = T::from_f64(TWO_ROOT_2_OVER_PI) + T::from_f64(TWO_ROOT_2_OVER_PI * 3.0 * 0.044_715) * (near * near);
     share + near * share * (rest * inner)
-}
-
-/// x Φ(x)
-#[inline(always)]
-fn gelu<T: Real>(x: T) -> T {
-    // Below, Φ(x) is 0: nothing becomes ∞ · 0.
-    let near = maximum(x, T::from_f64(-40.0));
-    T::from_f64(near.to_f64() * distribution::<T>(near.to_f64()))
-}
-
-/// Φ(x) + x φ(x)
-#[inline(always)]
-fn gelu_slope<T: Real>(x: T) -> T {
-    // Beyond, φ(x) is 0.
-    let near = within(x, 40.0).to_f64();
-    T::from_f64(distribution::<T>(near) + near * density::<T>(near))
-}
-
-/// Φ(x) = ½ erfc(−x/√2) = ½ − ½ erf(−x/√2), the standard normal distribution function, with the digits of `T`.
-#[inline(always)]
-fn distribution<T: Real>(x: f64) -> f64 {
-    use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
-    /// √½ less the f64 nearest to it.
-    const LOW: f64 = -4.833_646_656_726_457e-17;
-    let z = -x * FRAC_1_SQRT_2;
-    // The sum loses two bits at most, and takes half the time.
-    if x > -1.0 {
-        return 0.5 - 0.5 * libm::erf(z);
-    }
-    let rounded = 0.5 * libm::erfc(z);
-    if T::DTYPE == Dtype::F32 {
-        return rounded;
-    }
-    // In the tail, what z has lost by rounding would be multiplied by 2z.
-    let lost = rounding(-x, FRAC_1_SQRT_2) - x * LOW;
-    rounded - SQRT_2 * density::<T>(x) * lost
-}
-
-/// φ(x) = exp(−x²/2) / √2π, the standard normal density, with the digits of `T`.
-#[inline(always)]
-fn density<T: Real>(x: f64) -> f64 {
-    let lost = if T::DTYPE == Dtype::F32 { 0.0 } else { rounding(x, x) };
-    libm::exp(-0.5 * (x * x)) * (1.0 - 0.5 * lost) * (1.0 / std::f64::consts::TAU.sqrt())
-}
-
-/// What a · b loses by rounding (Dekker, 1971, *A Floating-Point Technique for Extending the Available Precision*), without the fused
-/// multiply-add, which the baseline has in software.
-fn rounding(a: f64, b: f64) -> f64 {
-    /// The lower half of the digits.
-    const LOWER: u64 = (1 << 27) - 1;
-    let upper = |x: f64| f64::from_bits(x.to_bits() & !LOWER);
-    let [a_upper, b_upper] = [upper(a), upper(b)];
-    let [a_lower, b_lower] = [a - a_upper, b - b_upper];
-    ((a_upper * b_upper - a * b) + a_upper * b_lower + a_lower * b_upper) + a_lower * b_lower
 }

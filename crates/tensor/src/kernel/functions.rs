@@ -160,7 +160,7 @@ functions_of_one! {
         Sin LIBRARY |x| x.sin();
         Cos LIBRARY |x| x.cos();
         Tan LIBRARY |x| x.tan();
-        Erf LIBRARY |x| x.erf();
+        Erf TRANSCENDENTAL |x| x.erf();
         Powi { n: i32 } LIBRARY |x| x.powi(n);
         Powf { y: T } LIBRARY |x| x.powf(y);
         Floor STREAM |x| x.floor();

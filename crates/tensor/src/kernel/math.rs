@@ -40,21 +40,30 @@ fn exp2_fraction(f: f32) -> f32 {
 /// eˣ = 2ⁿ 2ᶠ with n + f = x log₂ e. At most 2 ulp off; overflows to infinity and underflows gradually.
 #[inline(always)]
 pub(crate) fn exp(x: f32) -> f32 {
+    let [part, power] = exp_in_parts(x, None);
+    part * power
+}
+
+/// eˣ as the product of a normal number and a power of two: with what is between them multiplied first, a result below the normal
+/// numbers is rounded once. To x comes `low`, which it has lost by rounding.
+#[inline(always)]
+pub(crate) fn exp_in_parts(x: f32, low: Option<f32>) -> [f32; 2] {
     /// log₂ e in two parts.
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     const LOG2_E_LOW: f32 = (std::f64::consts::LOG2_E - LOG2_E as f64) as f32;
     /// Rounds like `ROUND`, and leaves n + 254 in the lowest bits: the exponents of two factors, together.
     const ROUND_TO_EXPONENTS: f32 = ROUND + 254.0;
-    // Beyond, the result is infinite or 0 already. Written so that a NaN passes.
+    // Beyond, the result is infinite or 0 already, and in parts it is 0 whatever is multiplied with it. Written so that a NaN passes.
     let x = if x > 89.0 { 89.0 } else { x };
-    let x = if x < -105.0 { -105.0 } else { x };
+    let x = if x < -170.0 { -170.0 } else { x };
     let rounded = x.mul_add(LOG2_E, ROUND_TO_EXPONENTS);
     let n = rounded - ROUND_TO_EXPONENTS;
     let f = x.mul_add(LOG2_E_LOW, x.mul_add(LOG2_E, -n));
+    let f = low.map_or(f, |low| low.mul_add(LOG2_E, f));
     // 2ⁿ in two factors: together they may leave the range of normal numbers, which each of them does not.
     let both = rounded.to_bits();
     let one = both >> 1;
-    exp2_fraction(f) * f32::from_bits(one << 23) * f32::from_bits(both.wrapping_sub(one) << 23)
+    [exp2_fraction(f) * f32::from_bits(one << 23), f32::from_bits(both.wrapping_sub(one) << 23)]
 }
 
 /// (e²ˢ − 1) / 2 = s + s² Q(s) for |s| ≤ ¼ ln 2.
@@ -87,7 +96,8 @@ pub(crate) fn exp_m1(x: f32) -> f32 {
     // Half of 2ⁿ, which is in the range of normal numbers where 2ⁿ may not be: for n = 128 the result may still be finite.
     let half_power = f32::from_bits(rounded.to_bits() << 23);
     let quarter = half_exp_m1_fraction(0.5 * t).mul_add(half_power, 0.5 * half_power - 0.25);
-    if x == 0.0 { x } else { 4.0 * quarter }
+    // Where it is x to all digits, the parts might be below the normal numbers.
+    if x.abs() < 1e-20 { x } else { 4.0 * quarter }
 }
 
 /// tanh x = E / D with E = (e²ˣ − 1) / 2 and D = E + 1, as y − y · y / D with y = E near 0 and y = 1 above. At most
@@ -146,6 +156,141 @@ pub(crate) fn ln(x: f32) -> f32 {
     let result = if x == f32::INFINITY { x } else { result };
     let result = if x == 0.0 { f32::NEG_INFINITY } else { result };
     if x < 0.0 || x.is_nan() { f32::NAN } else { result }
+}
+
+/// How far into its tail the normal distribution is more than 0 in f32: beyond, e^(−z²/2) is 0.
+const TAIL: f32 = 15.0;
+
+/// e^(−z²/2) in two parts, with what z² loses by rounding; and (z − c) / (z + c) with c = 3/2, in which the rest of the tail is a
+/// polynomial, and 1 / (z + c). With a smaller c more terms are needed, with a larger one the polynomial is steeper near 0, where u is rounded.
+#[inline(always)]
+fn normal_tail(z: f32) -> [f32; 4] {
+    let square = z * z;
+    let [e, power] = exp_in_parts(-0.5 * square, Some(-0.5 * z.mul_add(z, -square)));
+    let share = 1.0 / (z + 1.5);
+    [e, power, (z - 1.5) * share, share]
+}
+
+/// x Φ(x) = max(x, 0) − z Q(z) with z = |x| and the share Q of the normal distribution beyond z, which is e^(−z²/2) P(u) / (z + c) with
+/// u = (z − c) / (z + c). At most 4 ulp off; 0 at −∞.
+#[inline(always)]
+pub(crate) fn gelu(x: f32) -> f32 {
+    const P: [f32; 12] = [
+        0.617342,
+        -0.1950995,
+        -0.057495415,
+        0.017896853,
+        0.017640341,
+        0.003986747,
+        -0.0024347275,
+        -0.0027079182,
+        -0.0010403753,
+        0.00024839627,
+        0.00046467042,
+        0.00015190602,
+    ];
+    // Written so that a NaN passes.
+    let z = if x.abs() > TAIL { TAIL } else { x.abs() };
+    let [e, power, u, share] = normal_tail(z);
+    (if x > 0.0 { x } else { 0.0 }) - z * e * (horner(u, P) * share) * power
+}
+
+/// Φ(x) + x φ(x), which is w or 1 − w with w = e^(−z²/2) (z₀ − z) G(u), as x is below 0 or not: z₀ is where it vanishes, so that nothing is lost
+/// there. At most 4 ulp off; 0 at −∞, 1 at ∞.
+#[inline(always)]
+pub(crate) fn gelu_slope(x: f32) -> f32 {
+    /// z₀ in two parts.
+    const ROOT: f32 = 0.751_791_536_808_013_9;
+    const ROOT_LOW: f32 = -1.211_444_945_855_772e-8;
+    const G: [f32; 11] = [
+        0.5247638,
+        -0.14254159,
+        0.0057374537,
+        0.010450531,
+        0.0022445666,
+        -0.00080157,
+        -0.0008082696,
+        -0.00027781597,
+        0.000028526141,
+        0.00010354618,
+        0.000045007753,
+    ];
+    let z = if x.abs() > TAIL { TAIL } else { x.abs() };
+    let [e, power, u, _] = normal_tail(z);
+    let w = e * (((ROOT - z) + ROOT_LOW) * horner(u, G)) * power;
+    if x > 0.0 { 1.0 - w } else { w }
+}
+
+/// The error function, 1 − exp(−z p(z)) with z = |x| and the sign of x. At most 4 ulp off; ±1 where it rounds to that.
+#[inline(always)]
+pub(crate) fn erf(x: f32) -> f32 {
+    const P: [f32; 11] = [
+        1.128_379_225_730_895_996_1,
+        0.636_616_468_429_565_429_69,
+        0.102_802_187_204_360_961_91,
+        -0.019_224_131_479_859_352_112,
+        -0.000_074_426_628_998_048_873_720_9,
+        0.001_636_358_094_401_658_058_1,
+        -0.000_657_472_526_654_601_097_11,
+        0.000_145_032_332_511_618_733_41,
+        -0.000_019_013_994_460_692_629_218,
+        0.000_001_348_361_138_298_059_813_7,
+        -3.770_215_428_744_450_036_9e-8,
+    ];
+    // From 3.92 on the result is 1. Written so that a NaN passes.
+    let z = if x.abs() > 3.95 { 3.95 } else { x.abs() };
+    (-exp_m1(-z * horner(z, P))).copysign(x)
+}
+
+/// The functions of f64 that `libm` does not have.
+pub(crate) mod double {
+    use super::{density, distribution};
+
+    /// x Φ(x)
+    pub(crate) fn gelu(x: f64) -> f64 {
+        // Below, Φ(x) is 0: nothing becomes ∞ · 0. Written so that a NaN passes.
+        let near = if x < -40.0 { -40.0 } else { x };
+        near * distribution(near)
+    }
+
+    /// Φ(x) + x φ(x)
+    pub(crate) fn gelu_slope(x: f64) -> f64 {
+        // Beyond, φ(x) is 0.
+        let near = if x < -40.0 { -40.0 } else { x };
+        let near = if near > 40.0 { 40.0 } else { near };
+        distribution(near) + near * density(near)
+    }
+}
+
+/// Φ(x) = ½ erfc(−x/√2) = ½ − ½ erf(−x/√2), the standard normal distribution function.
+pub(crate) fn distribution(x: f64) -> f64 {
+    use std::f64::consts::{FRAC_1_SQRT_2, SQRT_2};
+    /// √½ less the f64 nearest to it.
+    const LOW: f64 = -4.833_646_656_726_457e-17;
+    let z = -x * FRAC_1_SQRT_2;
+    // The sum loses two bits at most, and takes half the time.
+    if x > -1.0 {
+        return 0.5 - 0.5 * libm::erf(z);
+    }
+    // In the tail, what z has lost by rounding would be multiplied by 2z.
+    let lost = rounding(-x, FRAC_1_SQRT_2) - x * LOW;
+    0.5 * libm::erfc(z) - SQRT_2 * density(x) * lost
+}
+
+/// φ(x) = exp(−x²/2) / √2π, the standard normal density.
+fn density(x: f64) -> f64 {
+    libm::exp(-0.5 * (x * x)) * (1.0 - 0.5 * rounding(x, x)) * (1.0 / std::f64::consts::TAU.sqrt())
+}
+
+/// What a · b loses by rounding (Dekker, 1971, *A Floating-Point Technique for Extending the Available Precision*), without the fused
+/// multiply-add, which the baseline has in software.
+fn rounding(a: f64, b: f64) -> f64 {
+    /// The lower half of the digits.
+    const LOWER: u64 = (1 << 27) - 1;
+    let upper = |x: f64| f64::from_bits(x.to_bits() & !LOWER);
+    let [a_upper, b_upper] = [upper(a), upper(b)];
+    let [a_lower, b_lower] = [a - a_upper, b - b_upper];
+    ((a_upper * b_upper - a * b) + a_upper * b_lower + a_lower * b_upper) + a_lower * b_lower
 }
 
 /// A float whose integers are found by plain arithmetic. (The system's functions would do it where SSE4.1 is missing.)
@@ -232,6 +377,8 @@ pub(crate) fn powi(x: f64, n: i32) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Activation;
+    use crate::kernel::elementwise::Unary;
 
     /// How many units in the last place of the f32 nearest to `want` the result is off.
     fn ulps(got: f32, want: f64) -> f64 {
@@ -275,6 +422,46 @@ mod tests {
         assert_eq!([exp_m1(f32::NEG_INFINITY), exp_m1(f32::INFINITY), exp_m1(0.0)], [-1.0, f32::INFINITY, 0.0]);
         assert!(exp_m1(-0.0).is_sign_negative() && exp_m1(f32::NAN).is_nan());
         assert_eq!(exp_m1(88.722_84), libm::expm1(f64::from(88.722_84_f32)) as f32);
+    }
+
+    #[test]
+    fn erf_and_gelu_and_its_slope_are_off_by_at_most_4_ulp() {
+        let errors = [
+            largest_error(step(), erf, libm::erf),
+            largest_error(step(), gelu, double::gelu),
+            largest_error(step(), gelu_slope, double::gelu_slope),
+        ];
+        assert!(errors.iter().all(|&error| error <= 4.0), "{errors:?} ulp");
+        let inf = f32::INFINITY;
+        assert_eq!([erf(inf), erf(-inf), erf(0.0), gelu(inf), gelu(-inf), gelu(0.0)], [1.0, -1.0, 0.0, inf, 0.0, 0.0]);
+        assert_eq!([gelu_slope(inf), gelu_slope(-inf), gelu_slope(0.0), gelu_slope(-0.0)], [1.0, 0.0, 0.5, 0.5]);
+        assert!(erf(f32::NAN).is_nan() && gelu(f32::NAN).is_nan() && gelu_slope(f32::NAN).is_nan());
+    }
+
+    /// All of the list, those too that are made of several functions.
+    #[test]
+    fn every_activation_is_off_by_at_most_4_ulp() {
+        for &f in Activation::ALL {
+            let all: Vec<f32> = (0..=u32::MAX).step_by(step()).map(f32::from_bits).collect();
+            let mut y = vec![0.0; 4096];
+            let mut largest: f64 = 0.0;
+            for x in all.chunks(4096) {
+                let y = &mut y[..x.len()];
+                Unary::<f32>::map(&f, x, y);
+                let errors = x.iter().zip(y.iter()).map(|(&x, &y)| ulps(y, f.at(f64::from(x))));
+                largest = errors.fold(largest, |a, b| if b > a || b.is_nan() { b } else { a });
+            }
+            assert!(largest <= 4.0, "{f:?}: {largest} ulp");
+        }
+    }
+
+    /// Near where the slope vanishes too, every float is tried.
+    #[test]
+    fn the_slope_of_gelu_keeps_its_digits_where_it_vanishes() {
+        let root = (-0.751_791_5_f32).to_bits();
+        let error = (root - 20_000..root + 20_000).map(f32::from_bits);
+        let error = error.map(|x| ulps(gelu_slope(x), double::gelu_slope(f64::from(x)))).fold(0.0, f64::max);
+        assert!(error <= 4.0, "{error} ulp");
     }
 
     #[test]
