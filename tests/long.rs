@@ -1,9 +1,8 @@
 //! What a program that runs for long depends on: memory that stays flat, and a cost of a value that does not grow with the tape.
 
 use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
 use std::hint::black_box;
-use std::sync::atomic::{AtomicIsize, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use evenkeel::prelude::*;
