@@ -22,6 +22,26 @@
 //!
 //! `Tape::new()` is a tape in f32, as a model has it; for another float there is `Tape::<f64>::default()`.
 //!
+//! # What is here
+//!
+//! All ops are methods of [`Var`], in PyTorch's names where it has one:
+//!
+//! | | |
+//! |---|---|
+//! | element by element | `+ - * /`, [`pow`](Var::pow) and its kin, [`exp`](Var::exp), [`ln`](Var::ln), [`sin`](Var::sin), [`erf`](Var::erf), [`abs`](Var::abs), [`clamp`](Var::clamp), [`maximum`](Var::maximum), [`where_cond`](Var::where_cond) |
+//! | activations | [`activation`](Var::activation) with a method for each, [`prelu`](Var::prelu), [`glu`](Var::glu) |
+//! | over axes | [`sum`](Var::sum), [`mean`](Var::mean), [`var`](Var::var), [`std`](Var::std), [`max`](Var::max), [`min`](Var::min), [`prod`](Var::prod), [`norm`](Var::norm), [`logsumexp`](Var::logsumexp), [`cumsum`](Var::cumsum), [`softmax`](Var::softmax) |
+//! | products | [`matmul`](Var::matmul), [`linear`](Var::linear), [`dot`](Var::dot), [`outer`](Var::outer), [`einsum`](Var::einsum) |
+//! | shapes | [`reshape`](Var::reshape), [`permute`](Var::permute), [`slice`](Var::slice), [`select`](Var::select), [`expand`](Var::expand), [`flip`](Var::flip), [`diagonal`](Var::diagonal), [`cat`](Var::cat), [`stack`](Var::stack), [`split`](Var::split), [`repeat`](Var::repeat), [`pad`](Var::pad) and others |
+//! | by number | [`embedding`](Var::embedding), [`index_select`](Var::index_select), [`gather`](Var::gather), [`scatter_add`](Var::scatter_add), [`masked_select`](Var::masked_select), [`sort`](Var::sort), [`topk`](Var::topk), [`tril`](Var::tril) |
+//! | parts of networks | [`batch_norm`](Var::batch_norm), [`layer_norm`](Var::layer_norm), [`rms_norm`](Var::rms_norm), [`group_norm`](Var::group_norm), [`dropout`](Var::dropout), [`attention`](Var::attention), [`rnn_cell`](Var::rnn_cell), [`gru_cell`](Var::gru_cell), [`lstm_cell`](Var::lstm_cell) |
+//! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss) and others, with a [`Reduction`] |
+//!
+//! What has no gradient is no `Var`: class numbers and indices are a `Tensor<i64>`, masks a `Tensor<bool>`. At kinks and ties the gradient
+//! is PyTorch's, as each op's page says.
+//!
+//! [`Tape::no_grad`] evaluates, [`Tape::scope`] does so in memory that stays flat, [`Var::detach`] ends a gradient's way.
+//!
 //! # Writing an op
 //!
 //! An op of your own takes the same few lines as ours: compute the value, [`record`](Var::record) it, and give a

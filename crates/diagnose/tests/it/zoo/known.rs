@@ -1,8 +1,8 @@
 //! Every activation, norm and loss of the tape, by its role: well at a good start, and found out at one that is ten times too large.
 
-use autograd::{Bce, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
+use autograd::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
 use diagnose::{Fault, Severity};
-use init::{Gain, kaiming_normal, lecun_normal, normal};
+use init::{Gain, kaiming_normal, lecun_normal, normal, orthogonal};
 use nn::{Layer, Param};
 use tensor::{Activation, Tensor};
 
@@ -181,6 +181,88 @@ fn every_loss_is_known() {
             let bad = judged(seed, 10.0, outputs, loss).findings();
             if !bad.iter().any(|(severity, fault, _)| *severity > Severity::Note && *fault == Fault::Loss) {
                 wrong.push(format!("{name}, seed {seed}, ten times too large: {bad:?}"));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{} wrong\n{}", wrong.len(), wrong.join("\n"));
+}
+
+/// What is made of several ops is well at a good start, too.
+#[test]
+fn cells_attention_gates_and_joined_branches_are_known() {
+    type Build = fn(&mut Draw) -> Outcome;
+    /// A cell over eight steps, and a head on the last state.
+    fn unrolled(
+        d: &mut Draw,
+        gates: usize,
+        step: impl for<'t> Fn(Var<'t>, Var<'t>, Var<'t>, Cell<'t>) -> (Var<'t>, Var<'t>),
+    ) -> Outcome {
+        let mut net = Net { l: vec![d.linear(64, 10, &normal(0.01))], ..Net::default() };
+        net.p.push(d.param([20, gates * 64], &lecun_normal(Gain::Linear)));
+        let turns: Vec<Tensor> =
+            (0..gates).map(|_| d.param([64, 64], &orthogonal(Gain::Linear)).value().clone()).collect();
+        net.p.push(Param::new(Tensor::cat(&turns, 1)));
+        net.p.extend([0, 1].map(|_| Param::new(Tensor::zeros([gates * 64]))));
+        let (x, y) = (d.x([64, 8, 20]), d.y(64, 10));
+        d.look(net, |net, tape| {
+            let [w_ih, w_hh, b_ih, b_hh] = [0, 1, 2, 3].map(|i| net.p[i].on(tape));
+            let cell = Cell { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) };
+            let zero = tape.constant(Tensor::zeros([64, 64]));
+            let (mut h, mut c) = (zero, zero);
+            for t in 0..8 {
+                (h, c) = step(tape.constant(x.select(1, t)), h, c, cell);
+            }
+            net.l[0].forward(h).cross_entropy(&y)
+        })
+    }
+    let nets: [(&str, Build); 6] = [
+        ("rnn_cell", |d| unrolled(d, 1, |x, h, c, cell| (x.rnn_cell(h, cell), c))),
+        ("gru_cell", |d| unrolled(d, 3, |x, h, c, cell| (x.gru_cell(h, cell), c))),
+        ("lstm_cell", |d| unrolled(d, 4, |x, h, c, cell| x.lstm_cell((h, c), cell))),
+        ("attention", |d| {
+            let mut net = Net { table: vec![d.table(27, 64, &normal(1.0))], ..Net::default() };
+            net.l = (0..4).map(|_| d.linear(64, 64, &lecun_normal(Gain::Linear))).collect();
+            net.l.push(d.linear(64, 27, &normal(0.01)));
+            net.norm.push(nn::LayerNorm::new(64));
+            let (x, y) = (d.y(64 * 8, 27).reshape([64, 8]), d.y(64 * 8, 27).reshape([64, 8]));
+            d.look(net, |net, tape| {
+                let x = net.table[0].forward(tape, &x);
+                let h = net.norm[0].forward(x);
+                let [q, k, v] = [0, 1, 2].map(|i| net.l[i].forward(h).reshape([64, 8, 4, 16]).transpose(1, 2));
+                let options = Attention { causal: true, ..Attention::default() };
+                let mixed = q.attention(k, v, options).transpose(1, 2).reshape([64, 8, 64]);
+                net.l[4].forward(x + net.l[3].forward(mixed)).cross_entropy(&y)
+            })
+        }),
+        ("glu", |d| {
+            let net = d.stack(&[50, 200], &kaiming_normal(Gain::Linear), &kaiming_normal(Gain::Linear));
+            let mut net = net;
+            net.l.push(d.linear(100, 10, &normal(0.01)));
+            let (x, y) = (d.x([64, 50]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                net.l[1].forward(net.l[0].forward(tape.constant(x.clone())).glu(-1)).cross_entropy(&y)
+            })
+        }),
+        ("cat", |d| {
+            let mut net: Net = Net::default();
+            for (from, to) in [(30, 50), (20, 50)] {
+                net.l.push(d.linear(from, to, &kaiming_normal(Gain::Relu)));
+            }
+            net.l.push(d.linear(100, 64, &kaiming_normal(Gain::Relu)));
+            net.l.push(d.linear(64, 10, &normal(0.01)));
+            let (a, b, y) = (d.x([64, 30]), d.x([64, 20]), d.y(64, 10));
+            d.look(net, |net, tape| {
+                let [a, b] = [(0, &a), (1, &b)].map(|(i, x)| net.l[i].forward(tape.constant(x.clone())).relu());
+                net.l[3].forward(net.l[2].forward(Var::cat(&[a, b], 1)).relu()).cross_entropy(&y)
+            })
+        }),
+    ];
+    let mut wrong = Vec::new();
+    for (name, look) in nets {
+        for seed in 0..SEEDS {
+            let outcome = look(&mut Draw::new(seed));
+            if !outcome.report.is_healthy() {
+                wrong.push(format!("{name}, seed {seed}: {:?}", outcome.findings()));
             }
         }
     }
