@@ -202,7 +202,9 @@ fn cells_attention_gates_and_joined_branches_are_known() {
         let turns: Vec<Tensor> =
             (0..gates).map(|_| d.param([64, 64], &orthogonal(Gain::Linear)).value().clone()).collect();
         net.p.push(Param::new(Tensor::cat(&turns, 1)));
-        net.p.extend([0, 1].map(|_| Param::new(Tensor::zeros([gates * 64]))));
+        // The second gate is what lets the state stay, of a GRU and of an LSTM alike: it begins open.
+        let open = Tensor::from_fn([gates * 64], |i| if i[0] / 64 == 1 { 1.0 } else { 0.0 });
+        net.p.extend([open, Tensor::zeros([gates * 64])].map(Param::new));
         let (x, y) = (d.x([64, 8, 20]), d.y(64, 10));
         d.look(net, |net, tape| {
             let [w_ih, w_hh, b_ih, b_hh] = [0, 1, 2, 3].map(|i| net.p[i].on(tape));
