@@ -161,14 +161,14 @@ pub(crate) fn ln(x: f32) -> f32 {
 /// How far into its tail the normal distribution is more than 0 in f32: beyond, e^(−z²/2) is 0.
 const TAIL: f32 = 15.0;
 
-/// e^(−z²/2) in two parts, with what z² loses by rounding; and (z − c) / (z + c) with c = 3/2, in which the rest of the tail is a
-/// polynomial, and 1 / (z + c). With a smaller c more terms are needed, with a larger one the polynomial is steeper near 0, where u is rounded.
+/// e^(−z²/2) in two parts, with what z² loses by rounding; and q = z / (z + c) with c = 3/2 and u = 2q − 1, which goes from −1 to 1 and in which the
+/// rest of the tail is a polynomial. With a smaller c more terms are needed, with a larger one the polynomial is steeper near z = 0.
 #[inline(always)]
 fn normal_tail(z: f32) -> [f32; 4] {
     let square = z * z;
     let [e, power] = exp_in_parts(-0.5 * square, Some(-0.5 * z.mul_add(z, -square)));
-    let share = 1.0 / (z + 1.5);
-    [e, power, (z - 1.5) * share, share]
+    let q = z / (z + 1.5);
+    [e, power, q.mul_add(2.0, -1.0), q]
 }
 
 /// x Φ(x) = max(x, 0) − z Q(z) with z = |x| and the share Q of the normal distribution beyond z, which is e^(−z²/2) P(u) / (z + c) with
@@ -191,8 +191,8 @@ pub(crate) fn gelu(x: f32) -> f32 {
     ];
     // Written so that a NaN passes.
     let z = if x.abs() > TAIL { TAIL } else { x.abs() };
-    let [e, power, u, share] = normal_tail(z);
-    (if x > 0.0 { x } else { 0.0 }) - z * e * (horner(u, P) * share) * power
+    let [e, power, u, q] = normal_tail(z);
+    (if x > 0.0 { x } else { 0.0 }) - e * (horner(u, P) * q) * power
 }
 
 /// Φ(x) + x φ(x), which is w or 1 − w with w = e^(−z²/2) (z₀ − z) G(u), as x is below 0 or not: z₀ is where it vanishes, so that nothing is lost
@@ -202,22 +202,25 @@ pub(crate) fn gelu_slope(x: f32) -> f32 {
     /// z₀ in two parts.
     const ROOT: f32 = 0.751_791_536_808_013_9;
     const ROOT_LOW: f32 = -1.211_444_945_855_772e-8;
-    const G: [f32; 11] = [
-        0.5247638,
-        -0.14254159,
-        0.0057374537,
-        0.010450531,
-        0.0022445666,
-        -0.00080157,
-        -0.0008082696,
-        -0.00027781597,
-        0.000028526141,
-        0.00010354618,
-        0.000045007753,
+    /// The first coefficient of G in two parts: its rounding would be half of the error.
+    const FIRST: f32 = 0.524_763_8;
+    const FIRST_LOW: f32 = 2.044_076_7e-8;
+    const G: [f32; 10] = [
+        -0.142_541_63,
+        0.005_736_422_7,
+        0.010_451_226,
+        0.002_253_177_6,
+        -0.000_805_122_95,
+        -0.000_833_879_6,
+        -0.000_271_726_95,
+        0.000_059_813_498,
+        0.000_100_325_75,
+        0.000_031_690_073,
     ];
     let z = if x.abs() > TAIL { TAIL } else { x.abs() };
     let [e, power, u, _] = normal_tail(z);
-    let w = e * (((ROOT - z) + ROOT_LOW) * horner(u, G)) * power;
+    let g = horner(u, G).mul_add(u, FIRST_LOW) + FIRST;
+    let w = e * g * ((ROOT - z) + ROOT_LOW) * power;
     if x > 0.0 { 1.0 - w } else { w }
 }
 
