@@ -34,8 +34,15 @@ impl<T: Float> Default for Bce<'_, T> {
     }
 }
 
-/// What it costs to say one half.
-const ONE_HALF: Ignorance = Ignorance::Value(std::f64::consts::LN_2);
+/// What it costs to say one half: ln 2, but where some elements count for more.
+#[track_caller]
+fn one_half<T: Float>(factor: Option<&Tensor<T>>, weight: &Option<Tensor<T>>, targets: &Tensor<T>) -> Ignorance {
+    let share = match (factor, weight) {
+        (None, None) => 1.0,
+        _ => weighted(factor.cloned().unwrap_or_else(|| Tensor::ones_like(targets)), weight).mean(..).item().to_f64(),
+    };
+    Ignorance::Value(share * std::f64::consts::LN_2)
+}
 
 impl<'t, T: Float> Var<'t, T> {
     /// The mean binary cross-entropy of probabilities x with targets t of the same shape, in nats: with no knowledge, ln 2.
@@ -75,16 +82,18 @@ impl<'t, T: Float> Var<'t, T> {
         let (yes, no) = (x.ln().maximum(&least), (-&x).ln_1p().maximum(&least));
         let losses = -(&t * &yes + (-&t + T::ONE) * &no);
         let weight = options.weight.cloned();
-        let record = self
-            .record(Op::new("bce_loss", Role::Loss { predictions: 0, ignorance: ONE_HALF }), weighted(losses, &weight))
-            .joint(&[self, target], move |g, shares| {
+        let role = Role::Loss { predictions: 0, ignorance: one_half(None, &weight, &t) };
+        let record = self.record(Op::new("bce_loss", role), weighted(losses, &weight)).joint(
+            &[self, target],
+            move |g, shares| {
                 let g = weighted(g, &weight);
                 shares.give(1, || &g * (&no - &yes));
                 shares.give(0, || {
                     let divisor = (&x * (-&x + T::ONE)).maximum(T::from_f64(1e-12));
                     g * (&x - &t) / divisor
                 });
-            });
+            },
+        );
         options.reduction.of(record.done())
     }
 
@@ -127,13 +136,7 @@ impl<'t, T: Float> Var<'t, T> {
         let others = -&t + T::ONE;
         let losses = &others * &x + factor.as_ref().map_or_else(|| rest.clone(), |factor| &rest * factor);
         let weight = options.weight.cloned();
-        let ignorance = match (&factor, &weight) {
-            (None, None) => ONE_HALF,
-            _ => {
-                let all = weighted(factor.clone().unwrap_or_else(|| Tensor::ones_like(&t)), &weight);
-                Ignorance::Value(all.mean(..).item().to_f64() * std::f64::consts::LN_2)
-            }
-        };
+        let ignorance = one_half(factor.as_ref(), &weight, &t);
         let role = Role::Loss { predictions: 0, ignorance };
         let record = self.record(Op::new("bce_with_logits_loss", role), weighted(losses, &weight)).joint(
             &[self, target],
