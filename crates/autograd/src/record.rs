@@ -97,6 +97,7 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
     {
+        // A loop, since a panic in a closure would be at its own line and not at the caller's.
         let mut listed = Vec::with_capacity(inputs.len());
         for &input in inputs {
             listed.push((input.index, self.needs_gradient(input)));

@@ -230,7 +230,7 @@ mod tests {
         let numbers = [0.0, 1.0, 2.0, 3.0, 100.0];
         assert!((least_slope(&numbers, 1e3) - 21.2).abs() < 1e-9);
         assert!((least_slope(&numbers, 1e-3) - median(&numbers)).abs() < 2e-3);
-        // −1 − 1 − ½ + ½ + 1 + … : with δ = 1 the derivative vanishes where as many are above as below.
+        // At the best one the slope of the loss is 0.
         let best = least_slope(&numbers, 1.0);
         let slope: f64 = numbers.iter().map(|t| (t - best).clamp(-1.0, 1.0)).sum();
         assert!(slope.abs() < 1e-9, "{best}");

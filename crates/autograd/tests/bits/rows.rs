@@ -238,6 +238,8 @@ macro_rules! tape_rows {
     };
 }
 
+/// Ops of the tape at the sizes of this table, those that threads share among them. All of its ops, at smaller ones, are the rows `tape.…`,
+/// which come from the table that their gradients are proven by.
 fn tape<T: Float + Bits>() -> Vec<Row<T>> {
     let mut all: Vec<Row<T>> = tape_rows! { T, x, y:
         "large.add" x + y + of::<T>(0.7);

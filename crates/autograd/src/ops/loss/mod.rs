@@ -1,6 +1,7 @@
 //! What a model is trained to make small.
 //!
-//! A loss is an op of its elements, which has the role; what is then made of them is a sum or a mean like any other.
+//! A loss is an op of its elements, which has the role; what is then made of them is a sum or a mean like any other. Only the plain
+//! cross-entropy, which every step of a classifier takes, is one op with its mean.
 
 mod binary;
 mod classes;
