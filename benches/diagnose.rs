@@ -100,7 +100,7 @@ fn diagnose(c: &mut Criterion) {
             Tensor::from_fn([batch], |i| (i[0] * 11 % 27) as i64),
         );
         let mut model = Model::new(widths);
-        let mut sgd = Sgd::new(0.01).expect("the rate is finite");
+        let mut sgd = Optimizer::new(Sgd::default(), 0.01).expect("the rate is finite");
         let mut tape = Tape::new();
         let mut group = c.benchmark_group(name);
         group.bench_function("step", |b| {

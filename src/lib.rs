@@ -37,7 +37,8 @@ pub mod prelude {
     pub use autograd::{self, Gradients, Mode, Tape, Var};
     pub use init::{self, Gain, Initializer};
     pub use nn::{
-        self, BatchNorm1d, Dropout, Embedding, Layer, LayerNorm, Linear, ModelGradients, Module, Param, Sgd, module,
+        self, AdamW, BatchNorm1d, Batches, Dropout, Embedding, Layer, LayerNorm, Linear, ModelGradients, Module,
+        Optimizer, Param, Schedule, Sequential, Sgd, module, seq,
     };
     pub use rand_chacha::ChaCha8Rng;
     pub use rand_chacha::rand_core::SeedableRng;

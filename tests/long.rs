@@ -103,7 +103,7 @@ fn batch(step: usize) -> (Tensor<i64>, Tensor<i64>) {
 
 #[test]
 fn ten_thousand_steps_leave_memory_where_the_tenth_left_it() {
-    let (mut model, mut sgd, mut tape) = (Mlp::new(), Sgd::new(0.1).unwrap(), Tape::new());
+    let (mut model, mut sgd, mut tape) = (Mlp::new(), Optimizer::new(Sgd::default(), 0.1).unwrap(), Tape::new());
     let mut after_ten = 0;
     for step in 0..10_000 {
         let (contexts, targets) = batch(step);

@@ -61,10 +61,10 @@ impl Deep {
         }
         // Where the output is normalized, its scale is that of the normalization.
         let mut output = block(fan_in, SYMBOLS, if args.batchnorm { 1.0 } else { LAST })?;
-        if let Some(norm) = &mut output.norm {
-            *norm.weight.value_mut() *= LAST as f32;
+        if let Some(weight) = output.norm.as_mut().and_then(|norm| norm.weight.as_mut()) {
+            *weight.value_mut() *= LAST as f32;
         }
-        Ok(Deep { embedding: Embedding { weight: embedding }, layers, output, linear: args.linear })
+        Ok(Deep { embedding: Embedding::of(embedding), layers, output, linear: args.linear })
     }
 
     /// Contexts `[B, 3]` to logits `[B, 27]`.

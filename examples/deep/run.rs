@@ -31,7 +31,7 @@ pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
     let mut page = Page::new(format!("deep, {} layers", args.layers));
     write(args, &page.clone().run("the start", &start, None))?;
 
-    let (mut sgd, mut tape) = (Sgd::new(args.lr)?, Tape::new());
+    let (mut sgd, mut tape) = (Optimizer::new(Sgd::default(), args.lr)?, Tape::new());
     let mut watch = Watch::new().every(args.steps.div_ceil(SAMPLES));
     let mut end = None;
     for step in 1..=args.steps {

@@ -36,7 +36,7 @@ impl Mlp {
             Ok::<_, evenkeel::nn::Error>(Param::new(random.tensor(&init::normal(std), &Shape::try_new(dims)?)?))
         };
         Ok(Mlp {
-            embedding: Embedding { weight: param(1.0, &[SYMBOLS, args.embedding])? },
+            embedding: Embedding::of(param(1.0, &[SYMBOLS, args.embedding])?),
             hidden: Linear { weight: param(w1, &[fan_in, hidden])?, bias: Some(param(b1, &[hidden])?) },
             norm: match args.init {
                 // As in the lecture: the running statistics are those of some thousand batches.

@@ -68,11 +68,9 @@ fn train(
     mut draw: impl FnMut() -> Result<Batch, Failure>,
     reporter: &mut Reporter<'_>,
 ) -> Result<(), Failure> {
-    let (mut sgd, mut tape, mut batch) = (Sgd::new(lr)?, Tape::new(), first);
+    let (mut sgd, mut tape, mut batch) =
+        (Optimizer::new(Sgd::default(), Schedule::steps(lr, [steps / 2], 0.1))?, Tape::new(), first);
     for step in 1..=steps {
-        if step == steps / 2 + 1 {
-            sgd.set_lr(lr / 10.0)?;
-        }
         let (contexts, next) = &batch;
         let loss = model.forward(&tape, contexts).cross_entropy(next);
         let gradients = loss.backward();

@@ -38,7 +38,7 @@ impl Names {
             fan_in = HIDDEN;
         }
         let output = linear(fan_in, SYMBOLS, case.output)?;
-        Ok(Names { embedding: Embedding { weight: embedding }, hidden, output })
+        Ok(Names { embedding: Embedding::of(embedding), hidden, output })
     }
 
     /// Contexts `[B, 3]` to logits `[B, 27]`.

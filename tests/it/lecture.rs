@@ -103,7 +103,7 @@ fn the_cure_brings_the_lectures_original_onto_an_even_keel() {
     let split = Split::new(&names, 3);
     let mut g = Generator::manual_seed(2_147_483_647);
     let mut randn = |dims: &[usize]| Param::new(g.randn(Shape::try_new(dims).unwrap()).unwrap());
-    let embedding = Embedding { weight: randn(&[27, 10]) };
+    let embedding = Embedding::of(randn(&[27, 10]));
     let hidden = Linear { weight: randn(&[30, 200]), bias: Some(randn(&[200])) };
     let output = Linear { weight: randn(&[200, 27]), bias: Some(randn(&[27])) };
     let mut model = Original { embedding, hidden, output };

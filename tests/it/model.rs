@@ -62,7 +62,7 @@ fn bits(x: &Tensor) -> Vec<u32> {
 fn train(steps: usize) -> (f32, f32, f32, Vec<u32>) {
     let mut model = Model::new(256);
     let (contexts, next) = batch(540);
-    let mut sgd = Sgd::new(0.1).unwrap();
+    let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
     let mut tape = Tape::new().with_rng(ChaCha8Rng::seed_from_u64(2));
     let mut losses = vec![];
     for _ in 0..steps {

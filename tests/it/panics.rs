@@ -568,12 +568,12 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("step: no gradient has come to 1: use them in `forward`", || {
             let mut params = [Param::new(matrix()), Param::new(matrix())];
             let gradients = params[0].on(&Tape::new()).sum(..).backward();
-            Sgd::new(0.1).unwrap().step(&mut params, &gradients);
+            Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut params, &gradients);
         }),
         at!("step: no weight of the model has a gradient", || {
             let (mut one, other) = (Param::new(matrix()), Param::new(matrix()));
             let gradients = other.on(&Tape::new()).sum(..).backward();
-            Sgd::new(0.1).unwrap().step(&mut one, &gradients);
+            Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut one, &gradients);
         }),
     ];
     assert_all(mistakes, line!());

@@ -14,7 +14,7 @@ fn train() -> Vec<u32> {
     ];
     let x: Tensor = init::normal(1.0).init(&Shape::from([1_001, 300]), &mut rng).unwrap();
     let classes: Tensor<i64> = (0..1_001).map(|i| i % 200).collect();
-    let mut sgd = Sgd::new(0.1).unwrap();
+    let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
     let mut tape = Tape::new();
     for _ in 0..2 {
         let hidden = layers[0].forward(tape.constant(x.clone())).tanh();

@@ -76,18 +76,21 @@ fn running_statistics_of_micro_batches_follow_each_other_and_of_shards_the_first
     let part = |step: usize| Tensor::from_fn([4, 3], |i| ((i[0] * 7 + i[1] * 5 + step * 3) % 11) as f32);
     let backward = |x: Tensor| {
         let tape = Tape::new();
-        (norm.forward(tape.constant(x)) * norm.weight.on(&tape)).sum(..).backward()
+        (norm.forward(tape.constant(x)) * norm.weight.as_ref().unwrap().on(&tape)).sum(..).backward()
     };
     // One after the other, applied at once or all together.
     let (mut one_by_one, mut together) = (norm.clone(), norm.clone());
-    let statistics = |norm: &BatchNorm1d| [norm.running_mean.value().clone(), norm.running_var.value().clone()];
+    let running = |norm: &BatchNorm1d| [&norm.running_mean, &norm.running_var].map(|p| p.as_ref().unwrap().clone());
+    let ids = |norm: &BatchNorm1d| [&norm.running_mean, &norm.running_var].map(|p| p.as_ref().unwrap().id());
+    let statistics = |norm: &BatchNorm1d| running(norm).map(|p| p.value().clone());
     let copy = |from: &BatchNorm1d, to: &mut BatchNorm1d, updates: &autograd::Updates| {
         // The clone has names of its own; its statistics go through those that the pass knows.
         let mut state = statistics(to);
-        for (param, value) in [&from.running_mean, &from.running_var].into_iter().zip(&mut state) {
-            updates.apply(param.id(), value);
+        for (id, value) in ids(from).into_iter().zip(&mut state) {
+            updates.apply(id, value);
         }
-        [*to.running_mean.value_mut(), *to.running_var.value_mut()] = state;
+        let [mean, var] = [&mut to.running_mean, &mut to.running_var].map(|p| p.as_mut().unwrap().value_mut());
+        [*mean, *var] = state;
     };
     let mut sum = backward(part(0));
     copy(&norm, &mut one_by_one, sum.updates());
@@ -114,7 +117,7 @@ fn a_frozen_embedding_stays_and_the_rest_learns() {
     let mut model = Model::new(0.0);
     assert_eq!(model.freeze("embedding*").unwrap(), 1);
     let before = model.embedding.weight.value().clone();
-    let (mut sgd, mut tape) = (Sgd::new(0.5).unwrap(), Tape::new());
+    let (mut sgd, mut tape) = (Optimizer::new(Sgd::default(), 0.5).unwrap(), Tape::new());
     let mut losses = Vec::new();
     for step in 0..40 {
         tape.seed(1, step);
@@ -138,7 +141,7 @@ fn a_frozen_embedding_stays_and_the_rest_learns() {
 #[test]
 fn a_run_with_dropout_goes_on_where_it_was_with_the_same_bits() {
     let train = |model: &mut Model, steps: std::ops::Range<u64>| {
-        let (mut sgd, mut tape) = (Sgd::new(0.1).unwrap(), Tape::new());
+        let (mut sgd, mut tape) = (Optimizer::new(Sgd::default(), 0.1).unwrap(), Tape::new());
         for step in steps {
             tape.seed(42, step);
             let gradients = model.loss(&tape, &batch(step as usize, 32)).backward();

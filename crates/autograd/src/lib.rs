@@ -88,6 +88,6 @@ pub use op::{Ignorance, Measure, Op, Role};
 pub use ops::Right;
 pub use ops::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};
 pub use record::{Record, Shares};
-pub use state::Updates;
+pub use state::{Share, Updates};
 pub use tape::{Tape, Var};
 pub use tensor::Saved;

@@ -8,7 +8,7 @@ use tensor::{Float, Tensor};
 
 use crate::id::Id;
 use crate::mode::Mode;
-use crate::state::Updates;
+use crate::state::{Share, Updates};
 use crate::tape::Tape;
 
 impl<T: Float> Tape<T> {
@@ -202,6 +202,24 @@ impl<T: Float> Tape<T> {
     /// ```
     pub fn defer_update(&self, id: Id, keep: f64, add: Tensor<T>) {
         self.updates.borrow_mut().push(id, keep, add);
+    }
+
+    /// Defers a step of the running average that is named `id`, such as a running mean, towards what this pass has found:
+    /// r ← (1 − share) r + share · found.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Share, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, mut mean) = (Id::new(), Tensor::scalar(2.0));
+    /// let tape = Tape::new();
+    /// tape.defer_running(id, Share::Mean { seen: 1 }, Tensor::scalar(4.0)); // the second
+    /// tape.updates().apply(id, &mut mean);
+    /// assert_eq!(mean.item(), 3.0);
+    /// ```
+    pub fn defer_running(&self, id: Id, share: Share, found: Tensor<T>) {
+        self.updates.borrow_mut().push_running(id, share, found);
     }
 
     /// The changes of state that were deferred since the last reset.

@@ -33,13 +33,31 @@ pub struct Updates<T: Float = f32> {
     others: Vec<Id>,
 }
 
-/// r ← keep · r + add
 #[derive(Clone, Debug)]
 struct Change<T: Float> {
     pass: Id,
     of: Id,
-    keep: f64,
-    add: Tensor<T>,
+    how: How<T>,
+}
+
+#[derive(Clone, Debug)]
+enum How<T: Float> {
+    /// r ← keep · r + add
+    Affine { keep: f64, add: Tensor<T> },
+    /// r ← (1 − share) r + share · found
+    Running { share: Share, found: Tensor<T> },
+}
+
+/// What share of a running average is what a pass has found.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Share {
+    /// Always this one, so that what was found long ago is forgotten.
+    Momentum(f64),
+    /// 1 / (n + 1), so that the average is the plain mean of all that was found, of which so many, n, are in it already.
+    Mean {
+        /// n, before the pass.
+        seen: u64,
+    },
 }
 
 impl<T: Float> Updates<T> {
@@ -49,7 +67,11 @@ impl<T: Float> Updates<T> {
     }
 
     pub(crate) fn push(&mut self, of: Id, keep: f64, add: Tensor<T>) {
-        self.changes.push(Change { pass: self.own, of, keep, add });
+        self.changes.push(Change { pass: self.own, of, how: How::Affine { keep, add } });
+    }
+
+    pub(crate) fn push_running(&mut self, of: Id, share: Share, found: Tensor<T>) {
+        self.changes.push(Change { pass: self.own, of, how: How::Running { share, found } });
     }
 
     /// Adds the changes of passes that are not in already.
@@ -66,11 +88,41 @@ impl<T: Float> Updates<T> {
     /// What is to be added has another shape than the state.
     #[track_caller]
     pub fn apply(&self, id: Id, value: &mut Tensor<T>) {
+        // Passes that were made between two steps have seen the same number: of these, each makes one more.
+        let mut more = 0;
         for change in self.changes.iter().filter(|change| change.of == id) {
-            let (want, got) = (value.shape(), change.add.shape());
+            let (How::Affine { add: new, .. } | How::Running { found: new, .. }) = &change.how;
+            let (want, got) = (value.shape(), new.shape());
             assert!(want == got, "an update of the shape {got} for a state of the shape {want}");
-            *value = &*value * T::from_f64(change.keep) + &change.add;
+            let share = match change.how {
+                How::Affine { keep, .. } => {
+                    *value = &*value * T::from_f64(keep) + new;
+                    continue;
+                }
+                How::Running { share: Share::Momentum(share), .. } => share,
+                How::Running { share: Share::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
+            };
+            more += 1;
+            *value = &*value * T::from_f64(1.0 - share) + new * T::from_f64(share);
         }
+    }
+
+    /// What the passes have found for the running average that is named `id`, in their order.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Share, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, tape) = (Id::new(), Tape::new());
+    /// tape.defer_running(id, Share::Momentum(0.1), Tensor::scalar(3.0));
+    /// assert_eq!(tape.updates().found(id).next(), Some(&Tensor::scalar(3.0)));
+    /// ```
+    pub fn found(&self, id: Id) -> impl Iterator<Item = &Tensor<T>> {
+        self.changes.iter().filter(move |change| change.of == id).filter_map(|change| match &change.how {
+            How::Running { found, .. } => Some(found),
+            How::Affine { .. } => None,
+        })
     }
 
     /// How many changes there are.

@@ -26,14 +26,14 @@ use crate::text::figure;
 /// use autograd::Tape;
 /// use diagnose::{Fault, Watch};
 /// use init::normal;
-/// use nn::{Layer, Linear, Sgd};
+/// use nn::{Layer, Linear, Optimizer, Sgd};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let mut model: Linear = Linear::new(2, 3, &normal(0.1), &mut rng)?;
 /// let (x, classes) = (Tensor::from([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]]), Tensor::from([0, 1, 2]));
-/// let (mut sgd, mut tape, mut watch) = (Sgd::new(1e-6)?, Tape::new(), Watch::new().every(10));
+/// let (mut sgd, mut tape, mut watch) = (Optimizer::new(Sgd::default(), 1e-6)?, Tape::new(), Watch::new().every(10));
 /// for _ in 0..30 {
 ///     let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
 ///     let gradients = loss.backward();
@@ -259,7 +259,7 @@ impl<T: Float> Watch<T> {
             drifts.then(|| {
                 Finding::new(Severity::Warn, Fault::Signal, now.place.clone(), factor)
                     .says(format!("scale × {}", figure(factor)), format!("its scale went from {from} to {to}"))
-                    .rule("what a layer gives keeps about its scale", "lower the learning rate, nn::Sgd::set_lr")
+                    .rule("what a layer gives keeps about its scale", "lower the rate of its nn::Optimizer")
             })
         };
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
@@ -271,7 +271,7 @@ impl<T: Float> Watch<T> {
         // What a batch brought, or was there before the first step, no rate has done.
         let remedy = match *step == 0 || anomaly.is_of_the_batch() {
             true => anomaly.remedy(),
-            false => "begin again with a learning rate of a third, nn::Sgd::new(lr / 3.0)",
+            false => "begin again with a learning rate of a third, nn::Optimizer::new(rule, lr / 3.0)",
         };
         Some(
             finding
@@ -288,10 +288,9 @@ impl<T: Float> Watch<T> {
         let is_still = later.len() > 1 && later.iter().all(|moved| !moved) && wants;
         let finding = Finding::new(Severity::Error, Fault::RateTooLow, "the learning rate", f64::NEG_INFINITY);
         is_still.then(|| {
-            finding.says("no weight moves", "no step moves any weight, though there are gradients").rule(
-                "a step moves a weight by about a thousandth of itself",
-                "give the optimizer a rate above 0, nn::Sgd::set_lr",
-            )
+            finding
+                .says("no weight moves", "no step moves any weight, though there are gradients")
+                .rule("a step moves a weight by about a thousandth of itself", "give nn::Optimizer::new a rate above 0")
         })
     }
 
@@ -325,7 +324,10 @@ impl<T: Float> Watch<T> {
         Some(
             Finding::new(Severity::Warn, fault, "the learning rate", median)
                 .says(format!("learning rate {words}"), format!("the learning rate is {words}: {moves}"))
-                .rule("a step moves a weight by about a thousandth of itself", format!("{remedy}, nn::Sgd::set_lr")),
+                .rule(
+                    "a step moves a weight by about a thousandth of itself",
+                    format!("{remedy}, nn::Optimizer::new(rule, rate)"),
+                ),
         )
     }
 
@@ -343,7 +345,7 @@ impl<T: Float> Watch<T> {
                     .says(format!("{died} units died"), format!("{died} of {units} units have died by step {step}"))
                     .rule(
                         "a unit that is flat for every example gets no gradient and does not learn",
-                        "train with a lower learning rate, nn::Sgd::set_lr",
+                        "train with a lower learning rate, nn::Optimizer::new(rule, rate)",
                     )
             })
         };
@@ -356,7 +358,10 @@ fn rising(trend: &Trend) -> Finding {
     let Trend { first, last, .. } = *trend;
     Finding::new(Severity::Error, Fault::RateTooHigh, "the loss", last)
         .says("the loss rises", format!("the loss rises, from {} to {}", figure(first), figure(last)))
-        .rule("training makes the loss smaller", "lower the learning rate to a third, nn::Sgd::set_lr")
+        .rule(
+            "training makes the loss smaller",
+            "lower the learning rate to a third, nn::Optimizer::new(rule, lr / 3.0)",
+        )
 }
 
 /// The middle number, or the mean of the middle two.

@@ -96,7 +96,7 @@ fn inside<T: Float>([low, high]: [f64; 2]) -> [T; 2] {
 
 /// A whole number below `n`, each equally likely (Lemire, 2019, *Fast Random Integer Generation in an Interval*). `rand` has this
 /// too, but may change the numbers with a new version, and here what a seed gives is a contract.
-fn below(rng: &mut dyn Rng, n: u64) -> u64 {
+pub(crate) fn below(rng: &mut dyn Rng, n: u64) -> u64 {
     loop {
         let product = u128::from(rng.next_u64()) * u128::from(n);
         // Some results are one word more likely than others. The words whose lower half is below 2⁶⁴ mod n are drawn again.

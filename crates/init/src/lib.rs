@@ -81,7 +81,7 @@ pub use normal::{Normal, normal, residual};
 pub use orthogonal::{Orthogonal, orthogonal};
 pub use scheme::{Initializer, Scheme};
 pub use sparse::{Sparse, sparse};
-pub use tensors::{rand, randn, randperm};
+pub use tensors::{rand, randint, randn, randperm};
 pub use truncated::{TruncatedNormal, trunc_normal};
 pub use uniform::{Uniform, uniform};
 #[doc(inline)]

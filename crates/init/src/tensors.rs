@@ -3,7 +3,7 @@
 use rand::Rng;
 use tensor::{Float, IntoShape, Shape, Tensor};
 
-use crate::draws::{Bell, Draws, Keyed};
+use crate::draws::{Bell, Draws, Keyed, below};
 use crate::error::Error;
 
 /// Standard normal numbers; PyTorch's `randn`.
@@ -60,6 +60,29 @@ pub fn rand<T: Float>(shape: impl IntoShape, rng: &mut dyn Rng) -> Result<Tensor
 /// ```
 pub fn randperm(n: usize, rng: &mut dyn Rng) -> Tensor<i64> {
     Keyed(rng).permutation(n).into_iter().map(|i| i as i64).collect()
+}
+
+/// Whole numbers from 0 up to but without `high`, each equally likely; PyTorch's `randint`.
+///
+/// Takes one word of `rng` for each, and seldom more.
+///
+/// # Errors
+/// `high` is not above 0, or the shape has more elements than can be addressed.
+///
+/// # Example
+/// ```
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// let dice = init::randint(6, [2, 3], &mut ChaCha8Rng::seed_from_u64(1))?;
+/// assert!(dice.iter().all(|eyes| (0..6).contains(&eyes)));
+/// # Ok::<(), init::Error>(())
+/// ```
+pub fn randint(high: i64, shape: impl IntoShape, rng: &mut dyn Rng) -> Result<Tensor<i64>, Error> {
+    let shape = shape_of("randint", shape)?;
+    let Some(high) = u64::try_from(high).ok().filter(|&high| high > 0) else {
+        return Err(Error::number("randint", "high", high as f64, "above 0"));
+    };
+    Ok(Tensor::from_fn(shape, |_| below(rng, high) as i64))
 }
 
 fn shape_of(what: &'static str, shape: impl IntoShape) -> Result<Shape, Error> {

@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// # Example
 /// ```
-/// let error = nn::Sgd::new(-0.1).unwrap_err();
+/// let error = nn::Optimizer::<f32>::new(nn::Sgd::default(), -0.1).unwrap_err();
 /// assert_eq!(error.to_string(), "the learning rate is -0.1, but must be at least 0 and finite in f32");
 /// ```
 #[derive(Clone, PartialEq)]
@@ -20,6 +20,13 @@ pub enum Error {
         value: f64,
         /// Which numbers would do, in words.
         rule: &'static str,
+    },
+    /// Something that cannot be made of what it was given.
+    Invalid {
+        /// What it is, such as `"the schedule"`.
+        what: &'static str,
+        /// What is wrong with it, and what would be right: the rest of the sentence.
+        why: String,
     },
     /// A pattern that meets none of a model's weights.
     NoMatch {
@@ -68,6 +75,7 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Error::Range { what, value, rule } => write!(f, "{what} is {value}, but must be {rule}"),
+            Error::Invalid { what, why } => write!(f, "{what} {why}"),
             Error::NoMatch { pattern, weights } => {
                 write!(f, "the pattern {pattern:?} meets no weight; there are {}", list(weights))
             }

@@ -7,7 +7,7 @@
 //! ```
 //! use autograd::{Tape, Var};
 //! use init::{Gain, kaiming_normal};
-//! use nn::{Layer, Linear, Sgd};
+//! use nn::{Layer, Linear, Optimizer, Sgd};
 //! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //! use tensor::Tensor;
 //!
@@ -31,7 +31,7 @@
 //! };
 //! let x = Tensor::from([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]);
 //! let xor = Tensor::from([0, 1, 1, 0]);
-//! let mut sgd = Sgd::new(0.5)?;
+//! let mut sgd = Optimizer::new(Sgd::default(), 0.5)?;
 //! let mut tape = Tape::new();
 //! for step in 0..=300 {
 //!     let loss = model.forward(tape.constant(x.clone())).cross_entropy(&xor);
@@ -51,34 +51,44 @@
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training, and
 //! `println!("{model:?}")` shows a model in PyTorch's manner.
 
-mod batch_norm;
+mod average;
+mod batches;
 pub mod check;
-mod dropout;
-mod embedding;
 mod error;
 mod gradients;
 mod layer;
-mod layer_norm;
-mod linear;
+mod layers;
 mod macros;
 mod module;
+mod optimizer;
 mod param;
 mod path;
 mod picture;
-mod sgd;
+mod plateau;
+mod rules;
+mod schedule;
 
-pub use batch_norm::BatchNorm1d;
-pub use dropout::Dropout;
-pub use embedding::Embedding;
+pub use average::{Average, refresh_statistics};
+pub use batches::{Batches, Prefetch, folds, folds_stratified, split, split_stratified};
 pub use error::Error;
 pub use gradients::ModelGradients;
 pub use layer::{Func, Layer, func};
-pub use layer_norm::LayerNorm;
-pub use linear::Linear;
+pub use layers::{
+    Attend, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm,
+    Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Residual, Sequential, TransformerBlock,
+};
 pub use module::Module;
+pub use optimizer::{At, Group, Optimizer, Plan, Planned, Rule};
 pub use param::{Kind, Param};
 pub use path::Path;
-pub use sgd::Sgd;
+pub use plateau::Plateau;
+pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
+pub use schedule::{OneCycle, Schedule};
+
+/// The activations as layers, by their own names: for `seq![…, Tanh]`.
+pub mod activations {
+    pub use tensor::Activation::{self, *};
+}
 
 /// What the macro [`module!`] needs in the crate that calls it.
 #[doc(hidden)]

@@ -315,7 +315,7 @@ impl<T: Float, M: Module<T>> Module<T> for [M] {
     }
 
     fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
-        tell(path, "Sequence".into());
+        tell(path, "Sequential".into());
         for (index, module) in self.iter().enumerate() {
             module.outline(path.index(index), tell);
         }

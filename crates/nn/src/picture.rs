@@ -184,7 +184,7 @@ mod tests {
 Net(
   scale [1]
   (embedding): Embedding(weight [27, 10] frozen), 270
-  (blocks): Sequence(
+  (blocks): Sequential(
     (0): Block(
       (linear): Linear(weight [30, 200]), 6,000
       (norm): BatchNorm1d(weight [200], bias [200], running_mean [200] state, running_var [200] state), 400
@@ -195,7 +195,7 @@ Net(
       (dropout): Dropout(0.2)
     ), 40,200
   ), 46,600
-  (rest): Sequence(
+  (rest): Sequential(
     (0): Linear(weight [200, 27], bias [27]), 5,427
     (1): Tanh
     (2): Func

@@ -7,7 +7,7 @@
 
 use crate::element::{Element, Float, Number, Signed};
 use crate::error::Error;
-use crate::kernel::{Activation, Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+use crate::kernel::{Activation, Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat, Update};
 use crate::layout::Layout;
 use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
 use crate::random::{self, Distribution};
@@ -161,6 +161,9 @@ compiled! {
         fn drawn(
             op: &'static str, key: &[u8; 32], shape: &Shape, distribution: Distribution<Self>
         ) -> Result<Tensor<Self>, Error> = random::drawn;
+        fn updated(
+            w: &mut Tensor<Self>, gradient: &Tensor<Self>, kept: &mut [Tensor<Self>], how: Update<Self>
+        ) -> Result<(), Error> = ops::updated;
         fn allclose(x: &Tensor<Self>, y: &Tensor<Self>, rtol: f64, atol: f64) -> Result<bool, Error> = ops::allclose;
     }
 }

@@ -68,7 +68,7 @@ pub use io::npy;
 #[cfg(feature = "safetensors")]
 pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
-pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, WithSign, isa};
+pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, Update, WithSign, isa};
 pub use layout::Layout;
 pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};

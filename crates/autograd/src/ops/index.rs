@@ -25,11 +25,47 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn embedding(self, indices: &Tensor<i64>) -> Self {
+        self.rows("embedding", indices, None)
+    }
+
+    /// As [`embedding`](Self::embedding), where the row `padding` stands for nothing: w̄ is 0 there.
+    ///
+    /// # Panics
+    /// As [`embedding`](Self::embedding), or `padding` is no row.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let table = tape.leaf(Tensor::from([[0.0, 0.0], [3.0, 4.0]]));
+    /// let rows = table.embedding_with_padding(&Tensor::from([1, 0, 0]), 0);
+    /// assert_eq!(rows.sum(..).backward().get(table), Some(&Tensor::from([[0.0, 0.0], [1.0, 1.0]])));
+    /// ```
+    #[track_caller]
+    pub fn embedding_with_padding(self, indices: &Tensor<i64>, padding: usize) -> Self {
+        let table = self.shape();
+        let count = table.dims().first().copied().unwrap_or(0);
+        assert!(
+            padding < count,
+            "embedding_with_padding: {padding} is no row of the table {table}: 0 ≤ padding < {count}"
+        );
+        self.rows("embedding_with_padding", indices, Some(padding))
+    }
+
+    #[track_caller]
+    fn rows(self, op: &'static str, indices: &Tensor<i64>, padding: Option<usize>) -> Self {
         let (table, flat) = (self.shape(), indices.reshape(indices.numel()));
-        self.record(Op::new("embedding", Role::Lookup), self.value().embedding(indices))
+        self.record(Op::new(op, Role::Lookup), self.value().embedding(indices))
             .wrt(self, move |g| {
                 let rows = [&[flat.numel()], &table.dims()[1..]].concat();
-                Tensor::zeros(&table).index_add(0, &flat, &g.reshape(rows))
+                let mut share = Tensor::zeros(&table).index_add(0, &flat, &g.reshape(rows));
+                if let Some(padding) = padding {
+                    let width = share.numel() / share.size(0);
+                    share.as_mut_slice()[padding * width..][..width].fill(T::ZERO);
+                }
+                share
             })
             .done()
     }

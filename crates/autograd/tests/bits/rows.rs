@@ -1,7 +1,7 @@
 //! The rows of the table. To add an op is to add a line.
 
 use autograd::{Tape, Var};
-use tensor::{Accum, Activation, Float, Pullback, Tensor, keepdim};
+use tensor::{Accum, Activation, Float, Pullback, Tensor, Update, keepdim};
 
 use crate::{Bits, Row, hash};
 
@@ -55,6 +55,28 @@ fn elementwise<T: Float + Bits>() -> Vec<Row<T>> {
         "div" (x / y, (x.slice(0, ..1) / y.clone(), x / of::<T>(0.7)));
         "neg" -x;
         "add_assign" { let mut z = x.clone(); z += y; z -= &y.slice(0, ..1); z *= y; z /= of::<T>(0.7); z };
+        "update" {
+            // What is kept is the square of y or of other numbers, as a mean of squares is not below 0.
+            let [rate, l2, part, eps] = [0.1, 0.01, 0.9, 1e-3].map(of::<T>);
+            let take = of(0.1);
+            let steps = [
+                (0, Update::Descent { rate, l2 }),
+                (1, Update::Momentum { rate, l2, momentum: part, take, nesterov: false }),
+                (1, Update::Momentum { rate, l2, momentum: part, take, nesterov: true }),
+                (2, Update::Moments { take: [take; 2], beta_2: part, l2, keep: part, of_m: rate, of_g: l2, root: rate, eps }),
+                (3, Update::Moments { take: [take; 2], beta_2: part, l2, keep: part, of_m: rate, of_g: l2, root: rate, eps }),
+                (1, Update::MeanSquare { rate, l2, alpha: part, take, eps, momentum: part, centered: true }),
+                (3, Update::MeanSquare { rate, l2, alpha: part, take, eps, momentum: part, centered: true }),
+                (1, Update::SumOfSquares { rate, l2, eps }),
+                (2, Update::Ratio { rate, l2, rho: part, take, eps }),
+                (1, Update::Sign { rate, keep: part, take: [take; 2] }),
+            ];
+            steps.into_iter().map(|(kept, how)| {
+                let (mut w, mut kept) = (x.clone(), vec![y * y; kept]);
+                w.update(y, &mut kept, how);
+                (w, kept)
+            }).collect::<Vec<_>>()
+        };
         "axpy" { let mut z = x.clone(); z.axpy(of(0.7), y); z };
         "square" x.square();
         "abs" x.abs();

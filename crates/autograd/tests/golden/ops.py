@@ -196,6 +196,9 @@ ROWS = {
     "stack": lambda x, y: torch.stack([x, y], 1),
     "split": lambda x: torch.mul(*x.split([1, x.shape[-1] - 1], -1)),
     "chunk": lambda x: torch.mul(*x.chunk(2, -1)),
+    "embedding_with_padding": lambda w: torch.nn.functional.embedding(
+        torch.zeros(0).long() if len(w) == 0 else places((2, 5), len(w)), w, padding_idx=0
+    ),
     "embedding": lambda w: w[torch.zeros(0).long() if len(w) == 0 else places((2, 5), len(w))],
     "index_select": lambda x: x.index_select(-1, places((7,), x.shape[-1])),
     "gather": lambda x: x.gather(-1, places((*x.shape[:-1], 5), x.shape[-1])),

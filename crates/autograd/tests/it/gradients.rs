@@ -74,6 +74,11 @@ fn check_row(row: &Row<f64>, rng: &mut ChaCha8Rng) -> Result<(), String> {
                     assert_eq!(whole.value(), x[0].value() * 2.0);
                     x[0].tanh()
                 }
+                // Nor that a row has none: here it does not vary.
+                "embedding_with_padding" if x[0].shape().dims()[0] > 0 => {
+                    let varies = Tensor::from_fn(x[0].shape(), |i| if i[0] == 0 { 0.0 } else { 1.0 });
+                    (row.function)(&[x[0] * x[0].tape().constant(varies)])
+                }
                 _ => (row.function)(x),
             });
             result.map_err(|error| format!("{}: {error}, of {shapes:?} {how}", row.name))?;
@@ -84,8 +89,11 @@ fn check_row(row: &Row<f64>, rng: &mut ChaCha8Rng) -> Result<(), String> {
 
 #[test]
 fn every_pullback_agrees_with_differences() {
-    let mut rng = ChaCha8Rng::seed_from_u64(42);
-    let failed: Vec<String> = rows().iter().filter_map(|row| check_row(row, &mut rng).err()).collect();
+    // A stream for each, so that another row moves no numbers of the others.
+    let stream = |row: &Row<f64>| {
+        ChaCha8Rng::seed_from_u64(row.name.bytes().fold(7, |seed, c| seed * 31 % 65_521 + u64::from(c)))
+    };
+    let failed: Vec<String> = rows().iter().filter_map(|row| check_row(row, &mut stream(row)).err()).collect();
     assert!(failed.is_empty(), "{} of the rows:\n{}", failed.len(), failed.join("\n"));
 }
 

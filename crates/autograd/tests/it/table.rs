@@ -400,6 +400,10 @@ fn by_place<T: Float>() -> Vec<Row<T>> {
             0 => x[0].embedding(&Tensor::zeros([0])),
             rows => x[0].embedding(&places(&[2, 5], rows)),
         };
+        "embedding_with_padding" MATRIX [Real] match x[0].shape().dims()[0] {
+            0 => x[0].embedding(&Tensor::zeros([0])),
+            rows => x[0].embedding_with_padding(&places(&[2, 5], rows), 0),
+        };
         "index_select" MATRIX [Real] x[0].index_select(-1, &places(&[7], last(x[0])));
         "gather" MATRIX [Real] {
             let mut dims = x[0].shape().dims().to_vec();

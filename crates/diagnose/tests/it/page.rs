@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use autograd::Tape;
 use diagnose::{Page, Report, Watch};
 use init::normal;
-use nn::Sgd;
+use nn::{Optimizer, Sgd};
 use roxmltree::Document;
 use tensor::Tensor;
 
@@ -48,7 +48,8 @@ fn figures(html: &str) -> Vec<String> {
 fn watched(steps: usize) -> Watch {
     let mut model = Mlp::kaiming();
     let (x, classes) = batch(32);
-    let (mut sgd, mut tape, mut watch) = (Sgd::new(0.1).unwrap(), Tape::new(), Watch::new().every(10));
+    let (mut sgd, mut tape, mut watch) =
+        (Optimizer::new(Sgd::default(), 0.1).unwrap(), Tape::new(), Watch::new().every(10));
     for _ in 0..steps {
         let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
         let gradients = loss.backward();

@@ -3,7 +3,7 @@
 use autograd::Tape;
 use diagnose::{Direction, Fault, Watch};
 use init::{Initializer, normal, uniform};
-use nn::{Module, Param, Sgd};
+use nn::{Module, Optimizer, Param, Schedule, Sgd};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Shape, Tensor};
@@ -13,7 +13,8 @@ use crate::model::{Mlp, batch};
 /// Trains for so many steps with a learning rate, and watches every tenth.
 fn train(model: &mut Mlp, lr: f64, steps: usize) -> Watch {
     let (x, classes) = batch(64);
-    let (mut sgd, mut tape, mut watch) = (Sgd::new(lr).unwrap(), Tape::new(), Watch::new().every(10));
+    let (mut sgd, mut tape, mut watch) =
+        (Optimizer::new(Sgd::default(), lr).unwrap(), Tape::new(), Watch::new().every(10));
     for _ in 0..steps {
         let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
         let gradients = loss.backward();
@@ -63,7 +64,7 @@ fn watching_changes_no_bit_of_the_training() {
     let (mut watched, mut alone) = (Mlp::kaiming(), Mlp::kaiming());
     train(&mut watched, 0.1, 25);
     let (x, classes) = batch(64);
-    let (mut sgd, mut tape) = (Sgd::new(0.1).unwrap(), Tape::new());
+    let (mut sgd, mut tape) = (Optimizer::new(Sgd::default(), 0.1).unwrap(), Tape::new());
     for _ in 0..25 {
         let gradients = alone.forward(tape.constant(x.clone())).cross_entropy(&classes).backward();
         tape.reset();
@@ -193,15 +194,15 @@ fn a_scale_that_drifts_is_told() {
 
 #[test]
 fn a_rate_of_zero_is_told_from_a_warm_up() {
-    let train = |rate: fn(usize) -> f64| {
+    let train = |rate: fn(u64) -> f64| {
         let (mut model, (x, classes)) = (Mlp::kaiming(), batch(64));
-        let (mut sgd, mut tape, mut watch) = (Sgd::new(0.0).unwrap(), Tape::new(), Watch::new().every(5));
-        for step in 0..60 {
+        let (mut sgd, mut tape, mut watch) =
+            (Optimizer::new(Sgd::default(), Schedule::of(rate)).unwrap(), Tape::new(), Watch::new().every(5));
+        for _ in 0..60 {
             let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
             let gradients = loss.backward();
             watch.before_step(&model, loss, &gradients);
             tape.reset();
-            sgd.set_lr(rate(step)).unwrap();
             sgd.step(&mut model, &gradients);
             watch.after_step(&model);
         }
@@ -241,7 +242,8 @@ fn trained(task: Task, rate: f64, steps: usize, seed: u64) -> (Vec<diagnose::Fin
         .into();
     let data = [draw(1.0, [64, 16]), draw(1.0, [64, 16])];
     let classes = Tensor::from_fn([64], |i| (i[0] * 7 % 16) as i64);
-    let (mut sgd, mut tape, mut watch) = (Sgd::new(rate).unwrap().allow_missing(), Tape::new(), Watch::new().every(10));
+    let (mut sgd, mut tape, mut watch) =
+        (Optimizer::new(Sgd::default(), rate).unwrap().allow_missing(), Tape::new(), Watch::new().every(10));
     for _ in 0..steps {
         let loss = task(&model, &tape, &data, &classes);
         let gradients = loss.backward();

@@ -17,6 +17,7 @@ mod scalar;
 mod scan;
 mod simd;
 mod softmax;
+mod update;
 
 pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
@@ -50,3 +51,6 @@ pub(crate) use scan::{Join, RunningProduct, RunningSum, scan_columns, scan_rows}
 pub(crate) use softmax::{
     LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
 };
+#[allow(unreachable_pub, reason = "re-exported at the root")]
+pub use update::Update;
+pub(crate) use update::{Runs, Step, update};

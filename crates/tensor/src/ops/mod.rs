@@ -26,6 +26,7 @@ mod softmax;
 mod sort;
 mod triangle;
 mod unary;
+mod update;
 
 pub(crate) use activation::pullback as activation_pullback;
 pub(crate) use arithmetic::integers_divisible;
@@ -52,6 +53,7 @@ pub(crate) use scatter::{one_hot, scatter, scatter_add};
 pub(crate) use softmax::normalize;
 pub(crate) use sort::ordered;
 pub(crate) use triangle::triangle;
+pub(crate) use update::updated;
 #[allow(unreachable_pub, reason = "in the traits that keep the public `Element` sealed")]
 pub use {
     cast::Cast,

@@ -65,3 +65,24 @@ pub(super) fn pairs<T: Send, U: Send>((a, b): (&mut [T], &mut [U]), lens: [usize
         work(i, a, b);
     });
 }
+
+/// What is done with a part of a slice and the same part of N others, each time with where they lie.
+pub(crate) type OnAll<'a, T, const N: usize> = dyn Fn(usize, &mut [T], [&mut [T]; N]) + Sync + 'a;
+
+/// As [`chunks`], for a slice and N others that are as long.
+pub(super) fn all<T: Send, const N: usize>(
+    slice: &mut [T],
+    others: &mut [&mut [T]; N],
+    len: usize,
+    work: &OnAll<'_, T, N>,
+) {
+    let end = slice.len();
+    assert!(others.iter().all(|other| other.len() == end), "all are as long");
+    let (slice, others) = (Shared::new(slice), others.each_mut().map(|other| Shared::new(other)));
+    super::each(end.div_ceil(len), &|i| {
+        let part = i * len..end.min((i + 1) * len);
+        // SAFETY: as in `chunks`; the slices are borrowed apart from each other.
+        let (slice, others) = unsafe { (slice.part(part.clone()), others.map(|other| other.part(part.clone()))) };
+        work(i, slice, others);
+    });
+}

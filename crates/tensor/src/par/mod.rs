@@ -17,7 +17,7 @@ use std::sync::atomic;
 use rayon::prelude::*;
 
 pub(crate) use chunks::Shared;
-use chunks::{OnPairs, chunks, pairs};
+use chunks::{OnAll, OnPairs, all, chunks, pairs};
 pub use pools::with_threads;
 
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
@@ -88,6 +88,19 @@ pub(crate) fn split_rows<T: Send, U: Send>(
     match task_len(a.len() / widths[0], 1, cost) {
         Some(rows) => pairs((a, b), widths.map(|width| rows * width), &|i, a, b| work(i * rows, a, b)),
         None => work(0, a, b),
+    }
+}
+
+/// As [`split`], for a slice and N others that are as long: calls `work(start, chunk, chunks)`.
+pub(crate) fn split_with<T: Send, const N: usize>(
+    slice: &mut [T],
+    mut others: [&mut [T]; N],
+    cost: f64,
+    work: &OnAll<'_, T, N>,
+) {
+    match task_len(slice.len(), 1, cost) {
+        Some(len) => all(slice, &mut others, len, &|i, slice, others| work(i * len, slice, others)),
+        None => work(0, slice, others),
     }
 }
 

@@ -498,7 +498,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("trained, and not said to be", |d| {
         let (mut net, x, y): (_, Tensor, _) = (d.deep(5, Gain::Tanh), d.x([32, 100]), d.y(32, 10));
-        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Sgd::new(0.1).unwrap());
+        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Optimizer::new(nn::Sgd::default(), 0.1).unwrap());
         for _ in 0..300 {
             let gradients = net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y).backward();
             tape.reset();
@@ -508,7 +508,7 @@ pub(super) const CASES: &[Case] = &[
     }),
     ("trained, and not said to be", |d| {
         let (mut net, x, y): (_, Tensor, _) = (d.deep(5, Gain::Tanh), d.x([32, 100]), d.y(32, 10));
-        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Sgd::new(0.1).unwrap());
+        let (mut tape, mut sgd) = (autograd::Tape::new(), nn::Optimizer::new(nn::Sgd::default(), 0.1).unwrap());
         for _ in 0..300 {
             let gradients = net.mlp(tape.constant(x.clone()), |h| h.tanh()).cross_entropy(&y).backward();
             tape.reset();
@@ -750,7 +750,7 @@ pub(super) const CASES: &[Case] = &[
             net.batch.push(BatchNorm1d::new(32));
         }
         for b in 0..6 {
-            *net.batch[b].weight.value_mut() = Tensor::zeros([32]);
+            *net.batch[b].weight.as_mut().unwrap().value_mut() = Tensor::zeros([32]);
         }
         net.l.push(d.linear(32, 10, &normal(0.01)));
         let (x, y) = (d.x([64, 32]), d.y(64, 10));

@@ -244,7 +244,7 @@ pub(super) const CASES: &[Case] = &[
         |d| {
             let mut net = d.stack(&[48, 48, 10], &kaiming_normal(Gain::Linear), &normal(0.01));
             net.batch = vec![BatchNorm1d::new(6)];
-            *net.batch[0].bias.value_mut() = Tensor::from([0.0, 0.0, -20.0, 0.0, 0.0, 0.0]);
+            *net.batch[0].bias.as_mut().unwrap().value_mut() = Tensor::from([0.0, 0.0, -20.0, 0.0, 0.0, 0.0]);
             let (x, y) = (d.x([64, 48]), d.y(64, 10));
             d.look(net, |net, tape| {
                 let h = net.l[0].forward(tape.constant(x.clone())).reshape([64, 6, 8]);
@@ -293,7 +293,7 @@ pub(super) const CASES: &[Case] = &[
         |d| {
             let mut net = d.stack(&[30, 100, 10], &kaiming_normal(Gain::Tanh), &normal(0.01));
             net.batch = vec![BatchNorm1d::new(100)];
-            *net.batch[0].weight.value_mut() = Tensor::full([100], 8.0);
+            *net.batch[0].weight.as_mut().unwrap().value_mut() = Tensor::full([100], 8.0);
             let (x, y) = (d.x([64, 30]), d.y(64, 10));
             d.look(net, |net, tape| {
                 let h = net.batch[0].forward(net.l[0].forward(tape.constant(x.clone()))).tanh();

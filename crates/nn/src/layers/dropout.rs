@@ -3,7 +3,8 @@
 use autograd::Var;
 use tensor::Float;
 
-use crate::{Error, Layer, Module, Param, Path};
+use super::without_parameters;
+use crate::{Error, Layer};
 
 /// Dropout (Srivastava et al., 2014, *Dropout: A Simple Way to Prevent Neural Networks from Overfitting*): in training,
 /// each element is 0 with probability p and else multiplied by 1 / (1 − p); in evaluation it stays. PyTorch's
@@ -40,17 +41,14 @@ impl Dropout {
         }
         Err(Error::Range { what: "the probability of dropout", value: p, rule: "in 0..=1" })
     }
-}
 
-impl<T: Float> Module<T> for Dropout {
-    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {}
-
-    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {}
-
-    fn describe(&self) -> String {
-        format!("Dropout({})", self.p)
+    /// One that drops nothing.
+    pub(super) fn none() -> Self {
+        Dropout { p: 0.0 }
     }
 }
+
+without_parameters!(Dropout, |self| format!("Dropout({})", self.p));
 
 impl<T: Float> Layer<T> for Dropout {
     /// The input with some elements dropped, in training; see [`Var::dropout`].

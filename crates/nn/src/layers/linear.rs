@@ -5,6 +5,7 @@ use init::Initializer;
 use rand::Rng;
 use tensor::{Float, Shape};
 
+use super::in_f32;
 use crate::{Error, Layer, Param, module};
 
 /// A linear layer, y = x W + b, with the weight stored as `[fan_in, fan_out]`.
@@ -49,16 +50,24 @@ pub struct Linear<T: Float = f32> {
 
 module!(impl<T> Linear<T> { weight, bias });
 
-impl Linear {
+in_f32!(
+    Linear,
     /// A layer in f32 whose weight is drawn by `weight` and whose bias is 0. For another float there is
     /// [`try_new`](Linear::try_new).
     ///
     /// # Errors
     /// The initializer returns an error, for instance for a fan of 0, or the weight is larger than memory can be.
-    pub fn new(fan_in: usize, fan_out: usize, weight: &dyn Initializer, rng: &mut impl Rng) -> Result<Self, Error> {
-        Linear::try_new(fan_in, fan_out, weight, rng)
-    }
-}
+    new => try_new(fan_in: usize, fan_out: usize, weight: &dyn Initializer, rng: &mut impl Rng)
+);
+
+in_f32!(
+    Linear,
+    /// A layer in f32 with PyTorch's default: weight and bias uniform within ±1 / √fan_in, [`init::torch_linear`] and [`init::torch_linear_bias`].
+    ///
+    /// # Errors
+    /// As [`new`](Linear::new).
+    new_torch => try_torch(fan_in: usize, fan_out: usize, rng: &mut impl Rng)
+);
 
 impl<T: Float> Linear<T> {
     /// A layer for any float, such as `Linear::<f64>::try_new(…)`; see [`new`](Linear::new).
@@ -74,6 +83,15 @@ impl<T: Float> Linear<T> {
         let weight = weight.init(&Shape::try_new(&[fan_in, fan_out])?, rng)?;
         let bias = init::zeros().init(&Shape::from([fan_out]), rng)?;
         Ok(Linear { weight: Param::new(weight), bias: Some(Param::new(bias)) })
+    }
+
+    /// A layer for any float; see [`new_torch`](Linear::new_torch).
+    ///
+    /// # Errors
+    /// As [`new`](Linear::new).
+    pub fn try_torch(fan_in: usize, fan_out: usize, rng: &mut impl Rng) -> Result<Self, Error> {
+        let layer = Linear::try_new(fan_in, fan_out, &init::torch_linear(), rng)?;
+        layer.with_bias(&init::torch_linear_bias(fan_in), rng)
     }
 
     /// The same layer with a bias drawn by `bias`.

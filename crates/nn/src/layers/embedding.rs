@@ -5,6 +5,7 @@ use init::Initializer;
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
+use super::in_f32;
 use crate::{Error, Param, module};
 
 /// A table with a row for each symbol, `[symbols, width]`; PyTorch's `nn.Embedding`.
@@ -27,20 +28,29 @@ use crate::{Error, Param, module};
 pub struct Embedding<T: Float = f32> {
     /// The table, `[symbols, width]`
     pub weight: Param<T>,
+    padding: Option<usize>,
 }
 
-module!(impl<T> Embedding<T> { weight });
+module!(impl<T> Embedding<T> { weight, .. });
 
-impl Embedding {
+in_f32!(
+    Embedding,
     /// A table in f32 of `symbols` rows of `width` numbers, drawn by `weight`. For another float there is
     /// [`try_new`](Embedding::try_new).
     ///
     /// # Errors
     /// The initializer returns an error, or the table is larger than memory can be.
-    pub fn new(symbols: usize, width: usize, weight: &dyn Initializer, rng: &mut impl Rng) -> Result<Self, Error> {
-        Embedding::try_new(symbols, width, weight, rng)
-    }
-}
+    new => try_new(symbols: usize, width: usize, weight: &dyn Initializer, rng: &mut impl Rng)
+);
+
+in_f32!(
+    Embedding,
+    /// A table in f32 with PyTorch's default: standard normal.
+    ///
+    /// # Errors
+    /// As [`new`](Embedding::new).
+    new_torch => try_torch(symbols: usize, width: usize, rng: &mut impl Rng)
+);
 
 impl<T: Float> Embedding<T> {
     /// A table for any float, such as `Embedding::<f64>::try_new(…)`; see [`new`](Embedding::new).
@@ -53,7 +63,46 @@ impl<T: Float> Embedding<T> {
         weight: &dyn Initializer<T>,
         rng: &mut impl Rng,
     ) -> Result<Self, Error> {
-        Ok(Embedding { weight: Param::new(weight.init(&Shape::try_new(&[symbols, width])?, rng)?) })
+        let weight = Param::new(weight.init(&Shape::try_new(&[symbols, width])?, rng)?);
+        Ok(Embedding { weight, padding: None })
+    }
+
+    /// A table for any float; see [`new_torch`](Embedding::new_torch).
+    ///
+    /// # Errors
+    /// As [`new`](Embedding::new).
+    pub fn try_torch(symbols: usize, width: usize, rng: &mut impl Rng) -> Result<Self, Error> {
+        Embedding::try_new(symbols, width, &init::normal(1.0), rng)
+    }
+
+    /// A table of these rows, such as those of a file.
+    pub fn of(weight: Param<T>) -> Self {
+        Embedding { weight, padding: None }
+    }
+
+    /// The same table where the symbol `padding` stands for nothing: its row is 0, and gets no gradient. PyTorch's `padding_idx`.
+    ///
+    /// # Errors
+    /// There is no such symbol.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::Embedding;
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// let table = Embedding::new_torch(5, 2, &mut ChaCha8Rng::seed_from_u64(1))?.with_padding(0)?;
+    /// assert_eq!(table.weight.value().select(0, 0).to_vec(), [0.0, 0.0]);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn with_padding(mut self, padding: usize) -> Result<Self, Error> {
+        let symbols = self.weight.value().size(0);
+        if padding >= symbols {
+            let why = format!("has no symbol {padding} for padding: there are {symbols}");
+            return Err(Error::Invalid { what: "the embedding", why });
+        }
+        let width = self.weight.value().numel() / symbols;
+        self.weight.value_mut().as_mut_slice()[padding * width..][..width].fill(T::ZERO);
+        Ok(Embedding { padding: Some(padding), ..self })
     }
 
     /// The rows of the symbols `indices`: `[…]` gives `[…, width]`.
@@ -62,7 +111,11 @@ impl<T: Float> Embedding<T> {
     /// An index is negative or not below the number of symbols.
     #[track_caller]
     pub fn forward<'t>(&self, tape: &'t Tape<T>, indices: &Tensor<i64>) -> Var<'t, T> {
-        self.weight.used_by("Embedding::forward", "weight", tape).embedding(indices)
+        let weight = self.weight.used_by("Embedding::forward", "weight", tape);
+        match self.padding {
+            Some(padding) => weight.embedding_with_padding(indices, padding),
+            None => weight.embedding(indices),
+        }
     }
 }
 

@@ -1,0 +1,356 @@
+//! Which rows of the data each step is made with.
+
+mod prefetch;
+mod split;
+
+pub use prefetch::Prefetch;
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+pub use split::{folds, folds_stratified, split, split_stratified};
+use tensor::Tensor;
+
+use crate::Error;
+
+/// The rows of each step's batch as a function of the number of the step: indices for [`Tensor::index_select`], for losses, or for a closure that reads
+/// files. PyTorch's `DataLoader` and its samplers.
+///
+/// Steps are grouped into epochs of [`steps_per_epoch`](Self::steps_per_epoch). Each epoch has an order of its own, which follows from the seed and the number
+/// of the epoch alone: step 1000 has the same rows in a training that is resumed there. Rows come in the order of the data unless it is
+/// [shuffled](Self::shuffled), and the last batch of an epoch may be smaller.
+///
+/// # Example
+/// ```
+/// use nn::Batches;
+/// use tensor::Tensor;
+///
+/// let x = Tensor::from([[0.0], [10.0], [20.0], [30.0], [40.0]]);
+/// let mut batches = Batches::new(5, 2)?.shuffled(42);
+/// let mut sum = 0.0;
+/// for step in 0..batches.steps_per_epoch() {
+///     let rows = batches.rows(step); // [2], and at last [1]
+///     sum += x.index_select(0, rows).sum(..).item();
+/// }
+/// assert_eq!(sum, 100.0);
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Batches {
+    /// What the rows are called, if they are not the first numbers.
+    names: Option<Tensor<i64>>,
+    len: usize,
+    size: usize,
+    order: Order,
+    drops_last: bool,
+    /// The epoch whose order is at hand.
+    epoch: Option<u64>,
+    rows: Tensor<i64>,
+    /// A part of `rows`.
+    batch: Tensor<i64>,
+}
+
+#[derive(Clone, Debug)]
+enum Order {
+    AsTheyAre,
+    Shuffled {
+        seed: u64,
+    },
+    Replaced {
+        seed: u64,
+    },
+    /// The places of the rows of each class.
+    Balanced {
+        seed: u64,
+        classes: Vec<Vec<i64>>,
+    },
+}
+
+/// A stream for a seed, an epoch, and what it is drawn for.
+fn stream(seed: u64, epoch: u64, what: &[u8; 16]) -> ChaCha8Rng {
+    let mut key = [0; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&epoch.to_le_bytes());
+    key[16..].copy_from_slice(what);
+    ChaCha8Rng::from_seed(key)
+}
+
+/// The places of each class's rows, in the order of the classes.
+fn by_class(labels: &Tensor<i64>) -> Result<Vec<Vec<i64>>, Error> {
+    if labels.rank() != 1 {
+        let why = format!("are {}, but must be one for each row: [n]", labels.shape());
+        return Err(Error::Invalid { what: "the labels", why });
+    }
+    let mut classes = std::collections::BTreeMap::<i64, Vec<i64>>::new();
+    for (place, label) in (0..).zip(labels.iter()) {
+        classes.entry(label).or_default().push(place);
+    }
+    Ok(classes.into_values().collect())
+}
+
+impl Batches {
+    /// Batches of `size` of the rows 0 to `len` − 1.
+    ///
+    /// # Errors
+    /// There are no rows, the size is 0, or larger than the number of rows.
+    pub fn new(len: usize, size: usize) -> Result<Self, Error> {
+        let invalid = |why: String| Err(Error::Invalid { what: "the batches", why });
+        if len == 0 {
+            return invalid("are of an empty data set: there are no rows".into());
+        }
+        if size == 0 {
+            return invalid("are of 0 rows, but must be of at least 1".into());
+        }
+        let (rows, batch) = (Tensor::zeros([0]), Tensor::zeros([0]));
+        Ok(Batches { names: None, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
+            .and_then(Batches::checked)
+    }
+
+    /// Batches of `size` of these rows, such as those of a [`split`].
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), or the rows are no vector.
+    pub fn of(rows: Tensor<i64>, size: usize) -> Result<Self, Error> {
+        if rows.rank() != 1 {
+            let why = format!("are of rows {}, but these must be a vector of indices", rows.shape());
+            return Err(Error::Invalid { what: "the batches", why });
+        }
+        Ok(Batches { names: Some(rows.contiguous()), ..Batches::new(rows.numel(), size)? })
+    }
+
+    fn checked(self) -> Result<Self, Error> {
+        if self.size > self.len && !self.replaces() {
+            let why = format!(
+                "are of {} rows, but there are {} and each comes once in an epoch; draw `with_replacement`, or take all",
+                self.size, self.len
+            );
+            return Err(Error::Invalid { what: "the batches", why });
+        }
+        Ok(self)
+    }
+
+    fn replaces(&self) -> bool {
+        matches!(self.order, Order::Replaced { .. } | Order::Balanced { .. })
+    }
+
+    fn ordered(self, order: Order) -> Self {
+        Batches { order, epoch: None, ..self }
+    }
+
+    /// In another random order in each epoch, all orders being equally likely.
+    #[must_use]
+    pub fn shuffled(self, seed: u64) -> Self {
+        self.ordered(Order::Shuffled { seed })
+    }
+
+    /// Each row drawn from all by itself, so that it may come several times or not at all. All batches are full.
+    #[must_use]
+    pub fn with_replacement(self, seed: u64) -> Self {
+        self.ordered(Order::Replaced { seed })
+    }
+
+    /// As many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a row have each class once, in another
+    /// order. The rows of a class come in random orders of all of them, those of a small class several times in an epoch. All batches are full. `labels` has the
+    /// class of each row that is [batched](Self::of).
+    ///
+    /// # Errors
+    /// There are not as many labels as rows.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::Batches;
+    /// use tensor::Tensor;
+    ///
+    /// let labels = Tensor::from([0, 0, 0, 0, 0, 1]);
+    /// let mut batches = Batches::new(6, 2)?.balanced(&labels, 42)?;
+    /// assert!((0..30).all(|step| labels.index_select(0, batches.rows(step)).sum(..).item() == 1));
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn balanced(self, labels: &Tensor<i64>, seed: u64) -> Result<Self, Error> {
+        let classes = by_class(labels)?;
+        if labels.numel() != self.len {
+            let why = format!("are {}, but there are {} rows", labels.numel(), self.len);
+            return Err(Error::Invalid { what: "the labels", why });
+        }
+        Ok(self.ordered(Order::Balanced { seed, classes }))
+    }
+
+    /// The same without the last batch of each epoch if it is smaller than the others. PyTorch's `drop_last=True`.
+    #[must_use]
+    pub fn drop_last(self) -> Self {
+        Batches { drops_last: true, ..self }
+    }
+
+    /// The rows that batches are made of.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none, which there never are.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// The steps of an epoch.
+    pub fn steps_per_epoch(&self) -> u64 {
+        let steps = if self.drops_last { self.len / self.size } else { self.len.div_ceil(self.size) };
+        steps.max(1) as u64
+    }
+
+    /// The rows of a step, a vector. It is a view of the epoch's order, which is drawn when the first of its steps is asked for.
+    pub fn rows(&mut self, step: u64) -> &Tensor<i64> {
+        let steps = self.steps_per_epoch();
+        let (epoch, place) = (step / steps, (step % steps) as usize);
+        if self.epoch != Some(epoch) {
+            // So that the memory of the last order can be used again.
+            self.batch = Tensor::zeros([0]);
+            self.rows = Tensor::zeros([0]);
+            let places = self.places(epoch);
+            self.rows = match &self.names {
+                Some(names) => names.index_select(0, &places),
+                None => places,
+            };
+            self.epoch = Some(epoch);
+        }
+        let start = place * self.size;
+        self.batch = self.rows.slice(0, start..(start + self.size).min(self.rows.numel()));
+        &self.batch
+    }
+
+    /// The places of the rows in the order of an epoch.
+    fn places(&self, epoch: u64) -> Tensor<i64> {
+        let full = self.steps_per_epoch() as usize * self.size;
+        match &self.order {
+            Order::AsTheyAre => (0..self.len as i64).collect(),
+            Order::Shuffled { seed } => init::randperm(self.len, &mut stream(*seed, epoch, b"evenkeel: epoch.")),
+            Order::Replaced { seed } => {
+                let mut rng = stream(*seed, epoch, b"evenkeel: drawn.");
+                init::randint(self.len as i64, [full], &mut rng).expect("there are rows")
+            }
+            Order::Balanced { seed, classes } => {
+                let mut rng = stream(*seed, epoch, b"evenkeel: class.");
+                let mut decks: Vec<Deck<'_>> = classes.iter().map(|rows| Deck::new(rows)).collect();
+                let all: Vec<i64> = (0..classes.len() as i64).collect();
+                let mut turns = Deck::new(&all);
+                (0..full).map(|_| decks[turns.next(&mut rng) as usize].next(&mut rng)).collect()
+            }
+        }
+    }
+
+    /// What `make` makes of the rows of each step, by so many threads of their own that work ahead: what reads files or changes pictures while the
+    /// calling thread trains. It is given the step and its rows, and what it makes comes in the order of the steps: the number of threads changes no result.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::Batches;
+    ///
+    /// let batches = Batches::new(100, 10)?.shuffled(42);
+    /// let sums: Vec<i64> = batches.prefetch(0..20, 2, |_, rows| rows.sum(..).item()).collect();
+    /// assert_eq!(sums[..10].iter().sum::<i64>(), 4950);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn prefetch<X: Send + 'static>(
+        self,
+        steps: std::ops::Range<u64>,
+        threads: usize,
+        make: impl Fn(u64, &Tensor<i64>) -> X + Send + Sync + 'static,
+    ) -> Prefetch<X> {
+        Prefetch::new(self, steps, threads, make)
+    }
+}
+
+/// Things that come in a random order of all of them, and then in another.
+struct Deck<'a> {
+    all: &'a [i64],
+    left: Vec<i64>,
+}
+
+impl<'a> Deck<'a> {
+    fn new(all: &'a [i64]) -> Self {
+        Deck { all, left: Vec::new() }
+    }
+
+    fn next(&mut self, rng: &mut dyn Rng) -> i64 {
+        if self.left.is_empty() {
+            let order = init::randperm(self.all.len(), rng);
+            self.left.extend(order.iter().map(|place| self.all[place as usize]));
+        }
+        self.left.pop().expect("no class is without rows")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn epoch(batches: &mut Batches, epoch: u64) -> Vec<Vec<i64>> {
+        let steps = batches.steps_per_epoch();
+        (epoch * steps..(epoch + 1) * steps).map(|step| batches.rows(step).to_vec()).collect()
+    }
+
+    #[test]
+    fn each_row_comes_once_in_an_epoch_in_another_order() {
+        let mut plain = Batches::new(7, 3).unwrap();
+        assert_eq!(epoch(&mut plain, 5), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
+        let mut batches = Batches::new(7, 3).unwrap().shuffled(1);
+        let orders: Vec<Vec<i64>> = (0..20).map(|e| epoch(&mut batches, e).concat()).collect();
+        for order in &orders {
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            assert_eq!(sorted, [0, 1, 2, 3, 4, 5, 6]);
+        }
+        assert!(orders.windows(2).any(|pair| pair[0] != pair[1]));
+        // A step's rows do not depend on what was asked before.
+        let mut again = Batches::new(7, 3).unwrap().shuffled(1);
+        assert_eq!(again.rows(3 * 19 + 2).to_vec(), orders[19][6..]);
+        assert_eq!(again.rows(0).to_vec(), orders[0][..3]);
+        assert_ne!(epoch(&mut Batches::new(7, 3).unwrap().shuffled(2), 0).concat(), orders[0]);
+        let mut dropped = Batches::new(7, 3).unwrap().shuffled(1).drop_last();
+        assert_eq!((dropped.steps_per_epoch(), epoch(&mut dropped, 0).concat()), (2, orders[0][..6].to_vec()));
+        // The first orders of a seed are a contract.
+        assert_eq!(orders[0], CONTRACT);
+    }
+
+    const CONTRACT: [i64; 7] = [1, 5, 6, 2, 4, 3, 0];
+
+    #[test]
+    fn rows_may_have_other_names_and_be_drawn_with_replacement() {
+        let names = Tensor::from([10, 20, 30]);
+        let mut batches = Batches::of(names.clone(), 2).unwrap();
+        assert_eq!(epoch(&mut batches, 0), [vec![10, 20], vec![30]]);
+        let mut drawn = Batches::new(3, 2).unwrap().with_replacement(1);
+        assert!((0..100).all(|step| drawn.rows(step).numel() == 2));
+        let mut counts = [0; 3];
+        let mut drawn = Batches::of(names, 3).unwrap().with_replacement(1);
+        for step in 0..1000 {
+            drawn.rows(step).iter().for_each(|row| counts[row as usize / 10 - 1] += 1);
+        }
+        assert!(counts.iter().all(|count| (900..1100).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn classes_come_equally_often_and_each_row_of_a_class_too() {
+        let labels = Tensor::from([7, 7, 7, 7, 7, 7, -1, -1, 3]);
+        let mut batches = Batches::new(9, 3).unwrap().balanced(&labels, 5).unwrap();
+        let mut counts = [0; 9];
+        for step in 0..600 {
+            let rows = batches.rows(step).clone();
+            let mut classes = labels.index_select(0, &rows).to_vec();
+            classes.sort_unstable();
+            assert_eq!(classes, [-1, 3, 7]);
+            rows.iter().for_each(|row| counts[row as usize] += 1);
+        }
+        assert_eq!((counts[8], counts[6] + counts[7]), (600, 600));
+        assert!(counts[..6].iter().all(|count| (60..140).contains(count)), "{counts:?}");
+    }
+
+    #[test]
+    fn what_cannot_be_batched_is_refused() {
+        let why = |result: Result<Batches, Error>| result.unwrap_err().to_string();
+        assert_eq!(why(Batches::new(0, 1)), "the batches are of an empty data set: there are no rows");
+        assert_eq!(why(Batches::new(5, 0)), "the batches are of 0 rows, but must be of at least 1");
+        assert!(why(Batches::new(5, 6)).starts_with("the batches are of 6 rows, but there are 5 and each comes once"));
+        assert!(Batches::of(Tensor::zeros([2, 2]), 1).is_err() && Batches::of(Tensor::zeros([0]), 1).is_err());
+        let batches = || Batches::new(3, 1).unwrap();
+        assert_eq!(why(batches().balanced(&Tensor::from([1, 2]), 0)), "the labels are 2, but there are 3 rows");
+        assert!(batches().balanced(&Tensor::zeros([3, 1]), 0).is_err());
+    }
+}

@@ -1,0 +1,67 @@
+//! The layers, one file for each family.
+
+mod attention;
+mod batch_norm;
+mod bilinear;
+mod dropout;
+mod embedding;
+mod flatten;
+mod group_norm;
+mod layer_norm;
+mod linear;
+mod prelu;
+mod recurrent;
+mod residual;
+mod rms_norm;
+mod sequential;
+mod transformer;
+
+pub use attention::{Attend, MultiheadAttention};
+pub use batch_norm::BatchNorm1d;
+pub use bilinear::Bilinear;
+pub use dropout::Dropout;
+pub use embedding::Embedding;
+pub use flatten::{Flatten, FlattenConsecutive};
+pub use group_norm::GroupNorm;
+pub use layer_norm::LayerNorm;
+pub use linear::Linear;
+pub use prelu::PRelu;
+pub use recurrent::{GRU, LSTM, LstmState, RNN};
+pub use residual::Residual;
+pub use rms_norm::RMSNorm;
+pub use sequential::Sequential;
+pub use transformer::TransformerBlock;
+
+/// Stamps a constructor for models in f32, `new`, which a literal or an inferred type finds, in front of one for any float, `try_new`.
+macro_rules! in_f32 {
+    ($Layer:ident, $(#[$doc:meta])* $name:ident => $general:ident($($arg:ident: $Arg:ty),* $(,)?)) => {
+        impl $Layer {
+            $(#[$doc])*
+            pub fn $name($($arg: $Arg),*) -> Result<Self, $crate::Error> {
+                $Layer::$general($($arg),*)
+            }
+        }
+    };
+}
+use in_f32;
+
+/// A layer without parameters is a module: what it is called, if not by its type.
+macro_rules! without_parameters {
+    ($Layer:ty $(, |$self:ident| $describe:expr)?) => {
+        impl<T: tensor::Float> $crate::Module<T> for $Layer {
+            fn visit<'a>(&'a self, _: $crate::Path<'_>, _: &mut dyn FnMut($crate::Path<'_>, &'a $crate::Param<T>)) {}
+
+            fn visit_mut<'a>(
+                &'a mut self,
+                _: $crate::Path<'_>,
+                _: &mut dyn FnMut($crate::Path<'_>, &'a mut $crate::Param<T>),
+            ) {
+            }
+
+            $(fn describe(&$self) -> String {
+                $describe
+            })?
+        }
+    };
+}
+use without_parameters;

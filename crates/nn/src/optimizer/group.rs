@@ -1,0 +1,69 @@
+//! Weights that are treated otherwise.
+
+use std::fmt;
+
+use tensor::Float;
+
+use super::Rule;
+use crate::{Error, Schedule};
+
+/// How the weights of a group are treated; [`Optimizer::group`](super::Optimizer::group) makes one.
+pub struct Group<T: Float = f32> {
+    pub(super) pattern: String,
+    pub(super) rate: Option<f64>,
+    pub(super) weight_decay: Option<f64>,
+    pub(super) frozen: Option<bool>,
+    pub(super) rule: Option<Box<dyn Rule<T>>>,
+}
+
+impl<T: Float> Group<T> {
+    pub(super) fn new(pattern: &str) -> Self {
+        Group { pattern: pattern.into(), rate: None, weight_decay: None, frozen: None, rule: None }
+    }
+
+    /// By what the rate of the step is multiplied.
+    #[must_use]
+    pub fn rate(self, factor: f64) -> Self {
+        Group { rate: Some(factor), ..self }
+    }
+
+    /// The weight decay, in the place of the rule's.
+    #[must_use]
+    pub fn weight_decay(self, weight_decay: f64) -> Self {
+        Group { weight_decay: Some(weight_decay), ..self }
+    }
+
+    /// Whether the weights stay where they are, though they have gradients. [`Module::freeze`](crate::Module::freeze) saves the gradients too.
+    #[must_use]
+    pub fn freeze(self, frozen: bool) -> Self {
+        Group { frozen: Some(frozen), ..self }
+    }
+
+    /// Another rule than the optimizer's, such as [`AdamW`](crate::AdamW) for what [`Muon`](crate::Muon) cannot move.
+    #[must_use]
+    pub fn rule(self, rule: impl Rule<T> + 'static) -> Self {
+        Group { rule: Some(Box::new(rule)), ..self }
+    }
+
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if let Some(rate) = self.rate {
+            Schedule::check_rate(rate).map_err(|_| Error::Range {
+                what: "the factor of a group's rate",
+                value: rate,
+                rule: "at least 0 and finite in f32",
+            })?;
+        }
+        if let Some(weight_decay) = self.weight_decay {
+            Error::unless_at_least_0("the weight decay of a group", weight_decay)?;
+        }
+        self.rule.as_ref().map_or(Ok(()), |rule| rule.check())
+    }
+}
+
+impl<T: Float> fmt::Debug for Group<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut group = f.debug_struct("Group");
+        group.field("pattern", &self.pattern).field("rate", &self.rate).field("weight_decay", &self.weight_decay);
+        group.field("frozen", &self.frozen).field("rule", &self.rule.as_ref().map(|rule| rule.name())).finish()
+    }
+}

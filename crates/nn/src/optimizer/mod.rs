@@ -1,0 +1,263 @@
+//! The optimizer: a rule, a schedule of its rate, groups of weights, and what is kept of each weight from step to step.
+
+mod group;
+mod plan;
+mod rule;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use autograd::{Gradients, Id};
+pub use group::Group;
+pub use plan::{Plan, Planned};
+pub(crate) use rule::power;
+pub use rule::{At, Rule};
+use tensor::{Float, Tensor};
+
+use crate::path::matches;
+use crate::{Error, ModelGradients, Module, Schedule};
+
+/// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the number of the step, groups of
+/// weights by path that are treated otherwise, and what the rule keeps of each weight, found by the weight's name. PyTorch's `optim.Optimizer`
+/// and its scheduler.
+///
+/// A weight has steps of its own to count: one whose first gradient comes late begins then. Coefficients, corrections of bias among them, are
+/// computed in f64. A step is one pass over each weight, in place, shared among threads where the weight is large; the result has the same bits
+/// at any number of them.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::{AdamW, Optimizer, Param, Schedule};
+/// use tensor::Tensor;
+///
+/// let mut w = Param::new(Tensor::from([3.0, -2.0]));
+/// let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(0.1, 300).warmup(10))?;
+/// let mut tape = Tape::new();
+/// for _ in 0..300 {
+///     let w_on = w.on(&tape);
+///     let gradients = (w_on * w_on).sum(..).backward();
+///     tape.reset();
+///     adamw.step(&mut w, &gradients);
+/// }
+/// assert!(w.value().iter().all(|w| w.abs() < 0.1));
+/// # Ok::<(), nn::Error>(())
+/// ```
+pub struct Optimizer<T: Float = f32> {
+    rule: Box<dyn Rule<T>>,
+    schedule: Schedule,
+    groups: Vec<Group<T>>,
+    slots: HashMap<Id, Slot<T>>,
+    step: u64,
+    /// What the schedule's rate is multiplied by.
+    scale: f64,
+    /// Whether a weight without a gradient is a mistake.
+    complete: bool,
+}
+
+/// What is known of a weight.
+struct Slot<T: Float> {
+    kept: Vec<Tensor<T>>,
+    /// The steps that it has taken.
+    t: u64,
+    setting: Setting,
+}
+
+/// How a weight is treated, by the groups that its path is in.
+#[derive(Clone, Copy)]
+struct Setting {
+    rate: f64,
+    weight_decay: f64,
+    frozen: bool,
+    /// The group that has a rule of its own.
+    rule: Option<usize>,
+}
+
+impl<T: Float> Optimizer<T> {
+    /// An optimizer that moves weights by `rule` with the rate `schedule`, which may be one number.
+    ///
+    /// # Errors
+    /// The rule refuses its numbers, or the schedule its own.
+    pub fn new(rule: impl Rule<T> + 'static, schedule: impl Into<Schedule>) -> Result<Self, Error> {
+        let schedule = schedule.into();
+        rule.check()?;
+        schedule.check()?;
+        let (groups, slots) = (Vec::new(), HashMap::new());
+        Ok(Optimizer { rule: Box::new(rule), schedule, groups, slots, step: 0, scale: 1.0, complete: true })
+    }
+
+    /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters: their rate is multiplied, their weight
+    /// decay another, their rule another, or they stay. Where a path is in several groups, what the last of them says holds.
+    ///
+    /// # Errors
+    /// A number is out of range, or the rule refuses its own. That a pattern meets no weight is only seen with a model: [`plan`](Self::plan) says so,
+    /// and the first step panics.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{AdamW, Optimizer};
+    /// # use nn::{Linear, Layer};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// let model = Linear::new(30, 200, &init::normal(0.1), &mut rng)?;
+    /// let adamw = Optimizer::new(AdamW::default(), 1e-3)?
+    ///     .group("*bias", |g| g.weight_decay(0.0))?
+    ///     .group("weight", |g| g.rate(0.5))?;
+    /// println!("{}", adamw.plan(&model)?); // the rate and the decay of every weight
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn group(mut self, pattern: &str, set: impl FnOnce(Group<T>) -> Group<T>) -> Result<Self, Error> {
+        let group = set(Group::new(pattern));
+        group.check()?;
+        self.groups.push(group);
+        self.slots.clear();
+        Ok(self)
+    }
+
+    /// The same, which does not mind if a weight gets no gradient, or if the model does not list one that does: where a part of
+    /// a model is trained, or the parts take turns.
+    #[must_use]
+    pub fn allow_missing(self) -> Self {
+        Optimizer { complete: false, ..self }
+    }
+
+    /// How every weight of the model is treated: its rule, its rate at the next step, its weight decay. It prints as a table.
+    ///
+    /// # Errors
+    /// A group's pattern meets no weight, or a rule cannot move a weight of such a shape.
+    pub fn plan(&self, model: &(impl Module<T> + ?Sized)) -> Result<Plan, Error> {
+        let parameters = model.parameters();
+        for group in &self.groups {
+            if !parameters.iter().any(|(path, _)| matches(&group.pattern, path)) {
+                let weights = parameters.into_iter().map(|(path, _)| path).collect();
+                return Err(Error::NoMatch { pattern: group.pattern.clone(), weights });
+            }
+        }
+        let mut weights = Vec::new();
+        for (path, param) in parameters {
+            let Setting { rate, weight_decay, frozen, rule } = self.setting(&path);
+            let (rule, shape) = (self.rule_of(rule), param.value().shape().clone());
+            let frozen = frozen || !param.is_trained();
+            if let Some(why) = rule.refuses(&shape).filter(|_| !frozen) {
+                return Err(Error::Invalid { what: rule.name(), why: format!("{path} is {shape}: {why}") });
+            }
+            let rate = if frozen { 0.0 } else { rate * self.rate() };
+            weights.push(Planned { path, shape, rule: rule.name(), rate, weight_decay, frozen });
+        }
+        Ok(Plan { weights })
+    }
+
+    fn rule_of(&self, group: Option<usize>) -> &dyn Rule<T> {
+        let own = group.and_then(|group| self.groups[group].rule.as_deref());
+        own.unwrap_or(&*self.rule)
+    }
+
+    fn setting(&self, path: &str) -> Setting {
+        let mut setting = Setting { rate: 1.0, weight_decay: f64::NAN, frozen: false, rule: None };
+        let mut decay = None;
+        for (index, group) in self.groups.iter().enumerate().filter(|(_, group)| matches(&group.pattern, path)) {
+            setting.rate = group.rate.unwrap_or(setting.rate);
+            setting.frozen = group.frozen.unwrap_or(setting.frozen);
+            decay = group.weight_decay.or(decay);
+            if group.rule.is_some() {
+                setting.rule = Some(index);
+            }
+        }
+        setting.weight_decay = decay.unwrap_or(self.rule_of(setting.rule).weight_decay());
+        setting
+    }
+
+    /// Moves every trained weight of `model` that has a gradient, by the rate of this step; the others stay. The changes that the pass has deferred for
+    /// the model's state, such as running statistics, are applied too.
+    ///
+    /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
+    ///
+    /// # Panics
+    /// It is the first step, and a trained weight has no gradient, or a leaf that the model does not list has one (see
+    /// [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds a mistake. Or no weight has a gradient: these are the gradients of another
+    /// model. Or a weight has another shape than at the step before, or the schedule's closure gives no rate.
+    #[track_caller]
+    pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
+        if self.slots.is_empty() {
+            if self.complete {
+                gradients.expect_complete(model);
+            }
+            if let Err(error) = self.plan(model) {
+                panic!("step: {error}");
+            }
+        }
+        let now = self.rate();
+        if let Err(error) = Schedule::check_rate(now) {
+            panic!("step: at step {}, {error}", self.step);
+        }
+        let mut slots = std::mem::take(&mut self.slots);
+        let mut wrong = None;
+        model.update(gradients, &mut |path, param, gradient| {
+            let slot = slots.entry(param.id()).or_insert_with(|| {
+                let setting = self.setting(&path.to_string());
+                let rule = self.rule_of(setting.rule);
+                let start = |slot| Tensor::full(param.value().shape(), T::from_f64(rule.initial(slot)));
+                Slot { kept: (0..rule.slots().len()).map(start).collect(), t: 0, setting }
+            });
+            if slot.setting.frozen {
+                return;
+            }
+            if let Some(kept) = slot.kept.first().filter(|kept| kept.shape() != param.value().shape()) {
+                wrong = Some(format!("{path} is {}, but was {}", param.value().shape(), kept.shape()));
+                return;
+            }
+            slot.t += 1;
+            let Setting { rate, weight_decay, rule, .. } = slot.setting;
+            let at = At { t: slot.t, rate: now * rate, weight_decay };
+            self.rule_of(rule).step(&at, param.value_mut(), gradient, &mut slot.kept);
+        });
+        self.slots = slots;
+        if let Some(wrong) = wrong {
+            panic!("step: {wrong} at the step before");
+        }
+        self.step += 1;
+    }
+
+    /// The rate of the next step: the schedule's, [scaled](Self::set_scale).
+    pub fn rate(&self) -> f64 {
+        self.schedule.at(self.step) * self.scale
+    }
+
+    /// The number of the next step, from 0.
+    pub fn step_number(&self) -> u64 {
+        self.step
+    }
+
+    /// Multiplies the schedule's rate by `scale` from now on, such as that of a [`Plateau`](crate::Plateau).
+    ///
+    /// # Errors
+    /// It is negative or not finite; the old one stays.
+    pub fn set_scale(&mut self, scale: f64) -> Result<(), Error> {
+        Error::unless_at_least_0("the scale of the rate", scale)?;
+        self.scale = scale;
+        Ok(())
+    }
+
+    /// The rate as a function of the step.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// The name of its rule, such as `"adamw"`.
+    pub fn rule_name(&self) -> &'static str {
+        self.rule.name()
+    }
+}
+
+impl<T: Float> fmt::Debug for Optimizer<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Optimizer")
+            .field("rule", &self.rule.name())
+            .field("schedule", &self.schedule)
+            .field("groups", &self.groups)
+            .field("step", &self.step)
+            .field("scale", &self.scale)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,108 @@
+//! What a rule is.
+
+use tensor::{Float, Shape, Tensor};
+
+use crate::Error;
+
+/// What a rule is told of a step of one weight.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct At {
+    /// Which step of this weight it is, from 1.
+    pub t: u64,
+    /// The rate.
+    pub rate: f64,
+    /// The weight decay: the rule's own, or that of the weight's group.
+    pub weight_decay: f64,
+}
+
+impl At {
+    /// What `beta` ᵗ leaves of 1, by which an average that began at 0 is divided: PyTorch's `bias_correction`.
+    pub fn correction(&self, beta: f64) -> f64 {
+        1.0 - power(beta, self.t)
+    }
+}
+
+/// xⁿ, by squaring: the same bits everywhere.
+pub(crate) fn power(x: f64, mut n: u64) -> f64 {
+    let (mut result, mut square) = (1.0, x);
+    while n > 0 {
+        if n & 1 == 1 {
+            result *= square;
+        }
+        square *= square;
+        n >>= 1;
+    }
+    result
+}
+
+/// How an [`Optimizer`](super::Optimizer) moves one weight. A rule of one's own is this.
+///
+/// # Example
+/// ```
+/// use nn::{At, Optimizer, Param, Rule};
+/// use tensor::Tensor;
+///
+/// /// Moves by the sign of the average gradient.
+/// struct SignMomentum {
+///     momentum: f32,
+/// }
+///
+/// impl Rule for SignMomentum {
+///     fn name(&self) -> &'static str {
+///         "sign momentum"
+///     }
+///
+///     fn slots(&self) -> &'static [&'static str] {
+///         &["m"]
+///     }
+///
+///     fn step(&self, at: &At, weight: &mut Tensor, gradient: &Tensor, slots: &mut [Tensor]) {
+///         weight.update_by(gradient, slots, |w, g, [m]| {
+///             *m = self.momentum * *m + (1.0 - self.momentum) * g;
+///             *w -= at.rate as f32 * m.signum();
+///         });
+///     }
+/// }
+///
+/// let mut w = Param::new(Tensor::from([3.0, -3.0]));
+/// let mut optimizer = Optimizer::new(SignMomentum { momentum: 0.9 }, 0.5)?;
+/// let tape = autograd::Tape::new();
+/// let gradients = (w.on(&tape) * w.on(&tape)).sum(..).backward();
+/// optimizer.step(&mut w, &gradients);
+/// assert_eq!(w.value(), &Tensor::from([2.5, -2.5]));
+/// # Ok::<(), nn::Error>(())
+/// ```
+pub trait Rule<T: Float = f32>: Send + Sync {
+    /// Its name, such as `"adamw"`.
+    fn name(&self) -> &'static str;
+
+    /// The names of what it keeps of each weight from step to step, each a tensor of the weight's shape, such as `["m", "v"]`.
+    fn slots(&self) -> &'static [&'static str];
+
+    /// What the elements of a slot are before the first step.
+    fn initial(&self, _slot: usize) -> f64 {
+        0.0
+    }
+
+    /// The weight decay where no group says otherwise.
+    fn weight_decay(&self) -> f64 {
+        0.0
+    }
+
+    /// Makes sure that its numbers are in range.
+    ///
+    /// # Errors
+    /// One is not.
+    fn check(&self) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Why it cannot move a weight of this shape, if it cannot.
+    fn refuses(&self, _shape: &Shape) -> Option<String> {
+        None
+    }
+
+    /// Moves a weight by its gradient, and changes what is kept of it. [`Tensor::update`] and [`Tensor::update_by`] do so in one pass.
+    fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]);
+}
