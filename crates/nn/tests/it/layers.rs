@@ -125,6 +125,7 @@ fn check_case(name: &str) {
     }
 }
 
+#[allow(clippy::type_complexity, reason = "a name for it would have to be looked up")]
 fn check_recurrent<M: Module<f64>>(
     name: &str,
     layer: M,
