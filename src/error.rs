@@ -26,6 +26,8 @@ pub enum Error {
     File(Box<tensor::io::Error>),
     /// A pullback that disagrees with finite differences.
     Gradient(Box<autograd::check::GradientError>),
+    /// A gradient of a module that disagrees with finite differences.
+    Module(Box<nn::check::ModuleError>),
     /// Initial values.
     Init(Box<init::Error>),
     /// A layer, an optimizer or a model.
@@ -67,6 +69,7 @@ errors! {
     #[cfg(any(feature = "npy", feature = "safetensors"))]
     File(tensor::io::Error);
     Gradient(autograd::check::GradientError);
+    Module(nn::check::ModuleError);
     Init(init::Error);
     Nn(nn::Error);
     Diagnose(diagnose::Error);

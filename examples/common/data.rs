@@ -70,6 +70,19 @@ fn symbol(letter: u8) -> i64 {
     i64::from(letter - b'a') + 1
 }
 
+/// Names as sequences of equal length `[N, L]`: `.` and the letters of each, and what follows each of these; behind its end, `nothing` follows.
+pub fn sequences(names: &[String], nothing: i64) -> (Tensor<i64>, Tensor<i64>) {
+    let len = 1 + names.iter().map(String::len).max().unwrap_or(0);
+    let at = |name: usize, place: usize| names[name].as_bytes().get(place).map(|&letter| symbol(letter));
+    let inputs = |i: &[usize]| i[1].checked_sub(1).and_then(|place| at(i[0], place)).unwrap_or(0);
+    let next = |i: &[usize]| match i[1].cmp(&names[i[0]].len()) {
+        std::cmp::Ordering::Less => at(i[0], i[1]).unwrap_or(0),
+        std::cmp::Ordering::Equal => 0,
+        std::cmp::Ordering::Greater => nothing,
+    };
+    (Tensor::from_fn([names.len(), len], inputs), Tensor::from_fn([names.len(), len], next))
+}
+
 /// Examples: `context` symbols each, and the symbol that follows them.
 pub struct Examples {
     context: usize,
