@@ -2,6 +2,7 @@
 
 mod bad_input;
 mod faults;
+mod layers;
 mod model;
 #[cfg(feature = "html")]
 mod page;
