@@ -88,7 +88,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let mut net = Net::new(args.model, inputs.size(1), &mut ChaCha8Rng::seed_from_u64(42))?;
     println!("{net:?}");
     let mut batches = Batches::new(trained, 32)?.shuffled(42);
-    let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(3e-3, args.steps).warmup(args.steps / 20))?;
+    let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(1e-3, args.steps).warmup(args.steps / 20))?;
     let mut tape = Tape::new();
     for step in 0..args.steps {
         let rows = batches.rows(step);

@@ -65,6 +65,10 @@ fn another_line_is_noticed() {
 /// What a mistake would give, if it gave anything.
 fn omit<R>(_: R) {}
 
+fn rng() -> ChaCha8Rng {
+    ChaCha8Rng::seed_from_u64(1)
+}
+
 fn matrix() -> Tensor {
     Tensor::zeros([2, 3])
 }
@@ -569,6 +573,99 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             let mut params = [Param::new(matrix()), Param::new(matrix())];
             let gradients = params[0].on(&Tape::new()).sum(..).backward();
             Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut params, &gradients);
+        }),
+        at!("step: the pattern \"bias\" meets no weight; there are its own", || {
+            let mut w = Param::new(matrix());
+            let gradients = w.on(&Tape::new()).sum(..).backward();
+            let lost = Optimizer::new(Sgd::default(), 0.1).unwrap().group("bias", |g| g.rate(2.0));
+            lost.unwrap().step(&mut w, &gradients);
+        }),
+        at!("step: muon cannot move 1, which is [2]: only a matrix can be made orthogonal", || {
+            let mut model = vec![Param::new(matrix()), Param::new(Tensor::zeros([2]))];
+            let tape = Tape::new();
+            let gradients = (model[0].on(&tape).sum(..) + model[1].on(&tape).sum(..)).backward();
+            Optimizer::new(nn::Muon::default(), 0.1).unwrap().step(&mut model, &gradients);
+        }),
+        at!("step: at step 0, the learning rate is NaN, but must be at least 0 and finite in f32", || {
+            let mut w = Param::new(matrix());
+            let gradients = w.on(&Tape::new()).sum(..).backward();
+            Optimizer::new(Sgd::default(), Schedule::of(|_| f64::NAN)).unwrap().step(&mut w, &gradients);
+        }),
+        at!("step: the weight is [4], but was [2, 3] at the step before", || {
+            let mut w = Param::new(matrix());
+            let mut adamw = Optimizer::new(AdamW::default(), 0.1).unwrap();
+            let gradients = w.on(&Tape::new()).sum(..).backward();
+            adamw.step(&mut w, &gradients);
+            *w.value_mut() = Tensor::zeros([4]);
+            let gradients = w.on(&Tape::new()).sum(..).backward();
+            adamw.step(&mut w, &gradients);
+        }),
+        at!("update: the average is in the model's place", || {
+            let (mut w, mut average) = (Param::new(matrix()), nn::Average::mean());
+            average.update(&w);
+            average.swap(&mut w).unwrap();
+            average.update(&w);
+        }),
+        at!("update: needs the shape [2, 3], got [4]", || {
+            matrix().update(&Tensor::zeros([4]), &mut [], evenkeel::tensor::Update::Descent { rate: 0.1, l2: 0.0 });
+        }),
+        at!("update: it keeps two tensors of each weight, but 0 tensors are given", || {
+            let [rate, l2, rho, take, eps] = [0.1; 5];
+            matrix().update(&matrix(), &mut [], evenkeel::tensor::Update::Ratio { rate, l2, rho, take, eps });
+        }),
+        at!("update_by: it keeps 1 tensors of each weight, but 0", || matrix().update_by(
+            &matrix(),
+            &mut [],
+            |w, g, [_]| *w -= g
+        )),
+        at!("RNN::run: needs an input [N, L, 3], got [2, 3]", || {
+            omit(nn::RNN::new_torch(3, 4, &mut rng()).unwrap().run(Tape::new().constant(matrix()), None));
+        }),
+        at!("GRU::run: an input [2, 5, 3] needs a state of [2, 4], got [1, 4]", || {
+            let tape = Tape::new();
+            let state = tape.constant(Tensor::zeros([1, 4]));
+            omit(nn::GRU::new_torch(3, 4, &mut rng()).unwrap().run(tape.constant(Tensor::zeros([2, 5, 3])), state));
+        }),
+        at!("LSTM::run: an input [2, 5, 3] needs a state of [2, 4], got [3, 4]", || {
+            let tape = Tape::new();
+            let state = tape.constant(Tensor::zeros([3, 4]));
+            let state = nn::LstmState { hidden: state, memory: state };
+            omit(nn::LSTM::new_torch(3, 4, &mut rng()).unwrap().run(tape.constant(Tensor::zeros([2, 5, 3])), state));
+        }),
+        at!("LSTM::run: an input [2, 5, 3] needs a memory of [2, 4], got [2, 5]", || {
+            let tape = Tape::new();
+            let [hidden, memory] = [4, 5].map(|width| tape.constant(Tensor::zeros([2, width])));
+            let lstm = nn::LSTM::new_torch(3, 4, &mut rng()).unwrap();
+            omit(lstm.run(tape.constant(Tensor::zeros([2, 5, 3])), nn::LstmState { hidden, memory }));
+        }),
+        at!("GRU::run: the input [2, 0, 3] has no step", || {
+            omit(nn::GRU::new_torch(3, 4, &mut rng()).unwrap().forward(Tape::new().constant(Tensor::zeros([2, 0, 3]))));
+        }),
+        at!("MultiheadAttention::attend: needs [N, L, 4] and [N, S, 4], got [2, 3] and [2, 3]", || {
+            omit(nn::MultiheadAttention::new_torch(4, 2, &mut rng()).unwrap().forward(Tape::new().constant(matrix())));
+        }),
+        at!("MultiheadAttention::attend: keys [2, 3, 4] need a mask of [2, 3], got [3]", || {
+            let (tape, seen) = (Tape::new(), Tensor::full([3], true));
+            let (attention, x) = (nn::MultiheadAttention::new_torch(4, 2, &mut rng()), Tensor::zeros([2, 3, 4]));
+            let (x, how) = (tape.constant(x), nn::Attend { causal: false, seen: Some(&seen) });
+            omit(attention.unwrap().attend(x, x, how));
+        }),
+        at!("Bilinear::forward: the inputs [2, 3] and [2, 3] do not fit the weight [3, 4, 5]", || {
+            let (layer, tape) = (nn::Bilinear::new_torch([3, 4], 5, &mut rng()).unwrap(), Tape::new());
+            omit(layer.forward(tape.constant(matrix()), tape.constant(matrix())));
+        }),
+        at!("Residual::forward: the layer makes [2, 4] of [2, 3]", || {
+            let inner = Linear::new_torch(3, 4, &mut rng()).unwrap();
+            omit(nn::Residual { inner }.forward(Tape::new().constant(matrix())));
+        }),
+        at!("FlattenConsecutive::forward: needs an input [N, L, C], got [2, 3]", || {
+            omit(nn::FlattenConsecutive::new(2).unwrap().forward(Tape::new().constant(matrix())));
+        }),
+        at!("batch_norm: needs an input [..., 4], its channels last, got [2, 3]", || {
+            omit(BatchNorm1d::new(4).channels_last().forward(Tape::new().constant(matrix())));
+        }),
+        at!("embedding_with_padding: 2 is no row of the table [2, 3]", || {
+            omit(Tape::new().leaf(matrix()).embedding_with_padding(&Tensor::from([0]), 2));
         }),
         at!("step: no weight of the model has a gradient", || {
             let (mut one, other) = (Param::new(matrix()), Param::new(matrix()));

@@ -140,7 +140,8 @@ impl<T: Float> Optimizer<T> {
             let (rule, shape) = (self.rule_of(rule), param.value().shape().clone());
             let frozen = frozen || !param.is_trained();
             if let Some(why) = rule.refuses(&shape).filter(|_| !frozen) {
-                return Err(Error::Invalid { what: rule.name(), why: format!("{path} is {shape}: {why}") });
+                let why = format!("cannot move {}, which is {shape}: {why}", named(&path));
+                return Err(Error::Invalid { what: rule.name(), why });
             }
             let rate = if frozen { 0.0 } else { rate * self.rate() };
             weights.push(Planned { path, shape, rule: rule.name(), rate, weight_decay, frozen });
@@ -204,7 +205,7 @@ impl<T: Float> Optimizer<T> {
                 return;
             }
             if let Some(kept) = slot.kept.first().filter(|kept| kept.shape() != param.value().shape()) {
-                wrong = Some(format!("{path} is {}, but was {}", param.value().shape(), kept.shape()));
+                wrong = Some(format!("{} is {}, but was {}", named(&path), param.value().shape(), kept.shape()));
                 return;
             }
             slot.t += 1;
@@ -247,6 +248,15 @@ impl<T: Float> Optimizer<T> {
     /// The name of its rule, such as `"adamw"`.
     pub fn rule_name(&self) -> &'static str {
         self.rule.name()
+    }
+}
+
+/// What a weight is called in a sentence.
+fn named(path: &dyn fmt::Display) -> String {
+    match path.to_string() {
+        // A model that is a parameter.
+        path if path.is_empty() => "the weight".into(),
+        path => path,
     }
 }
 

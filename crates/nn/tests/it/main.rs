@@ -4,5 +4,6 @@ mod averages;
 mod batches;
 mod golden;
 mod layers;
+mod mup;
 mod optimizers;
 mod schedules;

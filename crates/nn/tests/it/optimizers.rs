@@ -192,7 +192,7 @@ weight  shape   rule   rate    weight decay
     assert_eq!(why, "the pattern \"4.*\" meets no weight; there are 0.0, 0.1, 1.0, 1.1, 2.0, 2.1");
     let muon: Optimizer = Optimizer::new(Muon::default(), 0.1).unwrap();
     let why = muon.plan(&model).unwrap_err().to_string();
-    assert!(why.starts_with("muon 0.1 is [2]: only a matrix can be made orthogonal"), "{why}");
+    assert!(why.starts_with("muon cannot move 0.1, which is [2]: only a matrix can be made orthogonal"), "{why}");
 }
 
 #[test]

@@ -89,7 +89,7 @@ pub(crate) fn updated<T: Float>(
 }
 
 fn wrong_count(op: &'static str, want: &str, count: usize) -> Error {
-    Error::new(op, Reason::Argument { why: format!("{want} is kept of each weight, but {count} tensors are given") })
+    Error::new(op, Reason::Argument { why: format!("it keeps {want} of each weight, but {count} tensors are given") })
 }
 
 fn run<T: Float, const N: usize>(
@@ -105,7 +105,7 @@ fn run<T: Float, const N: usize>(
         kept.expect_shape(op, w.shape())?;
     }
     let count = kept.len();
-    let kept: &mut [Tensor<T>; N] = kept.try_into().map_err(|_| wrong_count(op, &format!("{N}"), count))?;
+    let kept: &mut [Tensor<T>; N] = kept.try_into().map_err(|_| wrong_count(op, &format!("{N} tensors"), count))?;
     let gradient = gradient.contiguous();
     let g = gradient.as_slice().expect("it is contiguous");
     par::split_with(w.as_mut_slice(), kept.each_mut().map(Tensor::as_mut_slice), cost, &|start, w, kept| {
