@@ -82,7 +82,7 @@ pub use optimizer::{At, Group, Optimizer, Plan, Planned, Rule};
 pub use param::{Kind, Param};
 pub use path::Path;
 pub use plateau::Plateau;
-pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
+pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
 pub use schedule::{OneCycle, Schedule};
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.

@@ -2,6 +2,7 @@
 
 mod adagrad;
 mod adam;
+mod lbfgs;
 mod lion;
 mod muon;
 mod rmsprop;
@@ -9,6 +10,7 @@ mod sgd;
 
 pub use adagrad::{Adadelta, Adagrad};
 pub use adam::{Adam, AdamW, NAdam, RAdam};
+pub use lbfgs::Lbfgs;
 pub use lion::Lion;
 pub use muon::{Muon, MuonRate};
 pub use rmsprop::RMSprop;

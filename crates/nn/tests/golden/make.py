@@ -154,6 +154,35 @@ def muon_of_torch():
     return float((p.detach().T - ours).abs().max())
 
 
+def valley(p, q):
+    """Rosenbrock's, and a bowl of four numbers."""
+    x, y = p[0, 0], p[0, 1]
+    return (1 - x) ** 2 + 5 * (y - x**2) ** 2 + ((p - 0.5) ** 2).sum() + (q * fill((4,), 3)).sum() + (q**4).sum()
+
+
+def lbfgs():
+    found = {}
+    for name, options in {
+        "default": dict(lr=0.3),
+        "short": dict(lr=0.1, max_iter=3, history_size=2),
+        "few": dict(lr=0.2, max_iter=10, max_eval=4),
+    }.items():
+        p, q = nn.Parameter(fill((3, 4), 1)), nn.Parameter(fill((4,), 2))
+        optimizer = O.LBFGS([p, q], **options)
+
+        def closure():
+            optimizer.zero_grad()
+            loss = valley(p, q)
+            loss.backward()
+            return loss
+
+        found[name] = []
+        for _ in range(4):
+            optimizer.step(closure)
+            found[name].append(flat(p) + flat(q))
+    return found
+
+
 # Schedules: the rate of each step.
 
 
@@ -358,6 +387,7 @@ def layers():
 print("muon, f64 and bfloat16:", muon_of_torch())
 golden = {
     "optimizers": optimizers(),
+    "lbfgs": lbfgs(),
     "schedules": schedules(),
     "plateaus": plateaus(),
     "averages": averages(),

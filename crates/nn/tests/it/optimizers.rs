@@ -2,8 +2,8 @@
 
 use autograd::{Gradients, Tape};
 use nn::{
-    Adadelta, Adagrad, Adam, AdamW, At, Lion, Module, Muon, MuonRate, NAdam, Optimizer, Param, RAdam, RMSprop, Rule,
-    Schedule, Sgd,
+    Adadelta, Adagrad, Adam, AdamW, At, Lbfgs, Lion, Module, Muon, MuonRate, NAdam, Optimizer, Param, RAdam, RMSprop,
+    Rule, Schedule, Sgd,
 };
 use tensor::{Float, Tensor, with_threads};
 
@@ -98,6 +98,110 @@ fn trajectories_are_those_of_pytorch() {
     assert!(names("optimizers").len() >= 40);
     check_all::<f64>(1e-12);
     check_all::<f32>(1e-6);
+}
+
+fn lbfgs(rate: f64, set: impl FnOnce(&mut Lbfgs)) -> Lbfgs {
+    let mut lbfgs = Lbfgs::new(rate).unwrap();
+    set(&mut lbfgs);
+    lbfgs
+}
+
+#[test]
+fn l_bfgs_without_a_search_is_that_of_pytorch() {
+    let all = [
+        ("default", Lbfgs::new(0.3).unwrap()),
+        (
+            "short",
+            lbfgs(0.1, |l| {
+                l.iterations = 3;
+                l.evaluations = 3;
+                l.history = 2;
+            }),
+        ),
+        (
+            "few",
+            lbfgs(0.2, |l| {
+                l.iterations = 10;
+                l.evaluations = 4;
+            }),
+        ),
+    ];
+    for (name, mut lbfgs) in all {
+        let mut model = model::<f64>();
+        for (step, want) in rows("lbfgs", name).iter().enumerate() {
+            lbfgs.step(&mut model, |model| valley(model)).unwrap();
+            assert_close(&format!("{name}, step {step}"), &numbers(&model), want, 1e-9);
+        }
+    }
+}
+
+/// Rosenbrock's, and a bowl of four numbers; as the script has it.
+fn valley<T: Float>(model: &[Param<T>]) -> (T, Gradients<T>) {
+    let (tape, of) = (Tape::default(), |x: f64| T::from_f64(x));
+    let (p, q) = (model[0].on(&tape), model[1].on(&tape));
+    let [x, y] = [0, 1].map(|i| p.select(0, 0).select(0, i));
+    let steep = (y - x.square()).square() * of(5.0);
+    let bowl = (p - of(0.5)).square().sum(..);
+    let rest = (q * tape.constant(fill([4], 3))).sum(..) + q.square().square().sum(..);
+    let loss = (x - of(1.0)).square() + steep + bowl + rest;
+    (loss.item(), loss.backward())
+}
+
+#[test]
+fn l_bfgs_with_a_search_finds_the_bottom_and_never_rises() {
+    fn check<T: Float>(tolerance: f64) {
+        let mut model = model::<T>();
+        let mut lbfgs = lbfgs(1.0, |l| {
+            l.tolerance_change = 1e-18;
+            l.wolfe = true;
+            l.iterations = 5;
+        });
+        let mut before = f64::INFINITY;
+        for _ in 0..12 {
+            let loss = lbfgs.step(&mut model, |model| valley(model)).unwrap();
+            assert!(loss <= before * (1.0 + tolerance) + tolerance, "{loss} after {before}");
+            before = loss;
+        }
+        let (_, gradients) = valley(&model);
+        assert!(gradients.norm() < tolerance.sqrt(), "{}", gradients.norm());
+    }
+    check::<f64>(1e-12);
+    check::<f32>(1e-6);
+    // Of other valleys too, from far away and with a first length that is far off.
+    for (rate, start) in [(1.0, -1.2), (1e-3, 3.0), (100.0, -2.0)] {
+        let mut p = Param::<f64>::new(Tensor::from([start, 1.0]));
+        let mut lbfgs = lbfgs(rate, |l| {
+            l.wolfe = true;
+            l.iterations = 200;
+            l.evaluations = 500;
+        });
+        let mut losses = Vec::new();
+        for _ in 0..10 {
+            let loss = lbfgs.step(&mut p, |p| {
+                let tape = Tape::default();
+                let [x, y] = [0, 1].map(|i| p.on(&tape).select(0, i));
+                let loss = (x - 1.0).square() + (y - x.square()).square() * 100.0;
+                (loss.item(), loss.backward())
+            });
+            losses.push(loss.unwrap());
+        }
+        assert!(p.value().allclose(&Tensor::from([1.0, 1.0]), 0.0, 1e-4), "{rate}: {:?}, {losses:?}", p.value());
+    }
+}
+
+#[test]
+fn l_bfgs_refuses_what_it_cannot_make_smaller() {
+    assert!(Lbfgs::new(-1.0).is_err() && Lbfgs::new(f64::NAN).is_err());
+    let mut model = model::<f64>();
+    let before = numbers(&model);
+    let none = lbfgs(1.0, |l| {
+        l.history = 0;
+    })
+    .step(&mut model, |model| valley(model));
+    assert_eq!(none.unwrap_err().to_string(), "the history of L-BFGS is 0, but must be at least 1");
+    let nan = Lbfgs::new(1.0).unwrap().step(&mut model, |model| (f64::NAN, valley(model).1));
+    assert_eq!(nan.unwrap_err().to_string(), "the loss is NaN, and nothing can be made smaller");
+    assert_eq!(numbers(&model), before);
 }
 
 /// The rules, each with all that it can keep.
