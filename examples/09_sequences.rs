@@ -57,7 +57,7 @@ module!(Net { symbols, places, gru, blocks, norm, output });
 impl Net {
     fn new(kind: Kind, longest: usize, rng: &mut ChaCha8Rng) -> Result<Self, Error> {
         let small = init::normal(0.02);
-        let block = |_| Ok(TransformerBlock::new(WIDTH, 4, 4 * WIDTH, &small, rng)?.causal());
+        let block = |_| TransformerBlock::new(WIDTH, 4, 4 * WIDTH, &small, rng)?.causal().with_dropout(0.1);
         let blocks = (0..if kind == Kind::Gru { 0 } else { 4 }).map(block).collect::<Result<_, Error>>()?;
         let gru = (kind == Kind::Gru).then(|| GRU::new_torch(WIDTH, WIDTH, rng)).transpose()?;
         Ok(Net {
@@ -88,9 +88,10 @@ fn run(args: &Args) -> Result<(), Failure> {
     let mut net = Net::new(args.model, inputs.size(1), &mut ChaCha8Rng::seed_from_u64(42))?;
     println!("{net:?}");
     let mut batches = Batches::new(trained, 32)?.shuffled(42);
-    let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(1e-3, args.steps).warmup(args.steps / 20))?;
+    let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(2e-3, args.steps).warmup(args.steps / 20))?;
     let mut tape = Tape::new();
     for step in 0..args.steps {
+        tape.seed(42, step); // for the dropout
         let rows = batches.rows(step);
         let loss = net.loss(&tape, &inputs.index_select(0, rows), &next.index_select(0, rows));
         if step % (args.steps / 10).max(1) == 0 {

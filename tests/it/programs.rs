@@ -127,3 +127,13 @@ fn every_model_of_the_readme_is_in_f32() {
         "{types:?}"
     );
 }
+
+#[test]
+fn a_model_with_all_that_a_training_needs_is_short() {
+    let readme = include_str!("../../README.md");
+    let programs = readme.split("```rust\n").skip(1).filter_map(|rest| rest.split("```").next());
+    let all = ["Activation::Relu", "AdamW", "cosine", "warmup", "Batches", "clip_norm", "for step in"];
+    let program = programs.into_iter().find(|program| all.iter().all(|part| program.contains(part)));
+    let lines = program.expect("the README has one").lines().filter(|line| !line.trim().is_empty()).count();
+    assert!(lines <= 45, "{lines} lines");
+}

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Parameters, layers and optimizers.
+//! Parameters, layers, optimizers, schedules, batches.
 //!
 //! A model is a struct of layers with a `forward` of its own; the macro [`module!`] names its parts, so that
 //! optimizers can reach every parameter. A training step is four lines: forward, backward, reset, update.
@@ -47,6 +47,14 @@
 //! draws what `tape.seed(seed, step)` says. A model's *state*, such as the running statistics of [`BatchNorm1d`], is a
 //! [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's step. So the loop above
 //! stays as it is.
+//!
+//! | what | is |
+//! |---|---|
+//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
+//! | optimizers | [`Optimizer`] with a [`Rule`]: [`Sgd`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`]; [`Lbfgs`] by itself |
+//! | the rate | [`Schedule`], which shows them all in a picture; [`Plateau`] |
+//! | averages | [`Average`], [`refresh_statistics`] |
+//! | data | [`Batches`], [`split()`], [`folds`] |
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training, and
 //! `println!("{model:?}")` shows a model in PyTorch's manner.

@@ -58,7 +58,8 @@ impl<T: Float> Sequential<T> {
 #[macro_export]
 macro_rules! seq {
     ($($layer:expr),* $(,)?) => {
-        $crate::Sequential(::std::vec![$(::std::boxed::Box::new($layer) as ::std::boxed::Box<dyn $crate::Layer<_>>),*])
+        // Without a cast, so that the float is known where a closure is looked at.
+        $crate::Sequential(::std::vec![$(::std::boxed::Box::new($layer)),*])
     };
 }
 
