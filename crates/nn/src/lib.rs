@@ -58,6 +58,11 @@
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training, and
 //! `println!("{model:?}")` shows a model in PyTorch's manner.
+//!
+//! # Schedules
+//! The rates of 100 steps, by [`Schedule`]:
+//!
+#![doc = include_str!("schedules.svg")]
 
 mod average;
 mod batches;

@@ -65,6 +65,16 @@ fn map_assign() {
 }
 
 #[test]
+fn update_by() {
+    survive(|x, hostile| {
+        x.clone().update_by(x, &mut [x.clone()], |w, g, [kept]| {
+            hostile();
+            (*w, *kept) = (g, *w);
+        });
+    });
+}
+
+#[test]
 fn zip() {
     survive(|x, hostile| {
         x.zip(&x.slice(0, ..1), |x, _| {

@@ -1,6 +1,6 @@
 //! Every op that goes through unsafe code, on few elements: for Miri to watch, which takes a thousand times as long.
 
-use tensor::{Accum, Activation, Tensor};
+use tensor::{Accum, Activation, Tensor, Update};
 
 fn numbers(dims: &[usize]) -> Tensor {
     let mut i = 0;
@@ -90,4 +90,13 @@ fn shared_among_threads() {
     let of =
         |threads| tensor::with_threads(threads, || (x.gelu(), x.sum(..), x.reshape([10, x.numel() / 10]).softmax(1)));
     assert_eq!(of(1).unwrap(), of(2).unwrap());
+    // A weight and all that is kept of it.
+    let x = numbers(&[if cfg!(miri) { 13_500 } else { 300_000 }]);
+    let updated = |threads| {
+        let (mut w, mut kept) = (x.clone(), [x.abs(), x.square()]);
+        let [rate, l2, rho, take, eps] = [0.1, 0.01, 0.9, 0.1, 1e-3];
+        tensor::with_threads(threads, || w.update(&x, &mut kept, Update::Ratio { rate, l2, rho, take, eps })).unwrap();
+        (w, kept)
+    };
+    assert_eq!(updated(1), updated(2));
 }
