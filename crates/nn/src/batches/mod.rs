@@ -92,16 +92,42 @@ impl Batches {
     /// # Errors
     /// There are no rows, the size is 0, or larger than the number of rows.
     pub fn new(len: usize, size: usize) -> Result<Self, Error> {
-        let invalid = |why: String| Err(Error::Invalid { what: "the batches", why });
+        if len > 0 && size > len {
+            let why = format!(
+                "are of {size} rows, but there are {len} and each comes once in an epoch; take {len} at most, or draw them \
+                 with replacement: `Batches::drawn`"
+            );
+            return Err(Error::Invalid { what: "the batches", why });
+        }
+        Batches::any(len, size)
+    }
+
+    /// Batches of `size` of the rows 0 to `len` − 1, which may be more than there are: each is drawn from all by itself, as
+    /// [`with_replacement`](Self::with_replacement).
+    ///
+    /// # Errors
+    /// There are no rows, or the size is 0.
+    ///
+    /// # Example
+    /// ```
+    /// let mut batches = nn::Batches::drawn(3, 100, 42)?;
+    /// assert_eq!(batches.rows(0).numel(), 100);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn drawn(len: usize, size: usize, seed: u64) -> Result<Self, Error> {
+        Ok(Batches::any(len, size)?.with_replacement(seed))
+    }
+
+    fn any(len: usize, size: usize) -> Result<Self, Error> {
+        let invalid = |why: &str| Err(Error::Invalid { what: "the batches", why: why.into() });
         if len == 0 {
-            return invalid("are of an empty data set: there are no rows".into());
+            return invalid("are of an empty data set: there are no rows");
         }
         if size == 0 {
-            return invalid("are of 0 rows, but must be of at least 1".into());
+            return invalid("are of 0 rows, but must be of at least 1");
         }
         let (rows, batch) = (Tensor::zeros([0]), Tensor::zeros([0]));
         Ok(Batches { names: None, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
-            .and_then(Batches::checked)
     }
 
     /// Batches of `size` of these rows, such as those of a [`split`].
@@ -114,21 +140,6 @@ impl Batches {
             return Err(Error::Invalid { what: "the batches", why });
         }
         Ok(Batches { names: Some(rows.contiguous()), ..Batches::new(rows.numel(), size)? })
-    }
-
-    fn checked(self) -> Result<Self, Error> {
-        if self.size > self.len && !self.replaces() {
-            let why = format!(
-                "are of {} rows, but there are {} and each comes once in an epoch; draw `with_replacement`, or take all",
-                self.size, self.len
-            );
-            return Err(Error::Invalid { what: "the batches", why });
-        }
-        Ok(self)
-    }
-
-    fn replaces(&self) -> bool {
-        matches!(self.order, Order::Replaced { .. } | Order::Balanced { .. })
     }
 
     fn ordered(self, order: Order) -> Self {
@@ -349,6 +360,10 @@ mod tests {
         assert_eq!(why(Batches::new(5, 0)), "the batches are of 0 rows, but must be of at least 1");
         assert!(why(Batches::new(5, 6)).starts_with("the batches are of 6 rows, but there are 5 and each comes once"));
         assert!(Batches::of(Tensor::zeros([2, 2]), 1).is_err() && Batches::of(Tensor::zeros([0]), 1).is_err());
+        assert!(Batches::drawn(0, 3, 1).is_err() && Batches::drawn(3, 0, 1).is_err());
+        let mut more = Batches::drawn(3, 8, 1).unwrap();
+        assert_eq!((more.steps_per_epoch(), more.rows(5).numel()), (1, 8));
+        assert!(more.rows(5).iter().all(|row| (0..3).contains(&row)));
         let batches = || Batches::new(3, 1).unwrap();
         assert_eq!(why(batches().balanced(&Tensor::from([1, 2]), 0)), "the labels are 2, but there are 3 rows");
         assert!(batches().balanced(&Tensor::zeros([3, 1]), 0).is_err());

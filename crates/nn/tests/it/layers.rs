@@ -73,10 +73,18 @@ fn check_case(name: &str) {
             let tape = Tape::default();
             let y = layer.forward(&tape, &Tensor::from([[4, 0, 1], [1, 2, 2]]));
             check_rows(name, &both_ways(&[y], &[], &layer), &rows("layers", name));
+            let proven = nn::check::module(&layer, &[x(&[2, 3, 3], 1)], &mut rng, |layer, x| {
+                (layer.forward(x[0].tape(), &Tensor::from([[4, 0, 1], [1, 2, 2]])) * x[0]).tanh()
+            });
+            assert_eq!(proven, Ok(()), "{name}");
         }
         "PRelu" | "PRelu: channels" => {
             let layer = filled(PRelu::of_channels(if name == "PRelu" { 1 } else { 3 }).unwrap(), 1);
             let tape = Tape::default();
+            // Away from its kink.
+            let smooth = x(&[2, 3, 4], 0) + 0.03;
+            let proven = nn::check::module(&layer, &[smooth], &mut rng, |layer, x| layer.forward(x[0]).square());
+            assert_eq!(proven, Ok(()), "{name}");
             let x = tape.leaf(x(&[2, 3, 4], 0));
             check_rows(name, &both_ways(&[layer.forward(x)], &[x], &layer), &rows("layers", name));
         }
@@ -298,6 +306,16 @@ fn paths_and_pictures_name_the_parts() {
         picture.starts_with("Sequential(\n  (0): Linear(weight [4, 8], bias [8]), 40\n  (1): Residual(\n"),
         "{picture}"
     );
+}
+
+#[test]
+fn a_sequence_of_unknown_float_takes_that_of_its_layers() {
+    let model = seq![Linear::new_torch(4, 8, &mut rng()).unwrap(), Activation::Tanh, func(|x: Var<'_>| 2.0 * x)];
+    let tape = Tape::new();
+    assert_eq!(model.forward(tape.constant(Tensor::zeros([2, 4]))).shape().dims(), [2, 8]);
+    let mut empty: Sequential = seq![];
+    empty.push(Flatten);
+    assert_eq!((empty.len(), empty.parameter_count()), (1, 0));
 }
 
 #[test]
