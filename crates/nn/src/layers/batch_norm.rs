@@ -3,6 +3,7 @@
 use autograd::{Share, Var};
 use tensor::{Float, Shape, Tensor};
 
+use super::of_size;
 use crate::{Error, Layer, Param, module};
 
 /// Batch normalization of `[N, C]` or `[N, C, L]` (Ioffe and Szegedy, 2015, *Batch Normalization: Accelerating Deep
@@ -52,19 +53,14 @@ pub struct BatchNorm1d<T: Float = f32> {
 
 module!(impl<T> BatchNorm1d<T> { weight, bias, running_mean, running_var, num_batches_tracked, .. });
 
-impl BatchNorm1d {
+of_size!(
+    BatchNorm1d,
     /// A layer in f32 of `channels` channels. For another float there is [`try_new`](BatchNorm1d::try_new).
     ///
     /// # Panics
     /// There are more channels than memory can hold.
-    #[track_caller]
-    pub fn new(channels: usize) -> Self {
-        match BatchNorm1d::try_new(channels) {
-            Ok(norm) => norm,
-            Err(error) => panic!("BatchNorm1d::new: {error}"),
-        }
-    }
-}
+    channels
+);
 
 impl<T: Float> BatchNorm1d<T> {
     /// A layer for any float, such as `BatchNorm1d::<f64>::try_new(200)?`; see [`new`](BatchNorm1d::new).

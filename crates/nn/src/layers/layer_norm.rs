@@ -3,6 +3,7 @@
 use autograd::Var;
 use tensor::{Float, Shape, Tensor};
 
+use super::of_size;
 use crate::{Error, Layer, Param, module};
 
 /// Layer normalization of the last axis (Ba, Kiros and Hinton, 2016, *Layer Normalization*):
@@ -32,19 +33,14 @@ pub struct LayerNorm<T: Float = f32> {
 
 module!(impl<T> LayerNorm<T> { weight, bias, .. });
 
-impl LayerNorm {
+of_size!(
+    LayerNorm,
     /// A layer in f32 for so many features. For another float there is [`try_new`](LayerNorm::try_new).
     ///
     /// # Panics
     /// There are more features than memory can hold.
-    #[track_caller]
-    pub fn new(features: usize) -> Self {
-        match LayerNorm::try_new(features) {
-            Ok(norm) => norm,
-            Err(error) => panic!("LayerNorm::new: {error}"),
-        }
-    }
-}
+    features
+);
 
 impl<T: Float> LayerNorm<T> {
     /// A layer for any float, such as `LayerNorm::<f64>::try_new(64)?`; see [`new`](LayerNorm::new).

@@ -45,6 +45,23 @@ macro_rules! in_f32 {
 }
 use in_f32;
 
+/// Stamps `new` for layers in f32 of which a size is all that is to be said.
+macro_rules! of_size {
+    ($Layer:ident, $(#[$doc:meta])* $size:ident) => {
+        impl $Layer {
+            $(#[$doc])*
+            #[track_caller]
+            pub fn new($size: usize) -> Self {
+                match $Layer::try_new($size) {
+                    Ok(layer) => layer,
+                    Err(error) => panic!(concat!(stringify!($Layer), "::new: {}"), error),
+                }
+            }
+        }
+    };
+}
+use of_size;
+
 /// A layer without parameters is a module: what it is called, if not by its type.
 macro_rules! without_parameters {
     ($Layer:ty $(, |$self:ident| $describe:expr)?) => {

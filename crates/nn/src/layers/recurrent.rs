@@ -235,36 +235,32 @@ fn at_rest<'t, T: Float>(x: Var<'t, T>, hidden: usize) -> Var<'t, T> {
     x.tape().constant(Tensor::zeros([x.shape().dims().first().copied().unwrap_or(0), hidden]))
 }
 
-impl<T: Float> RNN<T> {
-    /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N, L, H]` and `[N, H]`.
-    ///
-    /// # Panics
-    /// The input has another rank or another number of features, or no step; or the state is of another batch.
-    #[track_caller]
-    pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<Var<'t, T>>>) -> (Var<'t, T>, Var<'t, T>) {
-        let (cell, given, sizes) = (self.cell(x.tape()), state.into(), [self.weight_ih.value().size(0), self.hidden()]);
-        let start = given.unwrap_or_else(|| at_rest(x, self.hidden()));
-        unrolled("RNN", sizes, x, &[given.map(|state| ("state", state))], start, |x, h| {
-            let h = x.rnn_cell(h, cell);
-            (h, h)
-        })
-    }
+/// Stamps the way through a sequence of a layer whose state is what it gives.
+macro_rules! with_one_state {
+    ($($Layer:ident by $cell:ident;)*) => {
+        $(impl<T: Float> $Layer<T> {
+            /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N, L, H]` and `[N, H]`.
+            ///
+            /// # Panics
+            /// The input has another rank or another number of features, or no step; or the state is of another batch.
+            #[track_caller]
+            pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<Var<'t, T>>>) -> (Var<'t, T>, Var<'t, T>) {
+                let (cell, given) = (self.cell(x.tape()), state.into());
+                let sizes = [self.weight_ih.value().size(0), self.hidden()];
+                let start = given.unwrap_or_else(|| at_rest(x, self.hidden()));
+                let checked = [given.map(|state| ("state", state))];
+                unrolled(stringify!($Layer), sizes, x, &checked, start, |x, h| {
+                    let h = x.$cell(h, cell);
+                    (h, h)
+                })
+            }
+        })*
+    };
 }
 
-impl<T: Float> GRU<T> {
-    /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N, L, H]` and `[N, H]`.
-    ///
-    /// # Panics
-    /// The input has another rank or another number of features, or no step; or the state is of another batch.
-    #[track_caller]
-    pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<Var<'t, T>>>) -> (Var<'t, T>, Var<'t, T>) {
-        let (cell, given, sizes) = (self.cell(x.tape()), state.into(), [self.weight_ih.value().size(0), self.hidden()]);
-        let start = given.unwrap_or_else(|| at_rest(x, self.hidden()));
-        unrolled("GRU", sizes, x, &[given.map(|state| ("state", state))], start, |x, h| {
-            let h = x.gru_cell(h, cell);
-            (h, h)
-        })
-    }
+with_one_state! {
+    RNN by rnn_cell;
+    GRU by gru_cell;
 }
 
 impl<T: Float> LSTM<T> {

@@ -3,6 +3,7 @@
 use autograd::Var;
 use tensor::{Float, Shape, Tensor};
 
+use super::of_size;
 use crate::{Error, Layer, Param, module};
 
 /// Normalization of the last axis by its root mean square (Zhang and Sennrich, 2019, *Root Mean Square Layer Normalization*): y = w x / √(Σ x²/n + eps).
@@ -29,19 +30,14 @@ pub struct RMSNorm<T: Float = f32> {
 
 module!(impl<T> RMSNorm<T> { weight, .. });
 
-impl RMSNorm {
+of_size!(
+    RMSNorm,
     /// A layer in f32 for so many features. For another float there is [`try_new`](RMSNorm::try_new).
     ///
     /// # Panics
     /// There are more features than memory can hold.
-    #[track_caller]
-    pub fn new(features: usize) -> Self {
-        match RMSNorm::try_new(features) {
-            Ok(norm) => norm,
-            Err(error) => panic!("RMSNorm::new: {error}"),
-        }
-    }
-}
+    features
+);
 
 impl<T: Float> RMSNorm<T> {
     /// A layer for any float; see [`new`](RMSNorm::new).
