@@ -591,7 +591,7 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             let gradients = w.on(&Tape::new()).sum(..).backward();
             Optimizer::new(Sgd::default(), Schedule::of(|_| f64::NAN)).unwrap().step(&mut w, &gradients);
         }),
-        at!("step: the weight is [4], but was [2, 3] at the step before", || {
+        at!("step: the weight is [4], but was [2, 3] before", || {
             let mut w = Param::new(matrix());
             let mut adamw = Optimizer::new(AdamW::default(), 0.1).unwrap();
             let gradients = w.on(&Tape::new()).sum(..).backward();
@@ -599,6 +599,13 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             *w.value_mut() = Tensor::zeros([4]);
             let gradients = w.on(&Tape::new()).sum(..).backward();
             adamw.step(&mut w, &gradients);
+        }),
+        at!("step: 1 is [4], but was [2, 3] before", || {
+            let mut model = [Param::new(matrix()), Param::new(matrix())];
+            let tape = Tape::new();
+            let gradients = (model[0].on(&tape) + model[1].on(&tape)).sum(..).backward();
+            *model[1].value_mut() = Tensor::zeros([4]);
+            Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut model, &gradients);
         }),
         at!("update: the average is in the model's place", || {
             let (mut w, mut average) = (Param::new(matrix()), nn::Average::mean());

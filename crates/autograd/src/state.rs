@@ -125,6 +125,11 @@ impl<T: Float> Updates<T> {
         })
     }
 
+    /// How many changes there are of the state that is named `id`.
+    pub fn count(&self, id: Id) -> usize {
+        self.changes.iter().filter(|change| change.of == id).count()
+    }
+
     /// How many changes there are.
     pub fn len(&self) -> usize {
         self.changes.len()

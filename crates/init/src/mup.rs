@@ -10,7 +10,7 @@ use crate::variance::{Distribution, VarianceScaling, named};
 /// gain / √fan_in.
 ///
 /// The table of the paper (table 3), in which the width n is the fan that grows. The learning rates are an optimizer's
-/// affair, and stand here because a start alone is not μP:
+/// affair (groups of `nn::Optimizer` have them), and stand here because a start alone is not μP:
 ///
 /// | weights | variance of the start | learning rate of SGD | of Adam |
 /// |---|---|---|---|

@@ -149,7 +149,7 @@ impl<T: Float> Average<T> {
 }
 
 /// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`Average`]: the mean of what `passes` passes in training
-/// mode show, each by `forward`, which is given the number of the pass. PyTorch's `optim.swa_utils.update_bn`.
+/// mode show, each by `forward`, which is given the number of the pass; counts begin at 0. PyTorch's `optim.swa_utils.update_bn`.
 ///
 /// # Example
 /// ```
@@ -177,8 +177,17 @@ pub fn refresh_statistics<T: Float, M: Module<T> + ?Sized>(
         let updates = tape.updates();
         model.visit_mut(Path::root(), &mut |_, param| {
             let id = param.id();
+            let n = seen.entry(id).or_insert(0);
+            // What is no running average, such as a count, begins at 0.
+            if updates.count(id) > updates.found(id).count() {
+                if *n == 0 {
+                    *param.value_mut() = Tensor::zeros(param.value().shape());
+                }
+                *n += 1;
+                updates.apply(id, param.value_mut());
+                return;
+            }
             for found in updates.found(id) {
-                let n = seen.entry(id).or_insert(0);
                 *n += 1;
                 let share = T::from_f64(1.0 / *n as f64);
                 let mean = param.value() + (found - param.value()) * share;

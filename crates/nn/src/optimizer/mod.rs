@@ -63,6 +63,32 @@ struct Slot<T: Float> {
     setting: Setting,
 }
 
+/// The rule, and the groups that say otherwise.
+struct Rules<'a, T: Float> {
+    rule: &'a dyn Rule<T>,
+    groups: &'a [Group<T>],
+}
+
+impl<T: Float> Rules<'_, T> {
+    /// That of a group, or of all others.
+    fn of(&self, group: Option<usize>) -> &dyn Rule<T> {
+        let own = group.and_then(|group| self.groups[group].rule.as_deref());
+        own.unwrap_or(self.rule)
+    }
+
+    fn setting(&self, path: &str) -> Setting {
+        let (mut rate, mut decay, mut frozen, mut rule) = (1.0, None, false, None);
+        for (index, group) in self.groups.iter().enumerate().filter(|(_, group)| matches(&group.pattern, path)) {
+            rate = group.rate.unwrap_or(rate);
+            decay = group.weight_decay.or(decay);
+            frozen = group.frozen.unwrap_or(frozen);
+            rule = group.rule.as_ref().map(|_| index).or(rule);
+        }
+        let weight_decay = decay.unwrap_or_else(|| self.of(rule).weight_decay());
+        Setting { rate, weight_decay, frozen, rule }
+    }
+}
+
 /// How a weight is treated, by the groups that its path is in.
 #[derive(Clone, Copy)]
 struct Setting {
@@ -134,10 +160,10 @@ impl<T: Float> Optimizer<T> {
                 return Err(Error::NoMatch { pattern: group.pattern.clone(), weights });
             }
         }
-        let mut weights = Vec::new();
+        let (rules, mut weights) = (self.rules(), Vec::new());
         for (path, param) in parameters {
-            let Setting { rate, weight_decay, frozen, rule } = self.setting(&path);
-            let (rule, shape) = (self.rule_of(rule), param.value().shape().clone());
+            let Setting { rate, weight_decay, frozen, rule } = rules.setting(&path);
+            let (rule, shape) = (rules.of(rule), param.value().shape().clone());
             let frozen = frozen || !param.is_trained();
             if let Some(why) = rule.refuses(&shape).filter(|_| !frozen) {
                 let why = format!("cannot move {}, which is {shape}: {why}", named(&path));
@@ -149,24 +175,8 @@ impl<T: Float> Optimizer<T> {
         Ok(Plan { weights })
     }
 
-    fn rule_of(&self, group: Option<usize>) -> &dyn Rule<T> {
-        let own = group.and_then(|group| self.groups[group].rule.as_deref());
-        own.unwrap_or(&*self.rule)
-    }
-
-    fn setting(&self, path: &str) -> Setting {
-        let mut setting = Setting { rate: 1.0, weight_decay: f64::NAN, frozen: false, rule: None };
-        let mut decay = None;
-        for (index, group) in self.groups.iter().enumerate().filter(|(_, group)| matches(&group.pattern, path)) {
-            setting.rate = group.rate.unwrap_or(setting.rate);
-            setting.frozen = group.frozen.unwrap_or(setting.frozen);
-            decay = group.weight_decay.or(decay);
-            if group.rule.is_some() {
-                setting.rule = Some(index);
-            }
-        }
-        setting.weight_decay = decay.unwrap_or(self.rule_of(setting.rule).weight_decay());
-        setting
+    fn rules(&self) -> Rules<'_, T> {
+        Rules { rule: &*self.rule, groups: &self.groups }
     }
 
     /// Moves every trained weight of `model` that has a gradient, by the rate of this step; the others stay. The changes that the pass has deferred for
@@ -177,7 +187,7 @@ impl<T: Float> Optimizer<T> {
     /// # Panics
     /// It is the first step, and a trained weight has no gradient, or a leaf that the model does not list has one (see
     /// [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds a mistake. Or no weight has a gradient: these are the gradients of another
-    /// model. Or a weight has another shape than at the step before, or the schedule's closure gives no rate.
+    /// model. Or a weight has another shape than before, or the schedule's closure gives no rate.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         if self.slots.is_empty() {
@@ -192,30 +202,31 @@ impl<T: Float> Optimizer<T> {
         if let Err(error) = Schedule::check_rate(now) {
             panic!("step: at step {}, {error}", self.step);
         }
-        let mut slots = std::mem::take(&mut self.slots);
+        let Optimizer { rule, groups, slots, .. } = self;
+        let rules = Rules { rule: &**rule, groups };
         let mut wrong = None;
         model.update(gradients, &mut |path, param, gradient| {
+            let shape = param.value().shape();
             let slot = slots.entry(param.id()).or_insert_with(|| {
-                let setting = self.setting(&path.to_string());
-                let rule = self.rule_of(setting.rule);
-                let start = |slot| Tensor::full(param.value().shape(), T::from_f64(rule.initial(slot)));
+                let setting = rules.setting(&path.to_string());
+                let rule = rules.of(setting.rule);
+                let start = |slot| Tensor::full(shape, T::from_f64(rule.initial(slot)));
                 Slot { kept: (0..rule.slots().len()).map(start).collect(), t: 0, setting }
             });
             if slot.setting.frozen {
                 return;
             }
-            if let Some(kept) = slot.kept.first().filter(|kept| kept.shape() != param.value().shape()) {
-                wrong = Some(format!("{} is {}, but was {}", named(&path), param.value().shape(), kept.shape()));
+            if let Some(kept) = slot.kept.iter().chain([gradient]).find(|kept| kept.shape() != shape) {
+                wrong = Some(format!("{} is {shape}, but was {} before", named(&path), kept.shape()));
                 return;
             }
             slot.t += 1;
             let Setting { rate, weight_decay, rule, .. } = slot.setting;
             let at = At { t: slot.t, rate: now * rate, weight_decay };
-            self.rule_of(rule).step(&at, param.value_mut(), gradient, &mut slot.kept);
+            rules.of(rule).step(&at, param.value_mut(), gradient, &mut slot.kept);
         });
-        self.slots = slots;
         if let Some(wrong) = wrong {
-            panic!("step: {wrong} at the step before");
+            panic!("step: {wrong}");
         }
         self.step += 1;
     }

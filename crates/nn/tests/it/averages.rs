@@ -88,5 +88,12 @@ fn statistics_are_found_anew_whatever_they_were() {
         let [mean, var] = [&norm.running_mean, &norm.running_var].map(|p| p.as_ref().unwrap().value().to_vec());
         assert_close("the mean", &mean, &want[0], 1e-14);
         assert_close("the variance", &var, &want[1], 1e-14);
+        // The passes are counted from 0, and the training goes on from there.
+        let count = |norm: &BatchNorm1d<f64>| norm.num_batches_tracked.as_ref().map(|count| count.value().item());
+        assert_eq!(count(&norm), cumulative.then_some(3.0));
+        refresh_statistics(&mut norm, 2, |norm, tape, pass| {
+            norm.forward(tape.constant(fill([6, 4], pass)));
+        });
+        assert_eq!(count(&norm), cumulative.then_some(2.0));
     }
 }

@@ -420,7 +420,7 @@ fn a_step_that_cannot_be_made_says_why() {
     optimizer.step(&mut model, &both);
     *model[1].value_mut() = fill([2], 1);
     let changed = gradients(&model, 0, true, 1.0);
-    assert_eq!(panics(|| optimizer.step(&mut model, &changed)), "step: 1 is [2], but was [4] at the step before");
+    assert_eq!(panics(|| optimizer.step(&mut model, &changed)), "step: 1 is [2], but was [4] before");
 }
 
 /// A rule of a user's own, in ten lines.
