@@ -3,10 +3,7 @@
 //!
 //! cargo run --release --example 08_hierarchical -- --data names.txt --rng torch --steps 200000
 
-#![allow(unreachable_pub, reason = "a program has no users but itself")]
-
-use std::path::PathBuf;
-use std::process::ExitCode;
+use std::{path::PathBuf, process::ExitCode};
 
 use clap::Parser;
 use evenkeel::nn::FlattenConsecutive;
@@ -38,7 +35,6 @@ struct Net {
     embedding: Embedding,
     layers: Sequential,
 }
-
 module!(Net { embedding, layers });
 
 impl Net {
@@ -91,8 +87,8 @@ fn run(args: &Args) -> Result<(), Failure> {
         tape.reset();
         sgd.step(&mut net, &gradients);
     }
-    let losses = [&split.train, &split.validation, &split.test].map(|examples| net.loss(examples));
-    println!("loss: {:.4} in training, {:.4} in validation, {:.4} in test", losses[0], losses[1], losses[2]);
+    let [train, validation, test] = [&split.train, &split.validation, &split.test].map(|part| net.loss(part));
+    println!("loss: {train:.4} in training, {validation:.4} in validation, {test:.4} in test");
     Ok(())
 }
 

@@ -23,7 +23,7 @@ struct Args {
     #[arg(long, default_value_t = 1)]
     seeds: u64,
     /// Epochs of training
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..))]
     epochs: u64,
 }
 
@@ -33,10 +33,9 @@ type Data = (Tensor, Tensor<i64>);
 fn read(files: &[PathBuf]) -> Result<Data, Box<dyn Error>> {
     use evenkeel::tensor::npy;
     let (x, y): Data = (npy::read(&files[0])?, npy::read(&files[1])?);
-    if x.rank() != 2 || y.dims() != [x.size(0)] {
-        return Err(
-            format!("pictures {} and classes {} do not fit: give [n, features] and [n]", x.shape(), y.shape()).into()
-        );
+    if x.rank() != 2 || x.is_empty() || y.dims() != [x.size(0)] || y.min(..).item() < 0 {
+        let (x, y) = (x.shape(), y.shape());
+        return Err(format!("pictures {x} and classes {y} do not fit: give [n, features] and [n], from 0 on").into());
     }
     let most = x.abs().max(..).item();
     Ok((x / most, y))
