@@ -239,21 +239,25 @@ fn a_rate_of_0_moves_nothing_and_zeros_make_no_nan() {
     }
 }
 
-/// Trains a net whose weights are large enough to be shared among threads.
-fn trained(name: &str, threads: usize) -> Vec<u32> {
+/// A net whose weights are large enough to be shared among threads, and its loss of the data of a step.
+fn large() -> Vec<Param> {
+    vec![Param::new(fill([300, 257], 1)), Param::new(fill([257, 5], 2))]
+}
+
+fn loss_of(model: &[Param], step: usize) -> (f32, Gradients) {
+    let tape = Tape::new();
+    let x = tape.constant(fill([64, 300], step));
+    let classes = Tensor::from_fn([64], |i| ((i[0] + step) % 5) as i64);
+    let h = x.matmul(model[0].on(&tape).scale(0.1)).tanh();
+    let loss = h.matmul(model[1].on(&tape)).cross_entropy(&classes);
+    (loss.item(), loss.backward())
+}
+
+/// The bits that so many threads end with.
+fn trained(threads: usize, mut step: impl FnMut(&mut Vec<Param>, usize) + Send) -> Vec<u32> {
     with_threads(threads, || {
-        let mut model = vec![Param::new(fill([300, 257], 1)), Param::new(fill([257, 5], 2))];
-        let mut optimizer = optimizer::<f32>(name);
-        let mut tape = Tape::new();
-        for step in 0..4 {
-            let x = tape.constant(fill([64, 300], step));
-            let classes = Tensor::from_fn([64], |i| ((i[0] + step) % 5) as i64);
-            let h = x.matmul(model[0].on(&tape).scale(0.1)).tanh();
-            let loss = h.matmul(model[1].on(&tape)).cross_entropy(&classes);
-            let gradients = loss.backward();
-            tape.reset();
-            optimizer.step(&mut model, &gradients);
-        }
+        let mut model = large();
+        (0..4).for_each(|number| step(&mut model, number));
         model.iter().flat_map(|param| param.value().iter().map(f32::to_bits).collect::<Vec<_>>()).collect()
     })
     .unwrap()
@@ -262,10 +266,23 @@ fn trained(name: &str, threads: usize) -> Vec<u32> {
 #[test]
 fn a_training_has_the_same_bits_at_any_number_of_threads() {
     for name in names("optimizers").iter().filter(|name| !name.contains(", ")) {
-        let one = trained(name, 1);
-        for threads in [2, 3, 8] {
-            assert!(trained(name, threads) == one, "{name} at {threads} threads");
-        }
+        let run = |threads| {
+            let mut optimizer = optimizer::<f32>(name);
+            trained(threads, move |model, step| optimizer.step(model, &loss_of(model, step).1))
+        };
+        let one = run(1);
+        assert!([2, 3, 8].iter().all(|&threads| run(threads) == one), "{name}");
+    }
+    for wolfe in [false, true] {
+        let run = |threads| {
+            let mut lbfgs = lbfgs(0.5, |l| (l.iterations, l.wolfe) = (3, wolfe));
+            trained(threads, move |model, _| {
+                lbfgs.step(model, |model| loss_of(model, 0)).unwrap();
+            })
+        };
+        let one = run(1);
+        assert!([2, 3, 8].iter().all(|&threads| run(threads) == one), "L-BFGS");
+        assert!(one.iter().all(|bits| f32::from_bits(*bits).is_finite()));
     }
 }
 
@@ -417,7 +434,16 @@ fn a_step_that_cannot_be_made_says_why() {
     let mut other = self::model::<f32>();
     let mut allows = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
     assert!(panics(|| allows.step(&mut other, &both)).starts_with("step: no weight of the model has a gradient"));
+    // What a panic has interrupted goes on where it was.
     optimizer.step(&mut model, &both);
+    let other_pass = gradients(&other, 0, true, 1.0);
+    assert!(panics(|| optimizer.step(&mut model, &other_pass)).starts_with("step: no weight of the model"));
+    let start = numbers(&model);
+    optimizer.step(&mut model, &both);
+    assert_eq!(optimizer.step_number(), 2);
+    // Of equal gradients, each step of Adam is as long as the rate.
+    let moved = numbers(&model).iter().zip(&start).map(|(now, before)| (now - before).abs()).fold(0.0, f64::max);
+    assert!((moved - 0.1).abs() < 1e-3, "{moved}");
     *model[1].value_mut() = fill([2], 1);
     let changed = gradients(&model, 0, true, 1.0);
     assert_eq!(panics(|| optimizer.step(&mut model, &changed)), "step: 1 is [2], but was [4] before");
