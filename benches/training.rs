@@ -1,5 +1,5 @@
-//! What a step of training consists of beside the tape: a step of each optimizer over a million weights, and dropout, forward and back.
-//! `training.py` beside this file does the same with PyTorch, in rows of the same names.
+//! What a step of training consists of beside the tape: a step of each optimizer over a million weights, and dropout,
+//! forward and back. `training.py` beside this file does the same with PyTorch, in rows of the same names.
 
 use std::hint::black_box;
 

@@ -24,7 +24,8 @@ fn main() -> evenkeel::Result {
     autograd::check::gradients(&[at], &mut rng, |x| snake(x[0]))?;
     println!("the pullback of snake agrees with finite differences");
 
-    // In a model it is a function like any other: here it learns a wave, and goes on with it for a while where nothing was shown.
+    // In a model it is a function like any other: here it learns a wave, and goes on with it for a while where nothing
+    // was shown.
     let x = Tensor::linspace(-6.0, 6.0, 240).reshape([240, 1]);
     let y = x.map(|x: f32| (2.0 * x).sin());
     let gain = init::gain_of(|x: f64| x + x.sin().powi(2)).forward()?;

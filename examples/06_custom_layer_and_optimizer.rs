@@ -1,4 +1,5 @@
-//! A layer and an optimizer of one's own, which are what the family's are: a struct with `module!` and `forward`, and a rule.
+//! A layer and an optimizer of one's own, which are what the family's are: a struct with `module!` and `forward`, and a
+//! rule.
 //!
 //! cargo run --release --example 06_custom_layer_and_optimizer
 

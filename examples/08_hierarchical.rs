@@ -1,5 +1,5 @@
-//! The lecture's hierarchical net: eight symbols of context, joined in pairs three times. With the lecture's file of names and all its steps, 76,579
-//! parameters end at a validation loss of about 1.99, where its notebook has 1.993.
+//! The lecture's hierarchical net: eight symbols of context, joined in pairs three times. With the lecture's file of
+//! names and all its steps, 76,579 parameters end at a validation loss of about 1.99, where its notebook has 1.993.
 //!
 //! cargo run --release --example 08_hierarchical -- --data names.txt --rng torch --steps 200000
 

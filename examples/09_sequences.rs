@@ -1,6 +1,6 @@
-//! Names as sequences: a GRU, or a small transformer, reads each symbol and says what may come next. After 20,000 steps on the lecture's file, the GRU has a
-//! validation loss of 2.00 and the transformer, of the sizes of the lecture's `makemore.py`, one of 1.98. That one's test loss, of another split and a
-//! longer training, is published as about 1.92.
+//! Names as sequences: a GRU, or a small transformer, reads each symbol and says what may come next. After 20,000 steps
+//! on the lecture's file, the GRU has a validation loss of 2.00 and the transformer, of the sizes of the lecture's
+//! `makemore.py`, one of 1.98. Its test loss, of another split and a longer training, is published as about 1.92.
 //!
 //! cargo run --release --example 09_sequences -- --transformer --data names.txt --steps 20000
 

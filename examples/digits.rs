@@ -1,4 +1,5 @@
-//! Handwritten digits: the set of 1,797 pictures of 8 × 8 that scikit-learn ships, which one line of Python writes as two files:
+//! Handwritten digits: the set of 1,797 pictures of 8 × 8 that scikit-learn ships, which one line of Python writes as
+//! two files:
 //!
 //! python -c "import numpy as n, sklearn.datasets as s; d = s.load_digits(); n.save('x.npy', d.data.astype('f4')); n.save('y.npy', d.target)"
 //!

@@ -1,5 +1,6 @@
-//! μP: a wide network learns like a narrow one, so that a rate that was found on the narrow one holds for the wide (Yang et al., 2022). First the coordinate
-//! check, how far each layer's values have moved after some steps; then which rate is best at each width; both as usual, and by μP.
+//! μP: a wide network learns like a narrow one, so that a rate that was found on the narrow one holds for the wide
+//! (Yang et al., 2022). First the coordinate check, how far each layer's values have moved after some steps; then which
+//! rate is best at each width; both as usual, and by μP.
 //!
 //! cargo run --release --example mup -- --svg mup.svg
 

@@ -9,11 +9,13 @@ use crate::param::Kind;
 use crate::path::Path;
 use crate::{Error, Module, Param};
 
-/// An average of a model's weights over the steps of a training, which often does better than the last ones: exponential (Polyak and Juditsky, 1992), or the
-/// plain mean (Izmailov et al., 2018, *Averaging Weights Leads to Wider Optima and Better Generalization*: SWA). PyTorch's `optim.swa_utils.AveragedModel`.
+/// An average of a model's weights over the steps of a training, which often does better than the last ones:
+/// exponential (Polyak and Juditsky, 1992), or the plain mean (Izmailov et al., 2018, *Averaging Weights Leads to Wider
+/// Optima and Better Generalization*: SWA). PyTorch's `optim.swa_utils.AveragedModel`.
 ///
-/// It is held by the names of the parameters, so that no second model is needed: [`swap`](Self::swap) puts it into the model, and by a second call the
-/// weights back. State, such as running statistics, is as it was at the last [`update`](Self::update); [`refresh_statistics`](crate::refresh_statistics) finds it anew.
+/// It is held by the names of the parameters, so that no second model is needed: [`swap`](Self::swap) puts it into the
+/// model, and by a second call the weights back. State, such as running statistics, is as it was at the last
+/// [`update`](Self::update); [`refresh_statistics`](crate::refresh_statistics) finds it anew.
 ///
 /// # Example
 /// ```
@@ -67,8 +69,8 @@ impl<T: Float> Average<T> {
         Average { kind, values: HashMap::new(), updates: 0, swapped: false }
     }
 
-    /// An exponential average whose decay is (1 + n) / (10 + n) after n updates, while that is smaller: so that the first weights are soon forgotten. A mean stays
-    /// as it is.
+    /// An exponential average whose decay is (1 + n) / (10 + n) after n updates, while that is smaller: so that the
+    /// first weights are soon forgotten. A mean stays as it is.
     #[must_use]
     pub fn with_warmup(mut self) -> Self {
         if let Averaging::Exponential { warms_up, .. } = &mut self.kind {
@@ -148,8 +150,9 @@ impl<T: Float> Average<T> {
     }
 }
 
-/// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`Average`]: the mean of what `passes` passes in training
-/// mode show, each by `forward`, which is given the number of the pass; counts begin at 0. PyTorch's `optim.swa_utils.update_bn`.
+/// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`Average`]: the
+/// mean of what `passes` passes in training mode show, each by `forward`, which is given the number of the pass; counts
+/// begin at 0. PyTorch's `optim.swa_utils.update_bn`.
 ///
 /// # Example
 /// ```

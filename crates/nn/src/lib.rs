@@ -43,10 +43,10 @@
 //! # Ok::<(), nn::Error>(())
 //! ```
 //!
-//! The tape knows what a pass is for and what it draws by: `Tape::new()` trains, `Tape::no_grad()` evaluates, and [`Dropout`]
-//! draws what `tape.seed(seed, step)` says. A model's *state*, such as the running statistics of [`BatchNorm1d`], is a
-//! [`Param`] that is not trained; what a pass finds for it comes to the model with the optimizer's step. So the loop above
-//! stays as it is.
+//! The tape knows what a pass is for and what it draws by: `Tape::new()` trains, `Tape::no_grad()` evaluates, and
+//! [`Dropout`] draws what `tape.seed(seed, step)` says. A model's *state*, such as the running statistics of
+//! [`BatchNorm1d`], is a [`Param`] that is not trained; what a pass finds for it comes to the model with the
+//! optimizer's step. So the loop above stays as it is.
 //!
 //! | what | is |
 //! |---|---|
@@ -56,8 +56,8 @@
 //! | averages | [`Average`], [`refresh_statistics`] |
 //! | data | [`Batches`], [`split()`], [`folds`] |
 //!
-//! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training, and
-//! `println!("{model:?}")` shows a model in PyTorch's manner.
+//! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training,
+//! and `println!("{model:?}")` shows a model in PyTorch's manner.
 //!
 //! # Schedules
 //! The rates of 100 steps, by [`Schedule`]:

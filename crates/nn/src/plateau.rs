@@ -3,8 +3,8 @@
 use crate::Error;
 
 /// What lowers the rate when a metric, such as the loss on held-out rows, no longer gets better. It gives a factor for
-/// [`Optimizer::set_scale`](crate::Optimizer::set_scale), and has counters of its own. PyTorch's `ReduceLROnPlateau`, whose defaults it has, but that no
-/// change is too small to be made (`eps`).
+/// [`Optimizer::set_scale`](crate::Optimizer::set_scale), and has counters of its own. PyTorch's `ReduceLROnPlateau`,
+/// whose defaults it has, but that no change is too small to be made (`eps`).
 ///
 /// # Example
 /// ```
@@ -30,7 +30,8 @@ pub struct Plateau {
 }
 
 impl Plateau {
-    /// One that multiplies the rate by `factor` when the metric was not better than the best for more than `patience` observations in a row.
+    /// One that multiplies the rate by `factor` when the metric was not better than the best for more than `patience`
+    /// observations in a row.
     ///
     /// # Errors
     /// The factor is not in [0, 1).

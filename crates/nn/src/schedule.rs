@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use crate::Error;
 
-/// A rate as a function of the number of the step, from 0: a value, which holds no state, so that a training that is resumed goes on with the
-/// same rates.
+/// A rate as a function of the number of the step, from 0: a value, which holds no state, so that a training that is
+/// resumed goes on with the same rates.
 ///
-/// Past the end of a schedule that has one, its last value holds. All are checked by [`Optimizer::new`](crate::Optimizer::new), or by
-/// [`check`](Self::check).
+/// Past the end of a schedule that has one, its last value holds. All are checked by
+/// [`Optimizer::new`](crate::Optimizer::new), or by [`check`](Self::check).
 ///
 #[doc = include_str!("schedules.svg")]
 ///
@@ -88,8 +88,9 @@ impl PartialEq for Function {
     }
 }
 
-/// One cycle of the rate (Smith and Topin, 2018, *Super-Convergence*): it rises from `peak` / `start_factor` to `peak` and falls to
-/// `peak` / (`start_factor` · `final_factor`), each as a half wave of a cosine, or in a line. PyTorch's `OneCycleLR`, without its cycling of the momentum.
+/// One cycle of the rate (Smith and Topin, 2018, *Super-Convergence*): it rises from `peak` / `start_factor` to `peak`
+/// and falls to `peak` / (`start_factor` · `final_factor`), each as a half wave of a cosine, or in a line. PyTorch's
+/// `OneCycleLR`, without its cycling of the momentum.
 ///
 /// # Example
 /// ```
@@ -152,7 +153,8 @@ impl From<f64> for Schedule {
 }
 
 impl Schedule {
-    /// The same rate at each step. PyTorch has no name for it; its `ConstantLR` is `constant(factor * rate).then(n, constant(rate))`.
+    /// The same rate at each step. PyTorch has no name for it; its `ConstantLR` is `constant(factor * rate).then(n,
+    /// constant(rate))`.
     pub fn constant(rate: f64) -> Self {
         Schedule(Kind::Constant(rate))
     }
@@ -188,8 +190,9 @@ impl Schedule {
         Schedule(Kind::Linear { from, to, n })
     }
 
-    /// From `rate` at step 0 along half a wave of a cosine to 0 at step n, or what it goes [down to](Self::down_to) (Loshchilov and Hutter, 2017, *SGDR:
-    /// Stochastic Gradient Descent with Warm Restarts*). PyTorch's `CosineAnnealingLR`, which rises again after its `T_max`; here the last value holds.
+    /// From `rate` at step 0 along half a wave of a cosine to 0 at step n, or what it goes [down to](Self::down_to)
+    /// (Loshchilov and Hutter, 2017, *SGDR: Stochastic Gradient Descent with Warm Restarts*). PyTorch's
+    /// `CosineAnnealingLR`, which rises again after its `T_max`; here the last value holds.
     pub fn cosine(rate: f64, n: u64) -> Self {
         Schedule(Kind::Cosine { rate, n, floor: 0.0, restarts: None })
     }
@@ -199,9 +202,11 @@ impl Schedule {
         OneCycle::new(peak, n).into()
     }
 
-    /// What a closure says, which is to be a pure function of the step. PyTorch's `LambdaLR`, whose closure gives a factor.
+    /// What a closure says, which is to be a pure function of the step. PyTorch's `LambdaLR`, whose closure gives a
+    /// factor.
     ///
-    /// A rate that is negative or not finite makes the optimizer's step panic. Two such schedules are equal if one is a clone of the other.
+    /// A rate that is negative or not finite makes the optimizer's step panic. Two such schedules are equal if one is a
+    /// clone of the other.
     pub fn of(rate: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
         Schedule(Kind::Of(Function(Arc::new(rate))))
     }
@@ -237,8 +242,9 @@ impl Schedule {
         })
     }
 
-    /// The same after a warm-up of so many steps: step k of them has (k + 1) / steps of the rate that the schedule begins with. Lengths and milestones
-    /// count all steps, those of the warm-up too; what falls steadily begins to fall when the warm-up has ended. 0 is none.
+    /// The same after a warm-up of so many steps: step k of them has (k + 1) / steps of the rate that the schedule
+    /// begins with. Lengths and milestones count all steps, those of the warm-up too; what falls steadily begins to
+    /// fall when the warm-up has ended. 0 is none.
     ///
     /// PyTorch's `LinearLR` in front of another, by `SequentialLR`.
     #[must_use]
@@ -278,8 +284,8 @@ impl Schedule {
     /// Makes sure that every number of it is in range.
     ///
     /// # Errors
-    /// A rate or a factor is negative or not finite, a length is 0, milestones do not rise, a warm-up is as long as the whole, or a method was called that
-    /// the schedule does not have, such as [`down_to`](Self::down_to) of a constant.
+    /// A rate or a factor is negative or not finite, a length is 0, milestones do not rise, a warm-up is as long as the
+    /// whole, or a method was called that the schedule does not have, such as [`down_to`](Self::down_to) of a constant.
     pub fn check(&self) -> Result<(), Error> {
         self.0.check()
     }

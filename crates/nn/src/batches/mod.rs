@@ -11,12 +11,13 @@ use tensor::Tensor;
 
 use crate::Error;
 
-/// The rows of each step's batch as a function of the number of the step: indices for [`Tensor::index_select`], for losses, or for a closure that reads
-/// files. PyTorch's `DataLoader` and its samplers.
+/// The rows of each step's batch as a function of the number of the step: indices for [`Tensor::index_select`], for
+/// losses, or for a closure that reads files. PyTorch's `DataLoader` and its samplers.
 ///
-/// Steps are grouped into epochs of [`steps_per_epoch`](Self::steps_per_epoch). Each epoch has an order of its own, which follows from the seed and the number
-/// of the epoch alone: step 1000 has the same rows in a training that is resumed there. Rows come in the order of the data unless it is
-/// [shuffled](Self::shuffled), and the last batch of an epoch may be smaller.
+/// Steps are grouped into epochs of [`steps_per_epoch`](Self::steps_per_epoch). Each epoch has an order of its own,
+/// which follows from the seed and the number of the epoch alone: step 1000 has the same rows in a training that is
+/// resumed there. Rows come in the order of the data unless it is [shuffled](Self::shuffled), and the last batch of an
+/// epoch may be smaller.
 ///
 /// # Example
 /// ```
@@ -102,8 +103,8 @@ impl Batches {
         Batches::any(len, size)
     }
 
-    /// Batches of `size` of the rows 0 to `len` − 1, which may be more than there are: each is drawn from all by itself, as
-    /// [`with_replacement`](Self::with_replacement).
+    /// Batches of `size` of the rows 0 to `len` − 1, which may be more than there are: each is drawn from all by
+    /// itself, as [`with_replacement`](Self::with_replacement).
     ///
     /// # Errors
     /// There are no rows, or the size is 0.
@@ -158,9 +159,10 @@ impl Batches {
         self.ordered(Order::Replaced { seed })
     }
 
-    /// As many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a row have each class once, in another
-    /// order. The rows of a class come in random orders of all of them, those of a small class several times in an epoch. All batches are full. `labels` has the
-    /// class of each row that is [batched](Self::of).
+    /// As many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a
+    /// row have each class once, in another order. The rows of a class come in random orders of all of them, those of a
+    /// small class several times in an epoch. All batches are full. `labels` has the class of each row that is
+    /// [batched](Self::of).
     ///
     /// # Errors
     /// There are not as many labels as rows.
@@ -206,7 +208,8 @@ impl Batches {
         steps.max(1) as u64
     }
 
-    /// The rows of a step, a vector. It is a view of the epoch's order, which is drawn when the first of its steps is asked for.
+    /// The rows of a step, a vector. It is a view of the epoch's order, which is drawn when the first of its steps is
+    /// asked for.
     pub fn rows(&mut self, step: u64) -> &Tensor<i64> {
         let steps = self.steps_per_epoch();
         let (epoch, place) = (step / steps, (step % steps) as usize);
@@ -246,8 +249,9 @@ impl Batches {
         }
     }
 
-    /// What `make` makes of the rows of each step, by so many threads of their own that work ahead: what reads files or changes pictures while the
-    /// calling thread trains. It is given the step and its rows, and what it makes comes in the order of the steps: the number of threads changes no result.
+    /// What `make` makes of the rows of each step, by so many threads of their own that work ahead: what reads files or
+    /// changes pictures while the calling thread trains. It is given the step and its rows, and what it makes comes in
+    /// the order of the steps: the number of threads changes no result.
     ///
     /// # Example
     /// ```

@@ -13,7 +13,8 @@ use super::Batches;
 /// How many results of each thread wait at most.
 const AHEAD: usize = 2;
 
-/// What a closure makes of the rows of each step, ahead of the training, in the order of the steps; [`Batches::prefetch`] makes one.
+/// What a closure makes of the rows of each step, ahead of the training, in the order of the steps;
+/// [`Batches::prefetch`] makes one.
 ///
 /// A panic of the closure comes to the thread that asks for its result. Dropped, it waits for what its threads are at.
 #[derive(Debug)]

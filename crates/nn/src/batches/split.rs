@@ -8,7 +8,8 @@ use crate::Error;
 /// Rows to train with, and rows that are held out.
 type Parts = (Tensor<i64>, Tensor<i64>);
 
-/// The rows 0 to n − 1 in two random parts, of which the first has this share of them, rounded. Each is in order. PyTorch's `random_split`.
+/// The rows 0 to n − 1 in two random parts, of which the first has this share of them, rounded. Each is in order.
+/// PyTorch's `random_split`.
 ///
 /// # Errors
 /// The share is not between 0 and 1, or a part is empty.
@@ -63,7 +64,8 @@ fn parts(classes: Vec<Vec<i64>>, n: usize, share: f64, seed: u64) -> Result<Part
     Ok((ordered(first), ordered(second)))
 }
 
-/// The rows 0 to n − 1 for cross-validation: k random parts of as equal sizes as can be, and for each the rows of all others and its own. Each is in order.
+/// The rows 0 to n − 1 for cross-validation: k random parts of as equal sizes as can be, and for each the rows of all
+/// others and its own. Each is in order.
 ///
 /// # Errors
 /// There are fewer than 2 folds, or more than rows.

@@ -8,8 +8,9 @@ use tensor::{Float, Tensor};
 use super::{Linear, in_f32};
 use crate::{Error, Layer, module};
 
-/// Attention with several heads (Vaswani et al., 2017, *Attention Is All You Need*): queries, keys and values are linear in the inputs, each head
-/// [attends](Var::attention) with its share of them, and what all give goes through one more linear layer. PyTorch's `nn.MultiheadAttention(batch_first=True)`.
+/// Attention with several heads (Vaswani et al., 2017, *Attention Is All You Need*): queries, keys and values are
+/// linear in the inputs, each head [attends](Var::attention) with its share of them, and what all give goes through one
+/// more linear layer. PyTorch's `nn.MultiheadAttention(batch_first=True)`.
 ///
 /// As a [`Layer`] it attends to itself: `[N, L, E]` gives `[N, L, E]`.
 ///
@@ -52,14 +53,16 @@ module!(impl<T> MultiheadAttention<T> { in_proj, out_proj, .. });
 pub struct Attend<'a> {
     /// Whether query i sees the keys 0..=i only.
     pub causal: bool,
-    /// Which keys of each example may be seen at all, `[N, S]`: true where they may. PyTorch's `key_padding_mask` is true where they may not.
+    /// Which keys of each example may be seen at all, `[N, S]`: true where they may. PyTorch's `key_padding_mask` is
+    /// true where they may not.
     pub seen: Option<&'a Tensor<bool>>,
 }
 
 in_f32!(
     MultiheadAttention,
-    /// A layer in f32 of so many heads for inputs of `width` features, whose weights are drawn by `weight`, queries, keys and values each by itself; the
-    /// biases are 0. For another float there is [`try_new`](MultiheadAttention::try_new).
+    /// A layer in f32 of so many heads for inputs of `width` features, whose weights are drawn by `weight`, queries,
+    /// keys and values each by itself; the biases are 0. For another float there is
+    /// [`try_new`](MultiheadAttention::try_new).
     ///
     /// # Errors
     /// The heads do not divide the width, or the initializer returns an error.
@@ -68,8 +71,8 @@ in_f32!(
 
 in_f32!(
     MultiheadAttention,
-    /// A layer in f32 with PyTorch's default: the weight of queries, keys and values uniform within ±√(6 / (E + 3 E)), which is Xavier's of all
-    /// three; that of the output uniform within ±1 / √E; biases 0.
+    /// A layer in f32 with PyTorch's default: the weight of queries, keys and values uniform within ±√(6 / (E + 3 E)),
+    /// which is Xavier's of all three; that of the output uniform within ±1 / √E; biases 0.
     ///
     /// # Errors
     /// As [`new`](MultiheadAttention::new).

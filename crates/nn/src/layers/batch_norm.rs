@@ -43,7 +43,8 @@ pub struct BatchNorm1d<T: Float = f32> {
     pub running_mean: Option<Param<T>>,
     /// What σ² is in evaluation, `[C]`: state, if there are running statistics
     pub running_var: Option<Param<T>>,
-    /// How many batches the running statistics are the mean of, a number: state, if they are [cumulative](Self::cumulative)
+    /// How many batches the running statistics are the mean of, a number: state, if they are
+    /// [cumulative](Self::cumulative)
     pub num_batches_tracked: Option<Param<T>>,
     channels: usize,
     channels_last: bool,
@@ -83,7 +84,8 @@ impl<T: Float> BatchNorm1d<T> {
         })
     }
 
-    /// The same layer with another momentum: how far the running statistics move towards what a batch shows. 0 leaves them.
+    /// The same layer with another momentum: how far the running statistics move towards what a batch shows. 0 leaves
+    /// them.
     ///
     /// # Errors
     /// It is not in 0..=1.
@@ -107,7 +109,8 @@ impl<T: Float> BatchNorm1d<T> {
         BatchNorm1d { weight: None, bias: None, ..self }
     }
 
-    /// The same layer without running statistics: in evaluation too, μ and σ² are those of the batch. PyTorch's `track_running_stats=False`.
+    /// The same layer without running statistics: in evaluation too, μ and σ² are those of the batch. PyTorch's
+    /// `track_running_stats=False`.
     #[must_use]
     pub fn without_running_statistics(self) -> Self {
         BatchNorm1d { running_mean: None, running_var: None, num_batches_tracked: None, ..self }

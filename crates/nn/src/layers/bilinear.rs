@@ -8,8 +8,8 @@ use tensor::{Float, Shape};
 use super::in_f32;
 use crate::{Error, Param, module};
 
-/// A linear layer of the products of two inputs, yₖ = Σᵢⱼ aᵢ Wᵢⱼₖ cⱼ + bₖ, with the weight stored as `[in_a, in_c, fan_out]`. PyTorch's `nn.Bilinear`, which stores
-/// `[out_features, in1_features, in2_features]`.
+/// A linear layer of the products of two inputs, yₖ = Σᵢⱼ aᵢ Wᵢⱼₖ cⱼ + bₖ, with the weight stored as `[in_a, in_c,
+/// fan_out]`. PyTorch's `nn.Bilinear`, which stores `[out_features, in1_features, in2_features]`.
 ///
 /// # Example
 /// ```
@@ -36,8 +36,8 @@ module!(impl<T> Bilinear<T> { weight, bias });
 
 in_f32!(
     Bilinear,
-    /// A layer in f32 whose weight is drawn by `weight`, as that of a linear layer of in_a · in_c inputs, and whose bias is 0. For another float there is
-    /// [`try_new`](Bilinear::try_new).
+    /// A layer in f32 whose weight is drawn by `weight`, as that of a linear layer of in_a · in_c inputs, and whose
+    /// bias is 0. For another float there is [`try_new`](Bilinear::try_new).
     ///
     /// # Errors
     /// The initializer returns an error, or the weight is larger than memory can be.

@@ -80,7 +80,8 @@ impl<T: Float> Embedding<T> {
         Embedding { weight, padding: None }
     }
 
-    /// The same table where the symbol `padding` stands for nothing: its row is 0, and gets no gradient. PyTorch's `padding_idx`.
+    /// The same table where the symbol `padding` stands for nothing: its row is 0, and gets no gradient. PyTorch's
+    /// `padding_idx`.
     ///
     /// # Errors
     /// There is no such symbol.

@@ -34,8 +34,9 @@ impl<T: Float> Layer<T> for Flatten {
     }
 }
 
-/// Joins each n neighbours of a sequence: `[N, L, C]` gives `[N, L / n, n C]`, or `[N, n C]` where one is left. The layer of WaveNet-like models that fuse a
-/// sequence step by step (van den Oord et al., 2016, *WaveNet: A Generative Model for Raw Audio*; as in the lecture).
+/// Joins each n neighbours of a sequence: `[N, L, C]` gives `[N, L / n, n C]`, or `[N, n C]` where one is left. The
+/// layer of WaveNet-like models that fuse a sequence step by step (van den Oord et al., 2016, *WaveNet: A Generative
+/// Model for Raw Audio*; as in the lecture).
 ///
 /// # Example
 /// ```

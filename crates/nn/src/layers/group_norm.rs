@@ -6,8 +6,9 @@ use tensor::{Float, Shape, Tensor};
 use super::in_f32;
 use crate::{Error, Layer, Param, module};
 
-/// Normalization of `[N, C, …]` by groups of channels of each example by itself (Wu and He, 2018, *Group Normalization*):
-/// y = w (x − μ) / √(σ² + eps) + b, with w and b of each channel, and σ² divided by the number of a group's elements. PyTorch's `nn.GroupNorm`.
+/// Normalization of `[N, C, …]` by groups of channels of each example by itself (Wu and He, 2018, *Group
+/// Normalization*): y = w (x − μ) / √(σ² + eps) + b, with w and b of each channel, and σ² divided by the number of a
+/// group's elements. PyTorch's `nn.GroupNorm`.
 ///
 /// It begins with w = 1 and b = 0; eps is 1e-5. It does the same in training and in evaluation.
 ///
@@ -37,7 +38,8 @@ module!(impl<T> GroupNorm<T> { weight, bias, .. });
 
 in_f32!(
     GroupNorm,
-    /// A layer in f32 of so many groups of `channels` channels. For another float there is [`try_new`](GroupNorm::try_new).
+    /// A layer in f32 of so many groups of `channels` channels. For another float there is
+    /// [`try_new`](GroupNorm::try_new).
     ///
     /// # Errors
     /// The groups do not divide the channels, or there are more than memory can hold.

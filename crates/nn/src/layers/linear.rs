@@ -62,7 +62,8 @@ in_f32!(
 
 in_f32!(
     Linear,
-    /// A layer in f32 with PyTorch's default: weight and bias uniform within ±1 / √fan_in, [`init::torch_linear`] and [`init::torch_linear_bias`].
+    /// A layer in f32 with PyTorch's default: weight and bias uniform within ±1 / √fan_in, [`init::torch_linear`] and
+    /// [`init::torch_linear_bias`].
     ///
     /// # Errors
     /// As [`new`](Linear::new).

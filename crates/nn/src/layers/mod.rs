@@ -32,7 +32,8 @@ pub use rms_norm::RMSNorm;
 pub use sequential::Sequential;
 pub use transformer::TransformerBlock;
 
-/// Stamps a constructor for models in f32, `new`, which a literal or an inferred type finds, in front of one for any float, `try_new`.
+/// Stamps a constructor for models in f32, `new`, which a literal or an inferred type finds, in front of one for any
+/// float, `try_new`.
 macro_rules! in_f32 {
     ($Layer:ident, $(#[$doc:meta])* $name:ident => $general:ident($($arg:ident: $Arg:ty),* $(,)?)) => {
         impl $Layer {

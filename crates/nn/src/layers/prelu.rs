@@ -5,8 +5,8 @@ use tensor::{Float, Shape, Tensor};
 
 use crate::{Error, Layer, Param, module};
 
-/// max(x, 0) + w min(x, 0) with a slope w that is trained: one for all, or one for each channel (He et al., 2015, *Delving Deep into Rectifiers*). It begins at
-/// 0.25. PyTorch's `nn.PReLU`.
+/// max(x, 0) + w min(x, 0) with a slope w that is trained: one for all, or one for each channel (He et al., 2015,
+/// *Delving Deep into Rectifiers*). It begins at 0.25. PyTorch's `nn.PReLU`.
 ///
 /// # Example
 /// ```

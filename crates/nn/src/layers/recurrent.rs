@@ -28,8 +28,9 @@ macro_rules! recurrent {
 
         in_f32!(
             $Layer,
-            /// A layer in f32 from `inputs` to `hidden` numbers, whose weights of the input are drawn by `weight_ih` and those of the state by `weight_hh`, each
-            /// gate by itself; the biases are 0. For another float there is `try_new`.
+            /// A layer in f32 from `inputs` to `hidden` numbers, whose weights of the input are drawn by `weight_ih`
+            /// and those of the state by `weight_hh`, each gate by itself; the biases are 0. For another float there is
+            /// `try_new`.
             ///
             /// # Errors
             /// An initializer returns an error, or a weight is larger than memory can be.
@@ -125,8 +126,8 @@ fn parameters<T: Float>(
 }
 
 recurrent!(
-    /// A simple recurrent layer (Elman, 1990, *Finding Structure in Time*), `[N, L, E]` to `[N, L, H]`: hₜ = tanh(xₜ W + b + hₜ₋₁ U + c), one gate. PyTorch's
-    /// `nn.RNN(batch_first=True)` of one layer.
+    /// A simple recurrent layer (Elman, 1990, *Finding Structure in Time*), `[N, L, E]` to `[N, L, H]`: hₜ = tanh(xₜ W
+    /// + b + hₜ₋₁ U + c), one gate. PyTorch's `nn.RNN(batch_first=True)` of one layer.
     ///
     /// # Example
     /// ```
@@ -147,8 +148,9 @@ recurrent!(
 );
 
 recurrent!(
-    /// A layer of gated recurrent units (Cho et al., 2014, *Learning Phrase Representations Using RNN Encoder–Decoder*), `[N, L, E]` to `[N, L, H]`, by
-    /// [`Var::gru_cell`]; its gates are reset, update and new, in this order. PyTorch's `nn.GRU(batch_first=True)` of one layer.
+    /// A layer of gated recurrent units (Cho et al., 2014, *Learning Phrase Representations Using RNN
+    /// Encoder–Decoder*), `[N, L, E]` to `[N, L, H]`, by [`Var::gru_cell`]; its gates are reset, update and new, in
+    /// this order. PyTorch's `nn.GRU(batch_first=True)` of one layer.
     ///
     /// # Example
     /// ```
@@ -168,10 +170,12 @@ recurrent!(
 );
 
 recurrent!(
-    /// A layer with long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000), `[N, L, E]` to `[N, L, H]`, by
-    /// [`Var::lstm_cell`]; its gates are input, forget, cell and output, in this order. PyTorch's `nn.LSTM(batch_first=True)` of one layer.
+    /// A layer with long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al.,
+    /// 2000), `[N, L, E]` to `[N, L, H]`, by [`Var::lstm_cell`]; its gates are input, forget, cell and output, in this
+    /// order. PyTorch's `nn.LSTM(batch_first=True)` of one layer.
     ///
-    /// With biases of 0, half of the memory is forgotten at each step; a forget gate that begins with a bias of 1 or more keeps it (Jozefowicz et al., 2015).
+    /// With biases of 0, half of the memory is forgotten at each step; a forget gate that begins with a bias of 1 or
+    /// more keeps it (Jozefowicz et al., 2015).
     ///
     /// # Example
     /// ```
@@ -198,7 +202,8 @@ pub struct LstmState<'t, T: Float = f32> {
     pub memory: Var<'t, T>,
 }
 
-/// Applies `step` to each step of a sequence, with the state that the one before has given, and stacks what is to be seen of the states.
+/// Applies `step` to each step of a sequence, with the state that the one before has given, and stacks what is to be
+/// seen of the states.
 #[track_caller]
 fn unrolled<'t, T: Float, S>(
     layer: &str,
@@ -239,7 +244,8 @@ fn at_rest<'t, T: Float>(x: Var<'t, T>, hidden: usize) -> Var<'t, T> {
 macro_rules! with_one_state {
     ($($Layer:ident by $cell:ident;)*) => {
         $(impl<T: Float> $Layer<T> {
-            /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N, L, H]` and `[N, H]`.
+            /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N,
+            /// L, H]` and `[N, H]`.
             ///
             /// # Panics
             /// The input has another rank or another number of features, or no step; or the state is of another batch.
@@ -264,7 +270,8 @@ with_one_state! {
 }
 
 impl<T: Float> LSTM<T> {
-    /// What it gives after each step, and its state after the last, from `state` or from 0: `[N, L, E]` gives `[N, L, H]`.
+    /// What it gives after each step, and its state after the last, from `state` or from 0: `[N, L, E]` gives `[N, L,
+    /// H]`.
     ///
     /// # Panics
     /// The input has another rank or another number of features, or no step; or the state is of another batch.

@@ -5,7 +5,8 @@ use tensor::Float;
 
 use crate::{Layer, Module, Param, Path};
 
-/// x + f(x), for a layer f whose result has the shape of its input (He et al., 2016, *Deep Residual Learning for Image Recognition*).
+/// x + f(x), for a layer f whose result has the shape of its input (He et al., 2016, *Deep Residual Learning for Image
+/// Recognition*).
 ///
 /// # Example
 /// ```

@@ -6,10 +6,11 @@ use tensor::{Float, Shape, Tensor};
 use super::of_size;
 use crate::{Error, Layer, Param, module};
 
-/// Normalization of the last axis by its root mean square (Zhang and Sennrich, 2019, *Root Mean Square Layer Normalization*): y = w x / √(Σ x²/n + eps).
-/// PyTorch's `nn.RMSNorm`.
+/// Normalization of the last axis by its root mean square (Zhang and Sennrich, 2019, *Root Mean Square Layer
+/// Normalization*): y = w x / √(Σ x²/n + eps). PyTorch's `nn.RMSNorm`.
 ///
-/// It begins with w = 1; eps is the float's distance from 1 to the next number, as in PyTorch. It does the same in training and in evaluation.
+/// It begins with w = 1; eps is the float's distance from 1 to the next number, as in PyTorch. It does the same in
+/// training and in evaluation.
 ///
 /// # Example
 /// ```

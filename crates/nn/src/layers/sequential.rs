@@ -8,8 +8,8 @@ use tensor::Float;
 
 use crate::{Layer, Module, Param, Path};
 
-/// Layers of any kinds, applied one after the other; [`seq!`](crate::seq!) makes one. The paths of their parameters begin with their numbers, such as `0.weight`.
-/// PyTorch's `nn.Sequential`.
+/// Layers of any kinds, applied one after the other; [`seq!`](crate::seq!) makes one. The paths of their parameters
+/// begin with their numbers, such as `0.weight`. PyTorch's `nn.Sequential`.
 ///
 /// Layers that are all of one type may stand in a vector or an array, which are layers too.
 ///

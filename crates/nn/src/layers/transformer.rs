@@ -8,9 +8,10 @@ use tensor::{Activation, Float};
 use super::{Attend, Dropout, LayerNorm, Linear, MultiheadAttention, in_f32};
 use crate::{Error, Layer, module};
 
-/// A block of a transformer that normalizes first (Xiong et al., 2020, *On Layer Normalization in the Transformer Architecture*): x ← x + attention(norm(x)), then
-/// x ← x + f(norm(x)) W₂ + b₂ with f(z) = gelu(z W₁ + b₁). PyTorch's `nn.TransformerEncoderLayer(norm_first=True, activation="gelu", batch_first=True)`; without
-/// dropout, unless it is given any.
+/// A block of a transformer that normalizes first (Xiong et al., 2020, *On Layer Normalization in the Transformer
+/// Architecture*): x ← x + attention(norm(x)), then x ← x + f(norm(x)) W₂ + b₂ with f(z) = gelu(z W₁ + b₁). PyTorch's
+/// `nn.TransformerEncoderLayer(norm_first=True, activation="gelu", batch_first=True)`; without dropout, unless it is
+/// given any.
 ///
 /// # Example
 /// ```
@@ -46,8 +47,9 @@ module!(impl<T> TransformerBlock<T> { norm1, self_attn, norm2, linear1, linear2,
 
 in_f32!(
     TransformerBlock,
-    /// A block in f32 for `width` features, with so many heads and `hidden` units between the linear layers, whose weights are drawn by `weight`; the biases
-    /// are 0. For another float there is [`try_new`](TransformerBlock::try_new).
+    /// A block in f32 for `width` features, with so many heads and `hidden` units between the linear layers, whose
+    /// weights are drawn by `weight`; the biases are 0. For another float there is
+    /// [`try_new`](TransformerBlock::try_new).
     ///
     /// # Errors
     /// The heads do not divide the width, or the initializer returns an error.
@@ -109,8 +111,8 @@ impl<T: Float> TransformerBlock<T> {
         TransformerBlock { activation, ..self }
     }
 
-    /// The same block that in training drops with probability `p`: weights of the attention, what the attention gives, what the activation gives, and what the
-    /// second linear layer gives.
+    /// The same block that in training drops with probability `p`: weights of the attention, what the attention gives,
+    /// what the activation gives, and what the second linear layer gives.
     ///
     /// # Errors
     /// `p` is not in 0..=1.

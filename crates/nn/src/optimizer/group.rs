@@ -33,7 +33,8 @@ impl<T: Float> Group<T> {
         Group { weight_decay: Some(weight_decay), ..self }
     }
 
-    /// Whether the weights stay where they are, though they have gradients. [`Module::freeze`](crate::Module::freeze) saves the gradients too.
+    /// Whether the weights stay where they are, though they have gradients. [`Module::freeze`](crate::Module::freeze)
+    /// saves the gradients too.
     #[must_use]
     pub fn freeze(self, frozen: bool) -> Self {
         Group { frozen: Some(frozen), ..self }

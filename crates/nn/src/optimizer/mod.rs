@@ -17,13 +17,13 @@ use tensor::{Float, Tensor};
 use crate::path::matches;
 use crate::{Error, ModelGradients, Module, Schedule};
 
-/// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the number of the step, groups of
-/// weights by path that are treated otherwise, and what the rule keeps of each weight, found by the weight's name. PyTorch's `optim.Optimizer`
-/// and its scheduler.
+/// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the
+/// number of the step, groups of weights by path that are treated otherwise, and what the rule keeps of each weight,
+/// found by the weight's name. PyTorch's `optim.Optimizer` and its scheduler.
 ///
-/// A weight has steps of its own to count: one whose first gradient comes late begins then. Coefficients, corrections of bias among them, are
-/// computed in f64. A step is one pass over each weight, in place, shared among threads where the weight is large; the result has the same bits
-/// at any number of them.
+/// A weight has steps of its own to count: one whose first gradient comes late begins then. Coefficients, corrections
+/// of bias among them, are computed in f64. A step is one pass over each weight, in place, shared among threads where
+/// the weight is large; the result has the same bits at any number of them.
 ///
 /// # Example
 /// ```
@@ -112,12 +112,13 @@ impl<T: Float> Optimizer<T> {
         Ok(Optimizer { rule: Box::new(rule), schedule, groups, slots, step: 0, scale: 1.0, complete: true })
     }
 
-    /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters: their rate is multiplied, their weight
-    /// decay another, their rule another, or they stay. Where a path is in several groups, what the last of them says holds.
+    /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters:
+    /// their rate is multiplied, their weight decay another, their rule another, or they stay. Where a path is in
+    /// several groups, what the last of them says holds.
     ///
     /// # Errors
-    /// A number is out of range, or the rule refuses its own. That a pattern meets no weight is only seen with a model: [`plan`](Self::plan) says so,
-    /// and the first step panics.
+    /// A number is out of range, or the rule refuses its own, or the first step was made already. That a pattern meets
+    /// no weight is only seen with a model: [`plan`](Self::plan) says so, and the first step panics.
     ///
     /// # Example
     /// ```
@@ -134,21 +135,25 @@ impl<T: Float> Optimizer<T> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     pub fn group(mut self, pattern: &str, set: impl FnOnce(Group<T>) -> Group<T>) -> Result<Self, Error> {
+        if !self.slots.is_empty() {
+            let why = format!("{pattern:?} comes after the first step, which has settled how each weight is treated");
+            return Err(Error::Invalid { what: "the group", why });
+        }
         let group = set(Group::new(pattern));
         group.check()?;
         self.groups.push(group);
-        self.slots.clear();
         Ok(self)
     }
 
-    /// The same, which does not mind if a weight gets no gradient, or if the model does not list one that does: where a part of
-    /// a model is trained, or the parts take turns.
+    /// The same, which does not mind if a weight gets no gradient, or if the model does not list one that does: where a
+    /// part of a model is trained, or the parts take turns.
     #[must_use]
     pub fn allow_missing(self) -> Self {
         Optimizer { complete: false, ..self }
     }
 
-    /// How every weight of the model is treated: its rule, its rate at the next step, its weight decay. It prints as a table.
+    /// How every weight of the model is treated: its rule, its rate at the next step, its weight decay. It prints as a
+    /// table.
     ///
     /// # Errors
     /// A group's pattern meets no weight, or a rule cannot move a weight of such a shape.
@@ -179,15 +184,16 @@ impl<T: Float> Optimizer<T> {
         Rules { rule: &*self.rule, groups: &self.groups }
     }
 
-    /// Moves every trained weight of `model` that has a gradient, by the rate of this step; the others stay. The changes that the pass has deferred for
-    /// the model's state, such as running statistics, are applied too.
+    /// Moves every trained weight of `model` that has a gradient, by the rate of this step; the others stay. The
+    /// changes that the pass has deferred for the model's state, such as running statistics, are applied too.
     ///
     /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
     ///
     /// # Panics
     /// It is the first step, and a trained weight has no gradient, or a leaf that the model does not list has one (see
-    /// [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds a mistake. Or no weight has a gradient: these are the gradients of another
-    /// model. Or a weight has another shape than before, or the schedule's closure gives no rate.
+    /// [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds a mistake. Or no weight has a gradient:
+    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure
+    /// gives no rate.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         if self.slots.is_empty() {

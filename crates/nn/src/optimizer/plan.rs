@@ -4,7 +4,8 @@ use std::fmt;
 
 use tensor::Shape;
 
-/// How every weight of a model is treated; [`Optimizer::plan`](super::Optimizer::plan) makes it, and it prints as a table.
+/// How every weight of a model is treated; [`Optimizer::plan`](super::Optimizer::plan) makes it, and it prints as a
+/// table.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Plan {
     /// The weights in the model's order.

@@ -77,7 +77,8 @@ pub trait Rule<T: Float = f32>: Send + Sync {
     /// Its name, such as `"adamw"`.
     fn name(&self) -> &'static str;
 
-    /// The names of what it keeps of each weight from step to step, each a tensor of the weight's shape, such as `["m", "v"]`.
+    /// The names of what it keeps of each weight from step to step, each a tensor of the weight's shape, such as `["m",
+    /// "v"]`.
     fn slots(&self) -> &'static [&'static str];
 
     /// What the elements of a slot are before the first step.
@@ -103,6 +104,7 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         None
     }
 
-    /// Moves a weight by its gradient, and changes what is kept of it. [`Tensor::update`] and [`Tensor::update_by`] do so in one pass.
+    /// Moves a weight by its gradient, and changes what is kept of it. [`Tensor::update`] and [`Tensor::update_by`] do
+    /// so in one pass.
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]);
 }

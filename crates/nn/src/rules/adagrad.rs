@@ -5,8 +5,9 @@ use tensor::{Float, Tensor, Update};
 use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
-/// Adagrad (Duchi, Hazan and Singer, 2011, *Adaptive Subgradient Methods for Online Learning and Stochastic Optimization*): with
-/// ĝ = g + weight_decay · w, s ← s + ĝ², and w ← w − rate / (1 + (t − 1) rate_decay) · ĝ / (√s + eps). PyTorch's `optim.Adagrad`.
+/// Adagrad (Duchi, Hazan and Singer, 2011, *Adaptive Subgradient Methods for Online Learning and Stochastic
+/// Optimization*): with ĝ = g + weight_decay · w, s ← s + ĝ², and w ← w − rate / (1 + (t − 1) rate_decay) · ĝ / (√s +
+/// eps). PyTorch's `optim.Adagrad`.
 ///
 /// # Example
 /// ```
@@ -62,8 +63,9 @@ impl<T: Float> Rule<T> for Adagrad {
     }
 }
 
-/// Adadelta (Zeiler, 2012, *ADADELTA: An Adaptive Learning Rate Method*): with ĝ = g + weight_decay · w, v ← ρ v + (1 − ρ) ĝ²,
-/// d = ĝ √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d², and w ← w − rate · d; its rate is 1. PyTorch's `optim.Adadelta`.
+/// Adadelta (Zeiler, 2012, *ADADELTA: An Adaptive Learning Rate Method*): with ĝ = g + weight_decay · w, v ← ρ v + (1 −
+/// ρ) ĝ², d = ĝ √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d², and w ← w − rate · d; its rate is 1. PyTorch's
+/// `optim.Adadelta`.
 ///
 /// # Example
 /// ```

@@ -66,9 +66,9 @@ macro_rules! rule {
 const TWO: &[&str] = &["m", "v"];
 const THREE: &[&str] = &["m", "v", "v_max"];
 
-/// Adam with weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*): m ← β₁ m + (1 − β₁) g,
-/// v ← β₂ v + (1 − β₂) g², and w ← (1 − rate · weight_decay) w − rate · m̂ / (√v̂ + eps) with m̂ = m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). PyTorch's
-/// `optim.AdamW`.
+/// Adam with weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*): m
+/// ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², and w ← (1 − rate · weight_decay) w − rate · m̂ / (√v̂ + eps) with m̂ =
+/// m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). PyTorch's `optim.AdamW`.
 ///
 /// # Example
 /// ```
@@ -106,8 +106,8 @@ rule!(
     }
 );
 
-/// Adam (Kingma and Ba, 2015, *Adam: A Method for Stochastic Optimization*): as [`AdamW`], but weight decay is a part of the gradient,
-/// g + weight_decay · w. PyTorch's `optim.Adam`.
+/// Adam (Kingma and Ba, 2015, *Adam: A Method for Stochastic Optimization*): as [`AdamW`], but weight decay is a part
+/// of the gradient, g + weight_decay · w. PyTorch's `optim.Adam`.
 ///
 /// # Example
 /// ```
@@ -146,9 +146,9 @@ fn adam(betas: (f64, f64), eps: f64, decay: (f64, bool), at: &At) -> Moments {
     Moments { betas, eps, decay, of_m, of_g: 0.0, root }
 }
 
-/// Adam with Nesterov's momentum (Dozat, 2016, *Incorporating Nesterov Momentum into Adam*): with μₜ = β₁ (1 − ½ · 0.96^(t · momentum_decay)) and
-/// v̂ as of [`Adam`], w ← w − rate · ((1 − μₜ) g / (1 − Πμ) + μₜ₊₁ m / (1 − μₜ₊₁ Πμ)) / (√v̂ + eps), where Πμ is the product of μ₁ to μₜ. PyTorch's
-/// `optim.NAdam`.
+/// Adam with Nesterov's momentum (Dozat, 2016, *Incorporating Nesterov Momentum into Adam*): with μₜ = β₁ (1 − ½ ·
+/// 0.96^(t · momentum_decay)) and v̂ as of [`Adam`], w ← w − rate · ((1 − μₜ) g / (1 − Πμ) + μₜ₊₁ m / (1 − μₜ₊₁ Πμ)) /
+/// (√v̂ + eps), where Πμ is the product of μ₁ to μₜ. PyTorch's `optim.NAdam`.
 ///
 /// # Example
 /// ```
@@ -203,9 +203,10 @@ rule!(
     }
 );
 
-/// Adam whose first steps are rectified (Liu et al., 2020, *On the Variance of the Adaptive Learning Rate and Beyond*): as [`Adam`] with the rate
-/// multiplied by r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2 / (1 − β₂) − 1 and ρ = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ); while ρ ≤ 5, by m̂ alone. As
-/// PyTorch's `optim.RAdam`, eps is added to √v before the correction.
+/// Adam whose first steps are rectified (Liu et al., 2020, *On the Variance of the Adaptive Learning Rate and Beyond*):
+/// as [`Adam`] with the rate multiplied by r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2 / (1 − β₂) − 1 and ρ
+/// = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ); while ρ ≤ 5, by m̂ alone. As PyTorch's `optim.RAdam`, eps is added to √v before the
+/// correction.
 ///
 /// # Example
 /// ```

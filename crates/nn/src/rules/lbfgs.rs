@@ -8,10 +8,12 @@ use tensor::{Float, Tensor};
 use super::check_eps;
 use crate::{Error, ModelGradients, Module, Path, Schedule};
 
-/// L-BFGS (Liu and Nocedal, 1989, *On the Limited Memory BFGS Method for Large Scale Optimization*): descent along −H g, where H is what the last steps show of the
-/// inverse of the second derivatives. For a loss of all examples that is the same whenever it is asked for. PyTorch's `optim.LBFGS`, whose defaults it has.
+/// L-BFGS (Liu and Nocedal, 1989, *On the Limited Memory BFGS Method for Large Scale Optimization*): descent along −H
+/// g, where H is what the last steps show of the inverse of the second derivatives. For a loss of all examples that is
+/// the same whenever it is asked for. PyTorch's `optim.LBFGS`, whose defaults it has.
 ///
-/// It is no [`Rule`](crate::Rule), since it needs the loss of several points in a step: [`step`](Self::step) takes a closure. It computes in f64.
+/// It is no [`Rule`](crate::Rule), since it needs the loss of several points in a step: [`step`](Self::step) takes a
+/// closure. It computes in f64.
 ///
 /// # Example
 /// ```
@@ -48,8 +50,9 @@ pub struct Lbfgs {
     pub tolerance_grad: f64,
     /// It ends where neither the loss nor any weight changes by more: 1e-9 by default.
     pub tolerance_change: f64,
-    /// Whether each direction is searched for a point that fulfils the strong conditions of Wolfe (Nocedal and Wright, 2006, *Numerical Optimization*, algorithms 3.5 and
-    /// 3.6). It is not by default, as in PyTorch; with it, few losses do not fall. PyTorch's `line_search_fn="strong_wolfe"`, whose points are others.
+    /// Whether each direction is searched for a point that fulfils the strong conditions of Wolfe (Nocedal and Wright,
+    /// 2006, *Numerical Optimization*, algorithms 3.5 and 3.6). It is not by default, as in PyTorch; with it, few
+    /// losses do not fall. PyTorch's `line_search_fn="strong_wolfe"`, whose points are others.
     pub wolfe: bool,
     memory: Memory,
 }
@@ -129,8 +132,9 @@ impl Lbfgs {
         })
     }
 
-    /// Moves every trained weight of `model` along up to [`iterations`](Self::iterations) directions, and returns the loss before. `look` gives the loss and its gradients,
-    /// and is called anew for each point. The changes of state that the first look has deferred are applied.
+    /// Moves every trained weight of `model` along up to [`iterations`](Self::iterations) directions, and returns the
+    /// loss before. `look` gives the loss and its gradients, and is called anew for each point. The changes of state
+    /// that the first look has deferred are applied.
     ///
     /// # Errors
     /// A number of it is out of range, or the loss or a gradient is not finite at the first look; then nothing is moved.
@@ -208,7 +212,8 @@ impl Lbfgs {
     }
 }
 
-/// A length at which the loss has fallen enough and the slope is a tenth of what it was at most, or the best that was found; the look there, and how many there were.
+/// A length at which the loss has fallen enough and the slope is a tenth of what it was at most, or the best that was
+/// found; the look there, and how many there were.
 fn search(
     start: &Look,
     slope: f64,

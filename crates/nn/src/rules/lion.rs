@@ -5,8 +5,9 @@ use tensor::{Float, Tensor, Update};
 use super::{check_betas, check_decay};
 use crate::{At, Error, Rule};
 
-/// Lion (Chen et al., 2023, *Symbolic Discovery of Optimization Algorithms*): w ← (1 − rate · weight_decay) w − rate · sign(β₁ m + (1 − β₁) g), then
-/// m ← β₂ m + (1 − β₂) g. Its rate is a third to a tenth of [`AdamW`](crate::AdamW)'s, and its weight decay as many times larger.
+/// Lion (Chen et al., 2023, *Symbolic Discovery of Optimization Algorithms*): w ← (1 − rate · weight_decay) w − rate ·
+/// sign(β₁ m + (1 − β₁) g), then m ← β₂ m + (1 − β₂) g. Its rate is a third to a tenth of [`AdamW`](crate::AdamW)'s,
+/// and its weight decay as many times larger.
 ///
 /// PyTorch has none. Every step moves an element by the rate, or not at all where the sign is that of 0.
 ///

@@ -5,12 +5,13 @@ use tensor::{Float, Shape, Tensor};
 use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
-/// Muon (Jordan et al., 2024, *Muon: An Optimizer for Hidden Layers in Neural Networks*), for matrices: m ← m + (1 − momentum)(g − m), and
-/// w ← (1 − rate · weight_decay) w − rate · factor · O, where O is g + momentum · (m − g), or m without Nesterov, brought near the orthogonal matrix
-/// that is closest to it. PyTorch's `optim.Muon`.
+/// Muon (Jordan et al., 2024, *Muon: An Optimizer for Hidden Layers in Neural Networks*), for matrices: m ← m + (1 −
+/// momentum)(g − m), and w ← (1 − rate · weight_decay) w − rate · factor · O, where O is g + momentum · (m − g), or m
+/// without Nesterov, brought near the orthogonal matrix that is closest to it. PyTorch's `optim.Muon`.
 ///
-/// That is done by so many `steps` of X ← a X + (b A + c A²) X with A = X Xᵀ, from X = that matrix over its norm: its singular values, which are then
-/// between 0 and 1, all come near 1. PyTorch computes this in bfloat16; here it is in the weight's float, so that the numbers differ in the third digit.
+/// That is done by so many `steps` of X ← a X + (b A + c A²) X with A = X Xᵀ, from X = that matrix over its norm: its
+/// singular values, which are then between 0 and 1, all come near 1. PyTorch computes this in bfloat16; here it is in
+/// the weight's float, so that the numbers differ in the third digit.
 ///
 /// It moves matrices alone. Biases, norms, embeddings and the output layer are for another rule, by groups:
 ///
@@ -46,7 +47,8 @@ pub enum MuonRate {
     /// √max(1, fan_out / fan_in); PyTorch's `"original"`.
     #[default]
     Original,
-    /// 0.2 √max(fan_in, fan_out), so that a step is as large as one of AdamW (Liu et al., 2025, *Muon Is Scalable for LLM Training*).
+    /// 0.2 √max(fan_in, fan_out), so that a step is as large as one of AdamW (Liu et al., 2025, *Muon Is Scalable for
+    /// LLM Training*).
     MatchAdamW,
 }
 

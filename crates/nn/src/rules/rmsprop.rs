@@ -5,11 +5,11 @@ use tensor::{Float, Tensor, Update};
 use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
-/// RMSprop (Tieleman and Hinton, 2012, lecture 6.5 of *Neural Networks for Machine Learning*): with ĝ = g + weight_decay · w,
-/// v ← α v + (1 − α) ĝ², and w ← w − rate · ĝ / (√v + eps). PyTorch's `optim.RMSprop`.
+/// RMSprop (Tieleman and Hinton, 2012, lecture 6.5 of *Neural Networks for Machine Learning*): with ĝ = g +
+/// weight_decay · w, v ← α v + (1 − α) ĝ², and w ← w − rate · ĝ / (√v + eps). PyTorch's `optim.RMSprop`.
 ///
-/// Centered (Graves, 2013, *Generating Sequences with Recurrent Neural Networks*), √(v − a²) stands in the place of √v, with the average a of
-/// gradients. With momentum, b ← momentum · b + ĝ / (√v + eps), and w ← w − rate · b.
+/// Centered (Graves, 2013, *Generating Sequences with Recurrent Neural Networks*), √(v − a²) stands in the place of √v,
+/// with the average a of gradients. With momentum, b ← momentum · b + ĝ / (√v + eps), and w ← w − rate · b.
 ///
 /// Where rounding makes v − a² negative it is 0 here, and NaN in PyTorch.
 ///

@@ -5,11 +5,12 @@ use tensor::{Float, Tensor, Update};
 use super::{check_beta, check_decay};
 use crate::{At, Error, Rule};
 
-/// Stochastic gradient descent (Robbins and Monro, 1951, *A Stochastic Approximation Method*): with ĝ = g + weight_decay · w, and without
-/// momentum, w ← w − rate · ĝ. PyTorch's `optim.SGD`.
+/// Stochastic gradient descent (Robbins and Monro, 1951, *A Stochastic Approximation Method*): with ĝ = g +
+/// weight_decay · w, and without momentum, w ← w − rate · ĝ. PyTorch's `optim.SGD`.
 ///
-/// With momentum (Polyak, 1964): m ← momentum · m + (1 − dampening) ĝ, where m is ĝ at the first step; w ← w − rate · m, or by Nesterov (as in
-/// Sutskever et al., 2013, *On the Importance of Initialization and Momentum in Deep Learning*) w − rate · (ĝ + momentum · m).
+/// With momentum (Polyak, 1964): m ← momentum · m + (1 − dampening) ĝ, where m is ĝ at the first step; w ← w − rate ·
+/// m, or by Nesterov (as in Sutskever et al., 2013, *On the Importance of Initialization and Momentum in Deep
+/// Learning*) w − rate · (ĝ + momentum · m).
 ///
 /// All is 0 and off by default.
 ///

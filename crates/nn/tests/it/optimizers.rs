@@ -407,6 +407,10 @@ fn numbers_out_of_range_are_refused_by_name() {
     assert_eq!(why(Optimizer::new(nesterov, 0.1)), "Nesterov needs momentum and no dampening, got 0 and 0");
     let both = Sgd { nesterov: true, momentum: 0.9, dampening: 0.1, ..Sgd::default() };
     assert!(Optimizer::<f32>::new(both, 0.1).is_err());
+    let (mut late, mut model) = (Optimizer::<f32>::new(Sgd::default(), 0.1).unwrap(), model());
+    let gradients = gradients(&model, 0, true, 1.0);
+    late.step(&mut model, &gradients);
+    assert!(why(late.group("*", |g| g.rate(2.0))).starts_with("the group \"*\" comes after the first step"));
     let grouped = Optimizer::<f32>::new(Sgd::default(), 0.1).unwrap();
     assert!(grouped.group("*", |g| g.rule(Adam { betas: (2.0, 0.0), ..Adam::default() })).is_err());
 }

@@ -14,10 +14,10 @@ pub trait Step<T, const N: usize>: Sync {
 /// One step of an optimizer over a weight w with the gradient g, element by element and in one pass: what
 /// [`Tensor::update`](crate::Tensor::update) carries out.
 ///
-/// Each variant has the formula that a family of optimizers has in common. What depends on the number of the step, such as a correction of
-/// bias, is in its coefficients, which the optimizer computes. `l2` λ adds λ w to the gradient first: weight decay by the loss. `keep` is what w
-/// is multiplied by first: 1, or 1 − rate · λ, which is weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay
-/// Regularization*).
+/// Each variant has the formula that a family of optimizers has in common. What depends on the number of the step, such
+/// as a correction of bias, is in its coefficients, which the optimizer computes. `l2` λ adds λ w to the gradient
+/// first: weight decay by the loss. `keep` is what w is multiplied by first: 1, or 1 − rate · λ, which is weight decay
+/// apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*).
 ///
 /// # Example
 /// ```
@@ -50,8 +50,8 @@ pub enum Update<T> {
         /// Whether by Nesterov.
         nesterov: bool,
     },
-    /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²; w ← keep · w − (of_m · m + of_g · g) / (root · √v + eps). Kept: m, v; and the largest v so
-    /// far, which then stands under the root (AMSGrad), if there are three.
+    /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²; w ← keep · w − (of_m · m + of_g · g) / (root · √v + eps). Kept:
+    /// m, v; and the largest v so far, which then stands under the root (AMSGrad), if there are three.
     Moments {
         /// 1 − β₁ and 1 − β₂
         take: [T; 2],
@@ -70,8 +70,8 @@ pub enum Update<T> {
         /// What is added to it.
         eps: T,
     },
-    /// v ← α v + (1 − α) g²; w ← w − rate · g / (√v + eps). Kept: v. With three kept, v, b and a: if `centered`, a ← a + (1 − α)(g − a) and
-    /// √(v − a²) in the place of √v; b ← momentum · b + g / (√v + eps) and w ← w − rate · b.
+    /// v ← α v + (1 − α) g²; w ← w − rate · g / (√v + eps). Kept: v. With three kept, v, b and a: if `centered`, a ← a
+    /// + (1 − α)(g − a) and √(v − a²) in the place of √v; b ← momentum · b + g / (√v + eps) and w ← w − rate · b.
     MeanSquare {
         /// The rate.
         rate: T,
@@ -207,7 +207,8 @@ pub(crate) trait Runs<T> {
 }
 
 impl<T: Real> Update<T> {
-    /// Calls `with` with the formula of this update for so many numbers kept of each element. `None` if it takes another number: how many.
+    /// Calls `with` with the formula of this update for so many numbers kept of each element. `None` if it takes
+    /// another number: how many.
     pub(crate) fn with_formula(self, kept: usize, with: impl Runs<T>) -> Result<(), &'static str> {
         /// What an element costs beside the memory, in nanoseconds: a division, and a root.
         const DIVISION: f64 = crate::par::DIVISION;
@@ -253,8 +254,8 @@ impl<T: Real> Update<T> {
     }
 }
 
-/// Elements that are worked on at once: read into arrays, which nothing else can point to, so that the loop over them becomes vectors
-/// however many numbers are kept.
+/// Elements that are worked on at once: read into arrays, which nothing else can point to, so that the loop over them
+/// becomes vectors however many numbers are kept.
 const BLOCK: usize = 64;
 
 kernel! {

@@ -7,8 +7,9 @@ use crate::par;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
-    /// One step of an optimizer over this weight, in place, element by element in one pass, shared among threads where it is large. `kept` is what
-    /// the optimizer keeps of it from step to step, in the order in which the [`Update`] names it.
+    /// One step of an optimizer over this weight, in place, element by element in one pass, shared among threads where
+    /// it is large. `kept` is what the optimizer keeps of it from step to step, in the order in which the [`Update`]
+    /// names it.
     ///
     /// A tensor that shares its storage is copied first, as by [`as_mut_slice`](Self::as_mut_slice).
     ///
@@ -29,7 +30,8 @@ impl<T: Float> Tensor<T> {
         T::updated(self, gradient, kept, how).or_panic();
     }
 
-    /// The same by a formula of one's own, of an element's weight, its gradient, and the N numbers that are kept of it, all to be changed.
+    /// The same by a formula of one's own, of an element's weight, its gradient, and the N numbers that are kept of it,
+    /// all to be changed.
     ///
     /// # Panics
     /// The gradient or what is kept has another shape than the weight, or there are not N tensors of the latter.
