@@ -651,6 +651,12 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("MultiheadAttention::attend: needs [N, L, 4] and [N, S, 4], got [2, 3] and [2, 3]", || {
             omit(nn::MultiheadAttention::new_torch(4, 2, &mut rng()).unwrap().forward(Tape::new().constant(matrix())));
         }),
+        at!("matmul: its inputs are on two tapes", || {
+            let attention = nn::MultiheadAttention::new_torch(4, 2, &mut rng()).unwrap();
+            let (tape, other) = (Tape::new(), Tape::new());
+            let [queries, keys] = [&tape, &other].map(|tape| tape.constant(Tensor::zeros([2, 3, 4])));
+            omit(attention.attend(queries, keys, nn::Attend::default()));
+        }),
         at!("MultiheadAttention::attend: keys [2, 3, 4] need a mask of [2, 3], got [3]", || {
             let (tape, seen) = (Tape::new(), Tensor::full([3], true));
             let (attention, x) = (nn::MultiheadAttention::new_torch(4, 2, &mut rng()), Tensor::zeros([2, 3, 4]));

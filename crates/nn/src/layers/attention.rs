@@ -155,7 +155,7 @@ impl<T: Float> MultiheadAttention<T> {
             let x = x.reshape([examples, len, parts, self.heads, width / self.heads]).permute(&[2, 0, 3, 1, 4]);
             (0..parts).map(|part| x.select(0, part)).collect::<Vec<_>>()
         };
-        let all = if queries.index() == keys.index() {
+        let all = if std::ptr::eq(queries.tape(), keys.tape()) && queries.index() == keys.index() {
             by_head(self.in_proj.forward(queries), len, 3)
         } else {
             let part = |x: Var<'t, T>, from: usize, parts: usize| {

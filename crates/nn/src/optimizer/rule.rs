@@ -1,6 +1,6 @@
 //! What a rule is.
 
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Real, Shape, Tensor};
 
 use crate::Error;
 
@@ -23,17 +23,9 @@ impl At {
     }
 }
 
-/// xⁿ, by squaring: the same bits everywhere.
-pub(crate) fn power(x: f64, mut n: u64) -> f64 {
-    let (mut result, mut square) = (1.0, x);
-    while n > 0 {
-        if n & 1 == 1 {
-            result *= square;
-        }
-        square *= square;
-        n >>= 1;
-    }
-    result
+/// βᵗ, with the same bits everywhere; of steps that no `i32` counts, nothing is left.
+pub(crate) fn power(beta: f64, t: u64) -> f64 {
+    Real::powi(beta, i32::try_from(t).unwrap_or(i32::MAX))
 }
 
 /// How an [`Optimizer`](super::Optimizer) moves one weight. A rule of one's own is this.

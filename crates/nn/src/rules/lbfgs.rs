@@ -212,7 +212,7 @@ impl Lbfgs {
     }
 }
 
-/// A length at which the loss has fallen enough and the slope is a tenth of what it was at most, or the best that was
+/// A length at which the loss has fallen enough and the slope is nine tenths of what it was at most, or the best that was
 /// found; the look there, and how many there were.
 fn search(
     start: &Look,

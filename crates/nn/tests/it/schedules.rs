@@ -56,3 +56,51 @@ fn plateaus_are_those_of_pytorch() {
         assert_eq!(plateau.scale(), *got.last().unwrap());
     }
 }
+
+/// The picture in the documentation is that of the schedules as they are.
+#[test]
+fn the_pictures_are_of_these_schedules() {
+    let named = [
+        ("constant(1)", Schedule::constant(1.0)),
+        ("steps(1, [40, 70], 0.4)", Schedule::steps(1.0, [40, 70], 0.4)),
+        ("every(1, 20, 0.6)", Schedule::every(1.0, 20, 0.6)),
+        ("exponential(1, 0.97)", Schedule::exponential(1.0, 0.97)),
+        ("polynomial(1, 100, 2)", Schedule::polynomial(1.0, 100, 2.0)),
+        ("linear(1, 0.2, 80)", Schedule::linear(1.0, 0.2, 80)),
+        ("cosine(1, 100)", Schedule::cosine(1.0, 100)),
+        ("cosine(1, 15).restarts(2)", Schedule::cosine(1.0, 15).restarts(2)),
+        ("one_cycle(1, 100)", Schedule::one_cycle(1.0, 100)),
+        ("cosine(1, 100).warmup(20)", Schedule::cosine(1.0, 100).warmup(20)),
+        ("constant(1).then(60, linear(1, 0, 40))", Schedule::constant(1.0).then(60, Schedule::linear(1.0, 0.0, 40))),
+        ("of(|k| 1 / sqrt(1 + k / 5))", Schedule::of(|k| 1.0 / (1.0 + k as f64 / 5.0).sqrt())),
+    ];
+    const CELL: [usize; 2] = [240, 120];
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 {} {}\" width=\"100%\" role=\"img\" \
+         aria-label=\"Rates over 100 steps\" font-family=\"sans-serif\" font-size=\"11\">",
+        3 * CELL[0],
+        4 * CELL[1]
+    );
+    for (index, (name, schedule)) in named.iter().enumerate() {
+        let (x, y) = (index % 3 * CELL[0], index / 3 * CELL[1]);
+        let points: Vec<String> = (0..=100)
+            .map(|k| format!("{},{:.1}", x + 10 + 2 * k as usize, (y + 100) as f64 - 70.0 * schedule.at(k)))
+            .collect();
+        svg += &format!(
+            "<text x=\"{}\" y=\"{}\" fill=\"currentColor\">{name}</text><path d=\"M{} {}v75h205\" fill=\"none\" \
+             stroke=\"currentColor\" stroke-opacity=\"0.4\"/><polyline points=\"{}\" fill=\"none\" stroke=\"#d2691e\" \
+             stroke-width=\"2\"/>",
+            x + 10,
+            y + 18,
+            x + 8,
+            y + 27,
+            points.join(" ")
+        );
+    }
+    svg += "</svg>\n";
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/schedules.svg");
+    if std::env::var_os("EVENKEEL_WRITE_PICTURES").is_some() {
+        std::fs::write(file, &svg).unwrap();
+    }
+    assert!(svg == include_str!("../../src/schedules.svg"), "EVENKEEL_WRITE_PICTURES=1 writes the picture anew");
+}
