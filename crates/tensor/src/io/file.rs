@@ -19,21 +19,27 @@ pub(super) fn open(path: &Path) -> Result<Source<File>, Error> {
 ///
 /// They go to another file in the same folder, which is renamed once they are on disk. A file that is replaced hands on
 /// its permissions; a symbolic link stays one, even if what it leads to is still to be made. Once this returns, the file is there
-/// after a crash of the system too.
-pub(super) fn replace(path: &Path, write: impl FnOnce(&mut BufWriter<File>) -> Result<(), Error>) -> Result<(), Error> {
+/// after a crash of the system too. What a process that was killed has left of earlier writes of this path is removed.
+pub(super) fn replace(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&File>) -> Result<(), Error>,
+) -> Result<(), Error> {
     let target = followed(path)?;
-    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (temporary, file) = Temporary::create(folder)?;
-    let mut out = BufWriter::new(file);
-    write(&mut out)?;
-    let file = out.into_inner().map_err(|error| error.into_error())?;
-    if let Ok(old) = fs::metadata(&target) {
-        file.set_permissions(old.permissions())?;
+    if target.is_dir() {
+        return Err(std::io::Error::from(ErrorKind::IsADirectory).into());
     }
-    file.sync_all()?;
-    // Some systems do not rename what is open.
-    drop(file);
-    fs::rename(&temporary.0, &target)?;
+    let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let prefix = Temporary::prefix(&target);
+    Temporary::sweep(folder, &prefix);
+    let temporary = Temporary::create(folder, &prefix)?;
+    let mut out = BufWriter::new(&temporary.file);
+    write(&mut out)?;
+    out.into_inner().map_err(|error| error.into_error())?;
+    if let Ok(old) = fs::metadata(&target) {
+        temporary.file.set_permissions(old.permissions())?;
+    }
+    temporary.file.sync_all()?;
+    fs::rename(&temporary.path, &target)?;
     // The new name is an entry of the folder, and must be on disk as well. Elsewhere, folders cannot be opened.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -56,17 +62,57 @@ fn followed(path: &Path) -> Result<PathBuf, Error> {
     Err(Error::refused("too many symbolic links, or a circle of them"))
 }
 
-/// A file that is removed again; once it has been renamed, there is nothing left to remove.
-struct Temporary(PathBuf);
+/// A file that is removed again; once it has been renamed, there is nothing left to remove. It is locked while it is
+/// written: the system lets go of the lock of a process that was killed, whose files can so be told from those of others.
+struct Temporary {
+    path: PathBuf,
+    file: File,
+}
 
 impl Temporary {
-    fn create(folder: &Path) -> Result<(Self, File), Error> {
+    /// How the names of a target's temporary files begin.
+    fn prefix(target: &Path) -> String {
+        /// Bytes of the target's name: a name may have 255, and a process and a count are still to come.
+        const MOST: usize = 200;
+        let name = target.file_name().unwrap_or_default().to_string_lossy();
+        let end = (0..=MOST.min(name.len())).rev().find(|&end| name.is_char_boundary(end)).unwrap_or(0);
+        format!(".{}.tmp-", &name[..end])
+    }
+
+    /// Removes what is left of writes that have ended. What cannot be removed, or locked, is in nobody's way.
+    fn sweep(folder: &Path, prefix: &str) {
+        let Ok(entries) = fs::read_dir(folder) else { return };
+        for entry in entries.flatten() {
+            if Temporary::is_named(&entry.file_name().to_string_lossy(), prefix)
+                && let Ok(file) = File::options().write(true).open(entry.path())
+                && file.try_lock().is_ok()
+            {
+                let _ = fs::remove_file(entry.path());
+            }
+        }
+    }
+
+    /// Whether a name is one that `create` gives: the prefix, the process, and a count.
+    fn is_named(name: &str, prefix: &str) -> bool {
+        let number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let numbers = name.strip_prefix(prefix).and_then(|rest| rest.split_once('-'));
+        numbers.is_some_and(|(process, count)| number(process) && number(count))
+    }
+
+    fn create(folder: &Path, prefix: &str) -> Result<Self, Error> {
         static COUNT: AtomicUsize = AtomicUsize::new(0);
         loop {
             let count = COUNT.fetch_add(1, Ordering::Relaxed);
-            let path = folder.join(format!(".evenkeel-{}-{count}.tmp", std::process::id()));
+            let path = folder.join(format!("{prefix}{}-{count}", std::process::id()));
             match File::create_new(&path) {
-                Ok(file) => return Ok((Temporary(path), file)),
+                Ok(file) => {
+                    // Where the system has no locks, nobody sweeps either.
+                    let _ = file.lock();
+                    // Another's sweep may have come between.
+                    if path.exists() {
+                        return Ok(Temporary { path, file });
+                    }
+                }
                 // Left behind by an earlier process of the same number.
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => (),
                 Err(error) => return Err(error.into()),
@@ -77,6 +123,6 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.0);
+        let _ = fs::remove_file(&self.path);
     }
 }

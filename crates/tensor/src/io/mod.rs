@@ -15,6 +15,7 @@ mod any;
 mod bytes;
 mod error;
 mod file;
+mod foreign;
 #[cfg(feature = "npy")]
 pub mod npy;
 #[cfg(feature = "npy")]

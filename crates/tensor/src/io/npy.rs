@@ -29,6 +29,7 @@ use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::{Error, NO_ARRAY, Reason};
 use super::file::{open, replace};
+use super::foreign;
 use crate::dims::Dims;
 use crate::element::Element;
 use crate::kernel::Dtype;
@@ -154,8 +155,11 @@ pub(super) fn not_read(what: impl Into<String>, bytes: u64) -> Result<AnyTensor,
 }
 
 fn array(source: &mut Source<impl Read>) -> Result<AnyTensor, Error> {
-    if source.at_most(MAGIC.len())? != MAGIC {
-        return Err(Error::malformed("not a .npy file: it does not begin with \\x93NUMPY"));
+    let mut start = source.at_most(MAGIC.len())?;
+    if start != MAGIC {
+        start.extend(source.at_most(foreign::ENOUGH)?);
+        let why = foreign::described(&start).map(|what| format!("; this is {what}")).unwrap_or_default();
+        return Err(Error::malformed(format_args!("not a .npy file: it does not begin with \\x93NUMPY{why}")));
     }
     let mut unlimited = u64::MAX;
     match after_magic(source, &mut unlimited)? {

@@ -35,6 +35,7 @@ use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::Error;
 use super::file::{open, replace};
+use super::foreign;
 use crate::kernel::Dtype;
 use crate::shape::Shape;
 
@@ -156,11 +157,14 @@ fn header(named: &[(String, AnyTensor, Stored)], metadata: &BTreeMap<String, Str
 }
 
 fn contents(mut source: Source<impl Read>) -> Result<Contents, Error> {
-    let len = source.bytes(8, "the length of the header")?;
-    let len = u64::from_le_bytes(len.try_into().expect("eight bytes were asked for"));
+    let mut start = source.bytes(8, "the length of the header")?;
+    let len = u64::from_le_bytes(start[..].try_into().expect("eight bytes were asked for"));
     if len > LONGEST_HEADER {
-        let why = format_args!("a header of {len} bytes; the format allows {LONGEST_HEADER}");
-        return Err(Error::malformed(why));
+        start.extend(source.at_most(foreign::ENOUGH)?);
+        return Err(Error::malformed(match foreign::described(&start) {
+            Some(what) => format!("this is {what}; what is read here, safetensors' `save_file` writes in Python"),
+            None => format!("a header of {len} bytes; the format allows {LONGEST_HEADER}"),
+        }));
     }
     let header = source.bytes(len as usize, "the header")?;
     let Reading { metadata, mut infos } = serde_json::from_slice(&header)

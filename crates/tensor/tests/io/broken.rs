@@ -364,3 +364,31 @@ fn memory_is_asked_for_as_elements_come() {
     assert!(result.unwrap_err().to_string().ends_with("4000000 bytes are there"));
     assert!((1 << 20..9 << 20).contains(&piece), "{piece}");
 }
+
+#[test]
+fn a_file_of_another_format_is_called_by_its_name() {
+    let path = folder("a_file_of_another_format").join("x");
+    let why = |format: &str, bytes: &[u8]| {
+        let path = path.with_extension(format);
+        fs::write(&path, bytes).unwrap();
+        read(&path).unwrap_err().to_string()
+    };
+    let x = Tensor::from([1.0_f32]);
+    let (mut npy, mut npz, mut safetensors) = (Vec::new(), Vec::new(), Vec::new());
+    tensor::npy::write_to(&mut npy, &x).unwrap();
+    tensor::npy::write_npz_to(&mut npz, [("x", &x)]).unwrap();
+    tensor::safetensors::write_to(&mut safetensors, [("x", &x)], &Default::default()).unwrap();
+    // PyTorch's archives have flags that ours have not.
+    let pt = [b"PK\x03\x04\0\0\x08\x08".as_slice(), &[0; 40]].concat();
+    for zip in [&npz, &pt] {
+        let why = why("safetensors", zip);
+        assert!(why.contains(": this is a zip archive, as torch.save writes (.pt), and NumPy's savez"), "{why}");
+    }
+    assert!(why("safetensors", &npy).contains(": this is an array of NumPy's (.npy), which `tensor::npy` reads"));
+    assert!(why("safetensors", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.").contains("this is a pickle of Python's"));
+    assert!(why("safetensors", b"version https://git-lfs.github.com/spec/v1\n").contains("`git lfs pull`"));
+    assert!(why("safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff").contains("a header of 18446744073709551615 bytes"));
+    assert!(why("npy", &safetensors).ends_with("this is a .safetensors file, which `tensor::safetensors` reads"));
+    assert!(why("npy", &npz).contains("this is a zip archive"));
+    assert!(why("npy", b"1,2,3\n").ends_with("it does not begin with \\x93NUMPY"));
+}

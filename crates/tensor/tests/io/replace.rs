@@ -133,3 +133,49 @@ fn a_link_to_what_is_still_to_be_made_stays_a_link() {
         assert!(fs::symlink_metadata(folder.join(link)).unwrap().is_symlink(), "{link}");
     }
 }
+
+#[test]
+fn what_a_killed_process_has_left_is_removed_and_what_others_write_is_not() {
+    let folder = folder("what_a_killed_process_has_left");
+    let path = folder.join("x.npy");
+    let others = [".x.npy.tmp-backup", ".x.npy.tmp-1-", ".y.npy.tmp-1-0", "x.npy.tmp-1-0"];
+    for name in [".x.npy.tmp-1-0", ".x.npy.tmp-4000000000-17"].iter().chain(&others) {
+        fs::write(folder.join(name), "half").unwrap();
+    }
+    // Another process is about to write this one.
+    let held = fs::File::create(folder.join(".x.npy.tmp-2-0")).unwrap();
+    held.lock().unwrap();
+    npy::write(&path, Tensor::from([1_u8])).unwrap();
+    let mut want: Vec<&str> = others.iter().copied().chain([".x.npy.tmp-2-0", "x.npy"]).collect();
+    want.sort_unstable();
+    assert_eq!(names_in(&folder), want);
+    drop(held);
+    npy::write(&path, Tensor::from([2_u8])).unwrap();
+    assert!(!folder.join(".x.npy.tmp-2-0").exists());
+}
+
+#[test]
+fn threads_that_write_one_path_do_not_disturb_each_other() {
+    let folder = folder("threads_that_write_one_path");
+    let path = folder.join("x.npy");
+    std::thread::scope(|scope| {
+        for i in 0..4_u8 {
+            let path = &path;
+            scope.spawn(move || (0..50).for_each(|_| npy::write(path, Tensor::full([1000], i)).unwrap()));
+        }
+    });
+    let x = npy::read::<u8>(&path).unwrap();
+    assert!(x.numel() == 1000 && x.iter().all(|value| Some(value) == x.get(&[0])));
+    assert_eq!(names_in(&folder), ["x.npy"]);
+}
+
+#[test]
+fn a_name_may_be_as_long_as_the_system_takes() {
+    let folder = folder("a_name_may_be_as_long");
+    for name in ["x".repeat(251), "ü".repeat(125)] {
+        let path = folder.join(name + ".npy");
+        npy::write(&path, Tensor::from([1_u8])).unwrap();
+        assert_eq!(npy::read::<u8>(&path).unwrap(), Tensor::from([1]));
+    }
+    assert_eq!(names_in(&folder).len(), 2);
+}
