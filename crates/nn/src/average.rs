@@ -150,6 +150,62 @@ impl<T: Float> Average<T> {
     }
 }
 
+#[cfg(feature = "checkpoint")]
+mod keep {
+    //! An average in a file.
+
+    use std::collections::HashMap;
+
+    use autograd::Id;
+    use tensor::{Float, Tensor};
+
+    use super::Average;
+    use crate::checkpoint::{Reader, Stored};
+    use crate::{Error, Module, Path};
+
+    /// What was read for an average.
+    pub(crate) struct Kept<T: Float> {
+        updates: u64,
+        values: HashMap<Id, Tensor<T>>,
+    }
+
+    impl<T: Float> Average<T> {
+        pub(crate) fn keep(&self, name: &str, model: &dyn Module<T>, into: &mut Stored) -> Result<(), Error> {
+            if self.swapped {
+                let why = "is in the model's place; swap it out again before it is saved".into();
+                return Err(Error::Invalid { what: "the average", why });
+            }
+            into.say(format!("{name}.updates"), self.updates);
+            for (path, param) in model.state_dict() {
+                if let Some(value) = self.values.get(&param.id()) {
+                    into.put(format!("{name}.{path}"), value)?;
+                }
+            }
+            Ok(())
+        }
+
+        /// What the file has for an average of this model's.
+        pub(crate) fn read(&self, name: &str, model: &dyn Module<T>, reader: &mut Reader<'_>) -> Option<Kept<T>> {
+            let (updates, mut values) = (reader.parsed(&format!("{name}.updates")), HashMap::new());
+            model.visit(Path::root(), &mut |path, param| {
+                if updates.is_some_and(|updates: u64| updates > 0)
+                    && let Some(value) = reader.floats(&format!("{name}.{path}"), param.value().shape())
+                {
+                    values.insert(param.id(), value);
+                }
+            });
+            Some(Kept { updates: updates?, values })
+        }
+
+        pub(crate) fn restore(&mut self, Kept { updates, values }: Kept<T>) {
+            (self.updates, self.values, self.swapped) = (updates, values, false);
+        }
+    }
+}
+
+#[cfg(feature = "checkpoint")]
+pub(crate) use keep::Kept;
+
 /// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`Average`]: the
 /// mean of what `passes` passes in training mode show, each by `forward`, which is given the number of the pass; counts
 /// begin at 0. PyTorch's `optim.swa_utils.update_bn`.

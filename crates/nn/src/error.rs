@@ -9,7 +9,7 @@ use std::fmt;
 /// let error = nn::Optimizer::<f32>::new(nn::Sgd::default(), -0.1).unwrap_err();
 /// assert_eq!(error.to_string(), "the learning rate is -0.1, but must be at least 0 and finite in f32");
 /// ```
-#[derive(Clone, PartialEq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub enum Error {
     /// A number that is not in the range of what it is for.
@@ -45,6 +45,26 @@ pub enum Error {
         /// The weights that there are.
         weights: Vec<String>,
     },
+    /// A training in which a number was lost: the loss or a gradient is NaN or infinite. The model has its last good weights.
+    Diverged {
+        /// The optimizer's step, from 0, that was not made.
+        step: u64,
+        /// What is not finite, and where.
+        what: String,
+    },
+    /// A file that could not be read or written.
+    #[cfg(feature = "checkpoint")]
+    File(std::sync::Arc<tensor::io::Error>),
+    /// A file that holds something else than what it is to be loaded into. Nothing was loaded.
+    #[cfg(feature = "checkpoint")]
+    Unfit {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Everything that differs.
+        differences: Vec<String>,
+        /// What could be done, if there is something: a sentence.
+        remedy: Option<&'static str>,
+    },
     /// A layer that is larger than memory can be.
     Size(tensor::Error),
     /// Initial values that cannot be drawn.
@@ -66,6 +86,8 @@ impl std::error::Error for Error {
         match self {
             Error::Size(error) => Some(error),
             Error::Init(error) => Some(error),
+            #[cfg(feature = "checkpoint")]
+            Error::File(error) => Some(&**error),
             _ => None,
         }
     }
@@ -83,9 +105,35 @@ impl fmt::Display for Error {
             Error::OtherModel { weights } => {
                 write!(f, "these are gradients of another model: there is none of {}", list(weights))
             }
+            Error::Diverged { step, what } => write!(f, "step {step} was not made: {what}; the last good weights stay"),
+            #[cfg(feature = "checkpoint")]
+            Error::File(error) => error.fmt(f),
+            #[cfg(feature = "checkpoint")]
+            Error::Unfit { path, differences, remedy } => {
+                write!(f, "{}: ", path.display())?;
+                match &differences[..] {
+                    [only] => f.write_str(only)?,
+                    all => {
+                        write!(f, "does not fit, in {} ways:", all.len())?;
+                        all.iter().try_for_each(|difference| write!(f, "\n  {difference}"))?;
+                    }
+                }
+                match remedy {
+                    Some(remedy) if differences.len() > 1 => write!(f, "\n{remedy}"),
+                    Some(remedy) => write!(f, "; {remedy}"),
+                    None => Ok(()),
+                }
+            }
             Error::Size(error) => error.fmt(f),
             Error::Init(error) => error.fmt(f),
         }
+    }
+}
+
+impl PartialEq for Error {
+    /// Whether they say the same.
+    fn eq(&self, other: &Self) -> bool {
+        std::mem::discriminant(self) == std::mem::discriminant(other) && self.to_string() == other.to_string()
     }
 }
 
@@ -111,6 +159,13 @@ pub(crate) fn list(paths: &[String]) -> String {
 impl From<tensor::Error> for Error {
     fn from(error: tensor::Error) -> Self {
         Error::Size(error)
+    }
+}
+
+#[cfg(feature = "checkpoint")]
+impl From<tensor::io::Error> for Error {
+    fn from(error: tensor::io::Error) -> Self {
+        Error::File(std::sync::Arc::new(error))
     }
 }
 

@@ -159,7 +159,8 @@ fn refuse(missing: &[String], unlisted: &[String], none: bool) -> ! {
     panic!("step: {}", why.join("; "));
 }
 
-fn above_0(max: f64) -> Result<(), Error> {
+/// Whether gradients can be clipped to a number.
+pub(crate) fn above_0(max: f64) -> Result<(), Error> {
     if max > 0.0 {
         return Ok(());
     }

@@ -67,7 +67,10 @@
 mod average;
 mod batches;
 pub mod check;
+#[cfg(feature = "checkpoint")]
+mod checkpoint;
 mod error;
+mod fit;
 mod gradients;
 mod layer;
 mod layers;
@@ -80,10 +83,16 @@ mod picture;
 mod plateau;
 mod rules;
 mod schedule;
+mod stopping;
 
 pub use average::{Average, refresh_statistics};
 pub use batches::{Batches, Prefetch, folds, folds_stratified, split, split_stratified};
+#[cfg(feature = "checkpoint")]
+pub use checkpoint::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
 pub use error::Error;
+pub use fit::{Best, Fit, Flow, Pass, Progress, Record, Report, Stopped, Weights};
+#[cfg(feature = "checkpoint")]
+pub use fit::{CheckpointAt, Resume};
 pub use gradients::ModelGradients;
 pub use layer::{Func, Layer, func};
 pub use layers::{
@@ -97,6 +106,7 @@ pub use path::Path;
 pub use plateau::Plateau;
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
 pub use schedule::{OneCycle, Schedule};
+pub use stopping::Stopping;
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.
 pub mod activations {
@@ -108,5 +118,6 @@ pub mod activations {
 pub mod private {
     pub use tensor::Float;
 
+    pub use crate::path::InTorch;
     pub use crate::picture::picture;
 }

@@ -11,7 +11,11 @@
 /// | `module!(impl<T, const N: usize, L: Layer<T>> Net<T, N, L> { layers })` | further parameters, with their bounds |
 /// | `module!(impl<L: Layer> Stack<L> { layers })` | one in f32 with other parameters |
 /// | `module!(Mlp { hidden, .. })` | a struct with fields that are no modules |
+/// | `module!(Scale { factors as "weight" })` | a part that PyTorch calls otherwise |
 /// | `module!(Mlp { hidden }, without Debug)` | a struct with a `Debug` of its own |
+///
+/// A part that PyTorch calls otherwise, or whose axes it orders otherwise, may say so, for files from and to PyTorch: `weight
+/// as "weight_ih_l0" [1, 0]` is `weight_ih_l0` there, and transposed.
 ///
 /// Every field must be named, or the model does not compile: a forgotten one would stay untrained.
 ///
@@ -77,20 +81,31 @@ macro_rules! module {
 
         $crate::module!(@debug $debug [$($generics)*] $T [$Model]);
     };
-    (@visit $T:tt; [$($part:tt)*]; ..) => {
-        $crate::module!(@fields $T; []; $($part)*);
+    (@visit $T:tt; [$({$part:tt $($torch:tt)*})*]; ..) => {
+        $crate::module!(@fields $T; []; $({$part $($torch)*})*);
     };
-    (@visit $T:tt; [$($part:tt)*]; $next:tt $(, $($rest:tt)*)?) => {
-        $crate::module!(@visit $T; [$($part)* $next]; $($($rest)*)?);
+    (@visit $T:tt; [$($done:tt)*]; $next:tt $(as $name:literal)? $([$($axis:literal),*])? $(, $($rest:tt)*)?) => {
+        $crate::module!(@visit $T; [$($done)* {$next $(as $name)? $([$($axis),*])?}]; $($($rest)*)?);
     };
-    (@visit $T:tt; [$($part:tt)*];) => {
+    (@visit $T:tt; [$({$part:tt $($torch:tt)*})*];) => {
         // Never run: a field that is not named is an error that names it.
         $crate::module!(@fields $T; [
             #[allow(unreachable_code, clippy::diverging_sub_expression)]
             let _ = || Self { $($part: ::core::unreachable!(),)* };
-        ]; $($part)*);
+        ]; $({$part $($torch)*})*);
     };
-    (@fields $T:tt; [$($check:tt)*]; $($part:tt)*) => {
+    // A path in PyTorch, where that is said.
+    (@path $path:expr;) => { $path };
+    (@path $path:expr; as $name:literal $([$($axis:literal),*])?) => {
+        $path.in_torch(&$crate::private::InTorch {
+            name: ::core::option::Option::Some($name),
+            axes: &[$($($axis),*)?],
+        })
+    };
+    (@path $path:expr; [$($axis:literal),*]) => {
+        $path.in_torch(&$crate::private::InTorch { name: ::core::option::Option::None, axes: &[$($axis),*] })
+    };
+    (@fields $T:tt; [$($check:tt)*]; $({$part:tt $($torch:tt)*})*) => {
         fn visit<'module>(
             &'module self,
             path: $crate::Path<'_>,
@@ -98,7 +113,10 @@ macro_rules! module {
         ) {
             $($check)*
             let _ = (&path, &visit);
-            $($crate::Module::<$T>::visit(&self.$part, path.field(::core::stringify!($part)), visit);)*
+            $({
+                let path = path.field(::core::stringify!($part));
+                $crate::Module::<$T>::visit(&self.$part, $crate::module!(@path path; $($torch)*), visit);
+            })*
         }
 
         fn visit_mut<'module>(
@@ -107,7 +125,10 @@ macro_rules! module {
             visit: &mut dyn ::core::ops::FnMut($crate::Path<'_>, &'module mut $crate::Param<$T>),
         ) {
             let _ = (&path, &visit);
-            $($crate::Module::<$T>::visit_mut(&mut self.$part, path.field(::core::stringify!($part)), visit);)*
+            $({
+                let path = path.field(::core::stringify!($part));
+                $crate::Module::<$T>::visit_mut(&mut self.$part, $crate::module!(@path path; $($torch)*), visit);
+            })*
         }
 
         fn outline(&self, path: $crate::Path<'_>, tell: &mut dyn ::core::ops::FnMut($crate::Path<'_>, ::std::string::String)) {

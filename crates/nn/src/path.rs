@@ -7,6 +7,16 @@ use std::fmt;
 pub struct Path<'a> {
     above: Option<&'a Path<'a>>,
     part: Part<'a>,
+    in_torch: Option<&'a InTorch>,
+}
+
+/// What a part is called in PyTorch, and how its axes are ordered there, where that differs.
+#[derive(Clone, Copy, Debug)]
+pub struct InTorch {
+    /// A name that ends in `_` is joined with what follows, and not set apart by a dot.
+    pub name: Option<&'static str>,
+    /// PyTorch's tensor is ours with its axes in this order. None are as they are.
+    pub axes: &'static [usize],
 }
 
 #[derive(Clone, Copy)]
@@ -19,17 +29,57 @@ enum Part<'a> {
 impl<'a> Path<'a> {
     /// The model itself.
     pub fn root() -> Self {
-        Path { above: None, part: Part::Root }
+        Path { above: None, part: Part::Root, in_torch: None }
     }
 
     /// The part of this one that has this name.
     pub fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path { above: Some(self), part: Part::Field(name) }
+        Path { above: Some(self), part: Part::Field(name), in_torch: None }
     }
 
     /// The part of this one that has this number.
     pub fn index(&'a self, index: usize) -> Path<'a> {
-        Path { above: Some(self), part: Part::Index(index) }
+        Path { above: Some(self), part: Part::Index(index), in_torch: None }
+    }
+
+    /// The same part, which PyTorch calls otherwise or whose axes it orders otherwise; for the macro
+    /// [`module!`](crate::module!).
+    #[doc(hidden)]
+    pub fn in_torch(self, in_torch: &'a InTorch) -> Self {
+        Path { in_torch: Some(in_torch), ..self }
+    }
+
+    /// How PyTorch orders the axes of the parameter: its tensor is ours, permuted so. None are as they are.
+    pub fn axes_in_torch(&self) -> &'static [usize] {
+        self.in_torch.map_or(&[], |in_torch| in_torch.axes)
+    }
+
+    /// The name that the parameter has in a state dict of PyTorch's.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Module, MultiheadAttention, Path};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let attention = MultiheadAttention::new_torch(8, 2, &mut rng)?;
+    /// let mut names = Vec::new();
+    /// attention.visit(Path::root(), &mut |path, _| names.push((path.name_in_torch(), path.axes_in_torch())));
+    /// assert_eq!(names[0], ("in_proj_weight".to_owned(), &[1, 0][..])); // here `in_proj.weight`
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn name_in_torch(&self) -> String {
+        let own = |path: &Path<'_>| path.in_torch.and_then(|in_torch| in_torch.name);
+        let mut name = self.above.map_or(String::new(), Path::name_in_torch);
+        if !name.is_empty() && !self.above.and_then(own).is_some_and(|own| own.ends_with('_')) {
+            name.push('.');
+        }
+        match (own(self), self.part) {
+            (Some(own), _) => name + own,
+            (None, Part::Root) => String::new(),
+            (None, Part::Field(field)) => name + field,
+            (None, Part::Index(index)) => name + &index.to_string(),
+        }
     }
 }
 
@@ -65,7 +115,38 @@ pub(crate) fn matches(pattern: &str, path: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+
     use super::*;
+    use crate::{LSTM, Module, MultiheadAttention};
+
+    #[test]
+    fn a_path_has_the_name_that_pytorch_gives_it() {
+        struct Model {
+            lstms: Vec<LSTM>,
+            attention: MultiheadAttention,
+        }
+        crate::module!(Model { lstms, attention as "self_attn" });
+        let mut rng = ChaCha8Rng::seed_from_u64(1);
+        let model = Model {
+            lstms: vec![LSTM::new_torch(2, 3, &mut rng).unwrap()],
+            attention: MultiheadAttention::new_torch(4, 2, &mut rng).unwrap(),
+        };
+        let mut got = Vec::new();
+        model.visit(Path::root(), &mut |path, _| got.push((path.name_in_torch(), path.axes_in_torch().len())));
+        let want = [
+            ("lstms.0.weight_ih_l0", 2),
+            ("lstms.0.weight_hh_l0", 2),
+            ("lstms.0.bias_ih_l0", 0),
+            ("lstms.0.bias_hh_l0", 0),
+            ("self_attn.in_proj_weight", 2),
+            ("self_attn.in_proj_bias", 0),
+            ("self_attn.out_proj.weight", 2),
+            ("self_attn.out_proj.bias", 0),
+        ];
+        assert_eq!(got, want.map(|(name, axes)| (name.to_owned(), axes)));
+    }
 
     #[test]
     fn a_star_is_any_characters_or_none() {

@@ -116,6 +116,25 @@ impl Plateau {
         self.scale
     }
 
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn keep(&self, into: &mut crate::checkpoint::Stored) {
+        if let Some(best) = self.best {
+            into.say_f64("plateau.best", best);
+        }
+        into.say("plateau.bad", self.bad);
+        into.say("plateau.cooling", self.cooling);
+        into.say_f64("plateau.scale", self.scale);
+    }
+
+    /// The same with the counters that the file has.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn read(&self, reader: &mut crate::checkpoint::Reader<'_>) -> Option<Self> {
+        let best = if reader.says("plateau.best").is_some() { Some(reader.parsed("plateau.best")?) } else { None };
+        let (bad, cooling) = (reader.parsed("plateau.bad"), reader.parsed("plateau.cooling"));
+        let scale = reader.parsed("plateau.scale");
+        Some(Plateau { best, bad: bad?, cooling: cooling?, scale: scale?, ..self.clone() })
+    }
+
     /// The factor of the rate.
     pub fn scale(&self) -> f64 {
         self.scale

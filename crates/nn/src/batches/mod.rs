@@ -202,6 +202,28 @@ impl Batches {
         self.len == 0
     }
 
+    /// The rows of a batch that is full.
+    pub fn size(&self) -> usize {
+        self.size
+    }
+
+    /// What they are, in words by which others can be told from them.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn described(&self) -> String {
+        let order = match &self.order {
+            Order::AsTheyAre => "in order".to_owned(),
+            Order::Shuffled { seed } => format!("shuffled by seed {seed}"),
+            Order::Replaced { seed } => format!("drawn by seed {seed}"),
+            Order::Balanced { seed, classes } => {
+                let places: Tensor<i64> = classes.iter().flat_map(|rows| rows.iter().copied().chain([-1])).collect();
+                format!("balanced by seed {seed} among {} classes ({})", classes.len(), sum_of(&places))
+            }
+        };
+        let names = self.names.as_ref().map_or(String::new(), |names| format!(" ({})", sum_of(names)));
+        let last = if self.drops_last { ", without a smaller last one" } else { "" };
+        format!("{} of {} rows{names}, {order}{last}", self.size, self.len)
+    }
+
     /// The steps of an epoch.
     pub fn steps_per_epoch(&self) -> u64 {
         let steps = if self.drops_last { self.len / self.size } else { self.len.div_ceil(self.size) };
@@ -270,6 +292,14 @@ impl Batches {
     ) -> Prefetch<X> {
         Prefetch::new(self, steps, threads, make)
     }
+}
+
+/// A checksum by which some rows can be told from others.
+#[cfg(feature = "checkpoint")]
+pub(crate) fn sum_of(rows: &Tensor<i64>) -> String {
+    let mut sum = crc32fast::Hasher::new();
+    rows.iter().for_each(|row| sum.update(&row.to_le_bytes()));
+    format!("sum {:08x}", sum.finalize())
 }
 
 /// Things that come in a random order of all of them, and then in another.

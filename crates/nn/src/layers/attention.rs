@@ -41,7 +41,7 @@ pub struct MultiheadAttention<T: Float = f32> {
     dropout: f64,
 }
 
-module!(impl<T> MultiheadAttention<T> { in_proj, out_proj, .. });
+module!(impl<T> MultiheadAttention<T> { in_proj as "in_proj_", out_proj, .. });
 
 /// Which keys may be seen.
 ///

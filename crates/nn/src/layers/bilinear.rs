@@ -32,7 +32,7 @@ pub struct Bilinear<T: Float = f32> {
     pub bias: Option<Param<T>>,
 }
 
-module!(impl<T> Bilinear<T> { weight, bias });
+module!(impl<T> Bilinear<T> { weight [2, 0, 1], bias });
 
 in_f32!(
     Bilinear,

@@ -48,7 +48,7 @@ pub struct Linear<T: Float = f32> {
     pub bias: Option<Param<T>>,
 }
 
-module!(impl<T> Linear<T> { weight, bias });
+module!(impl<T> Linear<T> { weight [1, 0], bias });
 
 in_f32!(
     Linear,

@@ -24,7 +24,12 @@ macro_rules! recurrent {
             pub bias_hh: Param<T>,
         }
 
-        module!(impl<T> $Layer<T> { weight_ih, weight_hh, bias_ih, bias_hh });
+        module!(impl<T> $Layer<T> {
+            weight_ih as "weight_ih_l0" [1, 0],
+            weight_hh as "weight_hh_l0" [1, 0],
+            bias_ih as "bias_ih_l0",
+            bias_hh as "bias_hh_l0",
+        });
 
         in_f32!(
             $Layer,

@@ -1,6 +1,8 @@
 //! The optimizer: a rule, a schedule of its rate, groups of weights, and what is kept of each weight from step to step.
 
 mod group;
+#[cfg(feature = "checkpoint")]
+mod keep;
 mod plan;
 mod rule;
 
@@ -9,6 +11,8 @@ use std::fmt;
 
 use autograd::{Gradients, Id};
 pub use group::Group;
+#[cfg(feature = "checkpoint")]
+pub(crate) use keep::Kept;
 pub use plan::{Plan, Planned};
 pub(crate) use rule::power;
 pub use rule::{At, Rule};

@@ -212,6 +212,75 @@ impl Lbfgs {
     }
 }
 
+#[cfg(feature = "checkpoint")]
+mod keep {
+    //! What L-BFGS remembers, in a file.
+
+    use tensor::{Float, Shape, Tensor};
+
+    use super::{Lbfgs, Memory, weights};
+    use crate::checkpoint::{Reader, Stored};
+    use crate::{Error, Module};
+
+    impl Lbfgs {
+        pub(crate) fn keep(&self, into: &mut Stored) -> Result<(), Error> {
+            let Memory { moves, last, scale } = &self.memory;
+            into.say("optimizer.rule", "lbfgs");
+            into.say("optimizer.moves", moves.len());
+            into.say_f64("optimizer.scale", *scale);
+            let all = |of: &dyn Fn(usize) -> Tensor<f64>| -> Vec<Tensor<f64>> { (0..moves.len()).map(of).collect() };
+            if !moves.is_empty() {
+                let (s, y) = (all(&|i| moves[i].0.clone()), all(&|i| moves[i].1.clone()));
+                into.put("optimizer.s".into(), Tensor::stack(&s.iter().collect::<Vec<_>>(), 0))?;
+                into.put("optimizer.y".into(), Tensor::stack(&y.iter().collect::<Vec<_>>(), 0))?;
+                into.put("optimizer.rho".into(), moves.iter().map(|of| of.2).collect::<Tensor<f64>>())?;
+            }
+            if let Some((moved, gradient)) = last {
+                into.put("optimizer.last.s".into(), moved)?;
+                into.put("optimizer.last.gradient".into(), gradient)?;
+            }
+            Ok(())
+        }
+
+        /// The same with the memory that the file has for this model.
+        pub(crate) fn read<T: Float>(&self, model: &dyn Module<T>, reader: &mut Reader<'_>) -> Option<Self> {
+            match reader.says("optimizer.rule") {
+                Some("lbfgs") => {}
+                Some(other) => {
+                    reader.differs(format!("the optimizer is {other} in the file, and lbfgs here"));
+                    reader.pass_over("optimizer.");
+                    return None;
+                }
+                None => {
+                    reader.differs("keeps no optimizer");
+                    return None;
+                }
+            }
+            let (count, scale) = (reader.parsed::<usize>("optimizer.moves")?, reader.parsed("optimizer.scale")?);
+            let n = weights(model).numel();
+            let mut memory = Memory { scale, ..Memory::default() };
+            if count > 0 {
+                let Ok(each) = Shape::try_new(&[count, n]) else {
+                    reader.differs(format!("says that it remembers {count} moves of {n} weights"));
+                    return None;
+                };
+                let s = reader.tensor::<f64>("optimizer.s", &each);
+                let y = reader.tensor::<f64>("optimizer.y", &each);
+                let rho = reader.tensor::<f64>("optimizer.rho", &Shape::from([count]))?;
+                let (s, y) = (s?, y?);
+                let row = |of: &Tensor<f64>, i: usize| of.select(0, i).contiguous();
+                memory.moves = rho.iter().enumerate().map(|(i, rho)| (row(&s, i), row(&y, i), rho)).collect();
+            }
+            if reader.has("optimizer.last.s") || reader.has("optimizer.last.gradient") {
+                let moved = reader.tensor("optimizer.last.s", &Shape::from([n]));
+                let gradient = reader.tensor("optimizer.last.gradient", &Shape::from([n]));
+                memory.last = Some((moved?, gradient?));
+            }
+            Some(Lbfgs { memory, ..self.clone() })
+        }
+    }
+}
+
 /// A length at which the loss has fallen enough and the slope is nine tenths of what it was at most, or the best that was
 /// found; the look there, and how many there were.
 fn search(

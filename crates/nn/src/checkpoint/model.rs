@@ -1,0 +1,243 @@
+//! A model as tensors by name, of ours or of PyTorch's.
+
+use std::path::{Path as FilePath, PathBuf};
+
+use tensor::io::AnyTensor;
+use tensor::{Float, Shape, Tensor};
+
+use super::stored::{Holds, Reader, Stored};
+use crate::{Error, Module, Path};
+
+/// What stands before the names of a model's parameters in a checkpoint.
+pub(crate) const MODEL: &str = "model.";
+
+/// Writes the weights and the state of a model to a `.safetensors` file, by their paths. Feature `checkpoint`.
+///
+/// The file is replaced whole or not at all, and is on disk when this returns; [`ModelFile`] has the choices.
+///
+/// # Errors
+/// The file cannot be written; what was there before is still there.
+///
+/// # Example
+/// ```
+/// use init::{Gain, kaiming_normal};
+/// use nn::{Linear, Module};
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// # let path = std::env::temp_dir().join(format!("evenkeel-save-{}.safetensors", std::process::id()));
+/// let trained = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
+/// nn::save(&path, &trained)?;
+///
+/// let mut other = Linear::new(30, 200, &init::zeros(), &mut rng)?;
+/// nn::load(&path, &mut other)?;
+/// assert_eq!(other.weight.value(), trained.weight.value());
+///
+/// let mut narrow = Linear::new(30, 100, &init::zeros(), &mut rng)?;
+/// let error = nn::load(&path, &mut narrow).unwrap_err();
+/// assert!(error.to_string().contains("weight is [30, 200] in the file, and must be [30, 100]"));
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), nn::Error>(())
+/// ```
+pub fn save<T: Float>(path: impl AsRef<FilePath>, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
+    ModelFile::at(path).save(model)
+}
+
+/// Reads the weights and the state of a model from a `.safetensors` file, which may be a
+/// [`Checkpoint`](crate::Checkpoint) too. Feature `checkpoint`.
+///
+/// Everything is compared before anything is changed. Tensors in half precision become f32.
+///
+/// # Errors
+/// The file cannot be read, is damaged, or does not fit the model: all that differs is listed. The model is as it was.
+///
+/// # Example
+/// See [`save`].
+pub fn load<T: Float>(path: impl AsRef<FilePath>, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
+    ModelFile::at(path).load(model).map(|_| ())
+}
+
+/// A file of a model, with choices of how it is read and written. Feature `checkpoint`.
+///
+/// # Example
+/// ```
+/// use nn::{Embedding, Linear, ModelFile, Module};
+/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+///
+/// struct Model {
+///     embedding: Embedding,
+///     head: Linear,
+/// }
+/// nn::module!(Model { embedding, head });
+///
+/// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// # let path = std::env::temp_dir().join(format!("evenkeel-file-{}.safetensors", std::process::id()));
+/// # let mut model = |classes| {
+/// #     let embedding = Embedding::new_torch(27, 8, &mut rng)?;
+/// #     Ok::<_, nn::Error>(Model { embedding, head: Linear::new_torch(8, classes, &mut rng)? })
+/// # };
+/// let (old, mut new) = (model(10)?, model(3)?);
+/// let file = ModelFile::at(&path).torch(); // as PyTorch names and orders it: head.weight is [10, 8]
+/// file.save(&old)?;
+/// let left_out = file.partial().load(&mut new)?; // all but the head, which is for other classes
+/// assert_eq!(left_out[0], "head.weight is [10, 8] in the file, and must be [3, 8]");
+/// assert_eq!(new.embedding.weight.value(), old.embedding.weight.value());
+/// # std::fs::remove_file(&path).unwrap();
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ModelFile {
+    path: PathBuf,
+    torch: bool,
+    partial: bool,
+    converts: bool,
+}
+
+impl ModelFile {
+    /// The file at this path.
+    pub fn at(path: impl AsRef<FilePath>) -> Self {
+        ModelFile { path: path.as_ref().to_owned(), torch: false, partial: false, converts: false }
+    }
+
+    /// The same as a state dict of PyTorch's, which `safetensors.torch.load_file` and `save_file` read and write there:
+    /// with PyTorch's names where these differ (`weight_ih_l0`, `in_proj_weight`), the weights of linear, bilinear and
+    /// recurrent layers with PyTorch's order of axes, and the `num_batches_tracked` of batch norms.
+    #[must_use]
+    pub fn torch(self) -> Self {
+        ModelFile { torch: true, ..self }
+    }
+
+    /// The same, which loads what fits and leaves the rest as it is.
+    #[must_use]
+    pub fn partial(self) -> Self {
+        ModelFile { partial: true, ..self }
+    }
+
+    /// The same, which rounds f64 to f32 or makes f32 f64, as the model needs it.
+    #[must_use]
+    pub fn convert(self) -> Self {
+        ModelFile { converts: true, ..self }
+    }
+
+    /// Writes the model; see [`save`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn save<T: Float>(&self, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
+        let mut stored = Stored::default();
+        keep(model, "", self.torch, &mut stored)?;
+        if self.torch {
+            // What Python's libraries ask for.
+            stored.say("format", "pt");
+        }
+        stored.write(&self.path, Holds::Model)
+    }
+
+    /// Reads the model, see [`load`], and says what was left out, which is nothing unless it is [partial](Self::partial).
+    ///
+    /// # Errors
+    /// As there; of a partial one, that nothing fits.
+    pub fn load<T: Float>(&self, model: &mut (impl Module<T> + ?Sized)) -> Result<Vec<String>, Error> {
+        let (stored, holds) = Stored::read(&self.path)?;
+        let mut reader = Reader::new(&self.path, &stored, self.converts);
+        let prefix = match holds {
+            Holds::Model => "",
+            Holds::Checkpoint => {
+                for part in reader.left().filter(|name| !name.starts_with(MODEL)).collect::<Vec<_>>() {
+                    reader.pass_over(part);
+                }
+                MODEL
+            }
+        };
+        let values = read(model, prefix, self.torch, &mut reader);
+        let left_out = if self.partial { reader.partial()? } else { reader.finish().map(|()| Vec::new())? };
+        assign(model, values);
+        Ok(left_out)
+    }
+}
+
+/// The batches that a batch norm of PyTorch's has seen, beside its running mean.
+const TRACKED: &str = "num_batches_tracked";
+
+fn tracked_beside(name: &str) -> Option<String> {
+    name.strip_suffix("running_mean")
+        .filter(|rest| rest.is_empty() || rest.ends_with('.'))
+        .map(|rest| rest.to_owned() + TRACKED)
+}
+
+/// What a parameter is called in a file, and the order of its axes there; none are as they are.
+fn named(path: &Path<'_>, prefix: &str, torch: bool) -> (String, &'static [usize]) {
+    match torch {
+        true => (prefix.to_owned() + &path.name_in_torch(), path.axes_in_torch()),
+        false => (format!("{prefix}{path}"), &[]),
+    }
+}
+
+/// Puts a model's weights and state into a file.
+pub(crate) fn keep<T: Float>(
+    model: &(impl Module<T> + ?Sized),
+    prefix: &str,
+    torch: bool,
+    into: &mut Stored,
+) -> Result<(), Error> {
+    let mut result = Ok(());
+    model.visit(Path::root(), &mut |path, param| {
+        let (name, axes) = named(&path, prefix, torch);
+        let axes: Vec<isize> = axes.iter().map(|&axis| axis as isize).collect();
+        let value = if axes.is_empty() { param.value().clone() } else { param.value().permute(&axes) };
+        let value = match torch && name.ends_with(TRACKED) {
+            true => AnyTensor::from(value.cast::<i64>()),
+            false => AnyTensor::from(value),
+        };
+        if result.is_ok() {
+            result = into.put(name, value);
+        }
+    });
+    if torch {
+        let tracked: Vec<String> = into.tensors.keys().filter_map(|name| tracked_beside(name)).collect();
+        for name in tracked {
+            into.tensors.entry(name).or_insert_with(|| Tensor::<i64>::scalar(0).into());
+        }
+    }
+    result
+}
+
+/// The values of a model's parameters, in its order, where the file has them as they must be.
+pub(crate) fn read<T: Float>(
+    model: &(impl Module<T> + ?Sized),
+    prefix: &str,
+    torch: bool,
+    reader: &mut Reader<'_>,
+) -> Vec<Option<Tensor<T>>> {
+    let mut values = Vec::new();
+    model.visit(Path::root(), &mut |path, param| {
+        let (name, axes) = named(&path, prefix, torch);
+        let shape = param.value().shape();
+        values.push(if torch && name.ends_with(TRACKED) {
+            reader.tensor::<i64>(&name, shape).map(|count| count.cast())
+        } else if axes.is_empty() {
+            reader.floats(&name, shape)
+        } else {
+            let theirs: Vec<usize> = axes.iter().map(|&axis| shape.dims()[axis]).collect();
+            let back: Vec<isize> = (0..axes.len())
+                .map(|axis| axes.iter().position(|&a| a == axis).expect("each axis is named once") as isize)
+                .collect();
+            reader.floats::<T>(&name, &Shape::from(&theirs[..])).map(|x| x.permute(&back).contiguous())
+        });
+    });
+    if torch {
+        let tracked: Vec<String> = reader.names().filter_map(tracked_beside).collect();
+        tracked.iter().for_each(|name| reader.pass_over(name));
+    }
+    values
+}
+
+/// Gives a model's parameters the values that were read for them.
+pub(crate) fn assign<T: Float>(model: &mut (impl Module<T> + ?Sized), values: Vec<Option<Tensor<T>>>) {
+    let mut values = values.into_iter();
+    model.visit_mut(Path::root(), &mut |_, param| {
+        if let Some(value) = values.next().flatten() {
+            *param.value_mut() = value;
+        }
+    });
+}
