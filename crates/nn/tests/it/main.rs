@@ -2,8 +2,12 @@
 
 mod averages;
 mod batches;
+#[cfg(feature = "checkpoint")]
+mod files;
 mod golden;
 mod layers;
 mod mup;
 mod optimizers;
 mod schedules;
+#[cfg(feature = "checkpoint")]
+mod torch_files;

@@ -1,0 +1,143 @@
+//! Files from PyTorch and to it; `tests/golden/torch_files.py` makes the one, and reads the other.
+
+use std::path::{Path, PathBuf};
+
+use autograd::{Tape, Var};
+use nn::activations::Tanh;
+use nn::{
+    BatchNorm1d, Bilinear, Embedding, GRU, GroupNorm, LSTM, Layer, LayerNorm, Linear, ModelFile, MultiheadAttention,
+    PRelu, RMSNorm, RNN, Sequential, TransformerBlock, module, seq,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::io::AnyTensor;
+use tensor::{Activation, Tensor, safetensors};
+
+use crate::files::folder;
+
+struct Model {
+    embedding: Embedding,
+    linear: Linear,
+    plain: Linear,
+    bilinear: Bilinear,
+    layer_norm: LayerNorm,
+    batch_norm: BatchNorm1d,
+    cumulative: BatchNorm1d,
+    group_norm: GroupNorm,
+    rms_norm: RMSNorm,
+    prelu: PRelu,
+    rnn: RNN,
+    gru: GRU,
+    lstm: LSTM,
+    attention: MultiheadAttention,
+    block: TransformerBlock,
+    stack: Sequential,
+}
+
+module!(Model {
+    embedding,
+    linear,
+    plain,
+    bilinear,
+    layer_norm,
+    batch_norm,
+    cumulative,
+    group_norm,
+    rms_norm,
+    prelu,
+    rnn,
+    gru,
+    lstm,
+    attention,
+    block,
+    stack,
+});
+
+fn model() -> Result<Model, nn::Error> {
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    Ok(Model {
+        embedding: Embedding::new_torch(7, 6, rng)?,
+        linear: Linear::new_torch(6, 4, rng)?,
+        plain: Linear::new_torch(6, 3, rng)?.without_bias(),
+        bilinear: Bilinear::new_torch([6, 6], 5, rng)?,
+        layer_norm: LayerNorm::new(6),
+        batch_norm: BatchNorm1d::new(6),
+        cumulative: BatchNorm1d::new(6).cumulative(),
+        group_norm: GroupNorm::new(2, 6)?,
+        rms_norm: RMSNorm::new(6),
+        prelu: PRelu::of_channels(6)?,
+        rnn: RNN::new_torch(6, 4, rng)?,
+        gru: GRU::new_torch(6, 4, rng)?,
+        lstm: LSTM::new_torch(6, 4, rng)?,
+        attention: MultiheadAttention::new_torch(6, 2, rng)?,
+        block: TransformerBlock::new_torch(6, 2, 8, rng)?.with_activation(Activation::Gelu),
+        stack: seq![Linear::new_torch(6, 4, rng)?, Tanh, Linear::new_torch(4, 2, rng)?],
+    })
+}
+
+/// What each layer gives, by its name.
+fn outputs(model: &Model) -> Vec<(&'static str, Tensor)> {
+    let tape = Tape::no_grad();
+    let x = model.embedding.forward(&tape, &Tensor::from([[0, 3, 6, 1], [2, 2, 5, 4], [1, 0, 3, 3]]));
+    let flat = x.reshape([12, 6]);
+    let of = |name, y: Var<'_>| (name, y.value());
+    vec![
+        of("embedding", x),
+        of("linear", model.linear.forward(flat)),
+        of("plain", model.plain.forward(flat)),
+        of("bilinear", model.bilinear.forward(flat, flat.flip(&[0]))),
+        of("layer_norm", model.layer_norm.forward(flat)),
+        of("batch_norm", model.batch_norm.forward(flat)),
+        of("cumulative", model.cumulative.forward(flat)),
+        of("group_norm", model.group_norm.forward(flat)),
+        of("rms_norm", model.rms_norm.forward(flat)),
+        of("prelu", model.prelu.forward(flat)),
+        of("rnn", model.rnn.forward(x)),
+        of("gru", model.gru.forward(x)),
+        of("lstm", model.lstm.forward(x)),
+        of("attention", model.attention.forward(x)),
+        of("block", model.block.forward(x)),
+        of("stack", model.stack.forward(flat)),
+    ]
+}
+
+fn theirs() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/torch.safetensors")
+}
+
+#[test]
+fn a_state_dict_of_pytorchs_gives_what_it_gives_there_and_goes_back_as_it_came() {
+    let mut model = model().unwrap();
+    let wrong = nn::load(theirs(), &mut model).unwrap_err().to_string();
+    assert!(wrong.contains("linear.weight is [4, 6] in the file, and must be [6, 4]"), "{wrong}");
+    assert!(wrong.contains("`ModelFile::at(path).torch()`"), "{wrong}");
+
+    let left_out = ModelFile::at(theirs()).torch().partial().load(&mut model).unwrap();
+    let golden = safetensors::read(theirs()).unwrap().tensors;
+    let want: Vec<&str> = golden.keys().filter_map(|name| name.strip_prefix("output.")).collect();
+    assert_eq!(left_out.len(), want.len(), "{left_out:#?}");
+    let got = outputs(&model);
+    assert_eq!(got.len(), want.len());
+    for (name, got) in got {
+        let want: &Tensor = golden[&format!("output.{name}")].get().unwrap();
+        assert!(got.allclose(want, 0.0, 1e-6), "{name}: {got} and {want}");
+    }
+
+    let path = folder("torch_files").join("ours.safetensors");
+    let file = ModelFile::at(&path).torch();
+    file.save(&model).unwrap();
+    let ours = safetensors::read(&path).unwrap();
+    assert_eq!(ours.metadata["format"], "pt");
+    let mut weights = golden.into_iter().filter(|(name, _)| !name.starts_with("output.")).collect::<Vec<_>>();
+    for (name, value) in &mut weights {
+        if name == "batch_norm.num_batches_tracked" {
+            // It has no meaning where there is a momentum, and is not counted.
+            *value = AnyTensor::from(Tensor::<i64>::scalar(0));
+        }
+    }
+    assert_eq!(ours.tensors.into_iter().collect::<Vec<_>>(), weights);
+    file.load(&mut self::model().unwrap()).unwrap();
+    if let Some(to) = std::env::var_os("EVENKEEL_WRITE_TORCH") {
+        std::fs::copy(&path, to).unwrap();
+    }
+}
