@@ -75,7 +75,7 @@ impl Stored {
             _ => return Err(unfit(format!("says that it is of version {version:?} of the format, which is none"))),
         }
         let Some(said) = stored.texts.remove(CHECKSUM) else { return Err(unfit("has lost its checksum".into())) };
-        let found = stored.checksum()?;
+        let found = stored.checksum().map_err(|error| unfit(format!("is damaged: {error}")))?;
         if said != found {
             let why = format!("is damaged: its checksum is {found}, where it says {said:?}; take an earlier one");
             return Err(unfit(why));

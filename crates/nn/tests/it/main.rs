@@ -8,6 +8,8 @@ mod golden;
 mod layers;
 mod mup;
 mod optimizers;
+#[cfg(feature = "checkpoint")]
+mod resume;
 mod schedules;
 #[cfg(feature = "checkpoint")]
 mod torch_files;

@@ -10,7 +10,7 @@ use tensor::{Float, Tensor, with_threads};
 use crate::golden::{assert_close, fill, names, rows};
 
 /// The optimizer of a golden case, whose name begins with it.
-fn optimizer<T: Float>(name: &str) -> Optimizer<T> {
+pub(crate) fn optimizer<T: Float>(name: &str) -> Optimizer<T> {
     fn of<T: Float>(rule: impl Rule<T> + 'static, rate: f64) -> Optimizer<T> {
         Optimizer::new(rule, rate).unwrap()
     }
