@@ -17,7 +17,7 @@ pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called:
     // −∞ alone is the mask of an attention.
     let lost = |var: &Var<'_, T>| var.value().iter().any(|x| !x.is_finite() && x.to_f64() != f64::NEG_INFINITY);
     let Some(first) = loss.tape().vars().find(lost) else { return loss_is };
-    let (op, shape, path) = (first.op(), first.shape(), first.path());
+    let (op, shape, path) = (first.op(), first.shape(), first.path().filter(|path| !path.is_empty()));
     let what = if first.value().isnan().any(..).item() { "NaN" } else { "infinity" };
     match (first.inputs().is_empty(), path) {
         (true, Some(path)) => format!("{loss_is}, as {path} {shape} holds {what}"),

@@ -4,6 +4,7 @@ mod averages;
 mod batches;
 #[cfg(feature = "checkpoint")]
 mod files;
+mod fit;
 mod golden;
 mod layers;
 mod mup;
