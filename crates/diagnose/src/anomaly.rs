@@ -4,7 +4,7 @@ use autograd::{Gradients, Op, Role, Var};
 use tensor::{Float, Tensor};
 
 use crate::graph::Graph;
-use crate::numbers::{NonFinite, Numbers, all_finite};
+use crate::numbers::{NonFinite, Numbers};
 
 /// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -144,7 +144,7 @@ pub(crate) fn first_lost<T: Float>(loss: Var<'_, T>, gradients: &Gradients<T>) -
     let vars: Vec<Var<'_, T>> = loss.tape().vars().take(loss.index() + 1).collect();
     // What comes to no leaf does no harm.
     let mut leaves = vars.iter().filter(|var| matches!(var.role(), Role::Leaf)).filter_map(|var| gradients.get(*var));
-    if leaves.all(all_finite) {
+    if leaves.all(Tensor::all_finite) {
         return None;
     }
     let of = |var: &Var<'_, T>| gradients.get(*var).map(lost).filter(|lost| lost.any());

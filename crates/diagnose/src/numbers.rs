@@ -247,13 +247,8 @@ pub(crate) fn range(numbers: impl Iterator<Item = f64>) -> [f64; 2] {
     numbers.fold([f64::NAN; 2], |[least, most], x| [least.min(x), most.max(x)])
 }
 
-/// Whether no element is NaN or infinite: their sum tells, unless it is too large itself.
-pub(crate) fn all_finite<T: Float>(values: &Tensor<T>) -> bool {
-    values.sum(..).item().is_finite() || values.iter().all(|x| x.is_finite())
-}
-
 fn lost<T: Float>(values: &Tensor<T>) -> NonFinite {
-    if all_finite(values) {
+    if values.all_finite() {
         return NonFinite::default();
     }
     let any = |is: fn(f64) -> bool| values.iter().any(|x| is(x.to_f64()));

@@ -10,7 +10,7 @@ use crate::graph::Graph;
 use crate::history::{ActivationSample, History, Sample, WeightSample};
 use crate::inspect::{Inspector, activations};
 use crate::limits::Limits;
-use crate::numbers::{all_finite, mean_std};
+use crate::numbers::mean_std;
 use crate::subject::trained;
 use crate::text::figure;
 
@@ -183,7 +183,7 @@ impl<T: Float> Watch<T> {
         }
         let parameters = trained(model);
         let gradient = |id| gradients.named(id);
-        let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !all_finite(g)));
+        let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !g.all_finite()));
         if let (None, Some((name, param))) = (&self.anomaly, lost) {
             self.anomaly = Some((step, Anomaly::of_gradient(name, param.value().dims())));
         }

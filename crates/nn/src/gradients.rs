@@ -108,9 +108,8 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
         above_0(max)?;
         let norm = self.norm();
-        let finite = |gradient: &Tensor<T>| gradient.isfinite().all(..).item();
-        if !norm.is_finite() && !self.iter().all(|(_, gradient)| finite(gradient)) {
-            let listed = self.by_path(model).into_iter().find(|(_, gradient)| !finite(gradient));
+        if !norm.is_finite() && !self.iter().all(|(_, gradient)| gradient.all_finite()) {
+            let listed = self.by_path(model).into_iter().find(|(_, gradient)| !gradient.all_finite());
             let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
             return Err(Error::NotFinite { weight });
         }

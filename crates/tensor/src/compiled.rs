@@ -164,6 +164,7 @@ compiled! {
         fn updated(
             w: &mut Tensor<Self>, gradient: &Tensor<Self>, kept: &mut [Tensor<Self>], how: Update<Self>
         ) -> Result<(), Error> = ops::updated;
+        fn all_finite(x: &Tensor<Self>) -> bool = ops::all_finite;
         fn allclose(x: &Tensor<Self>, y: &Tensor<Self>, rtol: f64, atol: f64) -> Result<bool, Error> = ops::allclose;
     }
 }

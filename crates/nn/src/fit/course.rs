@@ -2,7 +2,6 @@
 
 use tensor::{Float, Tensor};
 
-use super::lost::is_finite;
 use super::{Fit, Record, Report, Stopped, Weights};
 use crate::{Average, Error, Module, Optimizer, Path, Plateau, Stopping};
 
@@ -109,7 +108,7 @@ impl<T: Float> Course<T> {
 
     /// An error that says where a number was lost. The model's weights are the last that are finite.
     pub(super) fn diverged(&self, model: &mut dyn Module<T>, step: u64, what: String) -> Error {
-        if !values(model).iter().all(is_finite) {
+        if !values(model).iter().all(Tensor::all_finite) {
             set(model, &self.good);
         }
         Error::Diverged { step, what }

@@ -1,14 +1,9 @@
 //! Where a number was lost: the first NaN or infinity of a pass.
 
 use autograd::{Gradients, Var};
-use tensor::{Float, Tensor};
+use tensor::Float;
 
 use crate::{ModelGradients, Module};
-
-/// Whether all elements are finite. Their sum, which is fast, is so where they are, unless it overflows.
-pub(super) fn is_finite<T: Float>(x: &Tensor<T>) -> bool {
-    x.sum(..).item().is_finite() || x.isfinite().all(..).item()
-}
 
 /// What a loss is that is not finite, and where on its tape that begins.
 pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called: &str) -> String {
@@ -29,10 +24,10 @@ pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called:
 
 /// What is wrong with gradients of which one is not finite.
 pub(super) fn backward<T: Float>(model: &dyn Module<T>, gradients: &Gradients<T>) -> Option<String> {
-    if gradients.iter().all(|(_, gradient)| is_finite(gradient)) {
+    if gradients.iter().all(|(_, gradient)| gradient.all_finite()) {
         return None;
     }
-    let listed = gradients.by_path(model).into_iter().find(|(_, gradient)| !is_finite(gradient));
+    let listed = gradients.by_path(model).into_iter().find(|(_, gradient)| !gradient.all_finite());
     let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
     Some(crate::Error::NotFinite { weight }.to_string())
 }

@@ -157,7 +157,7 @@ impl Lbfgs {
         gradients.expect_complete(model);
         let mut now = Look { loss: loss.to_f64(), gradient: flat(model, &gradients) };
         let first = now.loss;
-        if let Some((weight, _)) = gradients.by_path(model).into_iter().find(|(_, g)| !g.isfinite().all(..).item()) {
+        if let Some((weight, _)) = gradients.by_path(model).into_iter().find(|(_, g)| !g.all_finite()) {
             return Err(Error::NotFinite { weight });
         }
         if !first.is_finite() {

@@ -148,7 +148,7 @@ fn check(what: &str, folder: &Path, make: &(dyn Fn() -> Optimizer + Sync)) {
             }
             training.train(steps);
             training.checkpoint().save(to).unwrap();
-            assert!(training.net.output.weight.value().isfinite().all(..).item());
+            assert!(training.net.output.weight.value().all_finite());
         })
         .unwrap();
     };

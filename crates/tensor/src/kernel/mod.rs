@@ -6,6 +6,7 @@ mod activation;
 mod blocks;
 mod copy;
 mod elementwise;
+mod finite;
 mod functions;
 mod gather;
 mod isa;
@@ -27,6 +28,7 @@ pub(crate) use copy::{Plane, TRANSPOSED_SIDE, copy_between, copy_plane, copy_row
 pub(crate) use elementwise::{
     Binary, BinaryAssign, Closure, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
 };
+pub(crate) use finite::find_lost;
 pub(crate) use functions::negate;
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};

@@ -109,6 +109,8 @@ pub trait WithSign: Arithmetic + Neg<Output = Self> {
 ///
 /// These have the same bits on every machine: none of them is the system's.
 pub trait Real: WithSign {
+    /// An unsigned number of as many bits.
+    type Bits: Copy + Ord;
     /// ∞
     const INFINITY: Self;
     /// The largest finite number.
@@ -122,6 +124,8 @@ pub trait Real: WithSign {
     fn from_f64(x: f64) -> Self;
     /// The same value as an `f64`, which loses nothing.
     fn to_f64(self) -> f64;
+    /// The bits of |x|, which are ordered as the numbers are, NaN above ∞.
+    fn magnitude(self) -> Self::Bits;
     /// eˣ
     fn exp(self) -> Self;
     /// eˣ as a product of two: what is multiplied with the first part before the second loses no digits below the normal numbers.
@@ -222,8 +226,9 @@ macro_rules! signed {
 
 /// Stamps the forwarding of `Real`: `$method: $function` for those of one argument.
 macro_rules! float {
-    ($t:ident $powf:path, $atan2:path, $in_parts:expr, $($method:ident: $function:expr;)*) => {
+    ($t:ident $Bits:ident $powf:path, $atan2:path, $in_parts:expr, $($method:ident: $function:expr;)*) => {
         impl Real for $t {
+            type Bits = $Bits;
             const INFINITY: Self = $t::INFINITY;
             const MAX: Self = $t::MAX;
             const MIN_POSITIVE: Self = $t::MIN_POSITIVE;
@@ -236,6 +241,10 @@ macro_rules! float {
             #[inline(always)]
             fn to_f64(self) -> f64 {
                 f64::from(self)
+            }
+            #[inline(always)]
+            fn magnitude(self) -> $Bits {
+                self.abs().to_bits()
             }
             fn powf(self, y: Self) -> Self {
                 $powf(self, y)
@@ -286,13 +295,13 @@ number! {
     u8 0 1 u8::wrapping_rem, |_| 0;
 }
 signed!(f32 f64 i32 i64);
-float!(f32 libm::powf, libm::atan2f, |x| math::exp_in_parts(x, None),
+float!(f32 u32 libm::powf, libm::atan2f, |x| math::exp_in_parts(x, None),
     exp: math::exp; ln: math::ln; tanh: math::tanh;
     exp2: libm::exp2f; exp_m1: math::exp_m1; log2: libm::log2f; ln_1p: libm::log1pf;
     sin: libm::sinf; cos: libm::cosf; tan: libm::tanf; erf: math::erf; gelu: math::gelu; gelu_slope: math::gelu_slope;
     floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
 );
-float!(f64 libm::pow, libm::atan2, |x| [libm::exp(x), 1.0],
+float!(f64 u64 libm::pow, libm::atan2, |x| [libm::exp(x), 1.0],
     exp: libm::exp; ln: libm::log; tanh: libm::tanh;
     exp2: libm::exp2; exp_m1: libm::expm1; log2: libm::log2; ln_1p: libm::log1p;
     sin: libm::sin; cos: libm::cos; tan: libm::tan; erf: libm::erf; gelu: math::double::gelu; gelu_slope: math::double::gelu_slope;

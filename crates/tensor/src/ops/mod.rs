@@ -12,6 +12,7 @@ mod copy;
 mod cross_entropy;
 mod diagonal;
 mod elementwise;
+mod finite;
 mod gather;
 mod index;
 mod join;
@@ -38,6 +39,7 @@ pub(crate) use cross_entropy::{cross_entropy, cross_entropy_backward};
 pub(crate) use elementwise::{
     choose, map, negate, with_number, with_number_assign, with_number_owned, zip, zip_assign, zip_owned,
 };
+pub(crate) use finite::all_finite;
 pub(crate) use gather::{gather, take};
 pub(crate) use index::{embedding, index_add, index_select};
 pub(crate) use join::{cat, stack};
