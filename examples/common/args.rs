@@ -1,20 +1,32 @@
 //! Command lines: numbers in their range, and errors in one line.
 
-use clap::Parser;
 use clap::error::ErrorKind;
+use clap::parser::ValueSource;
+use clap::{ArgMatches, Parser};
 
 use super::failure::Failure;
 
 /// The arguments; `None` where help or the version was asked for and printed.
 pub fn parse<A: Parser>() -> Result<Option<A>, Failure> {
-    match A::try_parse() {
-        Ok(args) => Ok(Some(args)),
+    Ok(parse_and_tell()?.map(|(args, _)| args))
+}
+
+/// The same, with what tells which of them were given; see [`is_given`].
+pub fn parse_and_tell<A: Parser>() -> Result<Option<(A, ArgMatches)>, Failure> {
+    let matches = A::command().try_get_matches();
+    match matches.and_then(|matches| Ok((A::from_arg_matches(&matches)?, matches))) {
+        Ok(parsed) => Ok(Some(parsed)),
         Err(error) if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion) => {
             error.print()?;
             Ok(None)
         }
         Err(error) => Err(Failure::Input(one_line(&error.to_string()))),
     }
+}
+
+/// Whether an argument was given, and is not its default.
+pub fn is_given(matches: &ArgMatches, name: &str) -> bool {
+    matches.value_source(name) == Some(ValueSource::CommandLine)
 }
 
 /// clap's message and hints without the usage below them, on one line.

@@ -139,6 +139,11 @@ pub struct Split {
 }
 
 impl Split {
+    /// All examples.
+    pub fn len(&self) -> usize {
+        self.train.len() + self.validation.len() + self.test.len()
+    }
+
     /// 80, 10 and 10 percent of the names, which have been shuffled.
     pub fn new(names: &[String], context: usize) -> Self {
         let (first, second) = (names.len() * 8 / 10, names.len() * 9 / 10);

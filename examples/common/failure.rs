@@ -9,6 +9,8 @@ pub enum Failure {
     Input(String),
     /// Training left the numbers behind; what to do about it.
     Diverged(String),
+    /// Ctrl-C was pressed; what is kept of the training.
+    Stopped(String),
     /// Standard output is gone or full.
     Output(io::Error),
 }
@@ -45,6 +47,10 @@ pub fn exit(result: Result<(), Failure>) -> ExitCode {
         Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
         Err(Failure::Output(error)) => format!("cannot write the output: {error}"),
         Err(Failure::Diverged(why)) => why,
+        Err(Failure::Stopped(what)) => {
+            eprintln!("{what}");
+            return ExitCode::from(130);
+        }
         Err(Failure::Input(why)) => {
             eprintln!("error: {why}");
             return ExitCode::from(2);

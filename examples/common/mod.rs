@@ -8,4 +8,5 @@ pub mod data;
 mod draw;
 pub mod events;
 pub mod failure;
+pub mod interrupt;
 pub mod random;

@@ -5,11 +5,13 @@ use evenkeel::init::torch::{Generator, PythonRandom};
 use evenkeel::init::{Error, Initializer, Normal};
 use evenkeel::prelude::*;
 use rand::RngExt;
+use serde::{Deserialize, Serialize};
 
 use super::draw::draw;
 
 /// Where random numbers come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Numbers {
     /// ChaCha8, as everywhere in Evenkeel
     Chacha,

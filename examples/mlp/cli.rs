@@ -3,10 +3,29 @@
 use std::path::PathBuf;
 
 use clap::{Parser, ValueEnum};
+use serde::{Deserialize, Serialize};
 
 use crate::common::args::{self, between, positive, whole};
 use crate::common::failure::Failure;
 use crate::common::random::Numbers;
+use crate::keep::Settings;
+
+/// Arguments that a model which is only asked for names has no use for.
+const OF_A_TRAINING: [&str; 13] = [
+    "resume",
+    "save",
+    "steps",
+    "report",
+    "init",
+    "batch",
+    "lr",
+    "decay",
+    "hidden",
+    "embedding",
+    "context",
+    "rng",
+    "change",
+];
 
 /// Train a small network on names, then print new ones.
 #[derive(Parser)]
@@ -28,9 +47,13 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "32", value_parser = between::<1, 65_536>)]
     pub batch: usize,
 
-    /// Learning rate of the first half; the second takes a tenth
+    /// Learning rate, until it falls to a tenth
     #[arg(long, value_name = "RATE", default_value = "0.1", value_parser = positive)]
     pub lr: f64,
+
+    /// Step from which the learning rate is a tenth [default: half of the steps that suit the size of the data]
+    #[arg(long, value_name = "STEP", value_parser = whole)]
+    pub decay: Option<u64>,
 
     /// Units of the hidden layer
     #[arg(long, value_name = "N", default_value = "200", value_parser = between::<1, 65_536>)]
@@ -60,8 +83,24 @@ pub struct Args {
     #[arg(long, value_name = "N", default_value = "20", value_parser = whole)]
     pub samples: u64,
 
+    /// Write the training to a file: every 10,000 steps, at the end, and when Ctrl-C ends it
+    #[arg(long, value_name = "FILE")]
+    pub save: Option<PathBuf>,
+
+    /// Go on with a training that --save wrote, with its data and its settings, up to --steps
+    #[arg(long, value_name = "FILE")]
+    pub resume: Option<PathBuf>,
+
+    /// Go on with it even if the settings given are others than it had
+    #[arg(long, requires = "resume")]
+    pub change: bool,
+
+    /// Print names that the model in a file makes up, and train none
+    #[arg(long, value_name = "FILE", conflicts_with_all = OF_A_TRAINING)]
+    pub model: Option<PathBuf>,
+
     /// Write a page that shows how the model starts and how it trains
-    #[arg(long, value_name = "FILE.html")]
+    #[arg(long, value_name = "FILE.html", conflicts_with = "resume")]
     pub report: Option<PathBuf>,
 
     /// Print one JSON object per line and nothing else; progress goes to standard error
@@ -70,7 +109,8 @@ pub struct Args {
 }
 
 /// How the weights start. Each scheme mends one more thing than the one before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Scheme {
     /// Everything standard normal: confidently wrong, and saturated
     Original,
@@ -82,6 +122,7 @@ pub enum Scheme {
     Kaiming,
     /// And batch normalization before tanh, which takes the place of all care
     #[value(name = "batchnorm")]
+    #[serde(rename = "batchnorm")]
     BatchNorm,
 }
 
@@ -120,12 +161,30 @@ impl Args {
     }
 }
 
-/// The arguments; `None` where help or the version was asked for and printed.
+/// The arguments; `None` where help or the version was asked for and printed. Those of a training that is resumed are as
+/// they were, unless others were given.
 pub fn parse() -> Result<Option<Args>, Failure> {
-    let args: Option<Args> = args::parse()?;
-    if let Some(args) = &args {
-        args.check_memory()?;
-        args.check_batch()?;
+    let Some((mut args, matches)) = args::parse_and_tell::<Args>()? else { return Ok(None) };
+    if let Some(file) = &args.resume {
+        let Settings { init, batch, lr, decay, hidden, embedding, context, rng, seed, data, names: _ } =
+            Settings::read(file)?;
+        let given = |name| args::is_given(&matches, name);
+        let keep = Args {
+            init: if given("init") { args.init } else { init },
+            batch: if given("batch") { args.batch } else { batch },
+            lr: if given("lr") { args.lr } else { lr },
+            decay: args.decay.or(Some(decay)),
+            hidden: if given("hidden") { args.hidden } else { hidden },
+            embedding: if given("embedding") { args.embedding } else { embedding },
+            context: if given("context") { args.context } else { context },
+            rng: if given("rng") { args.rng } else { rng },
+            seed: if given("seed") { args.seed } else { seed },
+            data: args.data.clone().or(data),
+            ..args
+        };
+        args = keep;
     }
-    Ok(args)
+    args.check_memory()?;
+    args.check_batch()?;
+    Ok(Some(args))
 }

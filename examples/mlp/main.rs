@@ -2,7 +2,8 @@
 //!
 //! `cargo run --release --example mlp` trains on a list of first names from many languages; `--data FILE` on yours.
 //! `--init` chooses how the weights start, and the loss at step 0 shows what that does: with 27 symbols it should be
-//! ln 27 = 3.2958, and with `original` it is many times that.
+//! ln 27 = 3.2958, and with `original` it is many times that. `--save FILE` keeps the training, `--resume FILE` goes on with
+//! it, to the same bits as if it had not ended, and `--model FILE` only prints names.
 //!
 //! The model and its schemes are those of the public lecture notebook "makemore part 3: activations & gradients,
 //! batchnorm" (Karpathy, 2022), after Bengio et al., 2003, *A Neural Probabilistic Language Model*.
@@ -12,6 +13,7 @@
 mod cli;
 #[path = "../common/mod.rs"]
 mod common;
+mod keep;
 mod model;
 mod output;
 mod reporter;
@@ -28,6 +30,9 @@ fn main() -> ExitCode {
 
 fn run() -> Result<(), Failure> {
     let Some(args) = cli::parse()? else { return Ok(()) };
+    if let Some(file) = &args.model {
+        return train::print_names(&args, file);
+    }
     let names = data::names(args.data.as_deref()).map_err(Failure::Input)?;
     let threads = args.threads;
     let work = move || train::run(&args, names);

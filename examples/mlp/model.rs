@@ -3,9 +3,10 @@
 use evenkeel::init::Error;
 use evenkeel::prelude::*;
 
-use crate::cli::{Args, Scheme};
+use crate::cli::Scheme;
 use crate::common::data::SYMBOLS;
 use crate::common::random::Random;
+use crate::keep::Settings;
 
 pub struct Mlp {
     embedding: Embedding,
@@ -18,27 +19,27 @@ module!(Mlp { embedding, hidden, norm, output });
 
 impl Mlp {
     /// Every scheme draws the same numbers in the same order and differs only in what it multiplies them with.
-    pub fn new(args: &Args, random: &mut Random) -> Result<Self, evenkeel::nn::Error> {
-        let (fan_in, hidden) = (args.context * args.embedding, args.hidden);
-        let w1 = match args.init {
+    pub fn new(settings: &Settings, random: &mut Random) -> Result<Self, evenkeel::nn::Error> {
+        let (fan_in, hidden) = (settings.context * settings.embedding, settings.hidden);
+        let w1 = match settings.init {
             Scheme::Original | Scheme::SoftmaxFix => 1.0,
             Scheme::TanhFix => 0.2,
             Scheme::Kaiming | Scheme::BatchNorm => {
                 init::kaiming_normal(Gain::Tanh).std(&Shape::try_new(&[fan_in, hidden])?)?
             }
         };
-        let b1 = match args.init {
+        let b1 = match settings.init {
             Scheme::Original | Scheme::SoftmaxFix => 1.0,
             Scheme::TanhFix | Scheme::Kaiming | Scheme::BatchNorm => 0.01,
         };
-        let (w2, b2) = if args.init == Scheme::Original { (1.0, 1.0) } else { (0.01, 0.0) };
+        let (w2, b2) = if settings.init == Scheme::Original { (1.0, 1.0) } else { (0.01, 0.0) };
         let mut param = |std, dims| {
             Ok::<_, evenkeel::nn::Error>(Param::new(random.tensor(&init::normal(std), &Shape::try_new(dims)?)?))
         };
         Ok(Mlp {
-            embedding: Embedding::of(param(1.0, &[SYMBOLS, args.embedding])?),
+            embedding: Embedding::of(param(1.0, &[SYMBOLS, settings.embedding])?),
             hidden: Linear { weight: param(w1, &[fan_in, hidden])?, bias: Some(param(b1, &[hidden])?) },
-            norm: match args.init {
+            norm: match settings.init {
                 // As in the lecture: the running statistics are those of some thousand batches.
                 Scheme::BatchNorm => Some(BatchNorm1d::new(hidden).with_momentum(0.001)?),
                 _ => None,

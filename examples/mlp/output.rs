@@ -22,6 +22,10 @@ pub enum Event {
         val_examples: usize,
         test_examples: usize,
     },
+    /// A training goes on after this many steps.
+    Resume {
+        step: u64,
+    },
     /// The mean loss of the steps since the last such event.
     Step {
         step: u64,
@@ -68,6 +72,7 @@ pub fn tell(event: &Event, json: bool) -> io::Result<()> {
             writeln!(out, "loss at step 0   {loss:.4}  (ln 27 = {uniform_loss:.4} is to know nothing)")?;
             writeln!(out, "verdict          {verdict}")
         }
+        Event::Resume { step } => writeln!(out, "resumed at       step {step}"),
         // The progress bar shows it.
         Event::Step { .. } => Ok(()),
         Event::Final { steps, train_loss, val_loss, test_loss, seconds, us_per_step } => {

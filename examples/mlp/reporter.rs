@@ -28,6 +28,8 @@ pub struct Reporter<'a> {
     bar: ProgressBar,
     /// Of the losses since the last report.
     loss_sum: f64,
+    /// How many these are.
+    losses: u64,
 }
 
 impl<'a> Reporter<'a> {
@@ -56,10 +58,17 @@ impl<'a> Reporter<'a> {
             tell_report(&start, None)?;
         }
         let watch = args.report.as_ref().map(|_| Watch::new().with_inspector(inspector()));
-        let reporter = Reporter { args, steps, start, watch, bar: progress_bar(steps), loss_sum: 0.0 };
+        let reporter = Reporter { args, steps, start, watch, bar: progress_bar(steps), loss_sum: 0.0, losses: 0 };
         // Before the training too: so a path that cannot be written is known at once.
         reporter.write(None)?;
         Ok(reporter)
+    }
+
+    /// Tells at which step a training goes on.
+    pub fn resumed(&self, step: u64) -> Result<(), Failure> {
+        self.bar.set_position(step);
+        self.bar.reset_eta();
+        Ok(self.bar.suspend(|| tell(&Event::Resume { step }, self.args.json))?)
     }
 
     /// The loss before the first step.
@@ -70,6 +79,7 @@ impl<'a> Reporter<'a> {
     /// Looks at a step after its backward pass, and before the tape is reset.
     pub fn before_step(&mut self, model: &Mlp, loss: Var<'_>, gradients: &Gradients) {
         self.loss_sum += f64::from(loss.item());
+        self.losses += 1;
         if let Some(watch) = &mut self.watch {
             watch.before_step(model, loss, gradients);
         }
@@ -84,8 +94,8 @@ impl<'a> Reporter<'a> {
         if !step.is_multiple_of(EVERY) && step != self.steps {
             return Ok(());
         }
-        let loss = self.loss_sum / ((step - 1) % EVERY + 1) as f64;
-        self.loss_sum = 0.0;
+        let loss = self.loss_sum / self.losses as f64;
+        (self.loss_sum, self.losses) = (0.0, 0);
         check(loss, step, self.args.lr)?;
         self.bar.set_message(format!("loss {loss:.4}"));
         if step.is_multiple_of(EVERY) {

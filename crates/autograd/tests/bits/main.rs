@@ -314,6 +314,7 @@ fn no_op_is_missing_from_the_table() {
         "zip",
         "zip_assign",
         "update_by",
+        "all_finite",
         "allclose",
         "check_classes",
         "$method",

@@ -71,7 +71,7 @@ enum Moves<'a, T: Float> {
     Lbfgs(&'a mut Lbfgs),
 }
 
-/// What a [`Checkpoint`] said besides what was loaded.
+/// What a [`Checkpoint`] says besides what is loaded. Feature `checkpoint`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Loaded {
     /// The steps that the optimizer had made.
@@ -80,6 +80,34 @@ pub struct Loaded {
     pub seed: Option<u64>,
     /// Notes, by name.
     pub notes: BTreeMap<String, String>,
+}
+
+impl Loaded {
+    /// What a checkpoint says of itself, before anything is made that it could be loaded into.
+    ///
+    /// # Errors
+    /// The file cannot be read, is damaged, or is no checkpoint.
+    ///
+    /// # Example
+    /// ```no_run
+    /// let kept = nn::Loaded::peek("run.safetensors")?;
+    /// println!("{} steps; its data are {}", kept.step, kept.notes["data"]);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    pub fn peek(path: impl AsRef<Path>) -> Result<Self, Error> {
+        let stored = Stored::read_checkpoint(path.as_ref())?;
+        Ok(Loaded::said_by(&stored))
+    }
+
+    fn said_by(stored: &Stored) -> Self {
+        let number = |name: &str| stored.texts.get(name).and_then(|text| text.parse().ok());
+        let note = |(name, text): (&String, &String)| Some((name.strip_prefix(NOTE)?.to_owned(), text.clone()));
+        Loaded {
+            step: number("optimizer.step").unwrap_or(0),
+            seed: number("seed"),
+            notes: stored.texts.iter().filter_map(note).collect(),
+        }
+    }
 }
 
 /// Where a note is in a file.
@@ -205,17 +233,15 @@ impl<'a, T: Float> Checkpoint<'a, T> {
         }
         reader.pass_over(HISTORY);
         let found = self.read(if last { LAST } else { MODEL }, &mut reader);
-        let seed = if reader.says("seed").is_some() { reader.parsed::<u64>("seed") } else { None };
-        if let (Some(want), Some(got)) = (self.seed, seed)
+        let loaded = Loaded::said_by(&stored);
+        if let (Some(want), Some(got)) = (self.seed, loaded.seed)
             && want != got
         {
             reader.differs(format!("the seed is {got} in the file, and {want} here"));
         }
         reader.finish()?;
         self.restore(found);
-        let step = stored.texts.get("optimizer.step").and_then(|step| step.parse().ok()).unwrap_or(0);
-        let note = |(name, text): (&String, &String)| Some((name.strip_prefix(NOTE)?.to_owned(), text.clone()));
-        Ok(Loaded { step, seed, notes: stored.texts.iter().filter_map(note).collect() })
+        Ok(loaded)
     }
 
     /// What the file has for it, where the names of the model begin so. The reader knows what differs.

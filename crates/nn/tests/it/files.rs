@@ -237,7 +237,8 @@ fn a_file_of_a_newer_format_or_of_another_kind_is_called_so() {
         (&*pt, "this is a zip archive, as torch.save writes"),
         (b"\x93NUMPY\x01\0v\0{'descr': '<f4'", "this is an array of NumPy's (.npy)"),
         (b"", "the length of the header takes 8 bytes; 0 are there"),
-        (b"hidden.weight,1.0,2.0\n", "a header of"),
+        (b"hidden.weight,1.0,2.0\n", "this is text"),
+        (&[0xff; 40], "no .safetensors file: its header would have"),
     ] {
         std::fs::write(&path, bytes).unwrap();
         let said = why(nn::load(&path, &mut model));

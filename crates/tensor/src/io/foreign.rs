@@ -23,7 +23,9 @@ pub(super) fn described(start: &[u8]) -> Option<&'static str> {
     if start.get(4..9) == Some(b"\0\0\0\0{") {
         return Some("a .safetensors file, which `tensor::safetensors` reads");
     }
-    FORMATS.iter().find(|(magic, _)| start.starts_with(magic)).map(|&(_, what)| what)
+    let known = FORMATS.iter().find(|(magic, _)| start.starts_with(magic)).map(|&(_, what)| what);
+    let is_text = |byte: &u8| byte.is_ascii_graphic() || byte.is_ascii_whitespace();
+    known.or_else(|| (!start.is_empty() && start.iter().all(is_text)).then_some("text"))
 }
 
 /// Bytes by which all of them are told.
@@ -43,6 +45,7 @@ mod tests {
         tells(b"\x80\x04\x95\x10\0\0\0", "pickle");
         tells(b"\x58\0\0\0\0\0\0\0{\"a", "safetensors");
         tells(b"version https://git-lfs.github.com/spec/v1", "git lfs pull");
-        assert_eq!((described(b""), described(b"PK"), described(&[0; 16])), (None, None, None));
+        assert_eq!((described(b""), described(b"a\0"), described(&[0; 16])), (None, None, None));
+        tells(b"hidden.weight,0.25\r\n", "text");
     }
 }

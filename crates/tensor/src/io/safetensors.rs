@@ -163,7 +163,9 @@ fn contents(mut source: Source<impl Read>) -> Result<Contents, Error> {
         start.extend(source.at_most(foreign::ENOUGH)?);
         return Err(Error::malformed(match foreign::described(&start) {
             Some(what) => format!("this is {what}; what is read here, safetensors' `save_file` writes in Python"),
-            None => format!("a header of {len} bytes; the format allows {LONGEST_HEADER}"),
+            None => format!(
+                "no .safetensors file: its header would have {len} bytes, where the format allows {LONGEST_HEADER}"
+            ),
         }));
     }
     let header = source.bytes(len as usize, "the header")?;

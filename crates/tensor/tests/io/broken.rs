@@ -247,7 +247,7 @@ fn headers_of_safetensors_that_lie_are_found_out() {
     fails(&path, &with_json(&"[".repeat(100_000), 0), "invalid type");
     fails(&path, &with_json(&format!("{{\"a\":{}", "[".repeat(100_000)), 0), "the header is not that");
     fails(&path, &with_json(&format!("{{\"a\":{{\"b\":{}", "[".repeat(100_000)), 0), "the header is not that");
-    fails(&path, &[[255; 8], [0; 8]].concat(), "a header of 18446744073709551615 bytes");
+    fails(&path, &[[255; 8], [0; 8]].concat(), "its header would have 18446744073709551615 bytes");
     fails(&path, &[99_999_999_u64.to_le_bytes(), [0; 8]].concat(), "the header takes 99999999 bytes; 8 are there");
     let mut latin = with_json(one, 12);
     latin[10] = 0xe4;
@@ -387,8 +387,13 @@ fn a_file_of_another_format_is_called_by_its_name() {
     assert!(why("safetensors", &npy).contains(": this is an array of NumPy's (.npy), which `tensor::npy` reads"));
     assert!(why("safetensors", b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19.").contains("this is a pickle of Python's"));
     assert!(why("safetensors", b"version https://git-lfs.github.com/spec/v1\n").contains("`git lfs pull`"));
-    assert!(why("safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff").contains("a header of 18446744073709551615 bytes"));
+    assert!(
+        why("safetensors", b"\xff\xff\xff\xff\xff\xff\xff\xff")
+            .contains("no .safetensors file: its header would have 18446744073709551615 bytes")
+    );
     assert!(why("npy", &safetensors).ends_with("this is a .safetensors file, which `tensor::safetensors` reads"));
     assert!(why("npy", &npz).contains("this is a zip archive"));
-    assert!(why("npy", b"1,2,3\n").ends_with("it does not begin with \\x93NUMPY"));
+    assert!(why("safetensors", b"weight,0.1\n").contains("this is text; what is read here"));
+    assert!(why("npy", b"1,2,3\n").ends_with("it does not begin with \\x93NUMPY; this is text"));
+    assert!(why("npy", b"\x01\x02").ends_with("it does not begin with \\x93NUMPY"));
 }
