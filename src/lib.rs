@@ -37,7 +37,7 @@ pub mod prelude {
     pub use autograd::{self, Gradients, Mode, Tape, Var};
     pub use init::{self, Gain, Initializer};
     pub use nn::{
-        self, AdamW, BatchNorm1d, Batches, Dropout, Embedding, Layer, LayerNorm, Linear, ModelGradients, Module,
+        self, AdamW, BatchNorm1d, Batches, Dropout, Embedding, Fit, Layer, LayerNorm, Linear, ModelGradients, Module,
         Optimizer, Param, Schedule, Sequential, Sgd, module, seq,
     };
     pub use rand_chacha::ChaCha8Rng;

@@ -146,6 +146,11 @@ impl<'a> Reader<'a> {
         self.remedy.get_or_insert(remedy);
     }
 
+    /// Whether no more differs than so many things.
+    pub(crate) fn differs_only_in(&self, things: usize) -> bool {
+        self.differences.len() == things && self.left.is_empty()
+    }
+
     pub(crate) fn has(&self, name: &str) -> bool {
         self.stored.tensors.contains_key(name)
     }

@@ -113,16 +113,17 @@ impl<T: Float> Course<T> {
             reader.names().filter(|name| !name.starts_with(MODEL)).for_each(|other| reader.pass_over(other));
             return reader.finish();
         }
-        for (name, here) in &self.kept.same {
-            let said = reader.says(&fit(name));
-            if said != Some(here) && (said.is_none() || resume == Resume::IfThere) {
-                reader.differs(match said {
-                    None => format!("does not say {}: it is no checkpoint of a fit", fit(name)),
-                    Some(said) => format!("{name}: {said} in the file, and {here} here"),
-                });
-                reader.advise(
-                    "`resume(Resume::Changed)` goes on all the same, and `resume(Resume::Never)` begins anew in its place",
-                );
+        if reader.says(&fit("batches")).is_none() {
+            reader.differs("is a checkpoint, but not of a fit");
+            checkpoint::read(&*model, MODEL, false, &mut reader);
+            return reader.finish();
+        }
+        let mut changed = 0;
+        for (name, here) in self.kept.same.iter().filter(|_| resume == Resume::IfThere) {
+            let said = reader.parsed::<String>(&fit(name));
+            if let Some(said) = said.filter(|said| said != here) {
+                reader.differs(format!("{name}: {said} in the file, and {here} here"));
+                changed += 1;
             }
         }
         let (loss_sum, rows_sum) = (reader.parsed(&fit("loss_sum")), reader.parsed(&fit("rows_sum")));
@@ -140,6 +141,11 @@ impl<T: Float> Course<T> {
         let history = read_history(&mut reader);
         let parts = self.checkpoint(model, optimizer);
         let found = parts.read(if last { LAST } else { MODEL }, &mut reader);
+        if changed > 0 && reader.differs_only_in(changed) {
+            reader.advise(
+                "`resume(Resume::Changed)` goes on all the same, and `resume(Resume::Never)` begins anew in its place",
+            );
+        }
         reader.finish()?;
         parts.restore(found);
         (self.loss_sum, self.rows_sum) = (loss_sum.unwrap_or(0.0), rows_sum.unwrap_or(0.0));

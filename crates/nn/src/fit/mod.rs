@@ -227,8 +227,10 @@ impl<'a, T: Float> Fit<'a, T> {
         self
     }
 
-    /// Trains the model. In the end it has the best weights of the evaluations; without any, the average or else the
-    /// last. `loss` gives the mean loss of some rows, a number.
+    /// Trains the model by the mean loss of some rows, a number. It is given by a function, or by a closure that stands
+    /// within the call: elsewhere, the compiler takes it to be for one tape only.
+    ///
+    /// In the end, the model has the weights of the best evaluation; without any, the average or else the last.
     ///
     /// # Errors
     /// What was set is out of range, or there are no batches, or no rows to evaluate. Or a loss or a gradient is not

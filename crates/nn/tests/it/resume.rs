@@ -407,6 +407,7 @@ fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays()
                 |net, tape, rows| net.loss(tape, rows, true),
             );
             assert!(matches!(result, Err(nn::Error::Unfit { .. })), "{resume:?}: {result:?}");
+            assert!(!result.unwrap_err().to_string().contains("goes on all the same"));
             assert!(std::fs::read(path).unwrap() == file);
         }
     }
