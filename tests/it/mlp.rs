@@ -235,3 +235,90 @@ fn a_rate_that_blows_up_is_said_to() {
         assert!(!String::from_utf8(output.stdout).unwrap().contains("null"));
     }
 }
+
+/// A path of a test's own, where nothing is.
+fn fresh(name: &str) -> String {
+    let path = temporary(name, b"");
+    std::fs::remove_file(&path).unwrap();
+    path
+}
+
+#[test]
+fn a_training_that_goes_on_in_another_process_comes_to_the_same_bits() {
+    let [whole, part, rest, list] = ["whole", "part", "rest", "list"].map(|name| fresh(&format!("{name}.safetensors")));
+    let names: String = ('a'..='z').flat_map(|a| ('a'..='z').map(move |b| format!("{a}{b}{a}\n"))).collect();
+    std::fs::write(&list, names).unwrap();
+    for (scheme, rng) in [("kaiming", "chacha"), ("batchnorm", "torch")] {
+        let run = |args: &[&str]| {
+            let output = mlp(&[args, &["--samples", "3"]].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let own = ["--data", &list, "--init", scheme, "--rng", rng, "--decay", "400", "--batch", "16", "--seed", "5"];
+        let at_once = run(&[&own[..], &["--steps", "600", "--save", &whole]].concat());
+        run(&[&own[..], &["--steps", "250", "--save", &part]].concat());
+        // With the settings and the data of the file, and other threads.
+        let text = run(&["--resume", &part, "--steps", "600", "--save", &rest, "--threads", "3"]);
+        assert!(text.contains("resumed at       step 250"), "{text}");
+        let bytes = [&whole, &rest].map(|path| std::fs::read(path).unwrap());
+        assert!(bytes[0] == bytes[1], "{scheme}");
+        let losses =
+            |text: &str| text.lines().filter(|line| line.contains(" loss ")).map(String::from).collect::<Vec<_>>();
+        assert_eq!(losses(&at_once), losses(&text));
+        // A finished training makes no further step.
+        run(&["--resume", &rest, "--steps", "600", "--save", &part]);
+        assert!(std::fs::read(&part).unwrap() == bytes[0]);
+        // The names of the model are those that were printed after the training.
+        let names = run(&["--model", &whole, "--data", &list, "--seed", "5"]);
+        assert!(at_once.ends_with(&names) && names.lines().count() == 3, "{names} of {at_once}");
+    }
+    let refused = |args: &[&str], wanted: &[&str]| {
+        let before = std::fs::read(&part).unwrap();
+        let output = mlp(args);
+        let message = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(2), "{message}");
+        assert!(wanted.iter().all(|part| message.contains(part)), "{message}");
+        assert!(std::fs::read(&part).unwrap() == before);
+    };
+    let seed = ["--resume", &part, "--steps", "700", "--save", &part, "--seed", "6", "--batch", "32"];
+    refused(&seed, &["batch is 16 in the file, and 32 here; seed is 5 in the file, and 6 here", "--change"]);
+    refused(&["--resume", &part, "--change", "--hidden", "30"], &["model.hidden.weight is [30, 200] in the file"]);
+    refused(&["--resume", &list], &[&list, "this is text"]);
+    refused(&["--model", &list], &["this is text"]);
+    refused(&["--model", &part, "--steps", "3"], &["--steps"]);
+    refused(&["--save", "/no/such/folder/x", "--steps", "1"], &["/no/such/folder/x"]);
+    std::fs::write(&list, "anna\n".repeat(20)).unwrap();
+    refused(&["--resume", &part, "--save", &part], &["names is \"676 names", "and \"20 names"]);
+    std::fs::remove_file(&list).unwrap();
+    refused(&["--resume", &part], &["cannot read", &list]);
+    for path in [whole, part, rest] {
+        std::fs::remove_file(path).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_after_a_step_with_the_training_kept() {
+    use std::process::Stdio;
+
+    let path = fresh("interrupted.safetensors");
+    for round in 0..3 {
+        let go_on = ["--resume", &path];
+        let args = ["--steps", "1000000", "--save", &path];
+        let args = if round == 0 { args.to_vec() } else { [&args[..], &go_on[..]].concat() };
+        let mut child =
+            Command::new(binary("mlp")).args(args).stderr(Stdio::piped()).stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(std::time::Duration::from_millis(400));
+        let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+        assert!(kill.success());
+        let status = child.wait().unwrap();
+        let mut message = String::new();
+        std::io::Read::read_to_string(&mut child.stderr.take().unwrap(), &mut message).unwrap();
+        assert_eq!(status.code(), Some(130), "{message}");
+        let step: u64 =
+            message.split("stopped after step ").nth(1).unwrap().split(';').next().unwrap().parse().unwrap();
+        let kept = evenkeel::nn::Loaded::peek(&path).unwrap();
+        assert!(kept.step == step && step > 0, "{} in the file; {message}", kept.step);
+    }
+    std::fs::remove_file(path).unwrap();
+}
