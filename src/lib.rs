@@ -4,11 +4,11 @@
 //! - [`tensor`]: a strided array: views without copies, broadcasting, a parallel matrix product
 //! - [`autograd`]: a tape of reverse-mode ops, and a checker that proves gradients in f64
 //! - [`init`]: every weight initializer of the field, seeded and tested against its exact distribution; PyTorch's generator
-//! - [`nn`]: parameters, layers and optimizers
+//! - [`nn`]: parameters, layers, optimizers, checkpoints, and a training in one call
 //! - [`diagnose`]: how a model starts, what is wrong with it, and what cures it
 //!
-//! The features `npy`, `safetensors`, `ndarray`, `approx` and `matrixmultiply` are those of [`tensor`], `serde` and `html`
-//! those of [`diagnose`]; none is on by default.
+//! The features `npy`, `safetensors`, `ndarray`, `approx` and `matrixmultiply` are those of [`tensor`], `checkpoint` is that of
+//! [`nn`], `serde` and `html` those of [`diagnose`]; none is on by default.
 //!
 //! Examples on the pages of the crates say `use tensor::…`; from here it is `use evenkeel::tensor::…`, or the
 //! [`prelude`] for what most programs need.
@@ -22,6 +22,24 @@
 //! let h = layer.forward(tape.constant(Tensor::ones([32, 30]))).tanh();
 //! assert_eq!(h.shape().dims(), [32, 200]);
 //! # Ok::<(), evenkeel::Error>(())
+//! ```
+//!
+//! # In a project of your own
+//!
+//! Each crate also stands alone: `tensor = { package = "evenkeel-tensor", path = "…/crates/tensor" }` is for arrays only.
+//!
+//! ```toml
+//! [dependencies]
+//! evenkeel = { path = "../evenkeel", features = ["checkpoint"] }
+//!
+//! [profile.release]
+//! incremental = true # a build after an edit takes a third as long
+//!
+//! [profile.dev] # what is generic is compiled with your own crate: a dev build then runs 1.5 times as long as a release build
+//! opt-level = 1
+//!
+//! [profile.dev.package."*"] # and the crates that you use are optimized
+//! opt-level = 3
 //! ```
 
 mod error;

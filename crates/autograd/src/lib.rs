@@ -42,6 +42,32 @@
 //!
 //! [`Tape::no_grad`] evaluates, [`Tape::scope`] does so in memory that stays flat, [`Var::detach`] ends a gradient's way.
 //!
+//! # Reading a pass
+//!
+//! Every value of a pass can be read, with its op, its inputs and its path in a model; a tape prints as a table, and
+//! [`Tape::to_dot`] draws it with Graphviz. Gradients of what is no leaf are kept on request:
+//!
+//! ```
+//! use autograd::Tape;
+//! use tensor::Tensor;
+//!
+//! let tape = Tape::new();
+//! let w = tape.leaf(Tensor::from([[0.5_f32], [0.25]]));
+//! let h = tape.constant(Tensor::from([[1.0, 2.0]])).matmul(w).tanh().retain_gradient();
+//! let gradients = (h * h).sum(..).backward();
+//! assert_eq!(gradients.get(h).unwrap(), &(h.value() * 2.0));
+//! let table = "\
+//! Tape of 6 values, training
+//! 0    leaf [2, 1]
+//! 1    constant [1, 2]
+//! 2    matmul(1, 0) [1, 1]
+//! 3    tanh(2) [1, 1]
+//! 4    mul(3, 3) [1, 1]
+//! 5    sum(4) []
+//! ";
+//! assert_eq!(format!("{tape:?}"), table);
+//! ```
+//!
 //! # Writing an op
 //!
 //! An op of your own takes the same few lines as ours: compute the value, [`record`](Var::record) it, and give a

@@ -36,6 +36,16 @@
 //! [`uniform`], [`trunc_normal`], [`constant`], [`ones`], [`eye`], [`dirac`], [`sparse`], and what other libraries do by
 //! default: [`torch_linear`], [`candle_linear`].
 //!
+//! The gain of an activation of your own is computed:
+//!
+//! ```
+//! let bump = init::gain_of(|z| z * (-z * z).exp()); // any function of a number
+//! let scheme = init::kaiming_normal(init::Gain::Custom(bump.forward()?)); // makes up for it at variance 1
+//! assert!(bump.slope(1.0)? < 1.0); // a deep stack returns to that variance
+//! # let _ = scheme;
+//! # Ok::<(), init::Error>(())
+//! ```
+//!
 //! # Fans
 //!
 //! Weights are stored `[fan_in, fan_out]` and used as x · W. Convolutions are `[out, in, k₁, …]`. [`FanAxes`] says

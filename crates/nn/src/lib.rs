@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! Parameters, layers, optimizers, schedules, batches.
+//! Parameters, layers, optimizers, schedules, batches, checkpoints, and a training in one call.
 //!
 //! A model is a struct of layers with a `forward` of its own; the macro [`module!`] names its parts, so that
 //! optimizers can reach every parameter. A training step is four lines: forward, backward, reset, update.
@@ -55,9 +55,68 @@
 //! | the rate | [`Schedule`], which shows them all in a picture; [`Plateau`] |
 //! | averages | [`Average`], [`refresh_statistics`] |
 //! | data | [`Batches`], [`split()`], [`folds`] |
+//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`Stopping`] by itself |
+//! | files | with the feature `checkpoint`: `save`, `load`, `ModelFile` (PyTorch's state dicts), `Checkpoint`, `Numbered` |
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training,
-//! and `println!("{model:?}")` shows a model in PyTorch's manner.
+//! and `println!("{model:?}")` shows a model in PyTorch's manner:
+//!
+//! ```
+//! use nn::{Dropout, Linear, Module, Sequential, activations::Relu, seq};
+//! # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//!
+//! # let mut rng = ChaCha8Rng::seed_from_u64(42);
+//! let mut model: Sequential = seq![
+//!     Linear::new(784, 128, &init::kaiming_normal(init::Gain::Relu), &mut rng)?,
+//!     Relu,
+//!     Dropout::new(0.2)?,
+//!     Linear::new(128, 10, &init::normal(0.01), &mut rng)?,
+//! ];
+//! model.freeze("0.*")?; // trains the rest alone
+//! let picture = "\
+//! Sequential(
+//!   (0): Linear(weight [784, 128] frozen, bias [128] frozen), 100,480
+//!   (1): Relu
+//!   (2): Dropout(0.2)
+//!   (3): Linear(weight [128, 10], bias [10]), 1,290
+//! ), 101,770 parameters, 100,480 of them frozen";
+//! assert_eq!(format!("{model:?}"), picture);
+//! # Ok::<(), nn::Error>(())
+//! ```
+//!
+//! # Keeping a training
+//!
+//! With the feature `checkpoint`, a training of any loop is kept in one `.safetensors` file and goes on from it to the very
+//! bits that it would have had: what changes over time is a function of a seed and the step, and the rest is in the file.
+//!
+//! ```
+//! # #[cfg(feature = "checkpoint")] {
+//! # use autograd::Tape;
+//! use nn::{AdamW, Checkpoint, Optimizer, Param};
+//! use tensor::Tensor;
+//!
+//! # let path = std::env::temp_dir().join(format!("evenkeel-page-{}.safetensors", std::process::id()));
+//! let mut w = Param::new(Tensor::from([3.0, -2.0]));
+//! let mut adamw = Optimizer::new(AdamW::default(), 0.1)?;
+//! if path.exists() {
+//!     Checkpoint::new(&mut w).optimizer(&mut adamw).load(&path)?;
+//! }
+//! while adamw.step_number() < 200 {
+//!     let tape = Tape::new();
+//!     let gradients = w.on(&tape).square().sum(..).backward();
+//!     drop(tape);
+//!     adamw.step(&mut w, &gradients);
+//!     if adamw.step_number() % 100 == 0 {
+//!         Checkpoint::new(&mut w).optimizer(&mut adamw).save(&path)?;
+//!     }
+//! }
+//! # std::fs::remove_file(&path).unwrap();
+//! # }
+//! # Ok::<(), nn::Error>(())
+//! ```
+//!
+//! Files are written whole or not at all, and loaded whole or not at all: everything is read, checked by a checksum and
+//! compared, and what does not fit is listed, before anything is changed.
 //!
 //! # Schedules
 //! The rates of 100 steps, by [`Schedule`]:
