@@ -57,9 +57,9 @@ impl Model {
         self.draw(0, 0, &mut text);
         let count = self.count("", |kind| kind != Kind::State);
         let plural = if count == 1 { "parameter" } else { "parameters" };
-        write!(f, "{text}, {} {plural}", grouped(count))?;
+        write!(f, "{text}, {} {plural}", grouped(count as u64))?;
         let frozen = self.count("", |kind| kind == Kind::Frozen);
-        if frozen > 0 { write!(f, ", {} of them frozen", grouped(frozen)) } else { Ok(()) }
+        if frozen > 0 { write!(f, ", {} of them frozen", grouped(frozen as u64)) } else { Ok(()) }
     }
 
     /// The elements of the parameters of a part.
@@ -97,7 +97,7 @@ impl Model {
             *text += &format!("{indent}({}): ", path.rsplit('.').next().unwrap_or(path));
             next = self.draw(next, depth + 1, text);
             let count = self.count(path, |kind| kind != Kind::State);
-            *text += &if count > 0 { format!(", {}\n", grouped(count)) } else { "\n".into() };
+            *text += &if count > 0 { format!(", {}\n", grouped(count as u64)) } else { "\n".into() };
         }
         *text += &format!("{})", "  ".repeat(depth));
         end
@@ -119,7 +119,7 @@ impl Parameter {
 }
 
 /// 11897 as 11,897.
-fn grouped(count: usize) -> String {
+pub(crate) fn grouped(count: u64) -> String {
     let digits = count.to_string();
     let mut text = String::new();
     for (i, digit) in digits.chars().enumerate() {

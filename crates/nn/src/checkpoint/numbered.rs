@@ -73,7 +73,12 @@ impl Numbered {
     pub(crate) fn prune(&self) -> Result<(), Error> {
         let files = self.files()?;
         let old = files.len().saturating_sub(self.keep);
-        files[..old].iter().try_for_each(|(_, path)| fs::remove_file(path)).map_err(refused)
+        files[..old].iter().try_for_each(|(_, path)| remove(path))
+    }
+
+    /// Removes the files of all other steps: those of a training that was begun anew.
+    pub(crate) fn keep_only(&self, step: u64) -> Result<(), Error> {
+        self.files()?.iter().filter(|(of, _)| *of != step).try_for_each(|(_, path)| remove(path))
     }
 
     fn parts(&self) -> (String, String) {
@@ -104,6 +109,10 @@ impl Numbered {
         files.sort();
         Ok(files)
     }
+}
+
+fn remove(path: &Path) -> Result<(), Error> {
+    fs::remove_file(path).map_err(refused)
 }
 
 fn refused(error: std::io::Error) -> Error {

@@ -119,6 +119,16 @@ impl Stored {
     }
 }
 
+/// The text without what controls a terminal: names and texts come from files.
+fn printable(text: String) -> String {
+    match text.chars().any(char::is_control) {
+        true => {
+            text.chars().map(|c| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() }).collect()
+        }
+        false => text,
+    }
+}
+
 /// Takes what is asked for out of a file, and remembers everything that differs.
 pub(crate) struct Reader<'a> {
     path: &'a Path,
@@ -139,7 +149,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(crate) fn differs(&mut self, how: impl Into<String>) {
-        self.differences.push(how.into());
+        self.differences.push(printable(how.into()));
     }
 
     pub(crate) fn advise(&mut self, remedy: &'static str) {
@@ -267,7 +277,7 @@ impl<'a> Reader<'a> {
         let mut all = std::mem::take(&mut self.differences);
         for name in std::mem::take(&mut self.left) {
             let shape = self.stored.tensors[name].shape();
-            all.push(format!("{name} {shape} is in the file, and nothing here is called so"));
+            all.push(printable(format!("{name} {shape} is in the file, and nothing here is called so")));
         }
         all
     }

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use super::{Fit, Record, Report, Stopped, Weights};
+use super::{Fit, Record, Report, Stopped, Weights, lost};
 use crate::{Average, Error, Module, Optimizer, Path, Plateau, Stopping};
 
 /// The best evaluation of a fit.
@@ -102,16 +102,23 @@ impl<T: Float> Course<T> {
         if step.is_multiple_of(every) {
             self.history.push(Record { step, train: self.loss_sum / self.rows_sum, held_out });
             (self.loss_sum, self.rows_sum) = (0.0, 0.0);
-            self.good = values(model);
+            if lost::weights(model).is_none() {
+                self.good = values(model);
+            }
         }
     }
 
     /// An error that says where a number was lost. The model's weights are the last that are finite.
     pub(super) fn diverged(&self, model: &mut dyn Module<T>, step: u64, what: String) -> Error {
-        if !values(model).iter().all(Tensor::all_finite) {
+        if lost::weights(model).is_some() {
             set(model, &self.good);
         }
         Error::Diverged { step, what }
+    }
+
+    /// Makes sure that the last step has left the weights finite, before they are kept or given away.
+    pub(super) fn check(&self, model: &mut dyn Module<T>, step: u64) -> Result<(), Error> {
+        lost::weights(model).map_or(Ok(()), |what| Err(self.diverged(model, step, what)))
     }
 
     /// Which weights the model is to have in the end.

@@ -64,6 +64,8 @@ pub(super) struct Kept {
     same: Vec<(&'static str, String)>,
     /// The step of the last checkpoint.
     at: Option<u64>,
+    /// Whether there are still the files of a training in whose place this one begins.
+    anew: bool,
 }
 
 impl Kept {
@@ -77,7 +79,7 @@ impl Kept {
             ("accumulated", fit.accumulate.to_string()),
             ("evaluated", evaluated),
         ];
-        Kept { saves: fit.checkpoint.clone(), same, at: None }
+        Kept { saves: fit.checkpoint.clone(), same, at: None, anew: false }
     }
 
     fn latest(&self) -> Result<Option<PathBuf>, Error> {
@@ -111,6 +113,7 @@ impl<T: Float> Course<T> {
             // Of this model, at least.
             checkpoint::read(&*model, MODEL, false, &mut reader);
             reader.names().filter(|name| !name.starts_with(MODEL)).for_each(|other| reader.pass_over(other));
+            self.kept.anew = true;
             return reader.finish();
         }
         if reader.says(&fit("batches")).is_none() {
@@ -186,6 +189,7 @@ impl<T: Float> Course<T> {
         let Some(Saves { at, .. }) = self.kept.saves.clone().filter(|_| self.kept.at != Some(step)) else {
             return Ok(());
         };
+        self.check(model, step)?;
         let mut stored = Stored::default();
         for (name, text) in &self.kept.same {
             stored.say(fit(name), text);
@@ -217,6 +221,9 @@ impl<T: Float> Course<T> {
             CheckpointAt::File(path) => stored.write(path, Holds::Checkpoint)?,
             CheckpointAt::Numbered(files) => {
                 stored.write(&files.at(step), Holds::Checkpoint)?;
+                if std::mem::take(&mut self.kept.anew) {
+                    files.keep_only(step)?;
+                }
                 files.prune()?;
             }
         }

@@ -1,6 +1,6 @@
 //! Where a number was lost: the first NaN or infinity of a pass.
 
-use autograd::{Gradients, Var};
+use autograd::{Gradients, Role, Var};
 use tensor::Float;
 
 use crate::{ModelGradients, Module};
@@ -9,17 +9,36 @@ use crate::{ModelGradients, Module};
 pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called: &str) -> String {
     model.label(loss.tape());
     let loss_is = format!("{called} is {}", loss.item());
-    // −∞ alone is the mask of an attention.
-    let lost = |var: &Var<'_, T>| var.value().iter().any(|x| !x.is_finite() && x.to_f64() != f64::NEG_INFINITY);
-    let Some(first) = loss.tape().vars().find(lost) else { return loss_is };
+    let holds_nan = |var: &Var<'_, T>| var.value().isnan().any(..).item();
+    let made_here = |var: &Var<'_, T>| {
+        let value = var.value();
+        if value.all_finite() {
+            return false;
+        }
+        // −∞ alone is on purpose in a mask, and in what it masks.
+        let masks = matches!(var.role(), Role::Constant | Role::Masking);
+        if masks && value.iter().all(|x| x.is_finite() || x.to_f64() == f64::NEG_INFINITY) {
+            return false;
+        }
+        let inputs = var.inputs();
+        inputs.iter().all(|input| input.value().all_finite()) || holds_nan(var) && !inputs.iter().any(holds_nan)
+    };
+    let Some(first) = loss.tape().vars().find(made_here) else { return loss_is };
     let (op, shape, path) = (first.op(), first.shape(), first.path().filter(|path| !path.is_empty()));
-    let what = if first.value().isnan().any(..).item() { "NaN" } else { "infinity" };
+    let what = if holds_nan(&first) { "NaN" } else { "infinity" };
     match (first.inputs().is_empty(), path) {
         (true, Some(path)) => format!("{loss_is}, as {path} {shape} holds {what}"),
         (true, None) => format!("{loss_is}, as the data hold {what}: the {op} {shape}"),
         (false, Some(path)) => format!("{loss_is}, and `{op}` of {path} is the first to give {what}"),
         (false, None) => format!("{loss_is}, and `{op}` {shape} is the first to give {what}"),
     }
+}
+
+/// What is wrong with the weights of a model of which one is not finite.
+pub(super) fn weights<T: Float>(model: &dyn Module<T>) -> Option<String> {
+    let (path, param) =
+        model.parameters().into_iter().find(|(_, param)| param.is_trained() && !param.value().all_finite())?;
+    Some(format!("the step before has made {path} {} NaN or infinite", param.value().shape()))
 }
 
 /// What is wrong with gradients of which one is not finite.

@@ -112,7 +112,8 @@ impl<'a, T: Float> Fit<'a, T> {
     }
 
     /// The mean loss of these rows is taken every so many steps, and the weights with the lowest are those that the model has in
-    /// the end. No evaluation changes the model's state.
+    /// the end: choose a number that divides the steps, or the last weights are not seen. No evaluation changes the model's
+    /// state.
     #[must_use]
     pub fn evaluate(self, rows: Tensor<i64>, every: u64) -> Self {
         Fit { evaluate: Some(Evaluation { rows, every }), ..self }
@@ -235,7 +236,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// # Errors
     /// What was set is out of range, or there are no batches, or no rows to evaluate. Or a loss or a gradient is not
     /// finite: then the model has the weights before that step; where the step before it has led out of the finite numbers,
-    /// those of the last record. Or a checkpoint cannot be written, or one that is there does not fit.
+    /// those of the last record. Its checkpoint stays as it is. Or a checkpoint cannot be written, or one that is there does not fit.
     ///
     /// # Panics
     /// As [`Optimizer::step`], and where `loss` panics.
@@ -359,6 +360,7 @@ impl<'a, T: Float> Fit<'a, T> {
                 break Stopped::Asked;
             }
         };
+        course.check(model, optimizer.step_number())?;
         #[cfg(feature = "checkpoint")]
         course.save(model, optimizer)?;
         Ok(course.finish(model, optimizer.step_number(), resumed_at, stopped))

@@ -3,6 +3,7 @@
 use std::fmt;
 
 pub use super::course::Best;
+use crate::picture::grouped;
 
 /// What a [`Fit`](crate::Fit) has done. It prints as a sentence.
 #[derive(Clone, Debug, PartialEq)]
@@ -74,19 +75,6 @@ impl fmt::Display for Report {
             Weights::Last => "; the model has the last weights",
         })
     }
-}
-
-/// A number with commas between thousands.
-fn grouped(n: u64) -> String {
-    let digits = n.to_string();
-    let mut out = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
 }
 
 #[cfg(test)]

@@ -123,6 +123,10 @@ fn all_differences_are_said_at_once_and_nothing_is_changed() {
     ModelFile::at(&path).convert().load(&mut in_f32).unwrap();
     assert_eq!(values(&in_f32), values(&own));
 
+    // A name that would control a terminal.
+    safetensors::write(&path, [("\u{1b}[2J", Tensor::<f32>::zeros([2]))], &BTreeMap::new()).unwrap();
+    assert!(!why(nn::load(&path, &mut vec![Param::<f32>::new(Tensor::ones([2]))])).contains('\u{1b}'));
+
     // Labels in a weight's place are no floats of another size.
     safetensors::write(&path, [("0", Tensor::<i64>::zeros([2]))], &BTreeMap::new()).unwrap();
     let mut one = vec![Param::<f32>::new(Tensor::ones([2]))];

@@ -287,6 +287,19 @@ fn a_number_that_is_lost_is_an_error_with_its_place_and_the_weights_stay() {
         _ => loss,
     });
     assert!(why.contains("the loss is NaN, as the data hold NaN: the constant []"), "{why}");
+    // A mask of −∞ is no number that was lost, whichever way it is laid on.
+    for by_sum in [true, false] {
+        let why = failure(false, |_, loss, pass| {
+            let x = loss.expand([2]);
+            let masked = match by_sum {
+                true => x + x.tape().constant(Tensor::from([f64::NEG_INFINITY, 0.0])),
+                false => x.masked_fill(&Tensor::from([true, false]), f64::NEG_INFINITY),
+            };
+            let attention = masked.softmax(0).sum(..);
+            if pass == AT { (loss * -1.0 * attention).ln() } else { loss }
+        });
+        assert!(why.contains("`ln` of"), "{why}");
+    }
     // Backward: the root of 0 is 0, and its slope infinite.
     for clip in [false, true] {
         let why = failure(clip, |net, loss, pass| match pass {
@@ -312,27 +325,35 @@ fn a_number_that_is_lost_in_an_evaluation_is_an_error_too() {
     assert!(error.to_string().contains("the loss on held-out rows is NaN, and `ln` of"), "{error}");
 }
 
+/// How a training of so many steps ends whose step 150, or another, is finite and far too large, and what the weight is then.
+fn overflows(steps: u64, at: u64, set: impl FnOnce(Fit<'_>) -> Fit<'_>) -> (Error, f32) {
+    // A state that is infinite on purpose is no number that was lost.
+    let mut w = vec![Param::new(Tensor::from([1.0_f32])), Param::state(Tensor::from([f32::NEG_INFINITY]))];
+    let mut sgd =
+        Optimizer::new(Sgd::default(), Schedule::of(move |step| if step == at { 1e38 } else { 0.1 })).unwrap();
+    let fit = set(Fit::steps(steps).batches(Batches::new(4, 2).unwrap()));
+    let error = fit.run(&mut w, &mut sgd, |w, tape, _| (w[0].on(tape) * 1e3).sum(..)).unwrap_err();
+    (error, w[0].value().reshape(()).item())
+}
+
 #[test]
 fn weights_that_have_left_the_numbers_are_brought_back() {
-    // A finite gradient and a rate, whose product is not finite in f32.
-    let mut w = vec![Param::new(Tensor::from([1.0_f32])), Param::new(Tensor::from([2.0_f32]))];
-    let mut sgd = Optimizer::new(Sgd::default(), Schedule::of(|step| if step == 150 { 1e38 } else { 0.1 })).unwrap();
-    let error = Fit::steps(1000)
-        .batches(Batches::new(4, 2).unwrap())
-        .run(&mut w, &mut sgd, |w, tape, _| (w[0].on(tape) * 1e3).sum(..) + w[1].on(tape).square().sum(..))
-        .unwrap_err();
-    assert!(matches!(error, Error::Diverged { step: 151, .. }), "{error}");
-    assert!(error.to_string().contains("the loss is NaN, and `square` [1] is the first to give infinity"), "{error}");
-    // As they were at step 100, the last that was recorded.
-    assert!((w[0].value().item_f32() + 1e4 - 1.0).abs() < 10.0, "{:?}", w[0]);
-
-    trait ItemF32 {
-        fn item_f32(&self) -> f32;
+    // Seen by the next loss; and in the last step, which no loss follows. The weights are those of step 100, the last record.
+    for (steps, want) in [(1000, "the loss is -inf, as 0 [1] holds infinity"), (151, "has made 0 [1] NaN or infinite")]
+    {
+        let (error, weight) = overflows(steps, 150, |fit| fit);
+        assert!(matches!(error, Error::Diverged { step: 151, .. }) && error.to_string().contains(want), "{error}");
+        assert!((weight + 1e4).abs() < 10.0, "{weight}");
     }
-    impl ItemF32 for Tensor<f32> {
-        fn item_f32(&self) -> f32 {
-            self.reshape(()).item()
-        }
+    // At the step of a record itself.
+    let (error, weight) = overflows(1000, 199, |fit| fit);
+    assert!(matches!(error, Error::Diverged { step: 200, .. }) && (weight + 1e4).abs() < 10.0, "{error} {weight}");
+    #[cfg(feature = "checkpoint")]
+    {
+        let path = crate::files::folder("overflows").join("run");
+        let (error, _) = overflows(1000, 149, |fit| fit.checkpoint(&path, 50));
+        assert!(matches!(error, Error::Diverged { step: 150, .. }), "{error}");
+        assert_eq!(nn::Loaded::peek(&path).unwrap().step, 100, "what is kept is not the last that was good");
     }
 }
 

@@ -299,6 +299,35 @@ fn a_fit_goes_on_as_if_it_had_not_ended() {
 }
 
 #[test]
+fn a_fit_may_be_gone_on_from_by_hand() {
+    let path = folder("by_hand").join("run");
+    let last = std::rc::Rc::new(std::cell::RefCell::new(Vec::new()));
+    let seen = last.clone();
+    fit(7, &path, None, &move |fit| {
+        let seen = seen.clone();
+        fit.on_step(move |p| {
+            let values = p.model.state_dict().into_iter().map(|(_, param)| param.value().clone());
+            *seen.borrow_mut() = values.collect::<Vec<_>>();
+        })
+    });
+    let (mut net, mut adamw) = (net(), Optimizer::new(AdamW::default(), 0.01).unwrap());
+    let (mut average, mut stopping) = (Average::exponential(0.8).unwrap(), Stopping::after(4));
+    let mut plateau = Plateau::new(0.5, 1).unwrap();
+    let checkpoint = Checkpoint::new(&mut net).optimizer(&mut adamw).average(&mut average);
+    let loaded = checkpoint.stopping(&mut stopping).plateau(&mut plateau).load(&path).unwrap();
+    assert_eq!((loaded.step, loaded.seed, average.updates()), (7, Some(5), 7));
+    let values: Vec<Tensor> = nn::Module::state_dict(&net).iter().map(|(_, param)| param.value().clone()).collect();
+    assert!(values == *last.borrow(), "the weights are not the last");
+    // What the fit gives is others: those of an evaluation, averaged.
+    nn::load(&path, &mut net).unwrap();
+    assert!(
+        nn::Module::state_dict(&net)
+            .iter()
+            .any(|(path, param)| path.starts_with("hidden") && !values.contains(param.value()))
+    );
+}
+
+#[test]
 fn a_fit_that_is_killed_at_whatever_moment_goes_on_from_its_last_checkpoint() {
     let folder = folder("killed");
     let [whole, parts] = ["whole", "parts"].map(|name| folder.join(format!("{name}.safetensors")));
@@ -330,6 +359,10 @@ fn numbered_checkpoints_are_gone_on_from_too_and_old_ones_removed() {
     assert_eq!(fit(9, &folder, None, &numbered).1.resumed_at, 6);
     assert_eq!(names(), [files.at(8), files.at(9), folder.join("run-notes.st")]);
     assert_eq!(files.latest().unwrap(), Some(files.at(9)));
+    // Begun anew, the files of before go once there is a new one.
+    assert_eq!(fit(2, &folder, None, &|of| numbered(of).resume(Resume::Never)).1.resumed_at, 0);
+    assert_eq!(names(), [files.at(2), folder.join("run-notes.st")]);
+    assert_eq!(fit(3, &folder, None, &numbered).1.resumed_at, 2);
     assert_eq!(Numbered::new(folder.join("other.st")).latest().unwrap(), None);
     assert_eq!(Numbered::new(folder.join("missing/other.st")).latest().unwrap(), None);
 }
