@@ -31,7 +31,7 @@ pub(super) fn replace(
     let folder = target.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let prefix = Temporary::prefix(&target);
     Temporary::sweep(folder, &prefix);
-    let temporary = Temporary::create(folder, &prefix)?;
+    let mut temporary = Temporary::create(folder, &prefix)?;
     let mut out = BufWriter::new(&temporary.file);
     write(&mut out)?;
     out.into_inner().map_err(|error| error.into_error())?;
@@ -40,6 +40,7 @@ pub(super) fn replace(
     }
     temporary.file.sync_all()?;
     fs::rename(&temporary.path, &target)?;
+    temporary.is_left = false;
     // The new name is an entry of the folder, and must be on disk as well. Elsewhere, folders cannot be opened.
     #[cfg(unix)]
     File::open(folder)?.sync_all()?;
@@ -62,11 +63,13 @@ fn followed(path: &Path) -> Result<PathBuf, Error> {
     Err(Error::refused("too many symbolic links, or a circle of them"))
 }
 
-/// A file that is removed again; once it has been renamed, there is nothing left to remove. It is locked while it is
-/// written: the system lets go of the lock of a process that was killed, whose files can so be told from those of others.
+/// A file that is removed again, unless it has been renamed. It is locked while it is written: the system lets go of the
+/// lock of a process that was killed, whose files can so be told from those of others.
 struct Temporary {
     path: PathBuf,
     file: File,
+    /// Whether it is still there to be removed. By its name, another machine's of the same folder could be meant later.
+    is_left: bool,
 }
 
 impl Temporary {
@@ -84,7 +87,7 @@ impl Temporary {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for entry in entries.flatten() {
             if Temporary::is_named(&entry.file_name().to_string_lossy(), prefix)
-                && let Ok(file) = File::options().write(true).open(entry.path())
+                && let Ok(file) = File::open(entry.path())
                 && file.try_lock().is_ok()
             {
                 let _ = fs::remove_file(entry.path());
@@ -110,7 +113,7 @@ impl Temporary {
                     let _ = file.lock();
                     // Another's sweep may have come between.
                     if path.exists() {
-                        return Ok(Temporary { path, file });
+                        return Ok(Temporary { path, file, is_left: true });
                     }
                 }
                 // Left behind by an earlier process of the same number.
@@ -123,6 +126,8 @@ impl Temporary {
 
 impl Drop for Temporary {
     fn drop(&mut self) {
-        let _ = fs::remove_file(&self.path);
+        if self.is_left {
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
