@@ -54,8 +54,11 @@ pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
     let save = |model: &mut Mlp, sgd: &mut Optimizer| {
         args.save.as_ref().map_or(Ok(()), |file| keep::save(file, model, sgd, &settings))
     };
-    // Before the training too: so a path that cannot be written is known at once.
-    save(&mut model, &mut sgd)?;
+    // Before the training too, so that a path that cannot be written is known at once; but a file that is there may be an
+    // earlier training, which stays until this one has come somewhere.
+    if args.save.as_ref().is_some_and(|file| !file.exists()) {
+        save(&mut model, &mut sgd)?;
+    }
     let (began, first) = (Instant::now(), sgd.step_number());
     let mut training = || {
         let mut tape = Tape::new();
