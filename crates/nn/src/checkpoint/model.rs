@@ -5,7 +5,7 @@ use std::path::{Path as FilePath, PathBuf};
 use tensor::io::AnyTensor;
 use tensor::{Float, Shape, Tensor};
 
-use super::stored::{Holds, Reader, Stored};
+use super::stored::{FORMAT, Holds, Reader, Stored};
 use crate::{Error, Module, Path};
 
 /// What stands before the names of a model's parameters in a checkpoint.
@@ -101,7 +101,8 @@ impl ModelFile {
 
     /// The same as a state dict of PyTorch's, which `safetensors.torch.load_file` and `save_file` read and write there:
     /// with PyTorch's names where these differ (`weight_ih_l0`, `in_proj_weight`), the weights of linear, bilinear and
-    /// recurrent layers with PyTorch's order of axes, and the `num_batches_tracked` of batch norms.
+    /// recurrent layers with PyTorch's order of axes, and the `num_batches_tracked` of batch norms. A file that says of itself
+    /// that it is otherwise is refused, with and without this choice.
     #[must_use]
     pub fn torch(self) -> Self {
         ModelFile { torch: true, ..self }
@@ -127,8 +128,7 @@ impl ModelFile {
         let mut stored = Stored::default();
         keep(model, "", self.torch, &mut stored)?;
         if self.torch {
-            // What Python's libraries ask for.
-            stored.say("format", "pt");
+            stored.say(ORDER, "pt");
         }
         stored.write(&self.path, Holds::Model)
     }
@@ -143,17 +143,36 @@ impl ModelFile {
         let prefix = match holds {
             Holds::Model => "",
             Holds::Checkpoint => {
-                for part in reader.left().filter(|name| !name.starts_with(MODEL)).collect::<Vec<_>>() {
-                    reader.pass_over(part);
-                }
+                reader.pass_over_all_but(MODEL);
                 MODEL
             }
         };
+        // A square matrix does not show how its axes are ordered, so the file is believed, where it says.
+        let is_torch = stored.texts.get(ORDER).is_some_and(|order| order == "pt");
+        let is_ours = stored.texts.contains_key(FORMAT) && !is_torch;
+        let is_other = if self.torch { is_ours } else { is_torch };
+        if is_other && differs_in_torch(model) {
+            let (file, other) = if is_torch { ("PyTorch's", "with") } else { ("Evenkeel's", "without") };
+            let differences = vec![format!("has {file} names and order of axes: read it {other} `ModelFile::torch()`")];
+            return Err(Error::Unfit { path: self.path.clone(), differences, remedy: None });
+        }
         let values = read(model, prefix, self.torch, &mut reader);
         let left_out = if self.partial { reader.partial()? } else { reader.finish().map(|()| Vec::new())? };
         assign(model, values);
         Ok(left_out)
     }
+}
+
+/// The text that says whose names and order of axes a file has: `pt` are PyTorch's, by which Python's libraries go too.
+const ORDER: &str = "format";
+
+/// Whether any part of a model is called otherwise in PyTorch, or has its axes in another order.
+fn differs_in_torch<T: Float>(model: &(impl Module<T> + ?Sized)) -> bool {
+    let mut differs = false;
+    model.visit(Path::root(), &mut |path, _| {
+        differs |= !path.axes_in_torch().is_empty() || path.name_in_torch() != path.to_string();
+    });
+    differs
 }
 
 /// The batches that a batch norm of PyTorch's has seen, beside its running mean.

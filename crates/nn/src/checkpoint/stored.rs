@@ -14,7 +14,7 @@ use crate::Error;
 /// The version of the format that is written, and the last that is read.
 const VERSION: u64 = 1;
 /// The texts that say what a file is.
-const FORMAT: &str = "evenkeel";
+pub(super) const FORMAT: &str = "evenkeel";
 const HOLDS: &str = "evenkeel.holds";
 const CHECKSUM: &str = "evenkeel.checksum";
 
@@ -187,14 +187,14 @@ impl<'a> Reader<'a> {
         self.left.retain(|name| !name.starts_with(prefix));
     }
 
+    /// Does not mind the tensors whose names do not begin so.
+    pub(crate) fn pass_over_all_but(&mut self, prefix: &str) {
+        self.left.retain(|name| name.starts_with(prefix));
+    }
+
     /// Does not mind what an optimizer has kept of the weight with this path.
     pub(crate) fn pass_over_slots(&mut self, path: &str) {
         self.left.retain(|name| !(name.starts_with("optimizer.") && name.ends_with(&format!(".{path}"))));
-    }
-
-    /// The names that nobody has asked for yet.
-    pub(crate) fn left(&self) -> impl Iterator<Item = &'a str> {
-        self.left.iter().copied()
     }
 
     /// The names of all tensors.

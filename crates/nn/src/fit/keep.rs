@@ -112,7 +112,7 @@ impl<T: Float> Course<T> {
         if resume == Resume::Never {
             // Of this model, at least.
             checkpoint::read(&*model, MODEL, false, &mut reader);
-            reader.names().filter(|name| !name.starts_with(MODEL)).for_each(|other| reader.pass_over(other));
+            reader.pass_over_all_but(MODEL);
             self.kept.anew = true;
             return reader.finish();
         }

@@ -141,3 +141,38 @@ fn a_state_dict_of_pytorchs_gives_what_it_gives_there_and_goes_back_as_it_came()
         std::fs::copy(&path, to).unwrap();
     }
 }
+
+#[test]
+fn a_square_weight_is_not_taken_for_its_transpose() {
+    let rng = &mut ChaCha8Rng::seed_from_u64(2);
+    let square = Linear::new_torch(4, 4, rng).unwrap();
+    let mut other = Linear::new_torch(4, 4, rng).unwrap();
+    let path = folder("square").join("square.safetensors");
+    let (plain, torch) = (ModelFile::at(&path), ModelFile::at(&path).torch());
+    for (write, wrong, right, whose) in [(&torch, &plain, &torch, "PyTorch's"), (&plain, &torch, &plain, "Evenkeel's")]
+    {
+        write.save(&square).unwrap();
+        let before = other.weight.value().clone();
+        for wrong in [wrong.clone(), wrong.clone().partial()] {
+            let why = wrong.load(&mut other).unwrap_err().to_string();
+            assert!(why.contains(&format!("has {whose} names and order of axes")), "{why}");
+        }
+        assert_eq!(other.weight.value(), &before);
+        right.load(&mut other).unwrap();
+        assert_eq!(other.weight.value(), square.weight.value());
+        *other.weight.value_mut() *= 2.0;
+    }
+    // What another program has written says it too, or says nothing, and is read as asked.
+    let weights = [("weight", square.weight.value().t()), ("bias", square.bias.as_ref().unwrap().value().clone())];
+    safetensors::write(&path, weights.clone(), &[("format".into(), "pt".into())].into()).unwrap();
+    assert!(plain.load(&mut other).is_err());
+    torch.load(&mut other).unwrap();
+    assert_eq!(other.weight.value(), square.weight.value());
+    safetensors::write(&path, weights, &Default::default()).unwrap();
+    torch.load(&mut other).unwrap();
+    assert_eq!(other.weight.value(), square.weight.value());
+    // A model of which nothing is otherwise there is read both ways.
+    let mut norm = LayerNorm::new(4);
+    torch.save(&norm).unwrap();
+    plain.load(&mut norm).unwrap();
+}
