@@ -28,6 +28,8 @@ pub struct Row {
 pub enum Bound {
     /// So many floating-point operations.
     Flops(usize),
+    /// So many floating-point operations among others, in a step of training.
+    Step(usize),
     /// As many elements through memory as [`Stream`] says.
     Elements(Stream, usize),
 }
@@ -54,7 +56,7 @@ impl Row {
 /// A name, and the work as that library does it.
 pub struct Contender {
     pub name: &'static str,
-    result: Vec<f32>,
+    pub result: Vec<f32>,
     /// The time that so many calls take.
     run: Box<dyn FnMut(usize) -> Duration>,
 }
@@ -126,11 +128,14 @@ fn timed(calls: usize, mut call: impl FnMut()) -> Duration {
 pub fn check(work: &str, contenders: &mut [Contender]) -> Result<(), String> {
     let [ours, peers @ ..] = contenders else { return Ok(()) };
     let ours = std::mem::take(&mut ours.result);
-    for peer in peers {
-        let off = difference(&ours, &std::mem::take(&mut peer.result));
-        if off.is_nan() || off > TOLERANCE {
-            return Err(format!("{work}: {} differs from Evenkeel by {off:.0e} of the largest number", peer.name));
-        }
+    peers.iter_mut().try_for_each(|peer| compare(work, &ours, &std::mem::take(&mut peer.result), peer.name))
+}
+
+/// Refuses one whose numbers are not ours.
+pub fn compare(work: &str, ours: &[f32], theirs: &[f32], name: &str) -> Result<(), String> {
+    let off = difference(ours, theirs);
+    if off.is_nan() || off > TOLERANCE {
+        return Err(format!("{work}: {name} differs from Evenkeel by {off:.0e} of the largest number"));
     }
     Ok(())
 }

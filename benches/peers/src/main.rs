@@ -12,6 +12,7 @@ mod peak;
 mod random;
 mod reduce;
 mod report;
+mod step;
 mod unary;
 
 use std::error::Error;
@@ -40,7 +41,7 @@ fn main() -> ExitCode {
 }
 
 fn rows(only: &str) -> Vec<Row> {
-    let all = [peak::rows(), matmul::rows(), elementwise::rows(), reduce::rows(), random::rows()];
+    let all = [peak::rows(), matmul::rows(), elementwise::rows(), reduce::rows(), random::rows(), step::rows()];
     all.into_iter().flatten().filter(|row| row.work.contains(only)).collect()
 }
 
@@ -59,7 +60,7 @@ fn start_children(args: &Args) -> Result<(), Box<dyn Error>> {
         let mut measured = Vec::new();
         for line in BufReader::new(child.stdout.take().expect("it is piped")).lines() {
             let mut figures: Figures = serde_json::from_str(&line?)?;
-            figures.join(&torch);
+            figures.join(&torch)?;
             if args.json {
                 println!("{}", serde_json::to_string(&figures)?);
             } else {
@@ -87,6 +88,7 @@ fn measure(args: &Args, threads: usize) -> Result<(), Box<dyn Error>> {
 
 fn figures(row: &Row, threads: usize, rounds: usize) -> Result<Figures, String> {
     let mut contenders = (row.contenders)(threads);
+    let losses = if matches!(row.bound, Bound::Step(_)) { contenders[0].result.clone() } else { vec![] };
     bench::check(&row.work, &mut contenders)?;
     contenders.push(row.bound.contender(threads));
     let times = bench::measure(&mut contenders, rounds);
@@ -96,7 +98,7 @@ fn figures(row: &Row, threads: usize, rounds: usize) -> Result<Figures, String> 
     let ours = (!peers.is_empty()).then(|| peers.remove(0).1);
     let speed = row.bound.amount() / ours.unwrap_or(bound) / 1e9;
     let names = match row.bound {
-        Bound::Flops(_) => ["gflops", "peak_share"],
+        Bound::Flops(_) | Bound::Step(_) => ["gflops", "peak_share"],
         Bound::Elements(..) => ["gbs", "bandwidth_share"],
     };
     let speed = names.into_iter().zip([Some(speed), ours.map(|ours| bound / ours)]);
@@ -108,6 +110,7 @@ fn figures(row: &Row, threads: usize, rounds: usize) -> Result<Figures, String> 
         evenkeel: ours.map(microseconds),
         peers: peers.into_iter().map(|(name, time)| (name, microseconds(time))).collect(),
         speed: speed.filter_map(|(name, x)| Some((name.to_owned(), four_digits(x?)))).collect(),
+        losses,
         ..Figures::default()
     })
 }

@@ -28,7 +28,7 @@ impl Bound {
     /// Floating-point operations, or bytes: those that the program asks for, as the STREAM benchmark counts them.
     pub fn amount(self) -> f64 {
         let (accesses, elements) = match self {
-            Bound::Flops(flops) => return flops as f64,
+            Bound::Flops(flops) | Bound::Step(flops) => return flops as f64,
             Bound::Elements(Stream::Read, len) => (1, len),
             Bound::Elements(Stream::Copy, len) => (2, len),
             Bound::Elements(Stream::Triad | Stream::Update, len) => (3, len),
@@ -39,7 +39,7 @@ impl Bound {
     /// This much work at the peak, on so many threads.
     pub fn contender(self, threads: usize) -> Contender {
         match self {
-            Bound::Flops(flops) => Contender::timed("peak", vec![], move |calls| {
+            Bound::Flops(flops) | Bound::Step(flops) => Contender::timed("peak", vec![], move |calls| {
                 together(vec![(); threads], calls, |(), calls| run(Loop::MultiplyAdds(flops * calls / threads)))
             }),
             Bound::Elements(stream, len) => {

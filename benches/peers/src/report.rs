@@ -6,6 +6,11 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bench;
+
+/// How the names of products begin.
+const PRODUCT: &str = "matmul ";
+
 /// One row at a number of threads, and one line of JSON.
 #[derive(Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -23,6 +28,9 @@ pub struct Figures {
     /// The best peer's time in ours: above 1, we are faster.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
+    /// Of the first steps, where the row is one of training.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub losses: Vec<f32>,
     /// Ours, and as a share of what the machine can do: `gflops` and `peak_share`, or `gbs` and `bandwidth_share`.
     #[serde(flatten)]
     pub speed: BTreeMap<String, f64>,
@@ -30,14 +38,21 @@ pub struct Figures {
 
 impl Figures {
     /// Takes in the peers that another program has measured on the same row, and finds the best of all.
-    pub fn join(&mut self, others: &[Figures]) {
+    ///
+    /// # Errors
+    /// It has trained another model: its losses are others.
+    pub fn join(&mut self, others: &[Figures]) -> Result<(), String> {
         let same =
             |other: &&Figures| (&other.work, other.threads, &other.unit) == (&self.work, self.threads, &self.unit);
+        for other in others.iter().filter(|other| same(other) && !self.losses.is_empty()) {
+            bench::compare(&self.work, &self.losses, &other.losses, other.peers.keys().next().map_or("", |name| name))?;
+        }
         let joined: Vec<_> = others.iter().filter(same).flat_map(|other| other.peers.clone()).collect();
         self.peers.extend(joined);
         let best = self.peers.iter().min_by(|(_, x), (_, y)| x.total_cmp(y));
         self.ratio = best.zip(self.evenkeel).map(|((_, theirs), ours)| four_digits(theirs / ours));
         self.best_peer = best.map(|(name, _)| name.clone());
+        Ok(())
     }
 
     fn speed(&self, name: &str) -> Option<f64> {
@@ -61,9 +76,11 @@ pub fn print_tables(threads: usize, rows: &[Figures]) {
         let unit = if gflops.is_some() { "GFLOP/s" } else { "GB/s" };
         println!("- {}: {} {unit}", peak.work, gflops.or(gbs).map_or(String::new(), digits));
     }
-    let (products, others): (Vec<_>, Vec<_>) = ours.into_iter().partition(|row| row.speed("gflops").is_some());
+    let (products, others): (Vec<_>, Vec<_>) = ours.into_iter().partition(|row| row.work.starts_with(PRODUCT));
+    let (arithmetic, memory): (Vec<_>, Vec<_>) = others.into_iter().partition(|row| row.speed("gflops").is_some());
     print_table("matmul, GFLOP/s", "of peak", &products);
-    print_table("µs", "of memory", &others);
+    print_table("µs", "of memory", &memory);
+    print_table("µs", "of peak", &arithmetic);
 }
 
 fn print_table(unit: &str, share: &str, rows: &[&Figures]) {
@@ -90,10 +107,11 @@ fn print_table(unit: &str, share: &str, rows: &[&Figures]) {
 
 /// Products are shown by their speed, everything else by its time.
 fn cells(row: &Figures, peers: &BTreeSet<&str>) -> Vec<String> {
-    let work = row.speed("gflops").zip(row.evenkeel).map(|(gflops, time)| gflops * time);
+    let is_product = row.work.starts_with(PRODUCT);
+    let work = row.speed("gflops").filter(|_| is_product).zip(row.evenkeel).map(|(gflops, time)| gflops * time);
     let shown = |time: f64| digits(work.map_or(time, |work| work / time));
     let share = row.speed("peak_share").or(row.speed("bandwidth_share"));
-    let mut cells = vec![row.work.strip_prefix("matmul ").unwrap_or(&row.work).to_owned()];
+    let mut cells = vec![row.work.strip_prefix(PRODUCT).unwrap_or(&row.work).to_owned()];
     cells.push(row.evenkeel.map_or(String::new(), shown));
     cells.extend(peers.iter().map(|&peer| row.peers.get(peer).copied().map_or(String::new(), shown)));
     cells.push(row.ratio.map_or(String::new(), |ratio| format!("{ratio:.2}")));
@@ -125,10 +143,13 @@ mod tests {
             ..Figures::default()
         };
         let mut ours = row(1, Some(200.0), "burn", 300.0);
-        ours.join(&[row(2, None, "torch", 50.0)]);
+        ours.join(&[row(2, None, "torch", 50.0)]).unwrap();
         assert_eq!((ours.best_peer.as_deref(), ours.ratio), (Some("burn"), Some(1.5)));
-        ours.join(&[row(2, None, "torch", 50.0), row(1, None, "torch", 100.0)]);
+        ours.join(&[row(2, None, "torch", 50.0), row(1, None, "torch", 100.0)]).unwrap();
         assert_eq!((ours.best_peer.as_deref(), ours.ratio), (Some("torch"), Some(0.5)));
+        let trained = |losses: [f32; 2]| Figures { losses: losses.into(), ..row(1, Some(200.0), "jax", 300.0) };
+        assert!(trained([3.3, 3.2]).join(&[trained([3.3, 3.2001])]).is_ok());
+        assert!(trained([3.3, 3.2]).join(&[trained([3.3, 3.1])]).unwrap_err().contains("jax differs"));
     }
 
     #[test]
