@@ -89,13 +89,18 @@ const BLOCK_ROWS: usize = 256;
 /// B is read in place where a chunk of it takes no more bytes than this: it then stays in the L1 cache, however it lies.
 const IN_PLACE: usize = 32 << 10;
 
+/// What the L1 cache holds of a panel beside everything else, in bytes. Panels of 40 KiB are read no faster for being asked for, those of
+/// 64 KiB are (Granite Rapids, which has 48 KiB; others have 32).
+const NEAR: usize = 32 << 10;
+
 /// A copy of B pays only if it serves more rows than this, which is at least the height of every tile.
 const FEW_ROWS: usize = 24;
 
 /// Where the rows of A are not contiguous, and a chunk of them spans more bytes than this, they are copied. Without a copy, each
 /// step of k reads another page, and all of them fall into the same few sets of the caches. For Aᵀ · B of 1024 × 1024 × 1024,
 /// a copy takes the time from 27 ms to 14. It saves 7 % for 784 × 256 × 1024 (0.8 MB), costs 1 % for 512 × 512 × 512 (1 MiB)
-/// and costs 30 % for 256 × 512 × 128 (0.5 MiB; Emerald Rapids, one thread).
+/// and costs 30 % for 256 × 512 × 128 (0.5 MiB; Emerald Rapids, one thread). It saves 13 % for 1024 × 512 × 27, of one panel (Granite
+/// Rapids).
 const FAR_APART: usize = 768 << 10;
 
 /// C = A · B in row-major order, or C = C + A · B where `add`.
@@ -223,21 +228,23 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         let mut copy = Buffer::<T>::stale(if packs || copies { room } else { 0 });
         let mut next_copy = Buffer::<T>::stale(if copies { room } else { 0 });
         let a_width = k.min(CHUNK).next_multiple_of(SIDE);
+        // A row of 2 KiB and no more would begin in one of two sets of the L1 cache.
+        let a_row = a_width + SIDE;
         let far_apart = a.strides[1].unsigned_abs() * a_width * size_of::<T>() > FAR_APART;
-        let packs_a = a.strides[1] != 1 && far_apart && self.panels.len() > 1;
-        let mut a_copy = Buffer::<T>::stale(if packs_a { self.rows.len() * a_width } else { 0 });
+        let packs_a = a.strides[1] != 1 && far_apart;
+        let mut a_copy = Buffer::<T>::stale(if packs_a { self.rows.len() * a_row } else { 0 });
         for start in (0..k).step_by(CHUNK) {
             let end = k.min(start + CHUNK);
             if packs_a {
                 // SAFETY: the caller has the instructions.
-                unsafe { pack::pack::<T, S>(a, self.rows.clone(), start..start + a_width, &mut a_copy) }
+                unsafe { pack::pack::<T, S>(a, self.rows.clone(), start..start + a_width, &mut a_copy, a_row) }
             }
             for panel in self.panels.clone() {
                 let columns = panels.range(panel);
                 let most = S::TILES[columns.len() / lanes - 1];
                 if packs {
                     // SAFETY: the caller has the instructions.
-                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), &mut copy) }
+                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), &mut copy, columns.len()) }
                 }
                 // After this panel comes the next one, or the first of the next chunk.
                 let next = if panel + 1 < self.panels.end { (start, panel + 1) } else { (end, self.panels.start) };
@@ -265,7 +272,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         _ => (b.pointer(start, columns.start), b.strides[0], cut),
                     };
                     let (rows_of_a, a_strides) = match packs_a {
-                        true => (a_copy[(row - self.rows.start) * a_width..].as_ptr(), [a_width as isize, 1]),
+                        true => (a_copy[(row - self.rows.start) * a_row..].as_ptr(), [a_row as isize, 1]),
                         false => (a.pointer(row, start), a.strides),
                     };
                     let tile = Tile {
@@ -274,6 +281,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         a_strides,
                         b,
                         b_k,
+                        far: way == Panel::Copied && (end - start) * columns.len() * size_of::<T>() > NEAR,
                         cut,
                         copy: room,
                         ahead: ahead.share(rows, left),

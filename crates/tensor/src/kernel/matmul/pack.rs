@@ -6,7 +6,7 @@ use super::Matrix;
 use super::Vectorized;
 use crate::kernel::simd::{SIDE, Simd};
 
-/// Copies the rows `k` of some columns of B, one row after the other. Columns past the last one of B repeat that one.
+/// Copies the rows `k` of some columns of B, each `row` elements after the one before. Columns past the last one of B repeat that one.
 ///
 /// # Safety
 /// The processor has the instructions of `S`.
@@ -16,6 +16,7 @@ pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
     k: Range<usize>,
     columns: Range<usize>,
     out: &mut [T],
+    row: usize,
 ) {
     let width = columns.len();
     let column = |j: usize| (columns.start + j).min(b.columns - 1);
@@ -24,11 +25,11 @@ pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
         for j in (0..width).step_by(SIDE) {
             let sides = std::array::from_fn(|i| &b.data[b.position(k.start, column(j + i))..][..k.len()]);
             // SAFETY: this function's caller ensures that the processor has the instructions of `S`.
-            unsafe { T::interleave::<S>(sides, &mut out[j..], width) }
+            unsafe { T::interleave::<S>(sides, &mut out[j..], row) }
         }
     } else {
-        for (p, out) in k.zip(out.chunks_exact_mut(width)) {
-            for (j, out) in out.iter_mut().enumerate() {
+        for (p, out) in k.zip(out.chunks_exact_mut(row)) {
+            for (j, out) in out[..width].iter_mut().enumerate() {
                 *out = b.data[b.position(p, column(j))];
             }
         }

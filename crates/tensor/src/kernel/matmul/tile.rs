@@ -39,6 +39,8 @@ pub(super) struct Tile<T> {
     pub(super) b: *const T,
     /// From one row of B to the next.
     pub(super) b_k: isize,
+    /// Whether the rows of B come from beyond the L1 cache, and are asked for before they are needed.
+    pub(super) far: bool,
     /// For this many rows at the end of B, the last vector is loaded only up to the last column. Earlier rows are loaded whole: a
     /// partial load costs a slot of the multiply-add units.
     pub(super) cut: usize,
@@ -126,6 +128,10 @@ pub(super) fn height(left: usize, most: usize) -> usize {
     }
 }
 
+/// A row of B is asked for so many products before it is used. A panel of 64 columns and 256 to 512 rows is then read 5 to 7 % faster
+/// from the L2 cache; 8 and 16 do as well (Granite Rapids, one thread).
+const DISTANCE: isize = 4;
+
 /// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. The number beside it is how
 /// many elements of C the last vector of a row has.
 ///
@@ -136,12 +142,13 @@ struct OfSize<T, const MR: usize, const NV: usize, const COPY: bool>(Tile<T>, us
 type Of<T, S> = <T as super::Vectorized>::Vector<S>;
 
 impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
-    /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns.
+    /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns. Where
+    /// `FAR`, a later row of B is asked for.
     ///
     /// # Safety
     /// As [`Tile::compute`]; there is a product left, and where `WHOLE`, whole vectors of B may be read.
     #[inline(always)]
-    unsafe fn step<S: Simd, const WHOLE: bool>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
+    unsafe fn step<S: Simd, const WHOLE: bool, const FAR: bool>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
         let OfSize(tile, last) = self;
         let lanes = <Of<T, S> as Vector<T>>::LANES;
         // SAFETY: i < MR and v < NV stay within what the caller vouches for.
@@ -149,6 +156,9 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T
             let mut row = [Of::<T, S>::splat(T::ZERO); NV];
             for (v, x) in row.iter_mut().enumerate() {
                 let b = tile.b.add(v * lanes);
+                if FAR {
+                    prefetch(b.wrapping_offset(DISTANCE * tile.b_k));
+                }
                 *x = if WHOLE || v + 1 < NV { Vector::load(b) } else { Vector::load_first(b, *last) };
                 if COPY {
                     x.store(tile.copy.add(v * lanes));
@@ -182,11 +192,9 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
         // SAFETY: i < MR, v < NV and p < k stay within what the caller of `Tile::compute` vouches for.
         unsafe {
             let mut sums = [[Of::<T, S>::splat(T::ZERO); NV]; MR];
-            if self.0.add {
-                for i in 0..MR {
-                    for v in 0..NV {
-                        prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
-                    }
+            for i in 0..MR {
+                for v in 0..NV {
+                    prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
                 }
             }
             let (mut left, mut ahead) = (self.0.k, self.0.ahead);
@@ -197,11 +205,17 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
                 }
                 let now = left.min(steps);
                 let whole = now.min(left.saturating_sub(self.0.cut));
-                for _ in 0..whole {
-                    self.step::<S, true>(&mut sums);
+                if self.0.far {
+                    for _ in 0..whole {
+                        self.step::<S, true, true>(&mut sums);
+                    }
+                } else {
+                    for _ in 0..whole {
+                        self.step::<S, true, false>(&mut sums);
+                    }
                 }
                 for _ in whole..now {
-                    self.step::<S, false>(&mut sums);
+                    self.step::<S, false, false>(&mut sums);
                 }
                 left -= now;
             }
