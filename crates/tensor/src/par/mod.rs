@@ -5,6 +5,7 @@
 //! split. A reduction is cut only into pieces of a fixed size, whose results are outputs too. (A product may be cut for
 //! the threads at hand, since its bits do not depend on how it is cut.)
 
+mod asking;
 #[allow(unsafe_code, reason = "tasks share a slice, each a part of its own")]
 mod chunks;
 mod claims;
@@ -16,6 +17,7 @@ use std::sync::atomic;
 
 use rayon::prelude::*;
 
+use asking::Asking;
 pub(crate) use chunks::Shared;
 use chunks::{OnAll, OnPairs, all, chunks, pairs};
 pub use pools::with_threads;
@@ -71,7 +73,7 @@ pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl F
 fn split_by<T: Send>(out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     match task_len(out.len(), unit, cost) {
         // One thread goes through the same tasks.
-        Some(len) => chunks(out, len, &|i, chunk| work(i * len, chunk)),
+        Some(len) => chunks(out, len, cost, &|i, chunk| work(i * len, chunk)),
         None => work(0, out),
     }
 }
@@ -86,7 +88,9 @@ pub(crate) fn split_rows<T: Send, U: Send>(
 ) {
     debug_assert_eq!(a.len() / widths[0], b.len() / widths[1]);
     match task_len(a.len() / widths[0], 1, cost) {
-        Some(rows) => pairs((a, b), widths.map(|width| rows * width), &|i, a, b| work(i * rows, a, b)),
+        Some(rows) => {
+            pairs((a, b), widths.map(|width| rows * width), rows as f64 * cost, &|i, a, b| work(i * rows, a, b))
+        }
         None => work(0, a, b),
     }
 }
@@ -99,7 +103,7 @@ pub(crate) fn split_with<T: Send, const N: usize>(
     work: &OnAll<'_, T, N>,
 ) {
     match task_len(slice.len(), 1, cost) {
-        Some(len) => all(slice, &mut others, len, &|i, slice, others| work(i * len, slice, others)),
+        Some(len) => all(slice, &mut others, len, cost, &|i, slice, others| work(i * len, slice, others)),
         None => work(0, slice, others),
     }
 }
@@ -117,25 +121,43 @@ pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] calls it for the parts of a slice.
 pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, usize) + Sync)) {
     let task = task_len(len, unit, cost).unwrap_or(len.max(1));
-    each(len.div_ceil(task), &|i| work(i * task, ((i + 1) * task).min(len)));
+    each(len.div_ceil(task), task as f64 * cost, &|i| work(i * task, ((i + 1) * task).min(len)));
 }
 
-/// Calls `work` once with each number below `count`; potentially parallel.
+/// Calls `work` once with each number below `count`, which costs so many nanoseconds each time; potentially parallel.
 ///
 /// The one place where work is shared among threads. It is not generic, so it is compiled once and not for each loop.
-pub(crate) fn each(count: usize, work: &(dyn Fn(usize) + Sync)) {
-    let helpers = if count > 1 { rayon::current_num_threads() - 1 } else { 0 };
-    if helpers > 0 { team::each(count, helpers, work) } else { (0..count).for_each(work) }
+pub(crate) fn each(count: usize, cost: f64, work: &(dyn Fn(usize) + Sync)) {
+    let helpers = if count > 1 { helpers(count as f64 * cost).min(count - 1) } else { 0 };
+    if helpers == 0 {
+        return (0..count).for_each(work);
+    }
+    team::each(count, helpers, work);
+    asking::worked();
+}
+
+/// How many helpers to ask for work of `cost` nanoseconds.
+fn helpers(cost: f64) -> usize {
+    if cost < WORTH_SHARING {
+        return 0;
+    }
+    let threads = rayon::current_num_threads();
+    if threads == 1 { 0 } else { asked(cost, threads, asking::asking()) }
+}
+
+/// How many helpers are asked for work of `cost` nanoseconds where there are so many threads: in proportion to the work, never more
+/// than pay for themselves, and none for small work, however many there are.
+fn asked(cost: f64, threads: usize, asking: Asking) -> usize {
+    if cost < WORTH_SHARING { 0 } else { asking.helpers(cost, threads - 1) }
 }
 
 /// How many tasks it pays to cut work of `cost` nanoseconds into: 1 where sharing does not pay, else a few for each thread.
 /// The number depends on the threads, so it is only for work whose result does not depend on the cut.
 pub(crate) fn tasks(cost: f64) -> usize {
-    if cost < WORTH_SHARING {
-        return 1;
+    match helpers(cost) {
+        0 => 1,
+        helpers => ((cost / (2.0 * TASK)) as usize).min(4 * (helpers + 1)),
     }
-    let threads = rayon::current_num_threads();
-    if threads == 1 { 1 } else { ((cost / (2.0 * TASK)) as usize).min(4 * threads) }
 }
 
 /// How many elements make a task, or `None` where sharing does not pay.

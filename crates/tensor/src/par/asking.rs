@@ -1,0 +1,192 @@
+//! What it costs to ask a helper, and how many to ask.
+//!
+//! A helper that sleeps is woken by a system call of the thread that asks, and begins some microseconds later; one that is still looking
+//! for work, as rayon's threads do for about 20 µs after their last, begins at once. Both are measured where the program runs, the
+//! first time that an op could be shared.
+
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+use std::{hint, sync::Arc, thread};
+
+/// In nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Asking {
+    /// What the calling thread spends on each helper.
+    pub(super) ask: f64,
+    /// After what time a helper begins.
+    pub(super) late: f64,
+}
+
+impl Asking {
+    /// Where it could not be measured, as every thread of the pool was busy. From an Intel Xeon (Emerald Rapids, 2 cores, a virtual
+    /// machine).
+    const ASLEEP: Asking = Asking { ask: 3_000.0, late: 14_000.0 };
+    const AWAKE: Asking = Asking { ask: 200.0, late: 1_500.0 };
+
+    /// How long work of `cost` nanoseconds takes with so many helpers: until they come, the calling thread works alone.
+    fn time(self, cost: f64, helpers: usize) -> f64 {
+        let alone = cost.min(self.late);
+        helpers as f64 * self.ask + alone + (cost - alone) / (helpers + 1) as f64
+    }
+
+    /// The fewest of at most `most` helpers with which work of `cost` nanoseconds takes the least time. Each of them saves more than
+    /// asking it costs.
+    pub(super) fn helpers(self, cost: f64, most: usize) -> usize {
+        let worth = |helpers: usize| self.time(cost, helpers) < self.time(cost, helpers - 1);
+        (1..=most).take_while(|&helpers| worth(helpers)).last().unwrap_or(0)
+    }
+}
+
+/// For how long after their last work helpers are awake.
+const AWAKE_FOR: u64 = 15_000;
+
+/// When a team was last at work, in nanoseconds since the first question.
+static LAST: AtomicU64 = AtomicU64::new(0);
+
+fn now() -> u64 {
+    static BEGIN: OnceLock<Instant> = OnceLock::new();
+    // Never 0, which is never.
+    BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + AWAKE_FOR + 1
+}
+
+/// Helpers were at work until now.
+pub(super) fn worked() {
+    LAST.store(now(), Ordering::Relaxed);
+}
+
+/// What asking costs now.
+pub(super) fn asking() -> Asking {
+    static MEASURED: OnceLock<[Asking; 2]> = OnceLock::new();
+    let [asleep, awake] = *MEASURED.get_or_init(|| {
+        if cfg!(miri) {
+            [Asking::ASLEEP, Asking::AWAKE]
+        } else {
+            [measured(true, Asking::ASLEEP), measured(false, Asking::AWAKE)]
+        }
+    });
+    if now() - LAST.load(Ordering::Relaxed) < AWAKE_FOR { awake } else { asleep }
+}
+
+/// Each of [`Asking`]'s times is the median of so many.
+const ROUNDS: usize = 5;
+
+/// Asks a helper some times that has slept, or has just worked.
+fn measured(asleep: bool, otherwise: Asking) -> Asking {
+    let mut asks = [otherwise.ask; ROUNDS];
+    let mut lates = [otherwise.late; ROUNDS];
+    for (ask, late) in asks.iter_mut().zip(&mut lates) {
+        if asleep {
+            thread::sleep(Duration::from_micros(200));
+        }
+        let Some(round) = round() else { return otherwise };
+        (*ask, *late) = (round.ask, round.late);
+    }
+    asks.sort_by(f64::total_cmp);
+    lates.sort_by(f64::total_cmp);
+    Asking { ask: asks[ROUNDS / 2], late: lates[ROUNDS / 2] }
+}
+
+/// Asks a helper; nothing where it does not come soon.
+fn round() -> Option<Asking> {
+    let (begun, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
+    let theirs = Arc::clone(&begun);
+    rayon::spawn(move || theirs.store(start.elapsed().as_nanos() as u64, Ordering::Release));
+    let ask = start.elapsed();
+    loop {
+        match begun.load(Ordering::Acquire) {
+            0 if start.elapsed() > Duration::from_millis(1) => return None,
+            0 => hint::spin_loop(),
+            late => return Some(Asking { ask: ask.as_nanos() as f64, late: late as f64 }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::par::{MULTIPLY_ADD, STREAM, TRANSCENDENTAL, WORTH_SHARING, asked};
+
+    /// What ops cost, the lecture's step and the wide one first.
+    fn ops() -> [(&'static str, f64); 14] {
+        let product = |m: usize, k: usize, n: usize| (m * k * n) as f64 * MULTIPLY_ADD;
+        let of = |len: usize, cost: f64| len as f64 * cost;
+        [
+            ("x W₁, 32×30×200", product(32, 30, 200)),
+            ("tanh of 32×200", of(6_400, TRANSCENDENTAL)),
+            ("h W₂, 32×200×27", product(32, 200, 27)),
+            ("cross-entropy of 32×27", of(864, TRANSCENDENTAL)),
+            ("x W₁, 512×30×1024", product(512, 30, 1024)),
+            ("tanh of 512×1024", of(1 << 19, TRANSCENDENTAL)),
+            ("the bias's gradient of 512×1024", of(1 << 19, STREAM)),
+            ("cross-entropy of 512×27", of(512 * 27, TRANSCENDENTAL)),
+            ("an embedding of 1536×10", of(15_360, STREAM)),
+            ("a step of 27,648 weights", of(27_648, STREAM)),
+            ("128³", product(128, 128, 128)),
+            ("256³", product(256, 256, 256)),
+            ("1024³", product(1024, 1024, 1024)),
+            ("tanh of 1 Mi", of(1 << 20, TRANSCENDENTAL)),
+        ]
+    }
+
+    const THREADS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
+
+    /// Of helpers that sleep, and of those that are awake, where asking costs what it does on the machine of `Asking`'s constants.
+    #[test]
+    fn helpers_are_asked_in_proportion_to_the_work() {
+        let table: Vec<(&str, [[usize; 7]; 2])> = ops()
+            .into_iter()
+            .map(|(op, cost)| {
+                (op, [Asking::ASLEEP, Asking::AWAKE].map(|asking| THREADS.map(|n| asked(cost, n, asking))))
+            })
+            .collect();
+        let small = [[0; 7]; 2];
+        assert_eq!(
+            table,
+            [
+                ("x W₁, 32×30×200", small),
+                ("tanh of 32×200", small),
+                ("h W₂, 32×200×27", small),
+                ("cross-entropy of 32×27", small),
+                ("x W₁, 512×30×1024", [[0, 1, 3, 7, 7, 7, 7], [0, 1, 3, 7, 15, 31, 31]]),
+                ("tanh of 512×1024", [[0, 1, 3, 7, 7, 7, 7], [0, 1, 3, 7, 15, 29, 29]]),
+                ("the bias's gradient of 512×1024", [[0, 1, 3, 5, 5, 5, 5], [0, 1, 3, 7, 15, 24, 24]]),
+                ("cross-entropy of 512×27", small),
+                ("an embedding of 1536×10", small),
+                ("a step of 27,648 weights", small),
+                ("128³", [[0, 1, 1, 1, 1, 1, 1], [0, 1, 3, 7, 10, 10, 10]]),
+                ("256³", [[0, 1, 3, 7, 7, 7, 7], [0, 1, 3, 7, 15, 31, 32]]),
+                ("1024³", [[0, 1, 3, 7, 15, 31, 63], [0, 1, 3, 7, 15, 31, 63]]),
+                ("tanh of 1 Mi", [[0, 1, 3, 7, 10, 10, 10], [0, 1, 3, 7, 15, 31, 42]]),
+            ]
+        );
+    }
+
+    /// By the model: no number of threads makes an op slower than one does, and no other number of helpers would be faster by a thirtieth.
+    #[test]
+    fn more_threads_make_nothing_slower() {
+        for asking in [Asking::ASLEEP, Asking::AWAKE, Asking { ask: 20_000.0, late: 100_000.0 }] {
+            for (op, cost) in ops() {
+                for threads in 1..=64 {
+                    let time = asking.time(cost, asked(cost, threads, asking));
+                    assert!(time <= asking.time(cost, 0), "{op}, {threads} threads");
+                    let best = (0..threads).map(|helpers| asking.time(cost, helpers)).fold(f64::INFINITY, f64::min);
+                    assert!(cost < WORTH_SHARING || time <= best * 1.03, "{op}, {threads} threads: {time} and {best}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn asking_is_measured_where_it_can_be() {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        let unknown = Asking { ask: -1.0, late: -1.0 };
+        // The machine may be busy with other tests, for a while.
+        let found = pool.install(|| (0..100).map(|_| measured(true, unknown)).find(|&measured| measured != unknown));
+        let found = found.expect("the other thread has nothing else to do");
+        assert!(found.ask > 0.0 && found.late > 0.0, "{found:?}");
+        // The only thread of this pool is busy with the question itself.
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        assert_eq!(pool.install(|| measured(false, Asking::ASLEEP)), Asking::ASLEEP);
+    }
+}
