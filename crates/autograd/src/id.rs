@@ -39,6 +39,11 @@ impl Places {
         self.0.insert(id, place);
     }
 
+    /// These and others.
+    pub(crate) fn and(&self, others: &Self) -> Self {
+        Places(self.0.iter().chain(&others.0).map(|(&id, &place)| (id, place)).collect())
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.0.len()
     }

@@ -113,6 +113,7 @@ impl<T: Float> Tape<T> {
         impl<T: Float> Drop for Inner<'_, T> {
             fn drop(&mut self) {
                 *self.0.rng.borrow_mut() = self.1.rng.take();
+                *self.0.draws.borrow_mut() = self.1.draws.take();
                 let updates = self.1.updates.borrow();
                 // A pass without any would still be remembered as one that is in.
                 if !updates.is_empty() {
@@ -125,12 +126,13 @@ impl<T: Float> Tape<T> {
         self.scopes.set(scope + 1);
         // Keys of the scopes of a pass differ from each other and from the pass's own, but by chance.
         let seed = self.seed.get().map(|(seed, step)| {
-            let place = (self.len() as u64) << 32 ^ scope;
+            let place = self.place() << 32 ^ scope;
             (mixed(mixed(seed) ^ place), step)
         });
         let inner = Tape {
             wants_gradients: self.wants_gradients,
             rng: RefCell::new(self.rng.take()),
+            draws: RefCell::new(self.draws.take()),
             seed: Cell::new(seed),
             retains_all: self.retains_all.clone(),
             paths: self.paths.clone(),
@@ -169,11 +171,25 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn draw_key(&self, op: &str) -> [u8; 32] {
+        if let Some(key) = self.draws.borrow_mut().again() {
+            return key;
+        }
+        let key = self.fresh_key(op);
+        self.draws.borrow_mut().keep(key);
+        key
+    }
+
+    /// The place that the next value would have on a tape where nothing is computed again.
+    pub(crate) fn place(&self) -> u64 {
+        (self.len() as u64).wrapping_add_signed(self.beyond.get())
+    }
+
+    #[track_caller]
+    fn fresh_key(&self, op: &str) -> [u8; 32] {
         let mut key = [0; 32];
         if let Some((seed, step)) = self.seed.get() {
-            let place = self.len() as u64;
             // No key that a stream gives has this end, but by chance.
-            let parts = [seed.to_le_bytes(), step.to_le_bytes(), place.to_le_bytes(), *b"evenkeel"];
+            let parts = [seed.to_le_bytes(), step.to_le_bytes(), self.place().to_le_bytes(), *b"evenkeel"];
             key.copy_from_slice(parts.as_flattened());
             return key;
         }
@@ -234,6 +250,66 @@ fn mixed(x: u64) -> u64 {
     let x = (x ^ x >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
     let x = (x ^ x >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
     x ^ x >> 31
+}
+
+/// The keys that a segment of a pass draws, which is computed twice.
+#[derive(Default)]
+pub(crate) struct Draws {
+    keys: Vec<[u8; 32]>,
+    /// How many are drawn.
+    drawn: usize,
+    mode: Drawing,
+}
+
+#[derive(Clone, Copy, Default, PartialEq)]
+enum Drawing {
+    /// Nobody will ask.
+    #[default]
+    Once,
+    /// For the first time.
+    Kept,
+    /// Again.
+    Again,
+}
+
+impl Draws {
+    /// Those of a pass that computes a segment again.
+    pub(crate) fn repeated(keys: Vec<[u8; 32]>) -> Self {
+        Draws { keys, drawn: 0, mode: Drawing::Again }
+    }
+
+    /// Those of a segment within this one.
+    pub(crate) fn within(&self) -> Self {
+        match self.mode {
+            Drawing::Again => Draws::repeated(self.keys[self.drawn..].to_vec()),
+            Drawing::Once | Drawing::Kept => Draws { mode: Drawing::Kept, ..Draws::default() },
+        }
+    }
+
+    /// What a segment within this one has drawn counts as drawn here; returns it.
+    pub(crate) fn join(&mut self, mut inner: Self) -> Vec<[u8; 32]> {
+        inner.keys.truncate(inner.drawn);
+        if self.mode == Drawing::Kept {
+            self.keys.extend(&inner.keys);
+        }
+        self.drawn += inner.drawn;
+        inner.keys
+    }
+
+    fn again(&mut self) -> Option<[u8; 32]> {
+        if self.mode != Drawing::Again {
+            return None;
+        }
+        self.drawn += 1;
+        Some(*self.keys.get(self.drawn - 1).expect("a segment draws as much again as at first"))
+    }
+
+    fn keep(&mut self, key: [u8; 32]) {
+        if self.mode == Drawing::Kept {
+            self.keys.push(key);
+            self.drawn += 1;
+        }
+    }
 }
 
 #[cfg(test)]

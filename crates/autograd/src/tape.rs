@@ -11,6 +11,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::id::{Id, Places};
 use crate::mode::Mode;
 use crate::op::{Op, Role};
+use crate::pass::Draws;
 use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.
@@ -51,6 +52,12 @@ pub struct Tape<T: Float = f32> {
     pub(crate) substitutes: RefCell<Arc<HashMap<Id, Tensor<T>>>>,
     /// How many scopes there were since the last reset.
     pub(crate) scopes: Cell<u64>,
+    /// Where the next value would be if all segments that are computed again were on the tape: so much beyond its end.
+    pub(crate) beyond: Cell<i64>,
+    /// The names on the tape that this one is a segment of: they have their places there.
+    pub(crate) outer: Places,
+    /// What the segment on this tape has drawn, or is to draw again.
+    pub(crate) draws: RefCell<Draws>,
 }
 
 pub(crate) struct Graph<T: Float> {
@@ -137,6 +144,9 @@ impl<T: Float> Tape<T> {
             paths: RefCell::default(),
             substitutes: RefCell::default(),
             scopes: Cell::new(0),
+            beyond: Cell::new(0),
+            outer: Places::default(),
+            draws: RefCell::default(),
         }
     }
 
@@ -231,6 +241,9 @@ impl<T: Float> Tape<T> {
         let (op, needs_gradient) = if trained { (Op::LEAF, self.wants_gradients) } else { (Op::CONSTANT, false) };
         let leaf = self.push_leaf(op, value.clone(), needs_gradient, Some(id));
         self.graph.borrow_mut().named.insert(id, leaf.index);
+        if self.outer.get(id).is_some() {
+            self.beyond.set(self.beyond.get() - 1);
+        }
         leaf
     }
 
@@ -321,6 +334,8 @@ impl<T: Float> Tape<T> {
         graph.named.clear();
         self.seed.set(None);
         self.scopes.set(0);
+        self.beyond.set(0);
+        *self.draws.get_mut() = Draws::default();
         // The gradients of the pass carry its updates; what nobody took is forgotten.
         *self.updates.get_mut() = Updates::of_pass(self.id);
     }

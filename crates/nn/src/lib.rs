@@ -142,6 +142,7 @@ mod picture;
 mod plateau;
 mod rules;
 mod schedule;
+mod shards;
 mod stopping;
 
 pub use average::{Average, refresh_statistics};
@@ -156,7 +157,7 @@ pub use gradients::ModelGradients;
 pub use layer::{Func, Layer, func};
 pub use layers::{
     Attend, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm,
-    Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Residual, Sequential, TransformerBlock,
+    Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual, Sequential, TransformerBlock,
 };
 pub use module::Module;
 pub use optimizer::{At, Group, Optimizer, Plan, Planned, Rule};
@@ -165,6 +166,7 @@ pub use path::Path;
 pub use plateau::Plateau;
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
 pub use schedule::{OneCycle, Schedule};
+pub use shards::Shards;
 pub use stopping::Stopping;
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.

@@ -72,7 +72,7 @@ pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, 
 pub use layout::Layout;
 pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};
-pub use par::with_threads;
+pub use par::{for_each, with_threads};
 pub use shape::{IntoShape, Shape};
 pub use span::{Position, Span};
 pub use tensor::Tensor;

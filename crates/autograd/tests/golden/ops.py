@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torch.utils.checkpoint import checkpoint
 
 HERE = pathlib.Path(__file__).parent
 
@@ -114,6 +115,7 @@ ROWS = {
     "rsqrt": torch.rsqrt,
     "recip": torch.reciprocal,
     "exp": torch.exp,
+    "checkpoint": lambda x: checkpoint(lambda x: x.tanh() * x.sin(), x, use_reentrant=False),
     "exp_m1": torch.expm1,
     "ln": torch.log,
     "ln_1p": torch.log1p,

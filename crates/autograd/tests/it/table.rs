@@ -301,6 +301,7 @@ fn elementwise<T: Float>() -> Vec<Row<T>> {
             let wide = [&[2][..], x[0].shape().dims()].concat();
             x[0].masked_fill(&mask(&Shape::from(&wide[..])), number(7.0))
         };
+        "checkpoint" ONE [Real] x[0].checkpoint(|x| x.tanh() * x.sin());
         "dropout" ONE [Real] x[0].dropout(0.3);
         "detach" ONE [Real] x[0] + x[0].detach();
         "prelu" PRELU [Real Positive] x[0].prelu(x[1]);

@@ -162,6 +162,9 @@ pub(crate) const MAX_LANES: usize = 16;
 pub(crate) struct Baseline;
 
 impl Simd for Baseline {
+    #[cfg(target_arch = "x86_64")]
+    type F32 = std::arch::x86_64::__m128;
+    #[cfg(not(target_arch = "x86_64"))]
     type F32 = [f32; 4];
     type F64 = [f64; 2];
     /// On x86-64, the baseline computes multiply-adds in software: larger tiles would gain nothing, and take time to compile.
@@ -321,7 +324,10 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     // SAFETY: see `splat`.
-                    unsafe { $fma(a, b, self) }
+                    #[allow(unused_unsafe, reason = "one of them is safe")]
+                    unsafe {
+                        $fma(a, b, self)
+                    }
                 }
 
                 #[inline(always)]
@@ -338,6 +344,39 @@ mod x86 {
     /// Eight set lanes and eight that are not: a window of 8 begins with as many set lanes as one wants.
     static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
+    /// a · b + c, rounded once, by way of f64 and without instructions for it: the product is exact there, and the sum is rounded
+    /// to odd (that is, to the neighbour whose last bit is 1, unless it is exact), after which rounding to f32 is right (Boldo and
+    /// Melquiond, 2008, *Emulation of FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd*).
+    #[inline(always)]
+    fn multiply_add(a: __m128, b: __m128, c: __m128) -> __m128 {
+        #[inline(always)]
+        fn of_two(a: __m128, b: __m128, c: __m128) -> __m128 {
+            // SAFETY: every x86-64 processor has SSE2.
+            unsafe {
+                let (product, c) = (_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
+                let sum = _mm_add_pd(product, c);
+                // What it has lost, exactly (Knuth, 1969); no number where the sum is none.
+                let of_c = _mm_sub_pd(sum, product);
+                let lost = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, of_c)), _mm_sub_pd(c, of_c));
+                // Away from 0 or towards it: 1 or −1 as an integer, where anything was lost.
+                let outward = _mm_xor_pd(lost, _mm_and_pd(sum, _mm_set1_pd(-0.0)));
+                let [more, less] = [_mm_cmpgt_pd(outward, _mm_setzero_pd()), _mm_cmplt_pd(outward, _mm_setzero_pd())];
+                let step = _mm_sub_epi64(_mm_castpd_si128(less), _mm_castpd_si128(more));
+                // No step from a sum that is odd.
+                let bits = _mm_castpd_si128(sum);
+                let one = _mm_set1_epi64x(1);
+                let even = _mm_sub_epi64(_mm_and_si128(bits, one), one);
+                _mm_cvtpd_ps(_mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, even))))
+            }
+        }
+        // SAFETY: as above.
+        unsafe {
+            let high = |x| _mm_movehl_ps(x, x);
+            _mm_movelh_ps(of_two(a, b, c), of_two(high(a), high(b), high(c)))
+        }
+    }
+
+    vector!(__m128 f32 4 _mm_set1_ps _mm_loadu_ps _mm_storeu_ps multiply_add _mm_add_ps {});
     vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps {
         #[inline(always)]
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
@@ -372,4 +411,76 @@ mod x86 {
             unsafe { _mm512_mask_storeu_pd(to, ((1_u32 << count) - 1) as u8, self) }
         }
     });
+
+    #[cfg(test)]
+    mod tests {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        fn emulated(a: f32, b: f32, c: f32) -> f32 {
+            // SAFETY: every x86-64 processor has SSE2.
+            unsafe { _mm_cvtss_f32(multiply_add(_mm_set1_ps(a), _mm_set1_ps(b), _mm_set1_ps(c))) }
+        }
+
+        fn same(a: f32, b: f32, c: f32) {
+            let (got, want) = (emulated(a, b, c), a.mul_add(b, c));
+            assert!(
+                got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
+                "{a:e} · {b:e} + {c:e}: {got:e}, {want:e}"
+            );
+        }
+
+        #[test]
+        fn multiply_adds_by_way_of_f64_are_rounded_once_at_every_edge() {
+            let tiny = f32::from_bits(1);
+            let edges = [
+                0.0,
+                tiny,
+                3.0 * tiny,
+                f32::MIN_POSITIVE,
+                f32::MIN_POSITIVE - tiny,
+                1e-30,
+                f32::EPSILON / 2.0,
+                1.0 - f32::EPSILON / 2.0,
+                1.0,
+                1.0 + f32::EPSILON,
+                1.5,
+                16_777_215.0,
+                16_777_216.0,
+                1e30,
+                f32::MAX,
+                f32::INFINITY,
+                f32::NAN,
+            ];
+            let edges: Vec<f32> = edges.iter().flat_map(|&x| [x, -x]).collect();
+            for &a in &edges {
+                for &b in &edges {
+                    for &c in &edges {
+                        same(a, b, c);
+                        // Sums that nearly cancel.
+                        same(a, b, -(a * b));
+                    }
+                }
+            }
+            // A sum that in f64 lies halfway between two f32, but for what it has lost: to round it twice is wrong.
+            let (a, c) = (1.0 + 2f32.powi(-12), 2f32.powi(-80));
+            let twice = (f64::from(a) * f64::from(a) + f64::from(c)) as f32;
+            assert_ne!(twice, a.mul_add(a, c));
+            same(a, a, c);
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 8 } else { 200_000 }))]
+
+            #[test]
+            fn multiply_adds_by_way_of_f64_are_rounded_once(bits: [u32; 3], near in 0..80_i32) {
+                let [a, b, c] = bits.map(f32::from_bits);
+                same(a, b, c);
+                // Of about one size, where digits of all three meet.
+                let [a, b, c] = bits.map(|bits| f32::from_bits(bits & 0x807f_ffff | 127 << 23));
+                same(a, b, c * 2f32.powi(near - 40));
+            }
+        }
+    }
 }

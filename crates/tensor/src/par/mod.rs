@@ -124,6 +124,24 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, u
     each(len.div_ceil(task), task as f64 * cost, &|i| work(i * task, ((i + 1) * task).min(len)));
 }
 
+/// Calls `work` once with each number below `count`, on the threads at hand: those of [`with_threads`], or of the global pool. An item costs
+/// about `cost` nanoseconds, which decides how many threads it pays to ask.
+///
+/// # Panics
+/// `work` panics for one of the numbers. It is called with all others nevertheless; of several panics the first is handed on.
+///
+/// # Example
+/// ```
+/// use std::sync::atomic::{AtomicUsize, Ordering};
+///
+/// let sum = AtomicUsize::new(0);
+/// tensor::for_each(100, 1e4, &|i| _ = sum.fetch_add(i, Ordering::Relaxed));
+/// assert_eq!(sum.into_inner(), 4950);
+/// ```
+pub fn for_each(count: usize, cost: f64, work: &(dyn Fn(usize) + Sync)) {
+    each(count, cost, work);
+}
+
 /// Calls `work` once with each number below `count`, which costs so many nanoseconds each time; potentially parallel.
 ///
 /// The one place where work is shared among threads. It is not generic, so it is compiled once and not for each loop.

@@ -1,0 +1,254 @@
+//! Segments of a pass whose values are computed again on the way back.
+
+use std::cell::{Cell, RefCell};
+
+use tensor::Float;
+
+use crate::pass::Draws;
+use crate::tape::{Tape, Var};
+use crate::{Id, Op, Role};
+
+impl<'t, T: Float> Var<'t, T> {
+    /// `segment(self)`, of which the tape keeps the result alone: what lies between is computed again on the way back, which takes the time
+    /// of the segment's forward pass and saves its memory (Chen et al., 2016, *Training Deep Nets with Sublinear Memory Cost*). PyTorch's
+    /// `torch.utils.checkpoint`.
+    ///
+    /// Values and gradients have the bits that they would have without, and what is drawn is the same, [dropout](Self::dropout) included;
+    /// but for the gradient of a parameter that is used within the segment and outside of it, whose shares are added in another order.
+    /// Changes of state that are deferred within count once. The parameters within are named leaves of this tape
+    /// ([`Tape::named_leaf`]), as they would be without; what else the segment captures counts as constant.
+    ///
+    /// # Panics
+    /// The segment panics, or does something else when it is called again.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id, w) = (Tape::new(), Id::new(), Tensor::from([2.0]));
+    /// let x = tape.leaf(Tensor::from([3.0]));
+    /// let y = x.checkpoint(move |x| (x * x.tape().named_leaf(id, &w)).square());
+    /// let gradients = y.backward();
+    /// assert_eq!((y.item(), tape.len()), (36.0, 3)); // x, w and y
+    /// assert_eq!((gradients.get(x), gradients.named(id)), (Some(&Tensor::from([24.0])), Some(&Tensor::from([36.0]))));
+    /// ```
+    #[track_caller]
+    pub fn checkpoint(self, segment: impl for<'s> Fn(Var<'s, T>) -> Var<'s, T> + Send + 'static) -> Self {
+        let tape = self.tape();
+        if !tape.wants_gradients {
+            return segment(self);
+        }
+        let (x, needs_gradient) = (self.value(), self.needs_gradient());
+        // First for its value, its parameters and what it draws.
+        let mut inner = tape.segment(false);
+        inner.draws = RefCell::new(tape.draws.borrow().within());
+        inner.rng = RefCell::new(tape.rng.take());
+        inner.seed = tape.seed.clone();
+        // Its places go on where this tape ends, but for its input, which has a place here.
+        inner.beyond = Cell::new(tape.place() as i64 - 1);
+        inner.outer = tape.outer.and(&tape.graph.borrow().named);
+        let inner = Returning { tape, inner };
+        let value = {
+            let y = segment(inner.inner.constant(x.clone()));
+            assert!(std::ptr::eq(y.tape, &inner.inner), "checkpoint: the segment returned a value of another tape");
+            y.value()
+        };
+        let parameters: Vec<_> = inner.inner.parameters();
+        let end = inner.inner.place() as i64;
+        let keys = inner.end();
+        let mut inputs = vec![self];
+        let mut names = vec![None];
+        for (id, value, trained) in parameters {
+            inputs.push(tape.named_by(id, &value, trained, ["checkpoint", "a parameter of the segment"]));
+            names.push(Some(id));
+        }
+        let again = tape.segment(true);
+        let record = self.record(Op::new("checkpoint", Role::Other), value).joint(&inputs, move |g, shares| {
+            let mut tape = again.segment(true);
+            tape.draws = RefCell::new(Draws::repeated(keys.clone()));
+            let input = if needs_gradient { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
+            let gradients = segment(input).backward_with(g);
+            for (place, name) in names.iter().enumerate() {
+                let of = match name {
+                    None => gradients.get(input),
+                    Some(id) => gradients.named(*id),
+                };
+                shares.give(place, || of.cloned().unwrap_or_else(|| panic!("a segment uses the same inputs again")));
+            }
+        });
+        let result = record.done();
+        tape.beyond.set(tape.beyond.get() + end - tape.place() as i64);
+        result
+    }
+}
+
+impl<T: Float> Tape<T> {
+    /// A tape for a segment of this one.
+    fn segment(&self, wants_gradients: bool) -> Self {
+        Tape {
+            wants_gradients,
+            paths: self.paths.clone(),
+            substitutes: self.substitutes.clone(),
+            ..Tape::in_mode(self.mode)
+        }
+    }
+
+    /// The named leaves and constants, in order, and whether each is trained.
+    fn parameters(&self) -> Vec<(Id, tensor::Tensor<T>, bool)> {
+        let graph = self.graph.borrow();
+        let named = graph
+            .nodes
+            .iter()
+            .filter_map(|node| Some((node.name?, node.value.clone(), matches!(node.op.role, Role::Leaf))));
+        named.collect()
+    }
+}
+
+/// A segment's tape, which gives the stream of numbers back, even when the segment panics.
+struct Returning<'a, T: Float> {
+    tape: &'a Tape<T>,
+    inner: Tape<T>,
+}
+
+impl<T: Float> Returning<'_, T> {
+    /// Hands on what the segment has deferred, and returns what it has drawn.
+    fn end(self) -> Vec<[u8; 32]> {
+        let updates = self.inner.updates.borrow();
+        if !updates.is_empty() {
+            self.tape.updates.borrow_mut().append(&updates);
+        }
+        self.tape.draws.borrow_mut().join(self.inner.draws.take())
+    }
+}
+
+impl<T: Float> Drop for Returning<'_, T> {
+    fn drop(&mut self) {
+        *self.tape.rng.borrow_mut() = self.inner.rng.take();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use rand_chacha::ChaCha8Rng;
+    use rand_chacha::rand_core::SeedableRng;
+    use tensor::Tensor;
+
+    use super::*;
+    use crate::check::testing::{input, rng};
+    use crate::{Gradients, Mode, check};
+
+    /// Two parameters and a frozen one.
+    #[derive(Clone)]
+    struct Model {
+        ids: [Id; 3],
+        values: [Tensor<f64>; 3],
+    }
+
+    impl Model {
+        fn new() -> Self {
+            Model { ids: [Id::new(), Id::new(), Id::new()], values: [[4, 4]; 3].map(|dims| input(&dims, &mut rng())) }
+        }
+
+        fn parameter<'t>(&self, tape: &'t Tape<f64>, which: usize) -> Var<'t, f64> {
+            tape.named_by(self.ids[which], &self.values[which], which < 2, ["test", "w"])
+        }
+
+        fn segment<'t>(&self, x: Var<'t, f64>) -> Var<'t, f64> {
+            let tape = x.tape();
+            let h = x.matmul(self.parameter(tape, 0)).tanh().dropout(0.3).matmul(self.parameter(tape, 2));
+            tape.defer_update(self.ids[2], 0.5, h.value());
+            (h.dropout(0.5) + x).matmul(self.parameter(tape, 1)).dropout(0.2)
+        }
+
+        /// A parameter before the segment, the segment within and without another, and a draw after it.
+        fn pass<'t>(&self, x: Var<'t, f64>, deep: usize) -> Var<'t, f64> {
+            let own = self.clone();
+            let h = x.dropout(0.1) * self.parameter(x.tape(), 2);
+            let h = match deep {
+                0 => self.segment(h).sin(),
+                1 => h.checkpoint(move |x| own.segment(x)).sin(),
+                _ => h.checkpoint(move |x| {
+                    let inner = own.clone();
+                    x.checkpoint(move |x| inner.segment(x)).sin()
+                }),
+            };
+            h.dropout(0.5).square().sum(..)
+        }
+
+        fn run(&self, tape: &Tape<f64>, deep: usize) -> (f64, Gradients<f64>, Tensor<f64>) {
+            let x = tape.leaf(input(&[4, 4], &mut rng()));
+            let y = self.pass(x, deep);
+            let gradients = y.backward();
+            let of_x = gradients.get(x).unwrap().clone();
+            (y.item(), gradients, of_x)
+        }
+    }
+
+    #[test]
+    fn a_segment_has_the_bits_that_it_has_without_dropout_included() {
+        let model = Model::new();
+        let seeded = || {
+            let tape = Tape::default();
+            tape.seed(3, 4);
+            tape
+        };
+        let stream = || Tape::default().with_rng(ChaCha8Rng::seed_from_u64(5));
+        for tape in [&seeded as &dyn Fn() -> Tape<f64>, &stream] {
+            let (want, gradients, of_x) = model.run(&tape(), 0);
+            for deep in [1, 2] {
+                let tape = tape();
+                let (got, others, of_same_x) = model.run(&tape, deep);
+                assert_eq!((got, of_same_x), (want, of_x.clone()));
+                for which in 0..3 {
+                    let id = model.ids[which];
+                    assert_eq!(gradients.named(id), others.named(id), "{which}");
+                    assert_eq!(gradients.named(id).is_some(), which < 2);
+                    assert_eq!(others.updates().count(id), usize::from(which == 2));
+                }
+                // Backward once more is the same.
+                assert_eq!(tape.vars().last().unwrap().backward().named(model.ids[0]), gradients.named(model.ids[0]));
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_between_is_not_kept() {
+        let tape = Tape::<f64>::default();
+        tape.seed(1, 1);
+        let between = Arc::new(std::sync::Mutex::new(Tensor::zeros([1])));
+        let out = Arc::clone(&between);
+        let y = tape.leaf(Tensor::ones([100])).checkpoint(move |x| {
+            let h = x.tanh();
+            *out.lock().unwrap() = h.value();
+            h.sin()
+        });
+        let mut held = between.lock().unwrap();
+        let before = held.as_slice().unwrap().as_ptr();
+        // Nobody else has it: it may be changed in place.
+        assert_eq!(held.as_mut_slice().as_ptr(), before);
+        drop(held);
+        assert_eq!(tape.len(), 2);
+        y.backward_with(Tensor::ones([100]));
+    }
+
+    #[test]
+    fn gradients_are_right_and_evaluation_keeps_nothing_anyway() {
+        let inputs = [input(&[3, 4], &mut rng())];
+        assert_eq!(check::gradients(&inputs, &mut rng(), |x| x[0].checkpoint(|x| x.tanh() * x.sin()).exp()), Ok(()));
+        let tape = Tape::<f64>::in_mode(Mode::Eval);
+        let y = tape.leaf(inputs[0].clone()).checkpoint(|x| x.tanh());
+        assert_eq!(y.op(), "tanh");
+    }
+
+    #[test]
+    fn the_stream_comes_back_from_a_panic() {
+        let tape = Tape::<f64>::default().with_rng(ChaCha8Rng::seed_from_u64(5));
+        let x = tape.leaf(Tensor::ones([3]));
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| x.checkpoint(|_| panic!("within"))));
+        assert!(panics.is_err());
+        x.dropout(0.5);
+    }
+}
