@@ -156,6 +156,7 @@ compiled! {
         fn cross_entropy_backward(p: &Tensor<Self>, classes: &Tensor<i64>, gradient: &Tensor<Self>)
             -> Result<Tensor<Self>, Error> = ops::cross_entropy_backward;
         fn matmul(x: &Tensor<Self>, y: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::matmul;
+        fn linear(x: &Tensor<Self>, w: &Tensor<Self>, bias: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::linear;
         fn matmul_into(x: &Tensor<Self>, y: &Tensor<Self>, out: &mut Tensor<Self>, accum: Accum) -> Result<(), Error>
             = ops::matmul_into;
         fn drawn(

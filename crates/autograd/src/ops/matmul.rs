@@ -91,10 +91,10 @@ impl<T: Float> Var<'_, T> {
             w.shape(),
             w.dims()[0]
         );
-        let mut y = x.matmul(&w);
-        if let Some(bias) = bias {
-            y = y + bias.value();
-        }
+        let y = match bias {
+            Some(bias) => x.linear(&w, &bias.value()),
+            None => x.matmul(&w),
+        };
         let role = Role::Affine { weight: 1, bias: bias.map(|_| 2) };
         let record = self
             .record(Op::new("linear", role), y)

@@ -171,6 +171,7 @@ fn reductions<T: Float + Bits>() -> Vec<Row<T>> {
             x.matmul(&y.t().narrow(1, 0, 1)),
             x.t().matmul(&y.narrow(1, 0, 1)),
         ];
+        "linear" vec![few(x).linear(&few(y).t(), &few(y).select(1, 0))];
         "matmul_into" {
             let (a, b) = (few(x), few(y).t());
             let mut out = a.matmul(&b);

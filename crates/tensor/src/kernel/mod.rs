@@ -37,7 +37,7 @@ pub(crate) use gather::{Line, gather_row, scatter_row};
 pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
-pub(crate) use matmul::{Matrix, matmul};
+pub(crate) use matmul::{Matrix, Onto, matmul};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};
@@ -51,7 +51,8 @@ pub use scalar::{Arithmetic, Dtype, Real, Scalar, WithSign};
 pub use scan::Carried;
 pub(crate) use scan::{Join, RunningProduct, RunningSum, scan_columns, scan_rows};
 pub(crate) use softmax::{
-    LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, normalize_columns, normalize_rows, scale_rows,
+    LogSoftmax, LogSoftmaxBackward, Normalize, Softmax, SoftmaxBackward, add_logarithms, normalize_columns,
+    normalize_rows, scale_rows,
 };
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use update::Update;

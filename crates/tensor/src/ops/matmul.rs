@@ -4,7 +4,7 @@ use crate::buffer::Buffer;
 use crate::create::room;
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Matrix};
+use crate::kernel::{self, Matrix, Onto};
 use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
@@ -55,6 +55,24 @@ impl<T: Float> Tensor<T> {
         T::matmul_into(self, other, out, accum).or_panic();
     }
 
+    /// A linear layer, y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`: the bias is added as the product is written. The bits are those
+    /// of `&x.matmul(w) + b`. PyTorch's `functional.linear`, whose weight is the transpose.
+    ///
+    /// # Panics
+    /// The weight is no matrix, the input is a scalar, the inner dimensions differ, or the bias has not one element for each column.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let (w, b) = (Tensor::from([[3.0], [4.0]]), Tensor::from([0.5]));
+    /// assert_eq!(Tensor::from([[1.0, 2.0]]).linear(&w, &b), Tensor::from([[11.5]]));
+    /// ```
+    #[track_caller]
+    pub fn linear(&self, weight: &Self, bias: &Self) -> Self {
+        T::linear(self, weight, bias).or_panic()
+    }
+
     /// The dot product of two vectors of one length, Σᵢ xᵢ yᵢ: a scalar.
     ///
     /// # Panics
@@ -101,6 +119,15 @@ pub enum Accum {
     Add,
 }
 
+impl Accum {
+    fn onto<'a, T>(self) -> Onto<'a, T> {
+        match self {
+            Accum::Replace => Onto::Nothing,
+            Accum::Add => Onto::C,
+        }
+    }
+}
+
 fn vectors<T: Float>(op: &'static str, operands: [&Tensor<T>; 2]) -> Result<(), Error> {
     match operands.into_iter().find(|operand| operand.rank() != 1) {
         Some(other) => Err(Error::new(op, Reason::Rank { want: "vectors on both sides", got: other.shape().clone() })),
@@ -112,12 +139,33 @@ pub(crate) fn matmul<T: Float>(x: &Tensor<T>, y: &Tensor<T>) -> Result<Tensor<T>
     if let Some([x, y]) = matrices(x, y) {
         let shape = Shape::try_new(&[x.rows(), y.columns()]).map_err(|error| error.of("matmul"))?;
         let mut out = room("matmul", &shape)?;
-        kernel::matmul(x, y, &mut out, false);
+        kernel::matmul(x, y, &mut out, Onto::Nothing);
         return Ok(Tensor::from_buffer(out, shape));
     }
     let plan = Plan::new("matmul", x, y)?;
     let mut out = room("matmul", &plan.shape)?;
-    plan.run(x, y, &mut out, false)?;
+    plan.run(x, y, &mut out, Onto::Nothing)?;
+    Ok(Tensor::from_buffer(out, plan.shape))
+}
+
+pub(crate) fn linear<T: Float>(x: &Tensor<T>, w: &Tensor<T>, bias: &Tensor<T>) -> Result<Tensor<T>, Error> {
+    if w.rank() != 2 || x.rank() == 0 {
+        let (want, other) =
+            if w.rank() == 2 { ("an input of one axis or more", x) } else { ("a weight of two axes", w) };
+        return Err(Error::new("linear", Reason::Rank { want, got: other.shape().clone() }));
+    }
+    bias.expect_shape("linear", &Shape::try_new(&w.dims()[1..])?)?;
+    let bias = bias.contiguous();
+    let onto = Onto::Bias(bias.as_slice().expect("made contiguous"));
+    if let Some([x, w]) = matrices(x, w) {
+        let shape = Shape::try_new(&[x.rows(), w.columns()]).map_err(|error| error.of("linear"))?;
+        let mut out = room("linear", &shape)?;
+        kernel::matmul(x, w, &mut out, onto);
+        return Ok(Tensor::from_buffer(out, shape));
+    }
+    let plan = Plan::new("linear", x, w)?;
+    let mut out = room("linear", &plan.shape)?;
+    plan.run(x, w, &mut out, onto)?;
     Ok(Tensor::from_buffer(out, plan.shape))
 }
 
@@ -137,13 +185,13 @@ pub(crate) fn matmul_into<T: Float>(
         && out.dims() == [x.rows(), y.columns()]
     {
         own(out);
-        kernel::matmul(x, y, out.as_mut_slice(), accum == Accum::Add);
+        kernel::matmul(x, y, out.as_mut_slice(), accum.onto());
         return Ok(());
     }
     let plan = Plan::new("matmul_into", x, y)?;
     out.expect_shape("matmul_into", &plan.shape)?;
     own(out);
-    plan.run(x, y, out.as_mut_slice(), accum == Accum::Add)
+    plan.run(x, y, out.as_mut_slice(), accum.onto())
 }
 
 /// The operands of the most common kind of product, which needs no plan.
@@ -201,13 +249,13 @@ impl Plan {
     }
 
     /// One product after the other, along the batch.
-    fn run<T: Float>(&self, x: &Tensor<T>, y: &Tensor<T>, out: &mut [T], add: bool) -> Result<(), Error> {
+    fn run<T: Float>(&self, x: &Tensor<T>, y: &Tensor<T>, out: &mut [T], onto: Onto<'_, T>) -> Result<(), Error> {
         let Plan { left, right, batch, .. } = self;
         let ([m, k], [_, n]) = (split(left.shape()).1, split(right.shape()).1);
         if batch.rank() == 0 {
             let x = Matrix::new(x.storage(), left.offset(), [m, k], last_two(left));
             let y = Matrix::new(y.storage(), right.offset(), [k, n], last_two(right));
-            kernel::matmul(x, y, out, add);
+            kernel::matmul(x, y, out, onto);
             return Ok(());
         }
         if out.is_empty() {
@@ -228,7 +276,7 @@ impl Plan {
                     let step = |at: usize, stride: isize| at.wrapping_add_signed(i as isize * stride);
                     let x = Matrix::new(x.storage(), step(x_at, x_stride), [m, k], last_two(left));
                     let y = Matrix::new(y.storage(), step(y_at, y_stride), [k, n], last_two(right));
-                    kernel::matmul(x, y, out, add);
+                    kernel::matmul(x, y, out, onto);
                 }
             });
         });
@@ -344,6 +392,39 @@ mod tests {
         let mut kept = Tensor::<f64>::ones([2, 3]);
         Tensor::zeros([2, 0]).matmul_into(&Tensor::zeros([0, 3]), &mut kept, Accum::Add);
         assert_eq!(kept, Tensor::ones([2, 3]));
+    }
+
+    /// At every size and stride, of one panel and several, of one chunk and several, of vectors and of nothing.
+    #[test]
+    fn a_bias_has_the_bits_of_a_sum_afterwards() {
+        for (m, k, n) in [
+            (1, 5, 7),
+            (5, 1, 1),
+            (7, 5, 1),
+            (3, 0, 4),
+            (0, 3, 4),
+            (3, 4, 0),
+            (33, 20, 70),
+            (30, 1100, 90),
+            (300, 70, 130),
+        ] {
+            for storage in [0, 1, 2, 5, 10, 15] {
+                let (x, w) = (matrix(m, k, storage % 4), matrix(k, n, storage / 4));
+                let b = Tensor::from_fn([n], |i| i[0] as f64 / 3.0 - 5.0);
+                assert_eq!(x.linear(&w, &b), &x.matmul(&w) + &b, "{m} × {k} × {n}");
+                let b = Tensor::from_fn([n, 2], |i| i[0] as f64 / 3.0 - 5.0).select(1, 1);
+                let batch = x.expand([2, m, k]);
+                assert_eq!(batch.linear(&w, &b), &batch.matmul(&w) + &b);
+            }
+        }
+        let v = matrix(1, 5, 0).select(0, 0);
+        assert_eq!(v.linear(&matrix(5, 3, 1), &Tensor::ones([3])), &v.matmul(&matrix(5, 3, 1)) + 1.0);
+    }
+
+    #[test]
+    #[should_panic(expected = "linear: ")]
+    fn a_bias_has_an_element_for_each_column() {
+        Tensor::<f32>::zeros([2, 3]).linear(&Tensor::zeros([3, 4]), &Tensor::zeros([3]));
     }
 
     #[test]

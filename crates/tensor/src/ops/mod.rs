@@ -45,7 +45,7 @@ pub(crate) use index::{embedding, index_add, index_select};
 pub(crate) use join::{cat, stack};
 pub(crate) use mask::{masked_fill, masked_select, nonzero};
 pub use matmul::Accum;
-pub(crate) use matmul::{matmul, matmul_into};
+pub(crate) use matmul::{linear, matmul, matmul_into};
 pub use pullback::Pullback;
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{

@@ -61,7 +61,11 @@ impl Vectorized for f32 {
     unsafe fn interleave<S: Simd>(columns: [&[f32]; SIDE], out: &mut [f32], width: usize) {
         let len = columns[0].len();
         for p in (0..len - len % SIDE).step_by(SIDE) {
-            let rows = columns.map(|column| column[p..][..SIDE].as_ptr());
+            // By index: the function of a mapped array may come from another codegen unit, and not be inlined.
+            let mut rows = [std::ptr::null(); SIDE];
+            for j in 0..SIDE {
+                rows[j] = columns[j][p..][..SIDE].as_ptr();
+            }
             let out = &mut out[p * width..][..(SIDE - 1) * width + SIDE];
             // SAFETY: the processor has the instructions of `S`: this function's caller ensures it. The slices above have
             // SIDE elements each, and `out` room for SIDE at each multiple of `width`.
@@ -103,39 +107,74 @@ const FEW_ROWS: usize = 24;
 /// Rapids).
 const FAR_APART: usize = 768 << 10;
 
-/// C = A · B in row-major order, or C = C + A · B where `add`.
+/// What a product does to C.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Onto<'a, T> {
+    /// C = A · B
+    Nothing,
+    /// C = C + A · B
+    C,
+    /// C = A · B + b, a bias for each column.
+    Bias(&'a [T]),
+}
+
+/// The product A · B in row-major order.
 ///
 /// # Panics
 /// The sizes do not fit.
-pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], onto: Onto<'_, T>) {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     assert!(b.rows == k && c.len() == m * n, "the sizes of a product must fit");
-    if k == 0 || c.is_empty() {
+    let bias = match onto {
+        Onto::Bias(bias) => {
+            assert_eq!(bias.len(), n, "a bias for each column");
+            Some(bias)
+        }
+        _ => None,
+    };
+    let add = onto == Onto::C;
+    let rest = if k == 0 || c.is_empty() {
         if !add {
             c.fill(T::ZERO);
         }
-        return;
+        bias
+    } else if cfg!(feature = "matrixmultiply") {
+        #[cfg(feature = "matrixmultiply")]
+        foreign::matmul(a, b, c, add);
+        bias
+    } else {
+        own(a, b, c, add, bias)
+    };
+    if let Some(bias) = rest {
+        for row in c.chunks_exact_mut(n.max(1)) {
+            row.iter_mut().zip(bias).for_each(|(c, &b)| *c += b);
+        }
     }
-    #[cfg(feature = "matrixmultiply")]
-    foreign::matmul(a, b, c, add);
-    #[cfg(not(feature = "matrixmultiply"))]
-    own(a, b, c, add);
 }
 
-/// The product by our own loops, of matrices with elements.
+/// The product by our own loops, of matrices with elements. Returns the bias where it is still to be added.
 #[cfg_attr(feature = "matrixmultiply", allow(dead_code, reason = "the feature puts another in its place"))]
-fn own<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
+fn own<'b, T: Vectorized>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    c: &mut [T],
+    add: bool,
+    bias: Option<&'b [T]>,
+) -> Option<&'b [T]> {
     let (m, k, n) = (a.rows, a.columns, b.columns);
     // A vector on the other side of contiguous rows of length k.
     if n == 1 && a.strides[1] == 1 {
-        return vector::rows_by_vector(a, b, c, add);
+        vector::rows_by_vector(a, b, c, add);
+        return bias;
     }
     if m == 1 && b.strides[0] == 1 {
-        return vector::rows_by_vector(b.t(), a.t(), c, add);
+        vector::rows_by_vector(b.t(), a.t(), c, add);
+        return bias;
     }
     // One column is one row the other way round: tiles are wide.
     if n == 1 && m > 1 {
-        return own(b.t(), a.t(), c, add);
+        own(b.t(), a.t(), c, add, None);
+        return bias;
     }
     let TileSizes { lanes, rows } = simd::dispatch(TileSizesOf(PhantomData::<T>));
     let height = rows[rows.len() - 1];
@@ -144,14 +183,15 @@ fn own<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool
     let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
     let (tasks, least) = (par::tasks(cost), m.div_ceil(BLOCK_ROWS));
     if tasks == 1 && least == 1 {
-        let product = Product { a, b, c: Shared::new(c), panels, add };
-        return simd::dispatch(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
+        let product = Product { a, b, c: Shared::new(c), panels, add, bias };
+        simd::dispatch(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
+        return None;
     }
     let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
     let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
     let down = Parts { len: m, unit: height, parts: down };
 
-    let product = Product { a, b, c: Shared::new(c), panels, add };
+    let product = Product { a, b, c: Shared::new(c), panels, add, bias };
     let blocks = down.parts * across.parts;
     par::ranges(blocks, 1, cost / blocks as f64, &|from, to| {
         for block in from..to {
@@ -160,6 +200,7 @@ fn own<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool
             simd::dispatch(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
         }
     });
+    None
 }
 
 /// A length in even parts of whole units. The last part may reach beyond the length, to fill its last unit.
@@ -185,6 +226,8 @@ struct Product<'a, T> {
     /// The columns of B, in panels as wide as a tile.
     panels: Parts,
     add: bool,
+    /// What is added to each row of C when all of k is in.
+    bias: Option<&'a [T]>,
 }
 
 /// A block of C, which is the work of one task.
@@ -212,7 +255,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
 
     #[inline(always)]
     unsafe fn run_with<S: Simd>(self) {
-        let Product { a, b, c, panels, add } = *self.product;
+        let Product { a, b, c, panels, add, bias } = *self.product;
         let (k, n) = (a.columns, b.columns);
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let large = k.min(CHUNK) * n * size_of::<T>() > IN_PLACE && self.rows.len() > FEW_ROWS;
@@ -288,10 +331,15 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         c: c.pointer().wrapping_add(row * n + columns.start),
                         c_row: n,
                         add: add || start > 0,
+                        bias: match bias {
+                            Some(bias) if end == k => bias[columns.start..].as_ptr(),
+                            _ => std::ptr::null(),
+                        },
                     };
                     // SAFETY: the caller has the instructions. The tile is within A, B and C: `Matrix::new` has checked
                     // A and B, the copies have room for the widest panel, `matmul` has checked the length of C. C is
-                    // borrowed mutably there, and its blocks, one for each task, are apart.
+                    // borrowed mutably there, and its blocks, one for each task, are apart. The bias has as many elements
+                    // as C has columns.
                     unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, way == Panel::Copy) }
                     row += rows;
                     if copies {
@@ -367,7 +415,11 @@ mod tests {
 
     /// Our own, with what comes before it.
     fn product<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], add: bool) {
-        if a.columns == 0 || c.is_empty() { matmul(a, b, c, add) } else { own(a, b, c, add) }
+        if a.columns == 0 || c.is_empty() {
+            matmul(a, b, c, if add { Onto::C } else { Onto::Nothing })
+        } else {
+            own(a, b, c, add, None);
+        }
     }
 
     /// Another implementation, which rounds in its own way.
@@ -381,7 +433,7 @@ mod tests {
                     let (a, b) = (stored(&data, [m, k], storage / 5), stored(&data, [k, n], storage % 5));
                     let (mut c, mut theirs) = (vec![T::ONE; m * n], vec![T::ONE; m * n]);
                     for add in [false, true] {
-                        own(a, b, &mut c, add);
+                        own(a, b, &mut c, add, None);
                         foreign::matmul(a, b, &mut theirs, add);
                         // No term is larger than 1: the bound of both errors is k² ε. Far below it, a mistake still shows.
                         let close = |(x, y): (&T, &T)| (x.to_f64() - y.to_f64()).abs() <= 8.0 * k as f64 * epsilon;
@@ -469,7 +521,7 @@ mod tests {
                 let (a, b) = (stored(&data, [m, k], storage), stored(&data, [k, n], storage % 3));
                 let mut c = vec![f32::NAN; m * n];
                 let panels = Parts { len: n, unit: 16, parts: n.div_ceil(64) };
-                let product = Product { a, b, c: Shared::new(&mut c), panels, add: false };
+                let product = Product { a, b, c: Shared::new(&mut c), panels, add: false, bias: None };
                 // SAFETY: arrays need no instructions.
                 unsafe { Block { product: &product, rows: 0..m, panels: 0..panels.parts }.run_with::<Wide>() }
                 assert!(c == chains(a, b), "{m} × {k} × {n}, stored {storage}");
@@ -486,7 +538,7 @@ mod tests {
             let want = want(a, b);
             for threads in [1, 2, 3, 8] {
                 let mut c = vec![f32::NAN; m * n];
-                par::with_threads(threads, || own(a, b, &mut c, false)).unwrap();
+                par::with_threads(threads, || _ = own(a, b, &mut c, false, None)).unwrap();
                 assert!(c == want, "{m} × {k} × {n} on {threads} threads");
             }
         }

@@ -23,7 +23,10 @@ pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
     if b.strides[0] == 1 && width.is_multiple_of(SIDE) {
         // Columns are contiguous. Several are copied side by side, so that whole cache lines are written.
         for j in (0..width).step_by(SIDE) {
-            let sides = std::array::from_fn(|i| &b.data[b.position(k.start, column(j + i))..][..k.len()]);
+            let mut sides = [&b.data[..0]; SIDE];
+            for (i, side) in sides.iter_mut().enumerate() {
+                *side = &b.data[b.position(k.start, column(j + i))..][..k.len()];
+            }
             // SAFETY: this function's caller ensures that the processor has the instructions of `S`.
             unsafe { T::interleave::<S>(sides, &mut out[j..], row) }
         }

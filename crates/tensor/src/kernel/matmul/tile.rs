@@ -54,6 +54,8 @@ pub(super) struct Tile<T> {
     pub(super) c_row: usize,
     /// Whether the products are added to C, or replace it.
     pub(super) add: bool,
+    /// What is added to each row of the tile then, or null.
+    pub(super) bias: *const T,
 }
 
 impl<T: Vectorized> Tile<T> {
@@ -230,6 +232,11 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
                     if tile.add {
                         let old = if whole { Vector::load(c) } else { Vector::load_first(c, last) };
                         sum = Of::<T, S>::add(old, sum);
+                    }
+                    if !tile.bias.is_null() {
+                        let bias = tile.bias.add(v * lanes);
+                        let bias = if whole { Vector::load(bias) } else { Vector::load_first(bias, last) };
+                        sum = Of::<T, S>::add(sum, bias);
                     }
                     if whole { sum.store(c) } else { sum.store_first(c, last) }
                 }

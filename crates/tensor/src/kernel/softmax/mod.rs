@@ -4,7 +4,7 @@ mod columns;
 mod rows;
 
 pub(crate) use columns::normalize_columns;
-pub(crate) use rows::{normalize_rows, scale_rows};
+pub(crate) use rows::{add_logarithms, normalize_rows, scale_rows};
 
 use crate::kernel::Real;
 use crate::par;

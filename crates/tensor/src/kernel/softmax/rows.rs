@@ -38,7 +38,11 @@ kernel! {
             for (i, ((x, y), aside)) in lines.enumerate() {
                 let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
                 let terms = if N::TERMS == Terms::Aside { aside } else { &*x };
-                let sum = terms.chunks(CLOSE).fold(T::ZERO, |before, terms| before + block(Sum, terms));
+                // A loop: a fold may come from another codegen unit, and not be inlined.
+                let mut sum = T::ZERO;
+                for terms in terms.chunks(CLOSE) {
+                    sum += block(Sum, terms);
+                }
                 finished::<T, N>(x, y, shift, N::total(sum));
                 each(chunk * (len / width) + i, shift, sum);
             }
@@ -58,6 +62,20 @@ fn shifted_terms<T: Real + Pooled, N: Normalize<T>>(terms: &mut [T], y: &[T], wi
     if width < WIDE {
         for term in terms {
             *term = N::term(*term, *term);
+        }
+    }
+}
+
+/// x = ln sum + x, of each line.
+pub(crate) fn add_logarithms<T: Real>(x: &mut [T], sums: &[T]) {
+    assert_eq!(x.len(), sums.len(), "a sum for each line");
+    logarithms(x, sums);
+}
+
+kernel! {
+    fn logarithms[T: Real](x: &mut [T], sums: &[T]), functions T {
+        for (x, &sum) in x.iter_mut().zip(sums) {
+            *x = sum.ln() + *x;
         }
     }
 }
