@@ -1,13 +1,14 @@
 //! What it costs to ask a helper, and how many to ask.
 //!
 //! A helper that sleeps is woken by a system call of the thread that asks, and begins some microseconds later; one that is still looking
-//! for work, as rayon's threads do for about 20 µs after their last, begins at once. Both are measured where the program runs, the
+//! for work, as rayon's threads do for about 20 µs after their last, begins at once. So small works in a chain share what alone they
+//! would not. Both are measured where the program runs, the
 //! first time that an op could be shared.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use std::{hint, sync::Arc, thread};
+use std::{hint, sync::Arc};
 
 /// In nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,53 +39,74 @@ impl Asking {
     }
 }
 
-/// For how long after their last work helpers are awake.
-const AWAKE_FOR: u64 = 15_000;
+/// What asking costs on this machine.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Machine {
+    asleep: Asking,
+    awake: Asking,
+    /// For how many nanoseconds after their last work helpers are awake: none where that could not be measured.
+    awake_for: u64,
+}
 
-/// When a team was last at work, in nanoseconds since the first question.
+/// When the last work that could be shared ends, in nanoseconds since the first question.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-fn now() -> u64 {
+/// How many works have followed each other without a pause in which helpers would have fallen asleep; [`LONG`] where they were
+/// asked.
+static CHAIN: AtomicU64 = AtomicU64::new(0);
+
+/// A chain of so many is taken to go on: the next work wakes helpers, which stay awake while it lasts.
+const LONG: u64 = 16;
+
+/// How many helpers to ask for work of `cost` nanoseconds, at most `most`.
+pub(super) fn helpers(cost: f64, most: usize) -> usize {
+    static MEASURED: OnceLock<Machine> = OnceLock::new();
     static BEGIN: OnceLock<Instant> = OnceLock::new();
-    // Never 0, which is never.
-    BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + AWAKE_FOR + 1
+    let machine = MEASURED.get_or_init(Machine::measured);
+    // Not soon after 0, which is never.
+    let now = BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1_000_000_000;
+    let last = LAST.swap(now + cost as u64, Ordering::Relaxed);
+    let chain = if now.saturating_sub(last) < machine.awake_for { CHAIN.load(Ordering::Relaxed) + 1 } else { 0 };
+    let asking = if chain > LONG { machine.awake } else { machine.asleep };
+    let helpers = asking.helpers(cost, most);
+    CHAIN.store(if helpers > 0 { LONG } else { chain.min(LONG) }, Ordering::Relaxed);
+    helpers
 }
 
-/// Helpers were at work until now.
-pub(super) fn worked() {
-    LAST.store(now(), Ordering::Relaxed);
-}
-
-/// What asking costs now.
-pub(super) fn asking() -> Asking {
-    static MEASURED: OnceLock<[Asking; 2]> = OnceLock::new();
-    let [asleep, awake] = *MEASURED.get_or_init(|| {
+impl Machine {
+    /// Asks a helper some times that has slept, or worked so long ago. It takes about 2 ms.
+    fn measured() -> Self {
+        let unknown = Machine { asleep: Asking::ASLEEP, awake: Asking::AWAKE, awake_for: 0 };
+        // By the clock of an interpreter, everything is late.
         if cfg!(miri) {
-            [Asking::ASLEEP, Asking::AWAKE]
-        } else {
-            [measured(true, Asking::ASLEEP), measured(false, Asking::AWAKE)]
+            return unknown;
         }
-    });
-    if now() - LAST.load(Ordering::Relaxed) < AWAKE_FOR { awake } else { asleep }
+        let Some(asleep) = median(200) else { return unknown };
+        let Some(awake) = median(0) else { return unknown };
+        let is_awake =
+            |&micros: &u64| median(micros).is_some_and(|now| now.ask + now.late < 0.5 * (asleep.ask + asleep.late));
+        let awake_for = [2, 5, 10, 15, 20].into_iter().take_while(is_awake).last().unwrap_or(0);
+        Machine { asleep, awake, awake_for: awake_for * 1_000 }
+    }
 }
 
 /// Each of [`Asking`]'s times is the median of so many.
 const ROUNDS: usize = 5;
 
-/// Asks a helper some times that has slept, or has just worked.
-fn measured(asleep: bool, otherwise: Asking) -> Asking {
-    let mut asks = [otherwise.ask; ROUNDS];
-    let mut lates = [otherwise.late; ROUNDS];
+/// What it costs to ask a helper that had nothing to do for so many microseconds; nothing where it does not come soon.
+fn median(micros: u64) -> Option<Asking> {
+    let (mut asks, mut lates) = ([0.0; ROUNDS], [0.0; ROUNDS]);
     for (ask, late) in asks.iter_mut().zip(&mut lates) {
-        if asleep {
-            thread::sleep(Duration::from_micros(200));
+        let (begin, idle) = (Instant::now(), Duration::from_micros(micros));
+        while begin.elapsed() < idle {
+            hint::spin_loop();
         }
-        let Some(round) = round() else { return otherwise };
+        let round = round()?;
         (*ask, *late) = (round.ask, round.late);
     }
     asks.sort_by(f64::total_cmp);
     lates.sort_by(f64::total_cmp);
-    Asking { ask: asks[ROUNDS / 2], late: lates[ROUNDS / 2] }
+    Some(Asking { ask: asks[ROUNDS / 2], late: lates[ROUNDS / 2] })
 }
 
 /// Asks a helper; nothing where it does not come soon.
@@ -105,7 +127,7 @@ fn round() -> Option<Asking> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::par::{MULTIPLY_ADD, STREAM, TRANSCENDENTAL, WORTH_SHARING, asked};
+    use crate::par::{MULTIPLY_ADD, STREAM, TRANSCENDENTAL, WORTH_SHARING};
 
     /// What ops cost, the lecture's step and the wide one first.
     fn ops() -> [(&'static str, f64); 14] {
@@ -127,6 +149,11 @@ mod tests {
             ("1024³", product(1024, 1024, 1024)),
             ("tanh of 1 Mi", of(1 << 20, TRANSCENDENTAL)),
         ]
+    }
+
+    /// As `par` asks.
+    fn asked(cost: f64, threads: usize, asking: Asking) -> usize {
+        if cost < WORTH_SHARING { 0 } else { asking.helpers(cost, threads - 1) }
     }
 
     const THREADS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
@@ -180,15 +207,16 @@ mod tests {
     #[test]
     fn asking_is_measured_where_it_can_be() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
-        let unknown = Asking { ask: -1.0, late: -1.0 };
         // The machine may be busy with other tests, for a while.
-        let (begin, mut found) = (Instant::now(), unknown);
-        while found == unknown && begin.elapsed() < Duration::from_secs(60) {
-            found = pool.install(|| measured(true, unknown));
+        let (begin, mut found) = (Instant::now(), None);
+        while found.is_none() && begin.elapsed() < Duration::from_secs(60) {
+            found = pool.install(|| median(100));
         }
+        let found = found.expect("the other thread has nothing else to do");
         assert!(found.ask > 0.0 && found.late > 0.0, "{found:?}");
         // The only thread of this pool is busy with the question itself.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        assert_eq!(pool.install(|| measured(false, Asking::ASLEEP)), Asking::ASLEEP);
+        let unknown = Machine { asleep: Asking::ASLEEP, awake: Asking::AWAKE, awake_for: 0 };
+        assert_eq!(pool.install(Machine::measured), unknown);
     }
 }

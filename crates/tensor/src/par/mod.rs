@@ -17,7 +17,6 @@ use std::sync::atomic;
 
 use rayon::prelude::*;
 
-use asking::Asking;
 pub(crate) use chunks::Shared;
 use chunks::{OnAll, OnPairs, all, chunks, pairs};
 pub use pools::with_threads;
@@ -151,22 +150,16 @@ pub(crate) fn each(count: usize, cost: f64, work: &(dyn Fn(usize) + Sync)) {
         return (0..count).for_each(work);
     }
     team::each(count, helpers, work);
-    asking::worked();
 }
 
-/// How many helpers to ask for work of `cost` nanoseconds.
+/// How many helpers to ask for work of `cost` nanoseconds: in proportion to it, never more than pay for themselves, and none for small
+/// work, however many there are.
 fn helpers(cost: f64) -> usize {
     if cost < WORTH_SHARING {
         return 0;
     }
     let threads = rayon::current_num_threads();
-    if threads == 1 { 0 } else { asked(cost, threads, asking::asking()) }
-}
-
-/// How many helpers are asked for work of `cost` nanoseconds where there are so many threads: in proportion to the work, never more
-/// than pay for themselves, and none for small work, however many there are.
-fn asked(cost: f64, threads: usize, asking: Asking) -> usize {
-    if cost < WORTH_SHARING { 0 } else { asking.helpers(cost, threads - 1) }
+    if threads == 1 { 0 } else { asking::helpers(cost, threads - 1) }
 }
 
 /// How many tasks it pays to cut work of `cost` nanoseconds into: 1 where sharing does not pay, else a few for each thread.
