@@ -163,12 +163,12 @@ pub(crate) struct Baseline;
 
 impl Simd for Baseline {
     #[cfg(target_arch = "x86_64")]
-    type F32 = std::arch::x86_64::__m128;
+    type F32 = x86::InF64;
     #[cfg(not(target_arch = "x86_64"))]
     type F32 = [f32; 4];
     type F64 = [f64; 2];
     /// On x86-64, the baseline computes multiply-adds in software: larger tiles would gain nothing, and take time to compile.
-    const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[2] } else { &[8, 6] };
+    const TILES: &'static [usize] = if cfg!(target_arch = "x86_64") { &[4] } else { &[8, 6] };
 }
 
 impl<T: Real, const N: usize> Vector<T> for [T; N] {
@@ -324,10 +324,7 @@ mod x86 {
                 #[inline(always)]
                 unsafe fn add_product(self, a: Self, b: Self) -> Self {
                     // SAFETY: see `splat`.
-                    #[allow(unused_unsafe, reason = "one of them is safe")]
-                    unsafe {
-                        $fma(a, b, self)
-                    }
+                    unsafe { $fma(a, b, self) }
                 }
 
                 #[inline(always)]
@@ -344,39 +341,107 @@ mod x86 {
     /// Eight set lanes and eight that are not: a window of 8 begins with as many set lanes as one wants.
     static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    /// a · b + c, rounded once, by way of f64 and without instructions for it: the product is exact there, and the sum is rounded
-    /// to odd (that is, to the neighbour whose last bit is 1, unless it is exact), after which rounding to f32 is right (Boldo and
-    /// Melquiond, 2008, *Emulation of FMA and Correctly Rounded Sums: Proved Algorithms Using Rounding to Odd*).
+    /// Four f32 as f64, for multiply-adds that are rounded once without instructions for it.
+    ///
+    /// A product of two f32 is exact in f64. The sum is rounded there, and then to f32: which is right but where the first rounding has
+    /// led to the middle between two f32, and where f32 has fewer digits, below its normal numbers.
+    #[derive(Clone, Copy)]
+    pub struct InF64([__m128d; 2]);
+
+    /// As f32 and back.
     #[inline(always)]
-    fn multiply_add(a: __m128, b: __m128, c: __m128) -> __m128 {
-        #[inline(always)]
-        fn of_two(a: __m128, b: __m128, c: __m128) -> __m128 {
-            // SAFETY: every x86-64 processor has SSE2.
-            unsafe {
-                let (product, c) = (_mm_mul_pd(_mm_cvtps_pd(a), _mm_cvtps_pd(b)), _mm_cvtps_pd(c));
-                let sum = _mm_add_pd(product, c);
-                // What it has lost, exactly (Knuth, 1969); no number where the sum is none.
-                let of_c = _mm_sub_pd(sum, product);
-                let lost = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, of_c)), _mm_sub_pd(c, of_c));
-                // Away from 0 or towards it: 1 or −1 as an integer, where anything was lost.
-                let outward = _mm_xor_pd(lost, _mm_and_pd(sum, _mm_set1_pd(-0.0)));
-                let [more, less] = [_mm_cmpgt_pd(outward, _mm_setzero_pd()), _mm_cmplt_pd(outward, _mm_setzero_pd())];
-                let step = _mm_sub_epi64(_mm_castpd_si128(less), _mm_castpd_si128(more));
-                // No step from a sum that is odd.
-                let bits = _mm_castpd_si128(sum);
-                let one = _mm_set1_epi64x(1);
-                let even = _mm_sub_epi64(_mm_and_si128(bits, one), one);
-                _mm_cvtpd_ps(_mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, even))))
-            }
-        }
+    fn rounded(x: __m128d) -> __m128d {
+        // SAFETY: every x86-64 processor has SSE2.
+        unsafe { _mm_cvtps_pd(_mm_cvtpd_ps(x)) }
+    }
+
+    /// Lanes of a sum in f64 that would be rounded twice.
+    #[inline(always)]
+    fn is_in_doubt(sum: __m128d) -> __m128i {
         // SAFETY: as above.
         unsafe {
-            let high = |x| _mm_movehl_ps(x, x);
-            _mm_movelh_ps(of_two(a, b, c), of_two(high(a), high(b), high(c)))
+            // The exponent, and the digits that f32 has not.
+            let parts = _mm_and_si128(_mm_castpd_si128(sum), _mm_set1_epi64x(0x7ff0_0000_1fff_ffff));
+            let middle = _mm_cmpeq_epi32(parts, _mm_set1_epi64x(-1 << 32 | 0x1000_0000));
+            // 2⁻¹²⁶, and in the other half what nothing there is below.
+            let small = _mm_cmpgt_epi32(_mm_set1_epi64x(0x3810_0000 << 32), parts);
+            _mm_or_si128(middle, small)
         }
     }
 
-    vector!(__m128 f32 4 _mm_set1_ps _mm_loadu_ps _mm_storeu_ps multiply_add _mm_add_ps {});
+    /// product + c, rounded to f32 once: the sum in f64 is rounded to odd (that is, to the neighbour whose last bit is 1, unless it is
+    /// exact), after which rounding to f32 is right (Boldo and Melquiond, 2008, *Emulation of FMA and Correctly Rounded Sums: Proved
+    /// Algorithms Using Rounding to Odd*).
+    #[cold]
+    #[inline(never)]
+    fn by_odd(product: __m128d, c: __m128d) -> __m128d {
+        // SAFETY: as above.
+        unsafe {
+            let sum = _mm_add_pd(product, c);
+            // What it has lost, exactly (Knuth, 1969); no number where the sum is none.
+            let of_c = _mm_sub_pd(sum, product);
+            let lost = _mm_add_pd(_mm_sub_pd(product, _mm_sub_pd(sum, of_c)), _mm_sub_pd(c, of_c));
+            // Away from 0 or towards it: 1 or −1 as an integer, where anything was lost.
+            let outward = _mm_xor_pd(lost, _mm_and_pd(sum, _mm_set1_pd(-0.0)));
+            let [more, less] = [_mm_cmpgt_pd(outward, _mm_setzero_pd()), _mm_cmplt_pd(outward, _mm_setzero_pd())];
+            let step = _mm_sub_epi64(_mm_castpd_si128(less), _mm_castpd_si128(more));
+            // No step from a sum that is odd.
+            let bits = _mm_castpd_si128(sum);
+            let one = _mm_set1_epi64x(1);
+            let even = _mm_sub_epi64(_mm_and_si128(bits, one), one);
+            rounded(_mm_castsi128_pd(_mm_add_epi64(bits, _mm_and_si128(step, even))))
+        }
+    }
+
+    impl Vector<f32> for InF64 {
+        const LANES: usize = 4;
+
+        #[inline(always)]
+        unsafe fn splat(x: f32) -> Self {
+            // SAFETY: every x86-64 processor has SSE2, here and below.
+            InF64(unsafe { [_mm_set1_pd(f64::from(x)); 2] })
+        }
+
+        #[inline(always)]
+        unsafe fn load(from: *const f32) -> Self {
+            // SAFETY: the caller has LANES elements behind the pointer.
+            unsafe {
+                let x = _mm_loadu_ps(from);
+                InF64([_mm_cvtps_pd(x), _mm_cvtps_pd(_mm_movehl_ps(x, x))])
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store(self, to: *mut f32) {
+            let InF64([low, high]) = self;
+            // SAFETY: the caller has LANES elements behind the pointer.
+            unsafe { _mm_storeu_ps(to, _mm_movelh_ps(_mm_cvtpd_ps(low), _mm_cvtpd_ps(high))) }
+        }
+
+        #[inline(always)]
+        unsafe fn add_product(self, a: Self, b: Self) -> Self {
+            let (InF64([c, d]), InF64([a, e]), InF64([b, f])) = (self, a, b);
+            // SAFETY: see `splat`.
+            unsafe {
+                let products = [_mm_mul_pd(a, b), _mm_mul_pd(e, f)];
+                let sums = [_mm_add_pd(products[0], c), _mm_add_pd(products[1], d)];
+                let doubt = _mm_or_si128(is_in_doubt(sums[0]), is_in_doubt(sums[1]));
+                InF64(match _mm_movemask_epi8(doubt) {
+                    0 => [rounded(sums[0]), rounded(sums[1])],
+                    _ => [by_odd(products[0], c), by_odd(products[1], d)],
+                })
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn add(self, other: Self) -> Self {
+            let (InF64([a, b]), InF64([c, d])) = (self, other);
+            // Rounding twice does no harm to a sum of two f32: f64 has more than twice their digits (Figueroa, 1995).
+            // SAFETY: see `splat`.
+            InF64(unsafe { [rounded(_mm_add_pd(a, c)), rounded(_mm_add_pd(b, d))] })
+        }
+    }
+
     vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps {
         #[inline(always)]
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
@@ -418,17 +483,26 @@ mod x86 {
 
         use super::*;
 
-        fn emulated(a: f32, b: f32, c: f32) -> f32 {
-            // SAFETY: every x86-64 processor has SSE2.
-            unsafe { _mm_cvtss_f32(multiply_add(_mm_set1_ps(a), _mm_set1_ps(b), _mm_set1_ps(c))) }
+        /// In the lane before last; others are in doubt or not.
+        fn emulated(a: f32, b: f32, c: f32, other: f32) -> f32 {
+            let mut out = [0.0; 4];
+            let [a, b, c] = [a, b, c].map(|x| [other, other, x, other]);
+            // SAFETY: every x86-64 processor has SSE2, and an array of four has as many elements.
+            unsafe {
+                let [a, b, c] = [a, b, c].map(|x| InF64::load(x.as_ptr()));
+                c.add_product(a, b).store(out.as_mut_ptr());
+            }
+            out[2]
         }
 
         fn same(a: f32, b: f32, c: f32) {
-            let (got, want) = (emulated(a, b, c), a.mul_add(b, c));
-            assert!(
-                got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
-                "{a:e} · {b:e} + {c:e}: {got:e}, {want:e}"
-            );
+            let want = a.mul_add(b, c);
+            for got in [emulated(a, b, c, 1.0), emulated(a, b, c, 0.0)] {
+                assert!(
+                    got.to_bits() == want.to_bits() || got.is_nan() && want.is_nan(),
+                    "{a:e} · {b:e} + {c:e}: {got:e}, {want:e}"
+                );
+            }
         }
 
         #[test]
