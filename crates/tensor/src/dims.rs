@@ -1,10 +1,10 @@
-//! A short list of one entry per axis, inline up to rank 6, so that making a view allocates nothing.
+//! A short list of one entry per axis, inline up to rank 4, so that making a view allocates nothing.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// How many axes are kept without the heap.
-const INLINE: usize = 6;
+const INLINE: usize = 4;
 
 #[derive(Clone)]
 enum Repr<I> {
@@ -21,8 +21,12 @@ impl<I: Copy + Default> Dims<I> {
         Dims(Repr::Inline { rank: 0, axes: [I::default(); INLINE] })
     }
 
+    #[inline]
     pub(crate) fn filled(value: I, rank: usize) -> Self {
-        std::iter::repeat_n(value, rank).collect()
+        match u8::try_from(rank) {
+            Ok(rank) if usize::from(rank) <= INLINE => Dims(Repr::Inline { rank, axes: [value; INLINE] }),
+            _ => Dims(Repr::Heap(vec![value; rank])),
+        }
     }
 
     pub(crate) fn push(&mut self, entry: I) {

@@ -35,12 +35,23 @@ impl Layout {
     /// Row-major from offset 0: the last axis has stride 1.
     #[inline(never)]
     pub fn contiguous(shape: Shape) -> Self {
-        let mut strides = Dims::filled(0, shape.rank());
-        let mut step = 1;
-        for (stride, &size) in strides.iter_mut().zip(shape.dims()).rev() {
-            *stride = step;
-            step *= size.max(1) as isize;
-        }
+        let strides = match *shape.dims() {
+            // What most tensors are, without a loop over a list.
+            [] => Dims::filled(0, 0),
+            [_] => Dims::filled(1, 1),
+            [_, columns] => {
+                let mut strides = Dims::filled(1, 2);
+                strides[0] = columns.max(1) as isize;
+                strides
+            }
+            ref dims => {
+                let mut strides = Dims::filled(1, dims.len());
+                for axis in (1..dims.len()).rev() {
+                    strides[axis - 1] = strides[axis] * dims[axis].max(1) as isize;
+                }
+                strides
+            }
+        };
         Layout { shape, strides, offset: 0 }
     }
 
