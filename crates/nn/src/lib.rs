@@ -50,12 +50,12 @@
 //!
 //! | what | is |
 //! |---|---|
-//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
+//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
 //! | optimizers | [`Optimizer`] with a [`Rule`]: [`Sgd`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`]; [`Lbfgs`] by itself |
 //! | the rate | [`Schedule`], which shows them all in a picture; [`Plateau`] |
 //! | averages | [`Average`], [`refresh_statistics`] |
 //! | data | [`Batches`], [`split()`], [`folds`] |
-//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`Stopping`] by itself |
+//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`Stopping`] by itself; [`Shards`], a batch side by side on several threads |
 //! | files | with the feature `checkpoint`: `save`, `load`, `ModelFile` (PyTorch's state dicts), `Checkpoint`, `Numbered` |
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training,
