@@ -51,12 +51,16 @@ impl<'a, T: Copy> Row<'a, T> {
 /// Block length, used only where an operand is one repeated element or memory is asked for ahead; else a row is one call.
 const REPEATED: usize = 256;
 
-/// Whether memory is to be asked for ahead by a function that writes so many bytes: where they are more than caches hold.
+/// Whether memory is to be asked for ahead by a function that writes so many bytes, at so many nanoseconds an element: where they are
+/// more than caches hold; or more than the L2 cache holds, and the function computes so long that the processor does not get to the
+/// loads of the next elements by itself.
 ///
 /// The processor itself looks ahead within a page of 4 KiB, but not into the next page. Asking saved an Emerald Rapids 17 % of a
-/// relu of 64 MiB (39 % on two threads), but 1 to 3 % of one of 4 MiB. To an AMD EPYC it was a loss: 5 to 15 % of one of 4 MiB.
-pub(crate) fn asks_ahead(bytes: usize) -> bool {
-    bytes >= 32 << 20
+/// relu of 64 MiB (39 % on two threads), but 1 to 3 % of one of 4 MiB. To an AMD EPYC it was a loss: 5 to 15 % of one of 4 MiB. Of a
+/// tanh, an exp or a sigmoid of 4 MiB it saved a Granite Rapids 6 to 8 %.
+pub(crate) fn asks_ahead(bytes: usize, cost: f64) -> bool {
+    let computes = (par::TRANSCENDENTAL..par::LIBRARY).contains(&cost);
+    bytes >= if computes { 4 << 20 } else { 32 << 20 }
 }
 
 /// How far ahead memory is asked for, in bytes. 1 or 2 KiB were no better.

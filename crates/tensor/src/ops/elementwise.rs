@@ -111,7 +111,7 @@ pub(crate) fn map<T: Element, F: Unary<T, Output: Element>>(x: &Tensor<T>, f: F)
 fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -> Tensor<U> {
     let x = x.readable();
     let mut out = Buffer::stale(x.numel());
-    let ahead = kernel::asks_ahead(size_of_val(&*out));
+    let ahead = kernel::asks_ahead(size_of_val(&*out), f.cost());
     if let Some(x) = x.as_slice() {
         par::split(&mut out, 1, f.cost(), |start, out| {
             kernel::map(f, Row::Contiguous(&x[start..][..out.len()]), out, ahead)
@@ -157,7 +157,7 @@ fn zip_by<T: Element, U: Element, V: Element>(
     let larger = if x.rank() < y.rank() || x.numel() < y.numel() { y.shape() } else { x.shape() };
     if let (Some(x), Some(y)) = (flat(x, larger), flat(y, larger)) {
         let mut out = room(op, larger)?;
-        let ahead = kernel::asks_ahead(size_of_val(&*out));
+        let ahead = kernel::asks_ahead(size_of_val(&*out), f.cost());
         par::split(&mut out, 1, f.cost(), |start, out| {
             kernel::zip(f, x.part(start, out.len()), y.part(start, out.len()), out, ahead);
         });
@@ -168,7 +168,7 @@ fn zip_by<T: Element, U: Element, V: Element>(
     let walk = Walk::new([x.layout(), y.layout()]);
     let [x_stride, y_stride] = walk.row_strides();
     let mut out = room(op, &shape)?;
-    let ahead = kernel::asks_ahead(size_of_val(&*out));
+    let ahead = kernel::asks_ahead(size_of_val(&*out), f.cost());
     par::split(&mut out, 1, f.cost(), |start, out| {
         walk.rows(start..start + out.len(), |flat, [x_at, y_at]| {
             let out = &mut out[flat.start - start..flat.end - start];
@@ -244,7 +244,7 @@ fn zip_assign_by<T: Element, U: Element>(
     y: &Tensor<U>,
     f: &dyn BinaryAssign<T, U, Output = T>,
 ) -> Result<(), Error> {
-    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>());
+    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>(), f.cost());
     if let Some(y) = flat(y, x.shape()) {
         par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
             kernel::zip_assign(f, x, y.part(start, x.len()), ahead);
@@ -297,7 +297,7 @@ pub(crate) fn with_number_owned<T: Element, F: BinaryAssign<T, T>>(mut x: Tensor
 
 /// x = f(x, number) for each element.
 pub(crate) fn with_number_assign<T: Element, F: BinaryAssign<T, T>>(x: &mut Tensor<T>, number: T, f: F) {
-    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>());
+    let ahead = kernel::asks_ahead(x.numel() * size_of::<T>(), f.cost());
     let cost = f.cost();
     par::split(x.as_mut_slice(), 1, cost, |_, x| kernel::zip_assign(&f, x, Row::Splat(number), ahead));
 }
