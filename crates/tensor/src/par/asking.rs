@@ -1,9 +1,8 @@
 //! What it costs to ask a helper, and how many to ask.
 //!
 //! A helper that sleeps is woken by a system call of the thread that asks, and begins some microseconds later; one that is still looking
-//! for work, as rayon's threads do for about 20 µs after their last, begins at once. So small works in a chain share what alone they
-//! would not. Both are measured where the program runs, the
-//! first time that an op could be shared.
+//! for work, as rayon's threads do for 5 to 20 µs after their last, begins at once. So small works in a chain share what alone they
+//! would not. What either costs is measured where the program runs, the first time that an op could be shared.
 
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};

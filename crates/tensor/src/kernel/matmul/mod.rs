@@ -103,12 +103,12 @@ const FEW_ROWS: usize = 24;
 /// Where the rows of A are not contiguous, and a chunk of them spans more bytes than this, they are copied. Without a copy, each
 /// step of k reads another page, and all of them fall into the same few sets of the caches. For Aᵀ · B of 1024 × 1024 × 1024,
 /// a copy takes the time from 27 ms to 14. It saves 7 % for 784 × 256 × 1024 (0.8 MB), costs 1 % for 512 × 512 × 512 (1 MiB)
-/// and costs 30 % for 256 × 512 × 128 (0.5 MiB; Emerald Rapids, one thread). It saves 13 % for 1024 × 512 × 27, of one panel (Granite
-/// Rapids).
+/// and costs 30 % for 256 × 512 × 128 (0.5 MiB; Emerald Rapids, one thread). It saves 13 % for 1024 × 512 × 27, but
+/// where B is no wider than a vector, of which each element of A is read for one multiply-add, it costs 9 % (Granite Rapids).
 const FAR_APART: usize = 768 << 10;
 
 /// What a product does to C.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Onto<'a, T> {
     /// C = A · B
     Nothing,
@@ -132,7 +132,7 @@ pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut 
         }
         _ => None,
     };
-    let add = onto == Onto::C;
+    let add = matches!(onto, Onto::C);
     let rest = if k == 0 || c.is_empty() {
         if !add {
             c.fill(T::ZERO);
@@ -274,7 +274,8 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         // A row of 2 KiB and no more would begin in one of two sets of the L1 cache.
         let a_row = a_width + SIDE;
         let far_apart = a.strides[1].unsigned_abs() * a_width * size_of::<T>() > FAR_APART;
-        let packs_a = a.strides[1] != 1 && far_apart;
+        let wide = self.panels.len() > 1 || panels.range(self.panels.start).len() > lanes;
+        let packs_a = a.strides[1] != 1 && far_apart && wide;
         let mut a_copy = Buffer::<T>::stale(if packs_a { self.rows.len() * a_row } else { 0 });
         for start in (0..k).step_by(CHUNK) {
             let end = k.min(start + CHUNK);
