@@ -8,8 +8,8 @@ use std::{mem, thread};
 
 use tensor::Tensor;
 
-/// Large enough to be shared among threads, in more than ten tasks.
-const LEN: usize = 1 << 18;
+/// Large enough to be shared among threads, in more than ten tasks, whatever it costs to ask a helper here.
+const LEN: usize = if cfg!(miri) { 1 << 18 } else { 1 << 21 };
 
 const ROUNDS: usize = if cfg!(miri) { 1 } else { 100 };
 

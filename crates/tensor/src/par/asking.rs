@@ -108,6 +108,9 @@ fn median(micros: u64) -> Option<Asking> {
     Some(Asking { ask: asks[ROUNDS / 2], late: lates[ROUNDS / 2] })
 }
 
+/// A helper that comes later has had something else to do, or its processor had.
+const SOON: Duration = Duration::from_micros(100);
+
 /// Asks a helper; nothing where it does not come soon.
 fn round() -> Option<Asking> {
     let (begun, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
@@ -116,7 +119,7 @@ fn round() -> Option<Asking> {
     let ask = start.elapsed();
     loop {
         match begun.load(Ordering::Acquire) {
-            0 if start.elapsed() > Duration::from_millis(1) => return None,
+            0 if start.elapsed() > SOON => return None,
             0 => hint::spin_loop(),
             late => return Some(Asking { ask: ask.as_nanos() as f64, late: late as f64 }),
         }
