@@ -108,38 +108,36 @@ impl<T: Float> Tape<T> {
     /// let x = tape.scope(|tape| tape.constant(Tensor::from([1.0]))); // error: the value would outlive its tape
     /// ```
     pub fn scope<R>(&self, f: impl FnOnce(&Tape<T>) -> R) -> R {
-        /// Brings the stream back, even when `f` panics.
-        struct Inner<'a, T: Float>(&'a Tape<T>, Tape<T>);
-        impl<T: Float> Drop for Inner<'_, T> {
-            fn drop(&mut self) {
-                *self.0.rng.borrow_mut() = self.1.rng.take();
-                *self.0.draws.borrow_mut() = self.1.draws.take();
-                let updates = self.1.updates.borrow();
-                // A pass without any would still be remembered as one that is in.
-                if !updates.is_empty() {
-                    self.0.updates.borrow_mut().append(&updates);
-                }
-            }
-        }
-
         let scope = self.scopes.get();
         self.scopes.set(scope + 1);
+        let mut inner = self.inner();
+        inner.tape.retains_all = self.retains_all.clone();
         // Keys of the scopes of a pass differ from each other and from the pass's own, but by chance.
-        let seed = self.seed.get().map(|(seed, step)| {
+        inner.tape.seed = Cell::new(self.seed.get().map(|(seed, step)| {
             let place = self.place() << 32 ^ scope;
             (mixed(mixed(seed) ^ place), step)
-        });
-        let inner = Tape {
-            wants_gradients: self.wants_gradients,
+        }));
+        f(&inner.tape)
+    }
+
+    /// A tape within this one, which draws from its stream.
+    pub(crate) fn inner(&self) -> Inner<'_, T> {
+        let tape = Tape {
             rng: RefCell::new(self.rng.take()),
-            draws: RefCell::new(self.draws.take()),
-            seed: Cell::new(seed),
-            retains_all: self.retains_all.clone(),
+            draws: RefCell::new(self.draws.borrow().within()),
+            ..self.alike()
+        };
+        Inner { outer: self, tape }
+    }
+
+    /// An empty tape with this one's mode, paths and substitutes.
+    pub(crate) fn alike(&self) -> Self {
+        Tape {
+            wants_gradients: self.wants_gradients,
             paths: self.paths.clone(),
             substitutes: self.substitutes.clone(),
             ..Tape::in_mode(self.mode)
-        };
-        f(&Inner(self, inner).1)
+        }
     }
 
     /// Whether this is a pass of training.
@@ -252,6 +250,25 @@ fn mixed(x: u64) -> u64 {
     x ^ x >> 31
 }
 
+/// A tape within another. When it goes, even by a panic, the stream comes back, and what was deferred and drawn within counts as
+/// deferred and drawn outside.
+pub(crate) struct Inner<'a, T: Float> {
+    outer: &'a Tape<T>,
+    pub(crate) tape: Tape<T>,
+}
+
+impl<T: Float> Drop for Inner<'_, T> {
+    fn drop(&mut self) {
+        *self.outer.rng.borrow_mut() = self.tape.rng.take();
+        self.outer.draws.borrow_mut().join(self.tape.draws.get_mut());
+        let updates = self.tape.updates.get_mut();
+        // A pass without any would still be remembered as one that is in.
+        if !updates.is_empty() {
+            self.outer.updates.borrow_mut().append(updates);
+        }
+    }
+}
+
 /// The keys that a segment of a pass draws, which is computed twice.
 #[derive(Default)]
 pub(crate) struct Draws {
@@ -278,22 +295,27 @@ impl Draws {
         Draws { keys, drawn: 0, mode: Drawing::Again }
     }
 
-    /// Those of a segment within this one.
-    pub(crate) fn within(&self) -> Self {
+    /// Those of a tape within.
+    fn within(&self) -> Self {
         match self.mode {
             Drawing::Again => Draws::repeated(self.keys[self.drawn..].to_vec()),
             Drawing::Once | Drawing::Kept => Draws { mode: Drawing::Kept, ..Draws::default() },
         }
     }
 
-    /// What a segment within this one has drawn counts as drawn here; returns it.
-    pub(crate) fn join(&mut self, mut inner: Self) -> Vec<[u8; 32]> {
-        inner.keys.truncate(inner.drawn);
-        if self.mode == Drawing::Kept {
-            self.keys.extend(&inner.keys);
+    /// What has been drawn.
+    pub(crate) fn keys(&self) -> &[[u8; 32]] {
+        &self.keys[..self.drawn]
+    }
+
+    /// What has been drawn within counts as drawn here.
+    fn join(&mut self, inner: &Self) {
+        match self.mode {
+            Drawing::Once => return,
+            Drawing::Kept => self.keys.extend(inner.keys()),
+            Drawing::Again => {}
         }
         self.drawn += inner.drawn;
-        inner.keys
     }
 
     fn again(&mut self) -> Option<[u8; 32]> {

@@ -86,8 +86,8 @@ impl<T: Float> Shards<T> {
             "Shards::backward: needs the numbers of some rows, got {}",
             rows.shape()
         );
-        let (len, size, seed) = (rows.numel(), self.rows, self.seed.take());
-        let count = len.div_ceil(size);
+        let (parts, seed) = (rows.split(0, self.rows), self.seed.take());
+        let (count, len) = (parts.len(), rows.numel() as f64);
         if self.tapes.len() < count {
             self.tapes.resize_with(count, || Mutex::new(Tape::default()));
         }
@@ -101,9 +101,8 @@ impl<T: Float> Shards<T> {
             if let Some((seed, step)) = seed {
                 tape.seed(seed, step.wrapping_mul(count as u64).wrapping_add(shard as u64));
             }
-            let own = rows.slice(0, shard * size..len.min((shard + 1) * size));
-            let share = own.numel() as f64 / len as f64;
-            let loss = loss(&tape, &own);
+            let share = parts[shard].numel() as f64 / len;
+            let loss = loss(&tape, &parts[shard]);
             let value = loss.item().to_f64() * share;
             let mut gradients = loss.backward();
             if count > 1 {

@@ -41,31 +41,31 @@ impl<'t, T: Float> Var<'t, T> {
         }
         let (x, needs_gradient) = (self.value(), self.needs_gradient());
         // First for its value, its parameters and what it draws.
-        let mut inner = tape.segment(false);
-        inner.draws = RefCell::new(tape.draws.borrow().within());
-        inner.rng = RefCell::new(tape.rng.take());
-        inner.seed = tape.seed.clone();
-        // Its places go on where this tape ends, but for its input, which has a place here.
-        inner.beyond = Cell::new(tape.place() as i64 - 1);
-        inner.outer = tape.outer.and(&tape.graph.borrow().named);
-        let inner = Returning { tape, inner };
+        let mut inner = tape.inner();
+        inner.tape.wants_gradients = false;
+        inner.tape.seed = tape.seed.clone();
+        // Places and scopes go on where this tape is, but for the input, which has a place here.
+        inner.tape.beyond = Cell::new(tape.place() as i64 - 1);
+        inner.tape.scopes = tape.scopes.clone();
+        inner.tape.outer = tape.outer.and(&tape.graph.borrow().named);
         let value = {
-            let y = segment(inner.inner.constant(x.clone()));
-            assert!(std::ptr::eq(y.tape, &inner.inner), "checkpoint: the segment returned a value of another tape");
+            let y = segment(inner.tape.constant(x.clone()));
+            assert!(std::ptr::eq(y.tape, &inner.tape), "checkpoint: the segment returned a value of another tape");
             y.value()
         };
-        let parameters: Vec<_> = inner.inner.parameters();
-        let end = inner.inner.place() as i64;
-        let keys = inner.end();
+        let (parameters, keys) = (inner.tape.parameters(), inner.tape.draws.borrow().keys().to_vec());
+        let end = inner.tape.place() as i64;
+        tape.scopes.set(inner.tape.scopes.get());
+        drop(inner);
         let mut inputs = vec![self];
         let mut names = vec![None];
         for (id, value, trained) in parameters {
             inputs.push(tape.named_by(id, &value, trained, ["checkpoint", "a parameter of the segment"]));
             names.push(Some(id));
         }
-        let again = tape.segment(true);
+        let again = tape.alike();
         let record = self.record(Op::new("checkpoint", Role::Other), value).joint(&inputs, move |g, shares| {
-            let mut tape = again.segment(true);
+            let mut tape = again.alike();
             tape.draws = RefCell::new(Draws::repeated(keys.clone()));
             let input = if needs_gradient { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
             let gradients = segment(input).backward_with(g);
@@ -84,16 +84,6 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 impl<T: Float> Tape<T> {
-    /// A tape for a segment of this one.
-    fn segment(&self, wants_gradients: bool) -> Self {
-        Tape {
-            wants_gradients,
-            paths: self.paths.clone(),
-            substitutes: self.substitutes.clone(),
-            ..Tape::in_mode(self.mode)
-        }
-    }
-
     /// The named leaves and constants, in order, and whether each is trained.
     fn parameters(&self) -> Vec<(Id, tensor::Tensor<T>, bool)> {
         let graph = self.graph.borrow();
@@ -102,29 +92,6 @@ impl<T: Float> Tape<T> {
             .iter()
             .filter_map(|node| Some((node.name?, node.value.clone(), matches!(node.op.role, Role::Leaf))));
         named.collect()
-    }
-}
-
-/// A segment's tape, which gives the stream of numbers back, even when the segment panics.
-struct Returning<'a, T: Float> {
-    tape: &'a Tape<T>,
-    inner: Tape<T>,
-}
-
-impl<T: Float> Returning<'_, T> {
-    /// Hands on what the segment has deferred, and returns what it has drawn.
-    fn end(self) -> Vec<[u8; 32]> {
-        let updates = self.inner.updates.borrow();
-        if !updates.is_empty() {
-            self.tape.updates.borrow_mut().append(&updates);
-        }
-        self.tape.draws.borrow_mut().join(self.inner.draws.take())
-    }
-}
-
-impl<T: Float> Drop for Returning<'_, T> {
-    fn drop(&mut self) {
-        *self.tape.rng.borrow_mut() = self.inner.rng.take();
     }
 }
 
@@ -160,12 +127,16 @@ mod tests {
             let tape = x.tape();
             let h = x.matmul(self.parameter(tape, 0)).tanh().dropout(0.3).matmul(self.parameter(tape, 2));
             tape.defer_update(self.ids[2], 0.5, h.value());
+            let drawn = tape.scope(|tape| tape.constant(Tensor::ones([4, 4])).dropout(0.5).value());
+            let h = h * tape.constant(drawn);
             (h.dropout(0.5) + x).matmul(self.parameter(tape, 1)).dropout(0.2)
         }
 
         /// A parameter before the segment, the segment within and without another, and a draw after it.
         fn pass<'t>(&self, x: Var<'t, f64>, deep: usize) -> Var<'t, f64> {
             let own = self.clone();
+            // Scopes draw by how many there were.
+            x.tape().scope(|_| ());
             let h = x.dropout(0.1) * self.parameter(x.tape(), 2);
             let h = match deep {
                 0 => self.segment(h).sin(),
@@ -175,7 +146,8 @@ mod tests {
                     x.checkpoint(move |x| inner.segment(x)).sin()
                 }),
             };
-            h.dropout(0.5).square().sum(..)
+            let drawn = x.tape().scope(|tape| tape.constant(Tensor::ones([4, 4])).dropout(0.5).value());
+            (h.dropout(0.5).square() * x.tape().constant(drawn)).sum(..)
         }
 
         fn run(&self, tape: &Tape<f64>, deep: usize) -> (f64, Gradients<f64>, Tensor<f64>) {

@@ -9,6 +9,8 @@ mod elementwise;
 mod finite;
 mod functions;
 mod gather;
+#[cfg(target_arch = "x86_64")]
+mod in_f64;
 mod isa;
 pub(crate) mod math;
 mod matmul;
