@@ -15,9 +15,14 @@ static METER: Meter = Meter;
 thread_local! {
     /// Bytes that this thread has allocated and not given back.
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// How often it has allocated.
+    static COUNT: Cell<usize> = const { Cell::new(0) };
 }
 
 fn note(bytes: isize) {
+    if bytes > 0 {
+        let _ = COUNT.try_with(|count| count.set(count.get() + 1));
+    }
     // A thread that is ending has no meter any more.
     let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
 }
@@ -45,6 +50,37 @@ unsafe impl GlobalAlloc for Meter {
 
 fn live() -> isize {
     LIVE.get()
+}
+
+/// How often `work` allocates, once it has been done before.
+fn allocations(mut work: impl FnMut()) -> usize {
+    work();
+    let before = COUNT.get();
+    work();
+    COUNT.get() - before
+}
+
+#[test]
+fn an_op_allocates_nothing_and_a_value_on_a_tape_once() {
+    for shape in [vec![4], vec![3, 200], vec![2, 3, 4, 50]] {
+        let x = Tensor::<f32>::full(shape.as_slice(), 0.5);
+        let ops: [fn(&Tensor) -> Tensor; 6] =
+            [|x| x * 2.0, |x| x + x, |x| x.tanh(), |x| x.clone(), |x| (x + x) * 2.0 - 1.0, |x| x.reshape([x.numel()])];
+        for (i, op) in ops.into_iter().enumerate() {
+            assert_eq!(allocations(|| drop(black_box(op(black_box(&x))))), 0, "op {i} of {shape:?}");
+        }
+        // The counter counts.
+        assert_eq!(allocations(|| drop(black_box(vec![0; 4]))), 1);
+
+        let mut tape = Tape::new();
+        let recorded = allocations(|| {
+            let x = tape.leaf(x.clone());
+            black_box((x * 2.0 + x).tanh());
+            tape.reset();
+        });
+        // The pullbacks of three ops.
+        assert_eq!(recorded, 3, "{shape:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The tape: an arena of values and pullbacks, in the order in which they were computed.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::collections::HashMap;
 use std::panic::Location;
 use std::sync::Arc;
@@ -430,6 +430,12 @@ impl<'t, T: Float> Var<'t, T> {
     /// The value; sharing it copies nothing.
     pub fn value(self) -> Tensor<T> {
         self.tape.graph.borrow().nodes[self.index as usize].value.clone()
+    }
+
+    /// The value, for as long as a statement takes: nothing can be put on the tape meanwhile. To share it takes longer than the least
+    /// of ops.
+    pub(crate) fn peek(&self) -> Ref<'t, Tensor<T>> {
+        Ref::map(self.tape.graph.borrow(), |graph| &graph.nodes[self.index as usize].value)
     }
 
     /// The shape of the value.

@@ -7,6 +7,8 @@
 //!
 //! Small buffers are kept by the thread that drops them, without a lock. Large ones are kept for the whole process, so that a
 //! thread gets what another has freed. Both have a limit, above which the buffer that has waited longest is let go.
+//!
+//! A buffer is kept with the count of its owners, so that a result in memory of the pool allocates nothing at all.
 
 use std::any::type_name;
 use std::cell::RefCell;
@@ -14,7 +16,7 @@ use std::collections::VecDeque;
 use std::mem::size_of;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::LocalKey;
 
 /// What the process keeps of large buffers at most, in bytes.
@@ -26,8 +28,9 @@ static KEPT: AtomicUsize = AtomicUsize::new(0);
 /// Counts the large buffers that were given back, to tell which has waited longest.
 static GIVEN: AtomicU64 = AtomicU64::new(0);
 
-/// Buffers below this many bytes are not kept: the allocator is as fast.
-const LEAST: usize = 256;
+/// Buffers below this many bytes begin anywhere, and do not displace others where a thread keeps as much as it may: to find which has
+/// waited longest takes longer than to allocate one of them.
+const TINY: usize = 256;
 
 /// Buffers of this many bytes and more are large. A lock takes 20 ns, where to fill so much memory takes 3 µs.
 const LARGE: usize = 64 << 10;
@@ -59,8 +62,8 @@ pub fn set_pool_limit(bytes: usize) {
 pub fn clear_pool() {
     fn clear<T: Pooled>() {
         let _ = T::small().try_with(|shelf| *shelf.borrow_mut() = Shelf::new());
-        while let Some(data) = { lock::<T>().take_oldest() } {
-            KEPT.fetch_sub(bytes(&data), Ordering::Relaxed);
+        while let Some(memory) = { lock::<T>().take_oldest() } {
+            KEPT.fetch_sub(memory.bytes(), Ordering::Relaxed);
         }
     }
     clear::<f32>();
@@ -69,10 +72,6 @@ pub fn clear_pool() {
     clear::<i64>();
     clear::<u8>();
     clear::<bool>();
-}
-
-fn bytes<T>(data: &[T]) -> usize {
-    size_of_val(data)
 }
 
 fn lock<T: Pooled>() -> MutexGuard<'static, Shelf<T>> {
@@ -89,7 +88,7 @@ fn let_go() -> bool {
             || lock::<T>().oldest().map(|(given, _)| given),
             || {
                 let oldest = lock::<T>().take_oldest();
-                oldest.inspect(|data| _ = KEPT.fetch_sub(bytes(data), Ordering::Relaxed)).is_some()
+                oldest.inspect(|memory| _ = KEPT.fetch_sub(memory.bytes(), Ordering::Relaxed)).is_some()
             },
         )
     }
@@ -98,11 +97,27 @@ fn let_go() -> bool {
     waiting.min_by_key(|(given, _)| *given).is_some_and(|(_, take)| take())
 }
 
-/// Freed buffers of one element type.
+/// The memory of a buffer.
+#[derive(Debug)]
+pub struct Memory<T> {
+    /// If it comes from the pool, it has the length of its class, and one cache line more unless it is tiny.
+    data: Vec<T>,
+    /// Where the elements begin.
+    start: usize,
+}
+
+impl<T> Memory<T> {
+    /// What it takes, with the counts of its owners.
+    fn bytes(&self) -> usize {
+        size_of_val(&*self.data) + size_of::<Self>() + 2 * size_of::<usize>()
+    }
+}
+
+/// Freed memory of one element type, of which nobody else is an owner.
 #[derive(Debug)]
 pub struct Shelf<T> {
     /// By class of size, each with when it was given back.
-    free: Vec<VecDeque<(u64, Vec<T>)>>,
+    free: Vec<VecDeque<(u64, Arc<Memory<T>>)>>,
     bytes: usize,
     /// How many a thread has given back, where nobody else does.
     given: u64,
@@ -114,18 +129,18 @@ impl<T> Shelf<T> {
     }
 
     /// The last one that was given back: it may still be in the cache.
-    fn take(&mut self, class: usize) -> Option<Vec<T>> {
-        let (_, data) = self.free.get_mut(class)?.pop_back()?;
-        self.bytes -= bytes(&data);
-        Some(data)
+    fn take(&mut self, class: usize) -> Option<Arc<Memory<T>>> {
+        let (_, memory) = self.free.get_mut(class)?.pop_back()?;
+        self.bytes -= memory.bytes();
+        Some(memory)
     }
 
-    fn give(&mut self, class: usize, given: u64, data: Vec<T>) {
+    fn give(&mut self, class: usize, given: u64, memory: Arc<Memory<T>>) {
         if self.free.len() <= class {
             self.free.resize_with(class + 1, VecDeque::new);
         }
-        self.bytes += bytes(&data);
-        self.free[class].push_back((given, data));
+        self.bytes += memory.bytes();
+        self.free[class].push_back((given, memory));
     }
 
     /// When the buffer that has waited longest was given back, and its class.
@@ -134,11 +149,11 @@ impl<T> Shelf<T> {
         fronts.filter_map(|(class, free)| free.front().map(|(given, _)| (*given, class))).min()
     }
 
-    fn take_oldest(&mut self) -> Option<Vec<T>> {
+    fn take_oldest(&mut self) -> Option<Arc<Memory<T>>> {
         let (_, class) = self.oldest()?;
-        let (_, data) = self.free[class].pop_front()?;
-        self.bytes -= bytes(&data);
-        Some(data)
+        let (_, memory) = self.free[class].pop_front()?;
+        self.bytes -= memory.bytes();
+        Some(memory)
     }
 }
 
@@ -151,14 +166,17 @@ fn class(len: usize) -> (usize, usize) {
     (doubling * CLASSES_PER_DOUBLING + quarters, (1 << doubling) + quarters * step)
 }
 
-/// A run of elements of fixed length; reads as a slice.
+/// A run of elements of fixed length, which nobody else owns; reads as a slice.
 pub struct Buffer<T: Pooled> {
-    /// If it comes from the pool, it is a cache line longer than its class; else it has exactly `len` elements.
-    data: Vec<T>,
-    /// Where the elements begin.
-    start: usize,
+    storage: Storage<T>,
     len: usize,
 }
+
+/// Memory that may have several owners; reads as a slice of all its elements, which may be more than a buffer had in it.
+pub(crate) struct Storage<T: Pooled>(
+    /// `None` only while it is dropped.
+    Option<Arc<Memory<T>>>,
+);
 
 impl<T: Pooled> Buffer<T> {
     /// The elements of a cache line.
@@ -190,7 +208,12 @@ impl<T: Pooled> Buffer<T> {
     fn aligned(data: Vec<T>, len: usize) -> Self {
         // `align_offset` may return usize::MAX.
         let start = data.as_ptr().align_offset(ALIGNMENT).min(Self::LINE);
-        Buffer { data, start, len }
+        Buffer::of(Arc::new(Memory { data, start }), len)
+    }
+
+    /// The first `len` elements of memory that nobody else owns.
+    fn of(memory: Arc<Memory<T>>, len: usize) -> Self {
+        Buffer { storage: Storage(Some(memory)), len }
     }
 
     /// The `len` elements of `data` from `start` on.
@@ -200,13 +223,56 @@ impl<T: Pooled> Buffer<T> {
     #[cfg(feature = "ndarray")]
     pub(crate) fn within(data: Vec<T>, start: usize, len: usize) -> Self {
         assert!(start <= data.len() && len <= data.len() - start, "a buffer lies within its data");
-        Buffer { data, start, len }
+        Buffer::of(Arc::new(Memory { data, start }), len)
     }
 
-    /// The memory, and where in it the elements begin.
+    /// To be shared.
+    pub(crate) fn into_storage(self) -> Storage<T> {
+        self.storage
+    }
+}
+
+impl<T: Pooled> Storage<T> {
+    fn memory(&self) -> &Arc<Memory<T>> {
+        self.0.as_ref().expect("it is there until it is dropped")
+    }
+
+    /// Whether there is no other owner. There never is a weak one, so that nobody can become one meanwhile.
+    pub(crate) fn is_unique(&mut self) -> bool {
+        Arc::strong_count(self.memory()) == 1
+    }
+
+    /// The elements, if there is no other owner.
+    pub(crate) fn get_mut(&mut self) -> Option<&mut [T]> {
+        let memory = Arc::get_mut(self.0.as_mut()?)?;
+        Some(&mut memory.data[memory.start..])
+    }
+
+    /// Whether two are the same memory.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(self.memory(), other.memory())
+    }
+
+    /// The memory, and where in it the elements begin, if there is no other owner.
     #[cfg(feature = "ndarray")]
-    pub(crate) fn into_parts(mut self) -> (Vec<T>, usize) {
-        (std::mem::take(&mut self.data), self.start)
+    pub(crate) fn into_parts(mut self) -> Option<(Vec<T>, usize)> {
+        let memory = Arc::into_inner(self.0.take()?)?;
+        Some((memory.data, memory.start))
+    }
+}
+
+impl<T: Pooled> Clone for Storage<T> {
+    fn clone(&self) -> Self {
+        Storage(self.0.clone())
+    }
+}
+
+impl<T: Pooled> Drop for Storage<T> {
+    fn drop(&mut self) {
+        // Of two owners that drop it at the same time neither may be the only one; then it is freed and not kept.
+        if let Some(memory) = self.0.take_if(|memory| Arc::strong_count(memory) == 1) {
+            T::recycle(memory);
+        }
     }
 }
 
@@ -225,74 +291,63 @@ fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
         // The compiler would leave out a request whose memory is not used.
         std::hint::black_box(&mut asked);
     }
-    if len.saturating_mul(size_of::<T>()) < LEAST {
-        // `vec!` asks for zeros, which glibc's allocator gives from another list than the one for what this thread has just freed:
-        // an op of four elements took 86 ns, and takes 77 (Granite Rapids).
-        let mut few = Vec::with_capacity(len);
-        few.resize(len, T::default());
-        return Some(few);
-    }
     Some(vec![T::default(); len])
 }
 
-impl<T: Pooled> Drop for Buffer<T> {
-    fn drop(&mut self) {
-        T::recycle(self);
-    }
-}
-
 fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
-    if len.saturating_mul(size_of::<T>()) < LEAST {
-        return Some(Buffer::from(try_fresh(len)?));
-    }
-    let (class, full) = class(len);
-    let kept = if full.saturating_mul(size_of::<T>()) < LARGE {
+    let (class, full) = class(len.max(1));
+    let bytes = full.saturating_mul(size_of::<T>());
+    let kept = if bytes < LARGE {
         T::small().try_with(|shelf| shelf.borrow_mut().take(class)).ok().flatten()
     } else {
         let kept = lock::<T>().take(class);
-        kept.inspect(|data| _ = KEPT.fetch_sub(bytes(data), Ordering::Relaxed))
+        kept.inspect(|memory| _ = KEPT.fetch_sub(memory.bytes(), Ordering::Relaxed))
     };
-    let data = match kept {
-        Some(kept) => kept,
-        None => try_fresh(full.saturating_add(Buffer::<T>::LINE))?,
-    };
-    Some(Buffer::aligned(data, len))
+    Some(match kept {
+        Some(memory) => Buffer::of(memory, len),
+        None if bytes < TINY => Buffer::of(Arc::new(Memory { data: try_fresh(full)?, start: 0 }), len),
+        None => Buffer::aligned(try_fresh(full.saturating_add(Buffer::<T>::LINE))?, len),
+    })
 }
 
-/// Gives the memory of a buffer that is dropped to the pool.
-fn recycle<T: Pooled>(buffer: &mut Buffer<T>) {
-    let len = buffer.data.len().saturating_sub(Buffer::<T>::LINE);
-    if len * size_of::<T>() < LEAST {
+/// Gives memory to the pool, of which nobody else is an owner.
+fn recycle<T: Pooled>(memory: Arc<Memory<T>>) {
+    let len = memory.data.len();
+    let tiny = len * size_of::<T>() < TINY;
+    let spare = if tiny { 0 } else { Buffer::<T>::LINE };
+    let (class, full) = class((len - spare).max(1));
+    // Memory that did not come from the pool may have another length than its class, or begin elsewhere, and could not serve it;
+    // or more of it than its length says, which the pool would not count.
+    let aligned = || memory.data[memory.start..].as_ptr().addr().is_multiple_of(ALIGNMENT);
+    let begins = memory.start <= spare && (tiny || aligned());
+    if full + spare != len || !begins || memory.data.capacity() != len {
         return;
     }
-    let (class, full) = class(len);
-    // A buffer that did not come from the pool may have another length than its class, and could not serve it, or more
-    // memory than its length says, which the pool would not count.
-    if full != len || buffer.data.capacity() != buffer.data.len() {
-        return;
-    }
-    let data = std::mem::take(&mut buffer.data);
     let limit = LIMIT.load(Ordering::Relaxed);
     if full * size_of::<T>() < LARGE {
         // A thread that is ending has no shelf any more.
         let _ = T::small().try_with(|shelf| {
             let shelf = &mut *shelf.borrow_mut();
+            let most = LIMIT_OF_SMALL.min(limit);
+            if tiny && shelf.bytes + memory.bytes() > most {
+                return;
+            }
             shelf.given += 1;
-            shelf.give(class, shelf.given, data);
-            while shelf.bytes > LIMIT_OF_SMALL.min(limit) {
+            shelf.give(class, shelf.given, memory);
+            while shelf.bytes > most {
                 shelf.take_oldest();
             }
         });
-    } else if bytes(&data) <= limit {
-        KEPT.fetch_add(bytes(&data), Ordering::Relaxed);
+    } else if memory.bytes() <= limit {
+        KEPT.fetch_add(memory.bytes(), Ordering::Relaxed);
         let given = GIVEN.fetch_add(1, Ordering::Relaxed);
-        lock::<T>().give(class, given, data);
+        lock::<T>().give(class, given, memory);
         while KEPT.load(Ordering::Relaxed) > limit && let_go() {}
     }
 }
 
 /// An element type whose buffers are kept.
-pub trait Pooled: Copy + Default + Send + 'static {
+pub trait Pooled: Copy + Default + Send + Sync + 'static {
     /// Of this thread.
     #[doc(hidden)]
     fn small() -> &'static LocalKey<RefCell<Shelf<Self>>>;
@@ -307,7 +362,7 @@ pub trait Pooled: Copy + Default + Send + 'static {
     fn try_stale(len: usize) -> Option<Buffer<Self>>;
 
     #[doc(hidden)]
-    fn recycle(buffer: &mut Buffer<Self>);
+    fn recycle(memory: Arc<Memory<Self>>);
 }
 
 /// Stamps a thread-local for each type: statics cannot be generic.
@@ -330,8 +385,8 @@ macro_rules! pooled {
                 try_stale(len)
             }
 
-            fn recycle(buffer: &mut Buffer<Self>) {
-                recycle(buffer);
+            fn recycle(memory: Arc<Memory<Self>>) {
+                recycle(memory);
             }
         }
     )*};
@@ -342,7 +397,7 @@ pooled!(f32 f64 i32 i64 u8 bool);
 impl<T: Pooled> From<Vec<T>> for Buffer<T> {
     fn from(data: Vec<T>) -> Self {
         let len = data.len();
-        Buffer { data, start: 0, len }
+        Buffer::of(Arc::new(Memory { data, start: 0 }), len)
     }
 }
 
@@ -350,13 +405,22 @@ impl<T: Pooled> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        &self.data[self.start..][..self.len]
+        &self.storage[..self.len]
     }
 }
 
 impl<T: Pooled> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        &mut self.data[self.start..][..self.len]
+        &mut self.storage.get_mut().expect("a buffer has one owner")[..self.len]
+    }
+}
+
+impl<T: Pooled> Deref for Storage<T> {
+    type Target = [T];
+
+    fn deref(&self) -> &[T] {
+        let memory = self.memory();
+        &memory.data[memory.start..]
     }
 }
 
@@ -409,17 +473,24 @@ mod tests {
         check::<bool>();
     }
 
+    /// Memory of so many bytes, in all.
+    fn memory(bytes: usize) -> Arc<Memory<u8>> {
+        let of = |len| Memory { data: vec![0_u8; len], start: 0 };
+        Arc::new(of(bytes - of(0).bytes()))
+    }
+
     #[test]
     fn the_one_that_has_waited_longest_goes_first_and_the_last_one_is_given_out_first() {
-        let mut shelf = Shelf::<u8>::new();
+        let mut shelf = Shelf::new();
         for (given, (class, len)) in [(3, 300), (1, 100), (3, 301), (7, 700)].into_iter().enumerate() {
-            shelf.give(class, given as u64, vec![0; len]);
+            shelf.give(class, given as u64, memory(len));
         }
         assert_eq!((shelf.bytes, shelf.oldest()), (1401, Some((0, 3))));
-        assert_eq!(shelf.take(3).unwrap().len(), 301);
-        assert_eq!(shelf.take_oldest().unwrap().len(), 300);
-        assert_eq!(shelf.take_oldest().unwrap().len(), 100);
-        assert_eq!((shelf.take(1), shelf.take(100), shelf.bytes), (None, None, 700));
+        assert_eq!(shelf.take(3).unwrap().bytes(), 301);
+        assert_eq!(shelf.take_oldest().unwrap().bytes(), 300);
+        assert_eq!(shelf.take_oldest().unwrap().bytes(), 100);
+        assert!(shelf.take(1).is_none() && shelf.take(100).is_none());
+        assert_eq!(shelf.bytes, 700);
     }
 
     #[test]
@@ -437,8 +508,44 @@ mod tests {
             longer.truncate(len);
             drop(Buffer::from(longer));
             assert_eq!(kept(), 0);
-            drop(Buffer::from(vec![1_u8; len]));
-            assert_eq!(kept(), len);
+            // Nor is one of which another tensor may still be read, or one that does not begin on a cache line.
+            let mut one = Buffer::<u8>::stale(4096).into_storage();
+            let two = one.clone();
+            assert!(one.is(&two) && !one.is_unique() && one.get_mut().is_none());
+            drop(one);
+            assert_eq!(kept(), 0);
+            drop(two);
+            assert!(kept() > 4096);
+            clear_pool();
+            let mut astride = vec![1_u8; len];
+            let start = astride.as_ptr().align_offset(ALIGNMENT);
+            astride.rotate_left(1);
+            drop(Buffer::of(Arc::new(Memory { data: astride, start: (start + 1) % ALIGNMENT }), 4000));
+            assert_eq!(kept(), 0);
+        })
+        .join()
+        .unwrap();
+    }
+
+    #[test]
+    fn tiny_buffers_are_kept_too_where_there_is_room_and_displace_none() {
+        std::thread::spawn(|| {
+            let place = |buffer: &Buffer<f64>| buffer.as_ptr();
+            for len in [0, 1, 3, 4, 31] {
+                let first = Buffer::stale(len);
+                let at = place(&first);
+                drop(first);
+                assert_eq!(place(&Buffer::stale(len)), at, "{len}");
+            }
+            let shelf = || f64::small().with(|shelf| (shelf.borrow().bytes, shelf.borrow().oldest()));
+            let large = Buffer::<f64>::stale(1000);
+            drop(large);
+            let oldest = shelf().1;
+            let many: Vec<_> = (0..20_000).map(|_| Buffer::<f64>::stale(4)).collect();
+            drop(many);
+            let (bytes, now) = shelf();
+            assert!(bytes <= LIMIT_OF_SMALL && bytes > LIMIT_OF_SMALL - 200, "{bytes}");
+            assert_eq!(now, oldest);
         })
         .join()
         .unwrap();

@@ -2,9 +2,8 @@
 
 use std::fmt;
 use std::ops::Range;
-use std::sync::Arc;
 
-use crate::buffer::Buffer;
+use crate::buffer::{Buffer, Storage};
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
 use crate::layout::Layout;
@@ -26,7 +25,7 @@ use crate::shape::{IntoShape, Shape};
 /// assert_eq!(y, Tensor::from([[10.5, 40.25], [20.5, 50.25], [30.5, 60.25]]));
 /// ```
 pub struct Tensor<T: Element = f32> {
-    storage: Arc<Buffer<T>>,
+    storage: Storage<T>,
     layout: Layout,
 }
 
@@ -34,12 +33,12 @@ impl<T: Element> Tensor<T> {
     /// A tensor over all of a buffer, in row-major order.
     pub(crate) fn from_buffer(buffer: Buffer<T>, shape: Shape) -> Self {
         debug_assert_eq!(buffer.len(), shape.numel());
-        Tensor { storage: Arc::new(buffer), layout: Layout::contiguous(shape) }
+        Tensor { storage: buffer.into_storage(), layout: Layout::contiguous(shape) }
     }
 
     /// Another view of the same storage; `layout` was made from this one's.
     pub(crate) fn view(&self, layout: Layout) -> Self {
-        Tensor { storage: Arc::clone(&self.storage), layout }
+        Tensor { storage: self.storage.clone(), layout }
     }
 
     /// The whole storage, in which [`layout`](Self::layout) finds the elements.
@@ -122,16 +121,16 @@ impl<T: Element> Tensor<T> {
     /// assert_eq!((x.to_vec(), y.to_vec()), (vec![1, 2, 3], vec![9, 2, 3]));
     /// ```
     pub fn as_mut_slice(&mut self) -> &mut [T] {
-        if self.unique_range().is_none() {
+        let range = self.unique_range().unwrap_or_else(|| {
             *self = self.copied();
-        }
-        let range = self.unique_range().unwrap_or_default();
-        Arc::get_mut(&mut self.storage).map_or(&mut [], |buffer| &mut buffer[range])
+            0..self.numel()
+        });
+        self.storage.get_mut().map_or(&mut [], |elements| &mut elements[range])
     }
 
     /// Where in the storage the elements lie, if they lie in row-major order and nobody else can see them.
     pub(crate) fn unique_range(&mut self) -> Option<Range<usize>> {
-        if !self.is_contiguous() || Arc::get_mut(&mut self.storage).is_none() {
+        if !self.storage.is_unique() || !self.is_contiguous() {
             return None;
         }
         // Without elements, the offset may point anywhere.
@@ -149,7 +148,7 @@ impl<T: Element> Tensor<T> {
                 0
             }
         };
-        let (data, first) = Arc::into_inner(self.storage).expect("the only owner").into_parts();
+        let (data, first) = self.storage.into_parts().expect("the only owner");
         (data, first + start)
     }
 
@@ -222,7 +221,7 @@ impl<T: Element> Tensor<T> {
     /// assert!(x.shares_storage(&x.t()));
     /// ```
     pub fn shares_storage(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.storage, &other.storage)
+        self.storage.is(&other.storage)
     }
 
     /// An error unless the shape is `want`.

@@ -19,9 +19,8 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(x.activation(Activation::Relu).value(), Tensor::from([0.0, 2.0]));
     /// ```
     pub fn activation(self, f: Activation) -> Self {
-        let x = self.value();
-        let y = x.activation(f);
-        let saved = if f.saves() == Saved::Input { x } else { y.clone() };
+        let y = self.peek().activation(f);
+        let saved = if f.saves() == Saved::Input { self.value() } else { y.clone() };
         self.record(f, y).wrt(self, move |g| g.pullback(f, &saved)).done()
     }
 
@@ -343,7 +342,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn glu(self, axis: isize) -> Self {
-        let size = self.value().size(axis);
+        let size = self.peek().size(axis);
         assert!(
             size.is_multiple_of(2),
             "glu: axis {axis} of {} has {size} indices, which are no two halves",

@@ -88,10 +88,8 @@ fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
-    x.record(Op::new("add", Role::Adding), x.value() + y.value())
-        .wrt(x, move |g| g.sum_to(&a))
-        .wrt(y, move |g| g.sum_to(&b))
-        .done()
+    let sum = &*x.peek() + &*y.peek();
+    x.record(Op::new("add", Role::Adding), sum).wrt(x, move |g| g.sum_to(&a)).wrt(y, move |g| g.sum_to(&b)).done()
 }
 
 #[track_caller]
@@ -101,7 +99,8 @@ fn sub<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
-    x.record(Op::new("sub", Role::Adding), x.value() - y.value())
+    let difference = &*x.peek() - &*y.peek();
+    x.record(Op::new("sub", Role::Adding), difference)
         .wrt(x, move |g| g.sum_to(&a))
         .wrt(y, move |g| -g.sum_to(&b))
         .done()
@@ -114,12 +113,10 @@ fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
         Right::Var(y) => y,
     };
     let (a, b) = (x.value(), y.value());
+    let (of_a, of_b) = (a.shape().clone(), b.shape().clone());
     x.record(Op::new("mul", Role::Multiplying), &a * &b)
-        .wrt(x, {
-            let (shape, b) = (a.shape().clone(), b.clone());
-            move |g| (g * &b).sum_to(&shape)
-        })
-        .wrt(y, move |g| (g * &a).sum_to(b.shape()))
+        .wrt(x, move |g| (g * &b).sum_to(&of_a))
+        .wrt(y, move |g| (g * &a).sum_to(&of_b))
         .done()
 }
 
@@ -132,7 +129,7 @@ fn div<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
         Right::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.value());
-    let quotient = x.value() / &b;
+    let quotient = &*x.peek() / &b;
     x.record("div", quotient.clone())
         .wrt(x, {
             let b = b.clone();
@@ -263,7 +260,8 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(x.scale(3.0).value(), Tensor::from([3.0, 6.0]));
     /// ```
     pub fn scale(self, factor: T) -> Self {
-        self.record(Op::new("scale", Role::Scaling), self.value() * factor).wrt(self, move |g| g * factor).done()
+        let scaled = &*self.peek() * factor;
+        self.record(Op::new("scale", Role::Scaling), scaled).wrt(self, move |g| g * factor).done()
     }
 }
 

@@ -48,7 +48,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
         let other = other.on(self.tape()).on_tape(self.tape());
-        let y = self.value().maximum(other.value());
+        let y = self.peek().maximum(other.value());
         extreme("maximum", self, other, y, |a, b| a.lt(b))
     }
 
@@ -69,7 +69,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
         let other = other.on(self.tape()).on_tape(self.tape());
-        let y = self.value().minimum(other.value());
+        let y = self.peek().minimum(other.value());
         extreme("minimum", self, other, y, |a, b| a.gt(b))
     }
 

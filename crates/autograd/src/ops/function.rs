@@ -16,7 +16,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(tape.leaf(Tensor::from([0.0])).exp().item(), 1.0);
     /// ```
     pub fn exp(self) -> Self {
-        let y = self.value().exp();
+        let y = self.peek().exp();
         self.record("exp", y.clone()).wrt(self, move |g| g * &y).done()
     }
 
@@ -31,7 +31,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(tape.leaf(Tensor::from([1e-20])).exp_m1().item(), 1e-20);
     /// ```
     pub fn exp_m1(self) -> Self {
-        let y = self.value().exp_m1();
+        let y = self.peek().exp_m1();
         self.record("exp_m1", y.clone()).wrt(self, move |g| g * (&y + T::ONE)).done()
     }
 

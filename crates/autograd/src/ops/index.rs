@@ -113,7 +113,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn gather(self, axis: isize, indices: &Tensor<i64>) -> Self {
-        let y = self.value().gather(axis, indices);
+        let y = self.peek().gather(axis, indices);
         self.picked("gather", y, axis, indices.clone())
     }
 
@@ -241,7 +241,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn sort(self, axis: isize, descending: bool) -> (Self, Tensor<i64>) {
-        let (y, indices) = self.value().sort(axis, descending);
+        let (y, indices) = self.peek().sort(axis, descending);
         (self.picked("sort", y, axis, indices.clone()), indices)
     }
 
@@ -261,7 +261,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn topk(self, k: usize, axis: isize, largest: bool) -> (Self, Tensor<i64>) {
-        let (y, indices) = self.value().topk(k, axis, largest);
+        let (y, indices) = self.peek().topk(k, axis, largest);
         (self.picked("topk", y, axis, indices.clone()), indices)
     }
 }

@@ -95,17 +95,14 @@ impl<T: Float> Var<'_, T> {
             Some(bias) => x.linear(&w, &bias.value()),
             None => x.matmul(&w),
         };
-        let role = Role::Affine { weight: 1, bias: bias.map(|_| 2) };
+        let (role, width) = (Role::Affine { weight: 1, bias: bias.map(|_| 2) }, w.dims()[1]);
         let record = self
             .record(Op::new("linear", role), y)
-            .wrt(self, {
-                let w = w.clone();
-                move |g| g.matmul(&w.t())
-            })
+            .wrt(self, move |g| g.matmul(&w.t()))
             .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)));
         match bias {
             None => record.done(),
-            Some(bias) => record.wrt(bias, move |g| g.sum_to(&Shape::from([w.dims()[1]]))).done(),
+            Some(bias) => record.wrt(bias, move |g| g.sum_to(&Shape::from([width]))).done(),
         }
     }
 

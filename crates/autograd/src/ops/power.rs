@@ -118,7 +118,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// assert_eq!(x.sqrt().backward().get(x), Some(&Tensor::from([0.25])));
     /// ```
     pub fn sqrt(self) -> Self {
-        let y = self.value().sqrt();
+        let y = self.peek().sqrt();
         self.record("sqrt", y.clone()).wrt(self, move |g| g * T::from_f64(0.5) / &y).done()
     }
 
@@ -133,7 +133,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// assert_eq!(tape.leaf(Tensor::from([4.0])).rsqrt().item(), 0.5);
     /// ```
     pub fn rsqrt(self) -> Self {
-        let y = self.value().rsqrt();
+        let y = self.peek().rsqrt();
         self.record("rsqrt", y.clone()).wrt(self, move |g| g * T::from_f64(-0.5) * y.powi(3)).done()
     }
 
@@ -148,7 +148,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// assert_eq!(tape.leaf(Tensor::from([4.0])).recip().item(), 0.25);
     /// ```
     pub fn recip(self) -> Self {
-        let y = self.value().recip();
+        let y = self.peek().recip();
         self.record("recip", y.clone()).wrt(self, move |g| -(g * y.square())).done()
     }
 }

@@ -123,7 +123,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn max(self, axes: impl Axes) -> Self {
-        let y = self.value().max(&axes);
+        let y = self.peek().max(&axes);
         self.extreme("max", axes, y)
     }
 
@@ -142,7 +142,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn min(self, axes: impl Axes) -> Self {
-        let y = self.value().min(&axes);
+        let y = self.peek().min(&axes);
         self.extreme("min", axes, y)
     }
 

@@ -24,7 +24,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn softmax(self, axis: isize) -> Self {
-        let y = self.value().softmax(axis);
+        let y = self.peek().softmax(axis);
         let place = if axis < 0 { axis + y.rank() as isize } else { axis };
         let op = Op::new("softmax", Role::Softmax(place as usize));
         self.record(op, y.clone()).wrt(self, move |g| g.pullback(Pullback::Softmax(axis), &y)).done()
@@ -47,7 +47,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn log_softmax(self, axis: isize) -> Self {
-        let y = self.value().log_softmax(axis);
+        let y = self.peek().log_softmax(axis);
         self.record(Op::new("log_softmax", Role::Keeping), y.clone())
             .wrt(self, move |g| g.pullback(Pullback::LogSoftmax(axis), &y))
             .done()

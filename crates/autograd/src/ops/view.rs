@@ -119,7 +119,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn permute(self, axes: &[isize]) -> Self {
-        let y = self.value().permute(axes);
+        let y = self.peek().permute(axes);
         let mut back = vec![0; axes.len()];
         for (to, &from) in axes.iter().enumerate() {
             back[from.rem_euclid(axes.len() as isize) as usize] = to as isize;
@@ -283,7 +283,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn flip(self, axes: &[isize]) -> Self {
-        let y = self.value().flip(axes);
+        let y = self.peek().flip(axes);
         let axes = axes.to_vec();
         self.view("flip", y, move |g, _| g.flip(&axes))
     }
@@ -304,7 +304,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn diagonal(self, offset: isize, a: isize, b: isize) -> Self {
-        let y = self.value().diagonal(offset, a, b);
+        let y = self.peek().diagonal(offset, a, b);
         self.view("diagonal", y, move |g, own| on_diagonal(g, own, offset, a, b))
     }
 
@@ -341,7 +341,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn repeat(self, repeats: &[usize]) -> Self {
-        let y = self.value().repeat(repeats);
+        let y = self.peek().repeat(repeats);
         let repeats = repeats.to_vec();
         self.view("repeat", y, move |g, own| {
             let new = repeats.len() - own.rank();
@@ -368,7 +368,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn pad(self, widths: &[(usize, usize)], value: T) -> Self {
-        let y = self.value().pad(widths, value);
+        let y = self.peek().pad(widths, value);
         let widths = widths.to_vec();
         self.view("pad", y, move |g, own| {
             let cut = |g: Tensor<T>, axis: usize| g.narrow(axis as isize, widths[axis].0, own.dims()[axis]);

@@ -77,7 +77,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn cross_entropy(self, classes: &Tensor<i64>) -> Self {
-        let (losses, p) = self.value().cross_entropy(classes);
+        let (losses, p) = self.peek().cross_entropy(classes);
         let (classes, share) = (classes.clone(), T::from_f64(1.0 / losses.numel() as f64));
         self.record(Op::new("cross_entropy", by_classes(p.size(-1))), losses.mean(..))
             .wrt(self, move |g| (g * share).expand(classes.shape()).pullback(Pullback::CrossEntropy(&classes), &p))
@@ -100,7 +100,7 @@ impl<'t, T: Float> Var<'t, T> {
         let smoothing = self.check_smoothing(label_smoothing);
         let chosen = Chosen::of("cross_entropy", self, classes, weight, ignore_index);
         let losses = if smoothing == T::ZERO {
-            let (losses, p) = self.value().cross_entropy(&chosen.classes);
+            let (losses, p) = self.peek().cross_entropy(&chosen.classes);
             let (factor, classes) = (chosen.factor.clone(), chosen.classes.clone());
             let losses = losses.masked_mul(&factor);
             self.record(Op::new("cross_entropy", by_classes(p.size(-1))), losses)
