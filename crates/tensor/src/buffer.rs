@@ -174,7 +174,7 @@ pub struct Buffer<T: Pooled> {
 
 /// Memory that may have several owners; reads as a slice of all its elements, which may be more than a buffer had in it.
 pub(crate) struct Storage<T: Pooled>(
-    /// `None` only while it is dropped.
+    /// `None` where there are no elements.
     Option<Arc<Memory<T>>>,
 );
 
@@ -211,6 +211,11 @@ impl<T: Pooled> Buffer<T> {
         Buffer::of(Arc::new(Memory { data, start }), len)
     }
 
+    /// No elements.
+    const fn empty() -> Self {
+        Buffer { storage: Storage(None), len: 0 }
+    }
+
     /// The first `len` elements of memory that nobody else owns.
     fn of(memory: Arc<Memory<T>>, len: usize) -> Self {
         Buffer { storage: Storage(Some(memory)), len }
@@ -233,31 +238,34 @@ impl<T: Pooled> Buffer<T> {
 }
 
 impl<T: Pooled> Storage<T> {
-    fn memory(&self) -> &Arc<Memory<T>> {
-        self.0.as_ref().expect("it is there until it is dropped")
-    }
-
     /// Whether there is no other owner. There never is a weak one, so that nobody can become one meanwhile.
     pub(crate) fn is_unique(&mut self) -> bool {
-        Arc::strong_count(self.memory()) == 1
+        self.0.as_ref().is_none_or(|memory| Arc::strong_count(memory) == 1)
     }
 
     /// The elements, if there is no other owner.
     pub(crate) fn get_mut(&mut self) -> Option<&mut [T]> {
-        let memory = Arc::get_mut(self.0.as_mut()?)?;
-        Some(&mut memory.data[memory.start..])
+        match &mut self.0 {
+            Some(memory) => Arc::get_mut(memory).map(|memory| &mut memory.data[memory.start..]),
+            None => Some(&mut []),
+        }
     }
 
     /// Whether two are the same memory.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(self.memory(), other.memory())
+        match (&self.0, &other.0) {
+            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
+            (own, other) => own.is_none() && other.is_none(),
+        }
     }
 
     /// The memory, and where in it the elements begin, if there is no other owner.
     #[cfg(feature = "ndarray")]
     pub(crate) fn into_parts(mut self) -> Option<(Vec<T>, usize)> {
-        let memory = Arc::into_inner(self.0.take()?)?;
-        Some((memory.data, memory.start))
+        match self.0.take() {
+            Some(memory) => Arc::into_inner(memory).map(|memory| (memory.data, memory.start)),
+            None => Some((Vec::new(), 0)),
+        }
     }
 }
 
@@ -295,7 +303,10 @@ fn try_fresh<T: Pooled>(len: usize) -> Option<Vec<T>> {
 }
 
 fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
-    let (class, full) = class(len.max(1));
+    if len == 0 {
+        return Some(Buffer::empty());
+    }
+    let (class, full) = class(len);
     let bytes = full.saturating_mul(size_of::<T>());
     let kept = if bytes < LARGE {
         T::small().try_with(|shelf| shelf.borrow_mut().take(class)).ok().flatten()
@@ -313,9 +324,12 @@ fn try_stale<T: Pooled>(len: usize) -> Option<Buffer<T>> {
 /// Gives memory to the pool, of which nobody else is an owner.
 fn recycle<T: Pooled>(memory: Arc<Memory<T>>) {
     let len = memory.data.len();
+    if len == 0 {
+        return;
+    }
     let tiny = len * size_of::<T>() < TINY;
     let spare = if tiny { 0 } else { Buffer::<T>::LINE };
-    let (class, full) = class((len - spare).max(1));
+    let (class, full) = class(len - spare);
     // Memory that did not come from the pool may have another length than its class, or begin elsewhere, and could not serve it;
     // or more of it than its length says, which the pool would not count.
     let aligned = || memory.data[memory.start..].as_ptr().addr().is_multiple_of(ALIGNMENT);
@@ -396,8 +410,10 @@ pooled!(f32 f64 i32 i64 u8 bool);
 
 impl<T: Pooled> From<Vec<T>> for Buffer<T> {
     fn from(data: Vec<T>) -> Self {
-        let len = data.len();
-        Buffer::of(Arc::new(Memory { data, start: 0 }), len)
+        match data.len() {
+            0 => Buffer::empty(),
+            len => Buffer::of(Arc::new(Memory { data, start: 0 }), len),
+        }
     }
 }
 
@@ -410,6 +426,7 @@ impl<T: Pooled> Deref for Buffer<T> {
 }
 
 impl<T: Pooled> DerefMut for Buffer<T> {
+    /// Asks the count of owners, at an atomic operation: a loop holds the slice.
     fn deref_mut(&mut self) -> &mut [T] {
         &mut self.storage.get_mut().expect("a buffer has one owner")[..self.len]
     }
@@ -419,8 +436,7 @@ impl<T: Pooled> Deref for Storage<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        let memory = self.memory();
-        &memory.data[memory.start..]
+        self.0.as_ref().map_or(&[], |memory| &memory.data[memory.start..])
     }
 }
 
@@ -531,7 +547,7 @@ mod tests {
     fn tiny_buffers_are_kept_too_where_there_is_room_and_displace_none() {
         std::thread::spawn(|| {
             let place = |buffer: &Buffer<f64>| buffer.as_ptr();
-            for len in [0, 1, 3, 4, 31] {
+            for len in [1, 3, 4, 31] {
                 let first = Buffer::stale(len);
                 let at = place(&first);
                 drop(first);

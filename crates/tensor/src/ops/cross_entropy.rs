@@ -54,12 +54,13 @@ pub(crate) fn cross_entropy<T: Float>(x: &Tensor<T>, classes: &Tensor<i64>) -> R
             &|start, p, losses| {
                 let x = &x_data[start * width..][..p.len()];
                 let mut sums = Buffer::stale(losses.len());
+                let sums = &mut *sums;
                 kernel::normalize_rows(p, x, width, Softmax, &mut |i, largest, sum| {
                     losses[i] = largest - x[i * width + class[start + i] as usize];
                     sums[i] = sum;
                 });
                 // Apart, since their sum would round the logarithm away where the largest is large.
-                kernel::add_logarithms(losses, &sums);
+                kernel::add_logarithms(losses, sums);
             },
         );
     }

@@ -90,11 +90,12 @@ fn diagonal_matrix<T: Element>(x: &Tensor<T>, offset: isize) -> Result<Tensor<T>
     let size = x.numel().saturating_add(offset.unsigned_abs());
     let shape = Shape::try_new(&[size, size]).map_err(|error| error.of("diag"))?;
     let mut out = crate::create::room("diag", &shape)?;
-    out.fill(T::default());
+    let elements = &mut out[..];
+    elements.fill(T::default());
     // The first element's place, and from one to the next.
     let first = if offset < 0 { offset.unsigned_abs() * size } else { offset.unsigned_abs() };
     for (i, x) in x.iter().enumerate() {
-        out[first + i * (size + 1)] = x;
+        elements[first + i * (size + 1)] = x;
     }
     Ok(Tensor::from_buffer(out, shape))
 }

@@ -134,13 +134,13 @@ pub(crate) fn masked_select<T: Element>(x: &Tensor<T>, mask: &Tensor<bool>) -> R
     let mut out = Buffer::stale(count);
     let walk = Walk::new([x.layout(), mask.layout()]);
     let [x_stride, mask_stride] = walk.row_strides();
-    let mut taken = 0;
+    let (elements, mut taken) = (&mut out[..], 0);
     walk.rows(0..shape.numel(), |flat, [x_at, mask_at]| {
         let x = Row::new(x.storage(), x_at, x_stride, flat.len());
         let mask = Row::new(mask.storage(), mask_at, mask_stride, flat.len());
         for i in 0..flat.len() {
             // Written in any case, and kept if counted: no branch to mispredict.
-            let Some(out) = out.get_mut(taken) else { return };
+            let Some(out) = elements.get_mut(taken) else { return };
             *out = x.get(i);
             taken += usize::from(mask.get(i));
         }

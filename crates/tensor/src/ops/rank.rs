@@ -200,9 +200,10 @@ fn bincount(x: &Tensor<i64>, least: usize) -> Result<Tensor<i64>, Error> {
     let bins = x.iter().fold(0, |bins, number| bins.max((number as usize).saturating_add(1)));
     let shape = Shape::try_new(&[bins.max(least)]).map_err(|error| error.of("bincount"))?;
     let mut out = crate::create::room("bincount", &shape)?;
-    out.fill(0);
+    let counts = &mut out[..];
+    counts.fill(0);
     for number in x.iter() {
-        out[number as usize] += 1;
+        counts[number as usize] += 1;
     }
     Ok(Tensor::from_buffer(out, shape))
 }

@@ -270,6 +270,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         // The panel at hand, and the next one.
         let mut copy = Buffer::<T>::stale(if packs || copies { room } else { 0 });
         let mut next_copy = Buffer::<T>::stale(if copies { room } else { 0 });
+        let (mut copy, mut next_copy) = (&mut *copy, &mut *next_copy);
         let a_width = k.min(CHUNK).next_multiple_of(SIDE);
         // A row of 2 KiB and no more would begin in one of two sets of the L1 cache.
         let a_row = a_width + SIDE;
@@ -277,18 +278,19 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         let wide = self.panels.len() > 1 || panels.range(self.panels.start).len() > lanes;
         let packs_a = a.strides[1] != 1 && far_apart && wide;
         let mut a_copy = Buffer::<T>::stale(if packs_a { self.rows.len() * a_row } else { 0 });
+        let a_copy = &mut *a_copy;
         for start in (0..k).step_by(CHUNK) {
             let end = k.min(start + CHUNK);
             if packs_a {
                 // SAFETY: the caller has the instructions.
-                unsafe { pack::pack::<T, S>(a, self.rows.clone(), start..start + a_width, &mut a_copy, a_row) }
+                unsafe { pack::pack::<T, S>(a, self.rows.clone(), start..start + a_width, a_copy, a_row) }
             }
             for panel in self.panels.clone() {
                 let columns = panels.range(panel);
                 let most = S::TILES[columns.len() / lanes - 1];
                 if packs {
                     // SAFETY: the caller has the instructions.
-                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), &mut copy, columns.len()) }
+                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), copy, columns.len()) }
                 }
                 // After this panel comes the next one, or the first of the next chunk.
                 let next = if panel + 1 < self.panels.end { (start, panel + 1) } else { (end, self.panels.start) };

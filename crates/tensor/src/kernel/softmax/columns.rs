@@ -81,7 +81,8 @@ kernel! {
         /// Rows that are summed one after the other; then their sum is added to that of the rows before.
         const ROWS: usize = 64;
         let _ = op;
-        let [mut largest, mut part, mut sums] = std::array::from_fn(|_| Buffer::<T>::stale(block.width));
+        let mut rows: [_; 3] = std::array::from_fn(|_| Buffer::<T>::stale(block.width));
+        let [largest, part, sums] = rows.each_mut().map(|row| &mut **row);
         if N::SHIFT {
             largest.copy_from_slice(&block.y(0)[..block.width]);
             for i in 1..block.rows {
@@ -89,7 +90,7 @@ kernel! {
                     *largest = larger(*largest, y);
                 }
             }
-            by_period(&mut largest, block.period, larger);
+            by_period(largest, block.period, larger);
         }
         sums.fill(T::ZERO);
         for start in (0..block.rows).step_by(ROWS) {
@@ -97,20 +98,20 @@ kernel! {
             for i in start..(start + ROWS).min(block.rows) {
                 // SAFETY: the only reference within this pass of the loop.
                 let x = unsafe { block.x(i) };
-                add_terms::<T, N>(&mut part, x, block.y(i), &largest);
+                add_terms::<T, N>(part, x, block.y(i), largest);
             }
             for (sum, &part) in sums.iter_mut().zip(&*part) {
                 *sum += part;
             }
         }
-        by_period(&mut sums, block.period, |a, b| a + b);
+        by_period(sums, block.period, |a, b| a + b);
         for sum in sums.iter_mut() {
             *sum = N::total(*sum);
         }
         for i in 0..block.rows {
             // SAFETY: the only reference within this pass of the loop.
             let x = unsafe { block.x(i) };
-            finished_columns::<T, N>(x, block.y(i), &largest, &sums);
+            finished_columns::<T, N>(x, block.y(i), largest, sums);
         }
     }
 }

@@ -26,11 +26,12 @@ kernel! {
         let _ = op;
         let len = x.len().min((CLOSE / width).max(1) * width);
         let (mut aside, mut shifts) = (Buffer::stale(len), Buffer::stale(len / width));
+        let (aside, shifts) = (&mut *aside, &mut *shifts);
         for (chunk, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
             let aside = &mut aside[..x.len()];
             if N::SHIFT {
                 let terms = if N::TERMS == Terms::InPlace { &mut *x } else { &mut *aside };
-                shifted_terms::<T, N>(terms, y, width, &mut shifts);
+                shifted_terms::<T, N>(terms, y, width, shifts);
             } else if N::TERMS == Terms::Aside {
                 terms_of_both::<T, N>(aside, x, y);
             }
