@@ -271,6 +271,8 @@ fn tensors_panic_at_the_callers_line() {
         at!("searchsorted: needs a vector", || omit(matrix().searchsorted(&matrix(), false))),
         at!("bincount: -1 (entry 0) is negative", || omit(Tensor::from([-1_i64]).bincount(0))),
         at!("slice_assign: 0..9 by 1 does not fit axis 1", || omit(matrix().slice_assign(1, ..9, 0.0))),
+        at!("slice_add: 0..9 by 1 does not fit axis 1", || omit(matrix().slice_add(1, ..9, 0.0))),
+        at!("slice_add: [4] does not broadcast to [2, 2]", || { omit(matrix().slice_add(1, 1.., Tensor::zeros([4]))) }),
         at!("slice_assign: [4] does not broadcast to [2, 2]", || {
             omit(matrix().slice_assign(1, 1.., Tensor::zeros([4])))
         }),

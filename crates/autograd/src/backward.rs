@@ -1,9 +1,9 @@
 //! From a result back to the leaves.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Shape, Tensor};
 
 use crate::gradients::{Gradients, Kept, Marks};
-use crate::tape::{Given, Graph, Var};
+use crate::tape::{Given, Graph, Share, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The gradients of this value, which has one element, with respect to every leaf that it depends on.
@@ -94,7 +94,11 @@ impl<'t, T: Float> Var<'t, T> {
         if let Some(pullbacks) = &node.pullbacks {
             pullbacks.pull(gradient.clone(), &mut given);
         }
-        given.shares.into_iter().map(|(index, share)| (Var { tape: self.tape, index }, share)).collect()
+        let whole = |(index, share): (u32, Share<T>)| {
+            let shape = graph.nodes[index as usize].value.shape();
+            (Var { tape: self.tape, index }, share.whole(shape))
+        };
+        given.shares.into_iter().map(whole).collect()
     }
 }
 
@@ -105,7 +109,7 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
     // Room for what is waiting in most models.
     let (slots, free) = (Vec::with_capacity(8), Vec::with_capacity(8));
     let mut pending = Pending { slot_of: vec![0; last + 1], slots, free };
-    pending.add(last, seed);
+    pending.add(last, Share::Whole(seed), graph.nodes[last].value.shape());
     let mut given = Given { shares: Vec::with_capacity(4), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
         let Some(gradient) = pending.take(index) else { continue };
@@ -125,14 +129,16 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
         }
         for (input, share) in given.shares.drain(..) {
             let shape = graph.nodes[input as usize].value.shape();
-            assert!(
-                share.shape() == shape,
-                "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}; it was recorded at {}",
-                node.op.name,
-                share.shape(),
-                node.by,
-            );
-            pending.add(input as usize, share);
+            if let Share::Whole(share) = &share {
+                assert!(
+                    share.shape() == shape,
+                    "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}; it was recorded at {}",
+                    node.op.name,
+                    share.shape(),
+                    node.by,
+                );
+            }
+            pending.add(input as usize, share, shape);
         }
     }
     kept.reverse();
@@ -155,12 +161,13 @@ impl<T: Float> Pending<T> {
         self.slots[slot as usize].take()
     }
 
-    fn add(&mut self, index: usize, share: Tensor<T>) {
+    /// Adds a share to what the value at `index`, which has this shape, has so far.
+    fn add(&mut self, index: usize, share: Share<T>, shape: &Shape) {
         if let Some(slot) = self.slot_of[index].checked_sub(1) {
             let slot = &mut self.slots[slot as usize];
             *slot = Some(match slot.take() {
-                Some(earlier) => earlier + share,
-                None => share,
+                Some(earlier) => share.added_to(earlier),
+                None => share.whole(shape),
             });
             return;
         }
@@ -168,8 +175,32 @@ impl<T: Float> Pending<T> {
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });
-        self.slots[slot as usize] = Some(share);
+        self.slots[slot as usize] = Some(share.whole(shape));
         self.slot_of[index] = slot + 1;
+    }
+}
+
+impl<T: Float> Share<T> {
+    /// The gradient of all of an input of this shape.
+    fn whole(self, shape: &Shape) -> Tensor<T> {
+        match self {
+            Share::Whole(gradient) => gradient,
+            Share::Part { gradient, axis, start } => {
+                let mut widths = vec![(0, 0); shape.rank()];
+                widths[axis] = (start, shape.dims()[axis] - start - gradient.dims()[axis]);
+                gradient.pad(&widths, T::ZERO)
+            }
+        }
+    }
+
+    /// The sum with what there was before.
+    fn added_to(self, earlier: Tensor<T>) -> Tensor<T> {
+        match self {
+            Share::Whole(gradient) => earlier + gradient,
+            Share::Part { gradient, axis, start } => {
+                earlier.slice_add(axis as isize, start..start + gradient.dims()[axis], &gradient)
+            }
+        }
     }
 }
 
@@ -229,6 +260,23 @@ mod tests {
         let tape = Tape::new();
         let h = tape.leaf(Tensor::from([0.5])).tanh();
         h.scale(2.0).backward().get(h);
+    }
+
+    #[test]
+    fn parts_are_added_where_they_belong_and_change_no_gradient_that_others_see() {
+        let (tape, c) = (Tape::new(), Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+        let x = tape.leaf(c.clone());
+        // What x gets of y first is the gradient of y itself, which is kept.
+        let first = x.select(0, -1).sum(..).scale(10.0) + x.slice(0, 1..).sum(..).scale(100.0);
+        let strided = x.slice_step(0, .., 2).narrow(1, 1, 1).sum(..).scale(1000.0);
+        let y = (x + 1.0).retain_gradient();
+        let gradients = (first + strided + (y * tape.constant(c.clone())).sum(..)).backward();
+        assert_eq!(gradients.get(y), Some(&c));
+        let parts = Tensor::from([[0.0, 1000.0], [100.0, 100.0], [110.0, 1110.0]]);
+        assert_eq!(gradients.get(x), Some(&(c + parts)));
+        // Alone, one is the whole.
+        let shares = x.select(1, 0).pull(&Tensor::from([1.0, 2.0, 3.0]));
+        assert_eq!(shares[0].1, Tensor::from([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use tensor::{Float, Tensor};
 
 use crate::op::Op;
-use crate::tape::{Given, Pullbacks, Tape, Var};
+use crate::tape::{Given, Pullbacks, Share, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
@@ -107,6 +107,22 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
         self.and(|before| Joint { before, inputs, pullback })
     }
 
+    /// Gives the pullback of an input of which the result is a part: what it returns is the gradient of as many indices of `axis` from
+    /// `start` on.
+    #[track_caller]
+    pub(crate) fn wrt_part<F>(
+        self,
+        input: Var<'t, T>,
+        [axis, start]: [usize; 2],
+        pullback: F,
+    ) -> Record<'t, T, impl Pullbacks<T> + use<T, P, F>>
+    where
+        F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
+    {
+        let pullback = self.needs_gradient(input).then_some(pullback);
+        self.and(|before| PartOf { before, input: input.index, axis, start, pullback })
+    }
+
     /// Names an input to which no gradient goes back.
     #[track_caller]
     pub(crate) fn without(self, input: Var<'t, T>) -> Record<'t, T, impl Pullbacks<T> + use<T, P>> {
@@ -182,7 +198,39 @@ impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> 
     fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
         let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
         if let (Some(pullback), Some(own)) = (&self.pullback, own) {
-            given.shares.push((self.input, pullback(own)));
+            given.shares.push((self.input, Share::Whole(pullback(own))));
+        }
+    }
+}
+
+/// The pullback of an input of which the result is a part, after others.
+struct PartOf<P, F> {
+    before: P,
+    input: u32,
+    axis: usize,
+    start: usize,
+    pullback: Option<F>,
+}
+
+impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> Pullbacks<T> for PartOf<P, F> {
+    fn count(&self) -> usize {
+        self.before.count() + 1
+    }
+
+    fn list_inputs(&self, to: &mut Vec<u32>) {
+        self.before.list_inputs(to);
+        to.push(self.input);
+    }
+
+    fn needed(&self) -> bool {
+        self.pullback.is_some() || self.before.needed()
+    }
+
+    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
+        let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
+        if let (Some(pullback), Some(own)) = (&self.pullback, own) {
+            let &PartOf { axis, start, .. } = self;
+            given.shares.push((self.input, Share::Part { gradient: pullback(own), axis, start }));
         }
     }
 }
@@ -270,7 +318,7 @@ impl<T: Float> Shares<'_, T> {
     pub fn give(&mut self, input: usize, gradient: impl FnOnce() -> Tensor<T>) {
         if self.wants(input) {
             self.inputs[input].1 = false;
-            self.given.shares.push((self.inputs[input].0, gradient()));
+            self.given.shares.push((self.inputs[input].0, Share::Whole(gradient())));
         }
     }
 }

@@ -112,6 +112,8 @@ compiled! {
             = ops::scan;
         fn index_add(x: Tensor<Self>, axis: isize, indices: &Tensor<i64>, source: &Tensor<Self>)
             -> Result<Tensor<Self>, Error> = ops::index_add;
+        fn slice_add(x: Tensor<Self>, axis: usize, range: [usize; 2], source: &Tensor<Self>) -> Result<Tensor<Self>, Error>
+            = ops::slice_add;
         fn scatter_add(x: Tensor<Self>, axis: isize, what: Scattered<'_, Self>) -> Result<Tensor<Self>, Error>
             = ops::scatter_add;
         fn one_hot(indices: &Tensor<i64>, classes: usize) -> Result<Tensor<Self>, Error> = ops::one_hot;

@@ -17,6 +17,17 @@ impl<'t, T: Float> Var<'t, T> {
         self.record(Op::new(name, Role::Keeping), y).wrt(self, move |g| back(g, &shape)).done()
     }
 
+    /// Records `y`, which is of an axis of this value, from `start` on; `back` gives a gradient the rank that this value has.
+    fn part(
+        self,
+        name: &'static str,
+        y: Tensor<T>,
+        [axis, start]: [usize; 2],
+        back: impl Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
+    ) -> Self {
+        self.record(Op::new(name, Role::Keeping), y).wrt_part(self, [axis, start], back).done()
+    }
+
     /// The same value, from which no gradient goes back: y = x, and nothing for x.
     ///
     /// # Example
@@ -147,7 +158,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn slice(self, axis: isize, range: impl Span) -> Self {
         let x = self.value();
         let from = start(&range, "slice", &x, axis, 1);
-        self.view("slice", x.slice(axis, range), move |g, own| spread(g, own, axis, from, 1))
+        self.part("slice", x.slice(axis, range), [place(axis, x.rank()), from], |g| g)
     }
 
     /// Every `step`-th element of a range of an axis; x̄ is 0 for all others.
@@ -168,7 +179,8 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn slice_step(self, axis: isize, range: impl Span, step: usize) -> Self {
         let x = self.value();
         let from = start(&range, "slice_step", &x, axis, step);
-        self.view("slice_step", x.slice_step(axis, range, step), move |g, own| spread(g, own, axis, from, step))
+        let (y, axis) = (x.slice_step(axis, range, step), place(axis, x.rank()));
+        self.part("slice_step", y, [axis, from], move |g| stretched(g, axis, step))
     }
 
     /// `len` indices of an axis from `start` on; x̄ is 0 for all others.
@@ -186,7 +198,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn narrow(self, axis: isize, start: usize, len: usize) -> Self {
-        self.view("narrow", self.value().narrow(axis, start, len), move |g, own| spread(g, own, axis, start, 1))
+        let y = self.peek().narrow(axis, start, len);
+        let axis = place(axis, y.rank());
+        self.part("narrow", y, [axis, start], |g| g)
     }
 
     /// The elements at one index of an axis, which is dropped; −1 is the last index. x̄ is 0 for all others.
@@ -208,9 +222,9 @@ impl<'t, T: Float> Var<'t, T> {
         let x = self.value();
         let y = x.select(axis, index);
         // A negative axis counts from the last of x, which has one more.
-        let axis = axis.rem_euclid(x.rank() as isize);
-        let from = index.position().rem_euclid(x.size(axis) as isize) as usize;
-        self.view("select", y, move |g, own| spread(g.unsqueeze(axis), own, axis, from, 1))
+        let axis = place(axis, x.rank());
+        let from = index.position().rem_euclid(x.dims()[axis] as isize) as usize;
+        self.part("select", y, [axis, from], move |g| g.unsqueeze(axis as isize))
     }
 
     /// A new axis of size 1 at this place.
@@ -382,25 +396,24 @@ fn start<T: Float>(range: &impl Span, op: &'static str, x: &Tensor<T>, axis: isi
     range.within(op, x.shape(), axis, step).map_or(0, |(_, start, _)| start)
 }
 
-/// A gradient at every `step`-th index of an axis from `start` on, and 0 elsewhere.
-fn spread<T: Float>(g: Tensor<T>, own: &Shape, axis: isize, start: usize, step: usize) -> Tensor<T> {
-    let axis = axis.rem_euclid(own.rank() as isize) as usize;
-    let around = |g: &Tensor<T>, axis: usize, before, after| {
-        let mut widths = vec![(0, 0); g.rank()];
-        widths[axis] = (before, after);
-        g.pad(&widths, T::ZERO)
-    };
+/// The axis with this number, from the last one on where it is negative.
+fn place(axis: isize, rank: usize) -> usize {
+    axis.rem_euclid(rank as isize) as usize
+}
+
+/// A gradient with zeros between the indices of an axis, so that `step` are from one of its own to the next.
+fn stretched<T: Float>(g: Tensor<T>, axis: usize, step: usize) -> Tensor<T> {
     let mut dims = g.dims().to_vec();
-    let mut g = g;
-    if step > 1 && dims[axis] > 1 {
-        // Zeros behind each element, but for the last.
-        let last = (dims[axis] - 1) * step;
-        dims[axis] *= step;
-        g = around(&g.unsqueeze(axis as isize + 1), axis + 1, 0, step - 1).reshape(&dims[..]);
-        g = g.narrow(axis as isize, 0, last + 1);
+    if step == 1 || dims[axis] <= 1 {
+        return g;
     }
-    let after = own.dims()[axis] - start - g.dims()[axis];
-    around(&g, axis, start, after)
+    // Zeros behind each element, but for the last.
+    let last = (dims[axis] - 1) * step;
+    dims[axis] *= step;
+    let mut widths = vec![(0, 0); g.rank() + 1];
+    widths[axis + 1] = (0, step - 1);
+    let spread = g.unsqueeze(axis as isize + 1).pad(&widths, T::ZERO).reshape(&dims[..]);
+    spread.narrow(axis as isize, 0, last + 1)
 }
 
 /// A gradient on a diagonal, and 0 elsewhere.

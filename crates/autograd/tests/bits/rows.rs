@@ -193,6 +193,7 @@ fn reductions<T: Float + Bits>() -> Vec<Row<T>> {
 fn by_place<T: Float + Bits>() -> Vec<Row<T>> {
     rows! { T, x, y:
         "slice_assign" x.clone().slice_assign(0, ..1, y.slice(0, ..1));
+        "slice_add" x.clone().slice_add(1, 1.., y.slice(1, 1..));
         "index_copy" x.clone().index_copy(0, &places(1, x.size(0)), &y.slice(0, ..1));
         "index_put" x.clone().index_put(&[&places(2, x.size(0))], of::<T>(7.0));
         "masked_scatter" x.clone().masked_scatter(&x.gt(of::<T>(0.0)), y);

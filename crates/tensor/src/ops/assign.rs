@@ -2,11 +2,12 @@
 
 use super::index::{check, vector};
 use crate::create::room;
-use crate::element::Element;
+use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel;
+use crate::kernel::{self, OfNumbers, Row};
 use crate::layout::Layout;
 use crate::operand::Operand;
+use crate::par;
 use crate::shape::Shape;
 use crate::span::Span;
 use crate::tensor::Tensor;
@@ -118,6 +119,29 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+impl<T: Number> Tensor<T> {
+    /// This tensor with `source` added to the indices in `range` along `axis`; `source`, a tensor or a number, broadcasts to their
+    /// shape. Negative indices count from the end. The pullback of [`slice`](Self::slice), for one part after the other.
+    ///
+    /// Changes its own buffer if it is the only owner.
+    ///
+    /// # Panics
+    /// The axis is out of range, the range leaves it or runs backwards, or `source` does not broadcast to the slice.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let x = Tensor::from([[1, 2, 3], [4, 5, 6]]).slice_add(1, 1.., &Tensor::from([10, 20]));
+    /// assert_eq!(x, Tensor::from([[1, 12, 23], [4, 15, 26]]));
+    /// ```
+    #[track_caller]
+    pub fn slice_add(self, axis: isize, range: impl Span, source: impl Operand<T>) -> Self {
+        let (axis, start, end) = range.within("slice_add", self.shape(), axis, 1).or_panic();
+        T::slice_add(self, axis, [start, end], &source.tensor()).or_panic()
+    }
+}
+
 /// Writes `source`, row by row, where `target`, a layout of the same shape, says.
 pub(crate) fn write<T: Element>(out: &mut [T], target: &Layout, source: &Tensor<T>) {
     let walk = Walk::new([target, source.layout()]);
@@ -136,6 +160,38 @@ fn slice_assign<T: Element>(
     let target = Layout::contiguous(x.shape().clone()).slice(axis as isize, start, end, 1)?;
     let source = source.view(source.layout().broadcast_in("slice_assign", target.shape())?);
     T::write(x.as_mut_slice(), &target, &source);
+    Ok(x)
+}
+
+pub(crate) fn slice_add<T: Number>(
+    mut x: Tensor<T>,
+    axis: usize,
+    [start, end]: [usize; 2],
+    source: &Tensor<T>,
+) -> Result<Tensor<T>, Error> {
+    let mut dims = x.dims().to_vec();
+    dims[axis] = end - start;
+    let source = source.view(source.layout().broadcast_in("slice_add", &Shape::try_new(&dims)?)?).contiguous();
+    let source = source.as_slice().expect("made contiguous");
+    if source.is_empty() {
+        return Ok(x);
+    }
+    let inner: usize = dims[axis + 1..].iter().product();
+    // The tensor is blocks along the axes before, each of which has a part that grows.
+    let (block, len) = (x.dims()[axis] * inner, (end - start) * inner);
+    let grow = |part: &mut [T], from: usize| {
+        kernel::zip_assign(&OfNumbers::Add, part, Row::Contiguous(&source[from..][..part.len()]), false);
+    };
+    let out = x.as_mut_slice();
+    if out.len() == block {
+        par::split(&mut out[start * inner..][..len], 1, par::STREAM, |from, part| grow(part, from));
+    } else {
+        par::split(out, block, par::STREAM * len as f64 / block as f64, |first, out| {
+            for (i, out) in out.chunks_exact_mut(block).enumerate() {
+                grow(&mut out[start * inner..][..len], (first / block + i) * len);
+            }
+        });
+    }
     Ok(x)
 }
 
@@ -213,4 +269,42 @@ fn pad<T: Element>(x: &Tensor<T>, widths: &[(usize, usize)], value: T) -> Result
     }
     T::write(&mut out, &target, x);
     Ok(Tensor::from_buffer(out, shape))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::with_threads;
+
+    #[test]
+    fn what_is_added_to_a_slice_is_in_its_place_along_any_axis_and_on_any_threads() {
+        // Of some thousands of elements, and so many that they are shared among threads.
+        for shape in [vec![5, 4, 7], vec![3], vec![6, 1 << 17], vec![1 << 17, 6], vec![300, 9, 200]] {
+            let x = Tensor::<f32>::from_fn(shape.as_slice(), |i| i.iter().sum::<usize>() as f32);
+            for axis in 0..shape.len() {
+                let (start, end) = (shape[axis] / 3, (2 * shape[axis]).div_ceil(3));
+                let part = x.slice(axis as isize, start..end);
+                // In an order of its own, as a transposed gradient has.
+                let source = part.transpose(0, -1).contiguous().transpose(0, -1) * 3.0;
+                let want = x.clone().slice_assign(axis as isize, start..end, &part + &source);
+                for threads in [1, 3] {
+                    let sum = with_threads(threads, || x.clone().slice_add(axis as isize, start..end, &source));
+                    assert_eq!(sum.unwrap(), want, "{shape:?} along {axis}");
+                }
+                assert_eq!(x.clone().slice_add(axis as isize, start..start, 1.0), x);
+            }
+        }
+        let (x, rows) = (Tensor::<i32>::zeros([2, 3]), Tensor::from([1, 2]));
+        assert_eq!(x.slice_add(-1, 1.., &rows), Tensor::from([[0, 1, 2], [0, 1, 2]]));
+    }
+
+    #[test]
+    fn an_only_owner_grows_in_place_and_a_shared_one_does_not() {
+        let x = Tensor::<f32>::zeros([2, 3]);
+        let shared = x.clone();
+        let sum = x.slice_add(0, ..1, 1.0);
+        assert_eq!((shared.sum(..).item(), sum.sum(..).item()), (0.0, 3.0));
+        let place = sum.as_slice().unwrap().as_ptr();
+        assert_eq!(sum.slice_add(1, 2.., 1.0).as_slice().unwrap().as_ptr(), place);
+    }
 }

@@ -31,7 +31,7 @@ mod update;
 
 pub(crate) use activation::pullback as activation_pullback;
 pub(crate) use arithmetic::integers_divisible;
-pub(crate) use assign::write;
+pub(crate) use assign::{slice_add, write};
 pub(crate) use cast::cast;
 pub(crate) use close::allclose;
 pub(crate) use copy::copy_into;
