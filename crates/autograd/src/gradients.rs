@@ -185,8 +185,8 @@ impl<T: Float> Gradients<T> {
     /// infinite only where a gradient is.
     pub fn norm(&self) -> f64 {
         let leaves = self.kept.iter().filter(|kept| kept.is_leaf);
-        let norms: Tensor<f64> = leaves.map(|kept| kept.gradient.cast::<f64>().norm(2.0, ..).item()).collect();
-        norms.norm(2.0, ..).item()
+        let norms: Tensor<f64> = leaves.map(|kept| kept.gradient.norm_f64()).collect();
+        norms.norm_f64()
     }
 }
 

@@ -151,6 +151,7 @@ compiled! {
         fn var_mean(x: &Tensor<Self>, over: &Over, correction: usize) -> (Tensor<Self>, Tensor<Self>) = ops::var_mean;
         fn log_sum_exp(x: &Tensor<Self>, over: &Over) -> Tensor<Self> = ops::log_sum_exp;
         fn norm(x: &Tensor<Self>, over: &Over, norm: f64) -> Tensor<Self> = ops::norm;
+        fn norm_f64(x: &Tensor<Self>) -> f64 = ops::norm_f64;
         fn normalize(x: Tensor<Self>, y: &Tensor<Self>, axis: usize, how: Normalization) -> Tensor<Self>
             = ops::normalize;
         fn cross_entropy(x: &Tensor<Self>, classes: &Tensor<i64>) -> Result<(Tensor<Self>, Tensor<Self>), Error>

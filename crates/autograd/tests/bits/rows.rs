@@ -146,6 +146,7 @@ fn reductions<T: Float + Bits>() -> Vec<Row<T>> {
         "any" (x.gt(of::<T>(2.9)).any(0), x.gt(of::<T>(2.9)).any(1));
         "all" (x.gt(of::<T>(-2.9)).all(0), x.gt(of::<T>(-2.9)).all(1));
         "count_nonzero" (x.count_nonzero(0), x.count_nonzero(1));
+        "norm_f64" Tensor::scalar(of::<T>(x.norm_f64()));
         "norm" vec![x.norm(2.0, 0), x.norm(2.0, 1), x.norm(1.0, ..), x.norm(3.0, 1), x.norm(f64::INFINITY, 0), x.norm(0.0, 1)];
         "logsumexp" (x.logsumexp(..), (x.logsumexp(0), x.logsumexp(1)));
         "cumsum" (x.cumsum(0), x.cumsum(1));

@@ -49,7 +49,7 @@ pub(crate) use matmul::{linear, matmul, matmul_into};
 pub use pullback::Pullback;
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{
-    arg, count_nonzero, deviation, fold, log_sum_exp, mean, norm, scan, sum_to, var_mean, variance,
+    arg, count_nonzero, deviation, fold, log_sum_exp, mean, norm, norm_f64, scan, sum_to, var_mean, variance,
 };
 pub(crate) use scatter::{one_hot, scatter, scatter_add};
 pub(crate) use softmax::normalize;

@@ -20,7 +20,7 @@ pub(crate) use self::extreme::arg;
 pub(crate) use self::log_sum_exp::log_sum_exp;
 pub(crate) use self::logic::count_nonzero;
 pub(crate) use self::moments::{deviation, var_mean, variance};
-pub(crate) use self::norm::norm;
+pub(crate) use self::norm::{norm, norm_f64};
 pub(crate) use self::scan::scan;
 pub(crate) use self::sum::{fold, mean, sum_to};
 #[allow(unreachable_pub, reason = "in the traits that keep the public `Element` sealed")]

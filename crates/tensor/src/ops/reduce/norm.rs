@@ -1,7 +1,8 @@
 //! Norms.
 
 use super::logic::count_true;
-use super::{Axes, Over, over, read, reduce, reduced};
+use super::{Axes, Over, over, parts, read, reduce, reduced};
+use crate::dims::Dims;
 use crate::element::Float;
 use crate::error::OrPanic;
 use crate::kernel::{Dtype, Largest, Powers, Real, Reduction, Sizes, Smallest, Squares};
@@ -32,6 +33,25 @@ impl<T: Float> Tensor<T> {
     pub fn norm<A: Axes>(&self, p: f64, axes: A) -> Self {
         T::norm(self, &over("norm", self.shape(), &axes).or_panic(), p)
     }
+
+    /// The 2-norm of all elements, √Σ x², in f64: of `f32`s it is as exact as of the same numbers in f64, and never infinite unless one is.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// assert_eq!(Tensor::from([3.0_f32, -4.0]).norm_f64(), 5.0);
+    /// ```
+    pub fn norm_f64(&self) -> f64 {
+        T::norm_f64(self)
+    }
+}
+
+pub(crate) fn norm_f64<T: Float>(x: &Tensor<T>) -> f64 {
+    let all = Over { reduced: Dims::filled(true, x.rank()), keep: false };
+    let sum = if x.is_empty() { 0.0 } else { parts(x, &all, read::<T>(), &Squares)[0] };
+    // No square of an f32 leaves the range of f64.
+    if T::DTYPE == Dtype::F32 || in_range(sum) { sum.sqrt() } else { norm(&x.cast::<f64>(), &all, 2.0).item() }
 }
 
 pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
@@ -110,6 +130,23 @@ mod tests {
                 assert_eq!(x.norm(0.0, axes).to_vec(), some);
             }
         }
+    }
+
+    #[test]
+    fn the_norm_in_f64_is_that_of_the_same_numbers_in_f64() {
+        for len in [0, 1, 3, 100, 10_007, 300_000] {
+            let x = Tensor::<f32>::from_fn([len], |i| (i[0] as f32 * 0.37).sin() * 1e30);
+            for x in [x.clone(), x.slice_step(0, .., 3), x.clone() * 1e-38 * 1e-37] {
+                assert_eq!(x.norm_f64(), x.cast::<f64>().norm(2.0, ..).item(), "{len}");
+            }
+        }
+        for scale in [1e-310, 1e-200, 1.0, 1e200, 1e308] {
+            let x = Tensor::from([0.3, -0.4]) * scale;
+            assert_eq!(x.norm_f64(), x.norm(2.0, ..).item(), "{scale}");
+            assert_relative_eq!(x.norm_f64(), 0.5 * scale, max_relative = 1e-12);
+        }
+        assert!(Tensor::from([1.0, f64::NAN]).norm_f64().is_nan());
+        assert_eq!(Tensor::from([1.0, f32::NEG_INFINITY]).norm_f64(), f64::INFINITY);
     }
 
     #[test]
