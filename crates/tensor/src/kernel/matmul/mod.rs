@@ -4,7 +4,8 @@
 //! and through its rows in tiles. A tile of C stays in registers while it runs through a chunk of k (`tile`). A is read
 //! in place unless its elements are far apart. B is read in place where its rows are contiguous and few. Otherwise panels
 //! of B are copied. Where rows of B are contiguous, the first tile copies the first panel as it goes, and the tiles of each
-//! panel copy the next panel (`ahead`); where they are not, a panel is copied before its tiles (`pack`).
+//! panel copy the next panel (`ahead`); where they are not, a panel is copied before its tiles (`pack`). Where it is
+//! cheaper, such as for few columns, Bᵀ · Aᵀ is computed and turned.
 //!
 //! Each element of C is, in each chunk, one chain of fused multiply-adds in the order of k, and chunks are added in
 //! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set. One row or one
@@ -24,6 +25,7 @@ use std::ops::Range;
 use self::ahead::Ahead;
 pub(crate) use self::matrix::Matrix;
 use self::tile::{Tile, TileSizes, TileSizesOf};
+use super::copy::{Plane, TRANSPOSED_SIDE, copy_plane};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::{Buffer, Pooled};
 use crate::kernel::Real;
@@ -107,6 +109,15 @@ const FEW_ROWS: usize = 24;
 /// where B is no wider than a vector, of which each element of A is read for one multiply-add, it costs 9 % (Granite Rapids).
 const FAR_APART: usize = 768 << 10;
 
+/// What it costs to copy an element of A so that tiles find it near, in nanoseconds; and to turn one of C. Fitted to products with k of 30 to
+/// 1024, 2 to 2048 rows and 4 to 1024 columns, whose A was transposed in memory (Granite Rapids, one thread): the other way is up to 6
+/// times as fast where it is taken.
+const PACKING: f64 = 0.21;
+const TURNING: f64 = 0.35;
+
+/// What the other way must gain to be taken. With 1.1, some products took 1.2 times as long.
+const OTHER_WAY: f64 = 1.2;
+
 /// What a product does to C.
 #[derive(Clone, Copy)]
 pub(crate) enum Onto<'a, T> {
@@ -161,7 +172,7 @@ fn own<'b, T: Vectorized>(
     add: bool,
     bias: Option<&'b [T]>,
 ) -> Option<&'b [T]> {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let (m, n) = (a.rows, b.columns);
     // A vector on the other side of contiguous rows of length k.
     if n == 1 && a.strides[1] == 1 {
         vector::rows_by_vector(a, b, c, add);
@@ -176,7 +187,54 @@ fn own<'b, T: Vectorized>(
         own(b.t(), a.t(), c, add, None);
         return bias;
     }
-    let TileSizes { lanes, rows } = simd::dispatch(TileSizesOf(PhantomData::<T>));
+    let sizes = simd::dispatch(TileSizesOf(PhantomData::<T>));
+    // Neither way then copies B before it is read. Chunks would be added to a C that is there in another order.
+    let both = !add && a.strides[0] == 1 && b.strides[1] == 1;
+    if both && cost(a, b, sizes) > OTHER_WAY * cost(b.t(), a.t(), sizes) + TURNING * (m * n) as f64 {
+        turned(a, b, c, sizes);
+        return bias;
+    }
+    tiled(a, b, c, add, bias, sizes);
+    None
+}
+
+/// Roughly what [`tiled`] takes where rows of B are contiguous, in nanoseconds.
+fn cost<T>(a: Matrix<'_, T>, b: Matrix<'_, T>, sizes: TileSizes) -> f64 {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let products = m as f64 * k as f64 * n.next_multiple_of(sizes.lanes) as f64 * par::MULTIPLY_ADD;
+    let packed = if is_far_apart(a) && n > sizes.lanes { m * k } else { 0 };
+    products + packed as f64 * PACKING
+}
+
+/// Whether rows of A are read better from a copy, if their elements are read often enough.
+fn is_far_apart<T>(a: Matrix<'_, T>) -> bool {
+    let width = a.columns.min(CHUNK).next_multiple_of(SIDE);
+    a.strides[1] != 1 && a.strides[1].unsigned_abs() * width * size_of::<T>() > FAR_APART
+}
+
+/// C = (Bᵀ · Aᵀ)ᵀ, whose elements are the same sums in the same order.
+fn turned<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], sizes: TileSizes) {
+    let (m, n) = (a.rows, b.columns);
+    let mut turned = Buffer::<T>::stale(m * n);
+    tiled(b.t(), a.t(), &mut turned, false, None, sizes);
+    let data = &*turned;
+    par::split(c, TRANSPOSED_SIDE * n, par::STREAM, |start, c| {
+        let plane = Plane { data, at: start / n, stride: m as isize, rows: c.len() / n, columns: n };
+        copy_plane(plane, c, n);
+    });
+}
+
+/// The product tile by tile.
+fn tiled<T: Vectorized>(
+    a: Matrix<'_, T>,
+    b: Matrix<'_, T>,
+    c: &mut [T],
+    add: bool,
+    bias: Option<&[T]>,
+    sizes: TileSizes,
+) {
+    let (m, k, n) = (a.rows, a.columns, b.columns);
+    let TileSizes { lanes, rows } = sizes;
     let height = rows[rows.len() - 1];
     let panels = Parts { len: n, unit: lanes, parts: n.div_ceil(lanes * rows.len()) };
     // Columns are parted first: B is then copied once.
@@ -185,7 +243,7 @@ fn own<'b, T: Vectorized>(
     if tasks == 1 && least == 1 {
         let product = Product { a, b, c: Shared::new(c), panels, add, bias };
         simd::dispatch(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
-        return None;
+        return;
     }
     let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
     let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
@@ -200,7 +258,6 @@ fn own<'b, T: Vectorized>(
             simd::dispatch(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
         }
     });
-    None
 }
 
 /// A length in even parts of whole units. The last part may reach beyond the length, to fill its last unit.
@@ -274,9 +331,8 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         let a_width = k.min(CHUNK).next_multiple_of(SIDE);
         // A row of 2 KiB and no more would begin in one of two sets of the L1 cache.
         let a_row = a_width + SIDE;
-        let far_apart = a.strides[1].unsigned_abs() * a_width * size_of::<T>() > FAR_APART;
         let wide = self.panels.len() > 1 || panels.range(self.panels.start).len() > lanes;
-        let packs_a = a.strides[1] != 1 && far_apart && wide;
+        let packs_a = wide && is_far_apart(a);
         let mut a_copy = Buffer::<T>::stale(if packs_a { self.rows.len() * a_row } else { 0 });
         let a_copy = &mut *a_copy;
         for start in (0..k).step_by(CHUNK) {
@@ -503,6 +559,39 @@ mod tests {
         for b in [0, 1] {
             assert_chains::<f32>(m, k, n, [1, b]);
         }
+    }
+
+    #[test]
+    fn few_columns_go_the_other_way_to_the_same_bits() {
+        let data: Vec<f32> = (0..700_000_usize).map(|i| ((i * 7919) % 1013) as f32 / 507.0 - 1.0).collect();
+        let sizes = simd::dispatch(TileSizesOf(PhantomData::<f32>));
+        for (m, k, n) in [(300, 64, 3), (1000, 517, 5), (37, 200, 2), (5, 3, 9), (1, 7, 1)] {
+            let (a, b) = (stored(&data, [m, k], 1), stored(&data, [k, n], 0));
+            let want = chains(a, b);
+            let mut c = vec![f32::NAN; m * n];
+            for threads in [1, 3] {
+                c.fill(f32::NAN);
+                par::with_threads(threads, || turned(a, b, &mut c, sizes)).unwrap();
+                assert!(c == want, "{m} × {k} × {n} on {threads} threads");
+            }
+            // And what is chosen, with a bias, which is added last, and onto what is there.
+            let bias: Vec<f32> = data[..n].iter().map(|x| x * 3.0).collect();
+            matmul(a, b, &mut c, Onto::Bias(&bias));
+            let biased: Vec<f32> = want.iter().enumerate().map(|(i, x)| x + bias[i % n]).collect();
+            assert!(c == biased || is_dots(a, b) || cfg!(feature = "matrixmultiply"), "{m} × {k} × {n} and a bias");
+            assert_chains::<f32>(m, k, n, [1, 0]);
+        }
+        // Where it is taken: a head of few classes, and not where columns fill vectors.
+        let is_taken = |[m, k, n]: [usize; 3]| {
+            let (a, b) = (stored(&data, [m, k], 1), stored(&data, [k, n], 0));
+            cost(a, b, sizes) > OTHER_WAY * cost(b.t(), a.t(), sizes) + TURNING * (m * n) as f64
+        };
+        assert!(is_taken([1000, 256, 2]) && !is_taken([256, 256, 64]) && !is_taken([4, 4, 4]));
+        assert!(
+            [[1000, 256, 2], [1000, 600, 27], [300, 30, 7]]
+                .iter()
+                .all(|&[m, k, n]| { !(is_taken([m, k, n]) && is_taken([n, k, m])) })
+        );
     }
 
     /// AVX-512 in arrays: the largest tiles, on any processor.

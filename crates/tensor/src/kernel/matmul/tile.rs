@@ -7,6 +7,7 @@ use super::ahead::Ahead;
 use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set};
 
 /// The tiles of an instruction set.
+#[derive(Clone, Copy)]
 pub(super) struct TileSizes {
     /// Elements of a vector.
     pub(super) lanes: usize,
