@@ -58,6 +58,12 @@ fn reduce<T: Element, P: Copy + Default + Send + Sync, O: Element>(
         out.fill(of_nothing);
         return Tensor::from_buffer(out, shape);
     }
+    if let Some(run) = one_run(x, &over.reduced) {
+        let mut part = [P::default()];
+        kernel::reduce_rows(r, run, 1, &mut part);
+        finish(&part, &mut out);
+        return Tensor::from_buffer(out, shape);
+    }
     let near = near(x, &over.reduced);
     let x = near.as_ref().unwrap_or(x);
     let (data, plan) = (x.storage(), Plan::new(x.layout(), &over.reduced));
@@ -86,10 +92,22 @@ fn parts<T: Element, P: Copy + Default + Send + Sync>(
     cost: f64,
     r: &dyn Reduction<T, Part = P>,
 ) -> Vec<P> {
+    if let Some(run) = one_run(x, &over.reduced) {
+        let mut part = vec![P::default()];
+        kernel::reduce_rows(r, run, 1, &mut part);
+        return part;
+    }
     let near = near(x, &over.reduced);
     let x = near.as_ref().unwrap_or(x);
     let (data, plan) = (x.storage(), Plan::new(x.layout(), &over.reduced));
     plan.joined(data, cost, r)
+}
+
+/// All elements, where they are neighbours that come to one result, and too few for pieces. A plan would find the same, but takes 140 ns, of
+/// the 200 that a sum of four elements took.
+fn one_run<'a, T: Element>(x: &'a Tensor<T>, reduced: &[bool]) -> Option<Run<'a, T>> {
+    let data = x.as_slice().filter(|data| data.len() < 2 * PIECE_OF_RUN && !reduced.contains(&false))?;
+    Some(Run { data, at: 0, step: 1, len: data.len() })
 }
 
 /// A copy in memory order, if the reduced axis has a larger stride than a kept one that is itself not 1: read in place, each
