@@ -3,7 +3,7 @@
 use tensor::{Float, Shape, Tensor};
 
 use crate::gradients::{Gradients, Kept, Marks};
-use crate::tape::{Given, Graph, Share, Var};
+use crate::tape::{Given, Graph, Part, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The gradients of this value, which has one element, with respect to every leaf that it depends on.
@@ -90,15 +90,13 @@ impl<'t, T: Float> Var<'t, T> {
         let node = &graph.nodes[self.index as usize];
         let (want, got) = (node.value.shape(), gradient.shape());
         assert!(want == got, "pull: the value is {want}, the gradient {got}");
-        let mut given = Given { shares: Vec::new(), missing: None };
+        let mut given = Given { shares: Vec::new(), parts: Vec::new(), missing: None };
         if let Some(pullbacks) = &node.pullbacks {
             pullbacks.pull(gradient.clone(), &mut given);
         }
-        let whole = |(index, share): (u32, Share<T>)| {
-            let shape = graph.nodes[index as usize].value.shape();
-            (Var { tape: self.tape, index }, share.whole(shape))
-        };
-        given.shares.into_iter().map(whole).collect()
+        let whole = |(index, part): (u32, Part<T>)| (index, part.whole(graph.nodes[index as usize].value.shape()));
+        let shares = given.shares.into_iter().chain(given.parts.into_iter().map(whole));
+        shares.map(|(index, share)| (Var { tape: self.tape, index }, share)).collect()
     }
 }
 
@@ -109,8 +107,8 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
     // Room for what is waiting in most models.
     let (slots, free) = (Vec::with_capacity(8), Vec::with_capacity(8));
     let mut pending = Pending { slot_of: vec![0; last + 1], slots, free };
-    pending.add(last, Share::Whole(seed), graph.nodes[last].value.shape());
-    let mut given = Given { shares: Vec::with_capacity(4), missing: None };
+    pending.add(last, seed);
+    let mut given = Given { shares: Vec::with_capacity(4), parts: Vec::new(), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
         let Some(gradient) = pending.take(index) else { continue };
         let is_leaf = node.pullbacks.is_none();
@@ -129,16 +127,17 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
         }
         for (input, share) in given.shares.drain(..) {
             let shape = graph.nodes[input as usize].value.shape();
-            if let Share::Whole(share) = &share {
-                assert!(
-                    share.shape() == shape,
-                    "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}; it was recorded at {}",
-                    node.op.name,
-                    share.shape(),
-                    node.by,
-                );
-            }
-            pending.add(input as usize, share, shape);
+            assert!(
+                share.shape() == shape,
+                "the pullback of `{}` gave a gradient of shape {} for an input of shape {shape}; it was recorded at {}",
+                node.op.name,
+                share.shape(),
+                node.by,
+            );
+            pending.add(input as usize, share);
+        }
+        for (input, part) in given.parts.drain(..) {
+            pending.add_part(input as usize, &part, graph.nodes[input as usize].value.shape());
         }
     }
     kept.reverse();
@@ -161,13 +160,12 @@ impl<T: Float> Pending<T> {
         self.slots[slot as usize].take()
     }
 
-    /// Adds a share to what the value at `index`, which has this shape, has so far.
-    fn add(&mut self, index: usize, share: Share<T>, shape: &Shape) {
+    fn add(&mut self, index: usize, share: Tensor<T>) {
         if let Some(slot) = self.slot_of[index].checked_sub(1) {
             let slot = &mut self.slots[slot as usize];
             *slot = Some(match slot.take() {
-                Some(earlier) => share.added_to(earlier),
-                None => share.whole(shape),
+                Some(earlier) => earlier + share,
+                None => share,
             });
             return;
         }
@@ -175,32 +173,35 @@ impl<T: Float> Pending<T> {
             self.slots.push(None);
             self.slots.len() as u32 - 1
         });
-        self.slots[slot as usize] = Some(share.whole(shape));
+        self.slots[slot as usize] = Some(share);
         self.slot_of[index] = slot + 1;
+    }
+
+    /// Adds a part of the gradient of the value at `index`, which has this shape.
+    fn add_part(&mut self, index: usize, part: &Part<T>, shape: &Shape) {
+        let slot = self.slot_of[index].checked_sub(1).map(|slot| &mut self.slots[slot as usize]);
+        if let Some(slot) = slot
+            && let Some(earlier) = slot.take()
+        {
+            *slot = Some(part.added_to(earlier));
+            return;
+        }
+        self.add(index, part.whole(shape));
     }
 }
 
-impl<T: Float> Share<T> {
-    /// The gradient of all of an input of this shape.
-    fn whole(self, shape: &Shape) -> Tensor<T> {
-        match self {
-            Share::Whole(gradient) => gradient,
-            Share::Part { gradient, axis, start } => {
-                let mut widths = vec![(0, 0); shape.rank()];
-                widths[axis] = (start, shape.dims()[axis] - start - gradient.dims()[axis]);
-                gradient.pad(&widths, T::ZERO)
-            }
-        }
+impl<T: Float> Part<T> {
+    /// The gradient of all of a value of this shape.
+    fn whole(&self, shape: &Shape) -> Tensor<T> {
+        let mut widths = vec![(0, 0); shape.rank()];
+        widths[self.axis] = (self.start, shape.dims()[self.axis] - self.start - self.gradient.dims()[self.axis]);
+        self.gradient.pad(&widths, T::ZERO)
     }
 
-    /// The sum with what there was before.
-    fn added_to(self, earlier: Tensor<T>) -> Tensor<T> {
-        match self {
-            Share::Whole(gradient) => earlier + gradient,
-            Share::Part { gradient, axis, start } => {
-                earlier.slice_add(axis as isize, start..start + gradient.dims()[axis], &gradient)
-            }
-        }
+    /// The sum with what the value has so far.
+    fn added_to(&self, earlier: Tensor<T>) -> Tensor<T> {
+        let end = self.start + self.gradient.dims()[self.axis];
+        earlier.slice_add(self.axis as isize, self.start..end, &self.gradient)
     }
 }
 

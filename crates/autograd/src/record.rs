@@ -3,7 +3,7 @@
 use tensor::{Float, Tensor};
 
 use crate::op::Op;
-use crate::tape::{Given, Pullbacks, Share, Tape, Var};
+use crate::tape::{Given, Part, Pullbacks, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
@@ -57,8 +57,9 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     {
-        let pullback = self.needs_gradient(input).then_some(pullback);
-        self.and(|before| Single { before, input: input.index, pullback })
+        let give = move |g, input, given: &mut Given<T>| given.shares.push((input, pullback(g)));
+        let give = self.needs_gradient(input).then_some(give);
+        self.and(|before| Single { before, input: input.index, give })
     }
 
     /// Gives one pullback for several inputs whose gradients share work. It puts them into [`Shares`], by the inputs'
@@ -119,15 +120,18 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     {
-        let pullback = self.needs_gradient(input).then_some(pullback);
-        self.and(|before| PartOf { before, input: input.index, axis, start, pullback })
+        let give = move |g, input, given: &mut Given<T>| {
+            given.parts.push((input, Part { gradient: pullback(g), axis, start }));
+        };
+        let give = self.needs_gradient(input).then_some(give);
+        self.and(|before| Single { before, input: input.index, give })
     }
 
     /// Names an input to which no gradient goes back.
     #[track_caller]
     pub(crate) fn without(self, input: Var<'t, T>) -> Record<'t, T, impl Pullbacks<T> + use<T, P>> {
         self.needs_gradient(input);
-        self.and(|before| Single::<_, fn(Tensor<T>) -> Tensor<T>> { before, input: input.index, pullback: None })
+        self.and(|before| Single::<_, fn(Tensor<T>, u32, &mut Given<T>)> { before, input: input.index, give: None })
     }
 
     /// Puts the result on the tape.
@@ -178,10 +182,16 @@ impl<T: Float> Pullbacks<T> for () {
 struct Single<P, F> {
     before: P,
     input: u32,
-    pullback: Option<F>,
+    /// Hands the input's share on, if it needs one.
+    give: Option<F>,
 }
 
-impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> Pullbacks<T> for Single<P, F> {
+impl<T, P, F> Pullbacks<T> for Single<P, F>
+where
+    T: Float,
+    P: Pullbacks<T>,
+    F: Fn(Tensor<T>, u32, &mut Given<T>) + Send + 'static,
+{
     fn count(&self) -> usize {
         self.before.count() + 1
     }
@@ -192,45 +202,13 @@ impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> 
     }
 
     fn needed(&self) -> bool {
-        self.pullback.is_some() || self.before.needed()
+        self.give.is_some() || self.before.needed()
     }
 
     fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
-        let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
-        if let (Some(pullback), Some(own)) = (&self.pullback, own) {
-            given.shares.push((self.input, Share::Whole(pullback(own))));
-        }
-    }
-}
-
-/// The pullback of an input of which the result is a part, after others.
-struct PartOf<P, F> {
-    before: P,
-    input: u32,
-    axis: usize,
-    start: usize,
-    pullback: Option<F>,
-}
-
-impl<T: Float, P: Pullbacks<T>, F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static> Pullbacks<T> for PartOf<P, F> {
-    fn count(&self) -> usize {
-        self.before.count() + 1
-    }
-
-    fn list_inputs(&self, to: &mut Vec<u32>) {
-        self.before.list_inputs(to);
-        to.push(self.input);
-    }
-
-    fn needed(&self) -> bool {
-        self.pullback.is_some() || self.before.needed()
-    }
-
-    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
-        let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
-        if let (Some(pullback), Some(own)) = (&self.pullback, own) {
-            let &PartOf { axis, start, .. } = self;
-            given.shares.push((self.input, Share::Part { gradient: pullback(own), axis, start }));
+        let own = pull_before(&self.before, self.give.is_some(), gradient, given);
+        if let (Some(give), Some(own)) = (&self.give, own) {
+            give(own, self.input, given);
         }
     }
 }
@@ -318,7 +296,7 @@ impl<T: Float> Shares<'_, T> {
     pub fn give(&mut self, input: usize, gradient: impl FnOnce() -> Tensor<T>) {
         if self.wants(input) {
             self.inputs[input].1 = false;
-            self.given.shares.push((self.inputs[input].0, Share::Whole(gradient())));
+            self.given.shares.push((self.inputs[input].0, gradient()));
         }
     }
 }

@@ -391,19 +391,21 @@ pub trait Pullbacks<T: Float>: Send + 'static {
     fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>);
 }
 
-/// What a pullback gives to an input.
-pub(crate) enum Share<T: Float> {
-    /// In the input's shape.
-    Whole(Tensor<T>),
-    /// Of the indices of an axis from `start` on; that of all others is 0. It is added where it belongs: a sequence that is taken
-    /// apart step by step gets as much as it has, and not all of it for each step.
-    Part { gradient: Tensor<T>, axis: usize, start: usize },
+/// The gradient of some indices of an axis; that of all others is 0. It is added where it belongs: a sequence that is taken apart
+/// step by step gets as much as it has, and not all of it for each step.
+pub(crate) struct Part<T: Float> {
+    pub(crate) gradient: Tensor<T>,
+    pub(crate) axis: usize,
+    /// The first of the indices.
+    pub(crate) start: usize,
 }
 
 /// What the pullbacks of a node have given.
 pub struct Given<T: Float> {
+    /// By the inputs' indices, in their shapes.
+    pub(crate) shares: Vec<(u32, Tensor<T>)>,
     /// By the inputs' indices.
-    pub(crate) shares: Vec<(u32, Share<T>)>,
+    pub(crate) parts: Vec<(u32, Part<T>)>,
     /// An input that a joint pullback left out.
     pub(crate) missing: Option<u32>,
 }
