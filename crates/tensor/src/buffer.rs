@@ -174,7 +174,7 @@ pub struct Buffer<T: Pooled> {
 
 /// Memory that may have several owners; reads as a slice of all its elements, which may be more than a buffer had in it.
 pub(crate) struct Storage<T: Pooled>(
-    /// `None` where there are no elements.
+    /// `None` for a buffer without elements, which allocates nothing.
     Option<Arc<Memory<T>>>,
 );
 
@@ -231,9 +231,12 @@ impl<T: Pooled> Buffer<T> {
         Buffer::of(Arc::new(Memory { data, start }), len)
     }
 
-    /// To be shared.
+    /// To be shared. A tensor without elements has something to share too: it is a view's, and not a copy's.
     pub(crate) fn into_storage(self) -> Storage<T> {
-        self.storage
+        match self.storage.0 {
+            None => Storage(Some(Arc::new(Memory { data: Vec::new(), start: 0 }))),
+            Some(_) => self.storage,
+        }
     }
 }
 
@@ -253,10 +256,7 @@ impl<T: Pooled> Storage<T> {
 
     /// Whether two are the same memory.
     pub(crate) fn is(&self, other: &Self) -> bool {
-        match (&self.0, &other.0) {
-            (Some(own), Some(other)) => Arc::ptr_eq(own, other),
-            (own, other) => own.is_none() && other.is_none(),
-        }
+        matches!((&self.0, &other.0), (Some(own), Some(other)) if Arc::ptr_eq(own, other))
     }
 
     /// The memory, and where in it the elements begin, if there is no other owner.

@@ -211,7 +211,7 @@ impl<T: Element> Tensor<T> {
         Ok(self.storage[self.layout.offset()])
     }
 
-    /// Whether two tensors share their storage. Two that have none, since they were made without elements, do.
+    /// Whether two tensors share their storage.
     ///
     /// # Example
     /// ```

@@ -148,7 +148,7 @@ mod tests {
         #[test]
         fn a_copy_of_any_view_has_its_elements_in_order(x in any_view(0..5)) {
             let copy = x.copied();
-            prop_assert!(copy.is_contiguous() && (x.is_empty() || !copy.shares_storage(&x)));
+            prop_assert!(copy.is_contiguous() && !copy.shares_storage(&x));
             prop_assert_eq!(copy.as_slice().unwrap(), naive(&x));
         }
     }

@@ -92,11 +92,6 @@ fn parts<T: Element, P: Copy + Default + Send + Sync>(
     cost: f64,
     r: &dyn Reduction<T, Part = P>,
 ) -> Vec<P> {
-    if let Some(run) = one_run(x, &over.reduced) {
-        let mut part = vec![P::default()];
-        kernel::reduce_rows(r, run, 1, &mut part);
-        return part;
-    }
     let near = near(x, &over.reduced);
     let x = near.as_ref().unwrap_or(x);
     let (data, plan) = (x.storage(), Plan::new(x.layout(), &over.reduced));

@@ -1,7 +1,7 @@
 //! Norms.
 
 use super::logic::count_true;
-use super::{Axes, Over, over, parts, read, reduce, reduced};
+use super::{Axes, Over, over, read, reduce, reduced};
 use crate::dims::Dims;
 use crate::element::Float;
 use crate::error::OrPanic;
@@ -49,7 +49,7 @@ impl<T: Float> Tensor<T> {
 
 pub(crate) fn norm_f64<T: Float>(x: &Tensor<T>) -> f64 {
     let all = Over { reduced: Dims::filled(true, x.rank()), keep: false };
-    let sum = if x.is_empty() { 0.0 } else { parts(x, &all, read::<T>(), &Squares)[0] };
+    let sum: f64 = reduced(x, &all, &Squares, 0.0).item();
     // No square of an f32 leaves the range of f64.
     if T::DTYPE == Dtype::F32 || in_range(sum) { sum.sqrt() } else { norm(&x.cast::<f64>(), &all, 2.0).item() }
 }
