@@ -98,6 +98,22 @@ impl<T: Float> Gradients<T> {
         self.kept.iter().filter_map(|kept| Some((kept.name?, &kept.gradient)))
     }
 
+    /// The gradients of all leaves that have a name, to be changed.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id) = (Tape::new(), Id::new());
+    /// let mut gradients = tape.named_leaf(id, &Tensor::from([3.0])).scale(2.0).backward();
+    /// gradients.iter_mut().filter(|(of, _)| *of == id).for_each(|(_, gradient)| *gradient *= 0.5);
+    /// assert_eq!(gradients.named(id), Some(&Tensor::from([1.0])));
+    /// ```
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = (Id, &mut Tensor<T>)> {
+        self.kept.iter_mut().filter_map(|kept| Some((kept.name?, &mut kept.gradient)))
+    }
+
     /// The changes of state that the pass has deferred, and the passes whose gradients were added.
     pub fn updates(&self) -> &Updates<T> {
         &self.updates
@@ -155,27 +171,39 @@ impl<T: Float> Gradients<T> {
     /// of state that count are those of the first shard alone, as in PyTorch's `DistributedDataParallel`.
     pub fn add_shard(&mut self, other: &Self, weight: f64) {
         let (same_pass, factor) = (self.tape == other.tape, T::from_f64(weight));
-        let mut new = false;
+        // Found by binary search, so `kept` stays sorted until all are in.
+        let (mut new, mut placed) = (Vec::new(), false);
         for theirs in &other.kept {
+            let index = theirs.index.filter(|_| same_pass);
             let position = match theirs.name {
                 Some(id) => id::find(&self.named, id).map(|position| position as usize),
-                None if same_pass => theirs.index.and_then(|index| self.position(index)),
+                None if same_pass => index.and_then(|index| self.position(index)),
                 // A handle to it finds nothing here.
                 None => continue,
             };
             match position {
-                Some(position) => self.kept[position].gradient.axpy(factor, &theirs.gradient),
-                None => {
-                    let index = theirs.index.filter(|_| same_pass);
-                    self.kept.push(Kept { index, gradient: &theirs.gradient * factor, ..theirs.clone() });
-                    new = true;
+                Some(position) => {
+                    let own = &mut self.kept[position];
+                    own.gradient.axpy(factor, &theirs.gradient);
+                    placed |= own.index.is_none() && index.is_some();
+                }
+                None => new.push(Kept { index, gradient: &theirs.gradient * factor, ..theirs.clone() }),
+            }
+        }
+        if placed {
+            // A leaf that only another pass has brought so far, and that is on this tape too: a handle finds it from now on.
+            for theirs in other.kept.iter().filter(|theirs| theirs.name.is_some()) {
+                let position = theirs.name.and_then(|id| id::find(&self.named, id));
+                if let Some(position) = position {
+                    self.kept[position as usize].index = theirs.index;
                 }
             }
         }
         if same_pass {
             self.handed_on.join(&other.handed_on);
         }
-        if new {
+        if placed || !new.is_empty() {
+            self.kept.append(&mut new);
             self.kept.sort_by_key(|kept| kept.index.unwrap_or(u32::MAX));
             self.named = names(&self.kept);
         }
@@ -287,6 +315,34 @@ mod tests {
         sum += &other;
         assert_eq!((sum.get(x), other.get(x)), (None, Some(&Tensor::from([7.0]))));
         assert!((sum.norm() - 26.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn passes_of_one_tape_add_up_whatever_each_depends_on() {
+        let tape = Tape::<f64>::default();
+        let leaves: Vec<_> = (0..20).map(|i| tape.leaf(Tensor::scalar(f64::from(i)))).collect();
+        let sum = |of: &[Var<'_, f64>]| of.iter().copied().reduce(|a, b| a + b).unwrap().backward();
+        // Those that the first has not come before, between and behind those that it has.
+        let mut both = sum(&[leaves[3], leaves[7], leaves[15]]);
+        both += &sum(&leaves);
+        for (i, &leaf) in leaves.iter().enumerate() {
+            let want = if [3, 7, 15].contains(&i) { 2.0 } else { 1.0 };
+            assert_eq!(both.get(leaf), Some(&Tensor::scalar(want)), "{i}");
+        }
+        assert!((both.norm() - 29_f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_named_leaf_that_another_pass_brought_first_is_found_by_its_handle() {
+        let (id, w) = (Id::new(), Tensor::<f64>::from([2.0]));
+        let (tape, other) = (Tape::default(), Tape::default());
+        let (x, of_other) = (tape.leaf(Tensor::from([3.0])), other.named_leaf(id, &w).scale(5.0).backward());
+        let mut sum = x.scale(7.0).backward();
+        sum += &of_other;
+        let w = tape.named_leaf(id, &w);
+        sum += &(w * x).backward();
+        assert_eq!((sum.get(w), sum.named(id)), (Some(&Tensor::from([8.0])), Some(&Tensor::from([8.0]))));
+        assert_eq!(sum.get(x), Some(&Tensor::from([9.0])));
     }
 
     #[test]
