@@ -21,6 +21,13 @@ pub const TOLERANCE: f64 = 1e-6;
 /// The step of the differences. With five points, their error is of order STEP⁴; rounding adds 1e-16 / STEP.
 const STEP: f64 = 1e-3;
 
+/// Steps that are tried in turn, as parts of [`STEP`], where the first disagrees: what turns fast needs shorter ones.
+const FINER: [f64; 3] = [1.0, 0.25, 0.0625];
+
+/// Where a result is constant but for rounding, so are its differences, and both gradients are below this part of what the result is
+/// computed from: rounding of values of size 1 gives differences of 1e-16 / STEP.
+const ROUNDING: f64 = 1e-10;
+
 /// Gradients below this part of the result are compared as if they were that large: rounding makes the differences of
 /// the result uncertain by about 1e-16 / STEP of it, and [`TOLERANCE`] is relative.
 const NOISE: f64 = 1e-6;
@@ -69,7 +76,7 @@ impl fmt::Debug for GradientError {
 ///
 /// # Errors
 /// Pullbacks and differences disagree by more than [`TOLERANCE`], relative to the larger of them, or to a millionth of
-/// the result where that is larger.
+/// the result where that is larger. Where the result is constant but for rounding, both gradients are 0 but for rounding, and agree.
 ///
 /// # Example
 /// ```
@@ -125,6 +132,9 @@ where
     let seed = random(result.value(), rng);
     // Differences are off by the rounding of the result: far below that, gradients cannot be measured.
     let noise = NOISE * (&seed * result.value()).map(f64::abs).sum(..).item();
+    // And by that of what the result is computed from, which it may be far below.
+    let largest = own.vars().map(|var| size_of(&var.value())).fold(1.0, f64::max);
+    let rounding = ROUNDING * largest * seed.map(f64::abs).sum(..).item();
     let gradients = result.needs_gradient().then(|| result.backward_with(seed.clone()));
     let gradient = |input: usize| {
         let found = gradients.as_ref().and_then(|gradients| gradients.get(leaves[input]).cloned());
@@ -133,28 +143,47 @@ where
     };
     for (input, x) in inputs.iter().enumerate() {
         // ⟨u, J v⟩ for the direction v, by five points.
-        let along = |direction: &Tensor<f64>| {
+        let along = |direction: &Tensor<f64>, step: f64| {
             let at = |steps: f64| {
                 let tape = tape();
-                let moved = x + direction * (steps * STEP);
+                let moved = x + direction * (steps * step);
                 let moved = inputs.iter().enumerate().map(|(i, x)| if i == input { &moved } else { x });
                 let moved: Vec<Var<'_, f64>> = moved.map(|x| tape.constant(x.clone())).collect();
                 dot(&f(&moved).value(), &seed)
             };
-            (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * STEP)
+            (8.0 * (at(1.0) - at(-1.0)) - (at(2.0) - at(-2.0))) / (12.0 * step)
         };
         let gradient = gradient(input);
         for _ in 0..DIRECTIONS {
             let direction = random(x.clone(), rng);
-            let (pullback, difference) = (dot(&gradient, &direction), along(&direction));
-            let size = pullback.abs().max(difference.abs()).max(noise);
-            let error = if size == 0.0 { 0.0 } else { (pullback - difference).abs() / size };
-            if error.is_nan() || error > TOLERANCE {
-                return Err(worst(input, x, error, &gradient, along));
+            let pullback = dot(&gradient, &direction);
+            let error = |difference: f64| {
+                let size = pullback.abs().max(difference.abs()).max(noise);
+                if size == 0.0 { 0.0 } else { (pullback - difference).abs() / size }
+            };
+            let mut differences: Vec<f64> = Vec::with_capacity(FINER.len());
+            let agrees = FINER.iter().any(|part| {
+                differences.push(along(&direction, part * STEP));
+                error(differences[differences.len() - 1]) <= TOLERANCE
+            });
+            if !agrees && !is_rounding(pullback, &differences, rounding) {
+                return Err(worst(input, x, error(differences[0]), &gradient, |unit| along(unit, STEP)));
             }
         }
     }
     Ok(())
+}
+
+/// Whether a gradient and its differences are 0 but for rounding: all are tiny, and the differences are chance. Those of a gradient that
+/// is there are the same for each step, however small it is.
+fn is_rounding(pullback: f64, differences: &[f64], rounding: f64) -> bool {
+    let steady = differences.iter().all(|d| (d - differences[0]).abs() < 0.1 * differences[0].abs());
+    !steady && differences.iter().chain([&pullback]).all(|x| x.abs() <= rounding)
+}
+
+/// The largest finite number of a tensor, without its sign.
+fn size_of(x: &Tensor<f64>) -> f64 {
+    x.iter().map(f64::abs).filter(|x| x.is_finite()).fold(0.0, f64::max)
 }
 
 /// Compares element by element, and returns the worst.
@@ -244,6 +273,40 @@ mod tests {
         for (i, &pullback) in wrong.iter().enumerate() {
             let result = gradients(&[input(&[3, 4], &mut rng())], &mut rng(), move |x| faulty(x[0], pullback));
             assert!(result.is_err(), "wrong pullback {i} passed");
+        }
+    }
+
+    #[test]
+    fn accepts_gradients_that_are_0_but_for_rounding() {
+        use rand::SeedableRng;
+        for seed in 0..200 {
+            let mut rng = rand_chacha::ChaCha8Rng::seed_from_u64(seed);
+            let x = [input(&[3, 5], &mut rng)];
+            let constant: [fn(Var<'_, f64>) -> Var<'_, f64>; 5] = [
+                |x| x.log_softmax(-1).logsumexp(-1),
+                |x| x.normalize(-1, 0.0).sum(-1),
+                |x| x.softmax(1).sum(..),
+                |x| x - x.scale(0.5) - x.scale(0.5),
+                |x| (x.scale(1e6) + 1.0) - x.scale(1e6),
+            ];
+            for (place, f) in constant.into_iter().enumerate() {
+                assert_eq!(gradients(&x, &mut rng, |x| f(x[0])), Ok(()), "{place}, seed {seed}");
+            }
+            // What turns fast is measured by shorter steps.
+            assert_eq!(gradients(&x, &mut rng, |x| x[0].scale(60.0).sin()), Ok(()), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn rejects_what_is_wrong_however_small_it_is() {
+        // Gradients as small as rounding would be, of results that are small themselves or are not.
+        for (scale, offset) in [(1e-6, 0.0), (1e-9, 0.0), (1e-12, 0.0), (1e-5, 1.0)] {
+            for wrong in [0.0, 0.9, 1.001, -1.0] {
+                let result = gradients(&[input(&[3, 4], &mut rng())], &mut rng(), move |x| {
+                    faulty(x[0], move |g, y| g.pullback(Activation::Tanh, y) * wrong).scale(scale) + offset
+                });
+                assert!(result.is_err(), "a pullback of {wrong} times the right one passed at {scale} + {offset}");
+            }
         }
     }
 
