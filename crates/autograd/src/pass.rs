@@ -2,6 +2,8 @@
 //! So `forward` takes no more than its input.
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::sync::Arc;
 
 use rand::Rng;
 use tensor::{Float, Tensor};
@@ -9,7 +11,7 @@ use tensor::{Float, Tensor};
 use crate::id::Id;
 use crate::mode::Mode;
 use crate::state::{Share, Updates};
-use crate::tape::Tape;
+use crate::tape::{Substitute, Tape};
 
 impl<T: Float> Tape<T> {
     /// The same tape in another mode: for gradients in evaluation, or for a pass of training without gradients.
@@ -46,8 +48,9 @@ impl<T: Float> Tape<T> {
         Tape { rng: RefCell::new(Some(Box::new(rng))), ..self }
     }
 
-    /// Makes what this pass draws a function of `seed`, of `step`, and of the place on the tape of the op that draws. So a
-    /// step of training draws the same masks whenever it is made: resumed, or made again to look at it.
+    /// Makes what this pass draws a function of `seed`, of `step`, and of the place on the tape of the op that draws: another for each,
+    /// and for each [shard](Self::seed_shard). So a step of training draws the same masks whenever it is made: resumed, or made again to
+    /// look at it.
     ///
     /// It holds until the next [`reset`](Tape::reset), before a [stream](Self::with_rng) that the tape may have.
     ///
@@ -70,13 +73,34 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn seed(&self, seed: u64, step: u64) {
-        if let Some((seed_before, step_before)) = self.seed.get().filter(|&before| before != (seed, step)) {
-            panic!(
-                "seed: the tape draws by seed {seed_before} and step {step_before}, and cannot draw by seed {seed} and step \
-                 {step} too; reset it before"
-            );
+        self.seed_shard(seed, step, 0);
+    }
+
+    /// [`seed`](Self::seed) for one of the passes that a step is made of: that of shard 0 is the pass of `seed` itself, and each other
+    /// draws numbers of its own.
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let mask = |shard| {
+    ///     let tape = Tape::new();
+    ///     tape.seed_shard(42, 0, shard);
+    ///     tape.constant(Tensor::ones([100])).dropout(0.5).value()
+    /// };
+    /// assert_ne!(mask(0), mask(1));
+    /// ```
+    #[track_caller]
+    pub fn seed_shard(&self, seed: u64, step: u64, shard: u32) {
+        let new = Seed { seed, step, shard };
+        if let Some(before) = self.seed.get().filter(|&before| before != new) {
+            panic!("seed: the tape draws by {before}, and cannot draw by {new} too; reset it before");
         }
-        self.seed.set(Some((seed, step)));
+        self.seed.set(Some(new));
     }
 
     /// Runs `f` on a tape of its own, which is as this one and is gone afterwards with all that is on it: so memory stays flat over an
@@ -113,9 +137,9 @@ impl<T: Float> Tape<T> {
         let mut inner = self.inner();
         inner.tape.retains_all = self.retains_all.clone();
         // Keys of the scopes of a pass differ from each other and from the pass's own, but by chance.
-        inner.tape.seed = Cell::new(self.seed.get().map(|(seed, step)| {
+        inner.tape.seed = Cell::new(self.seed.get().map(|outer| {
             let place = self.place() << 32 ^ scope;
-            (mixed(mixed(seed) ^ place), step)
+            Seed { seed: mixed(mixed(outer.seed) ^ place), ..outer }
         }));
         f(&inner.tape)
     }
@@ -130,12 +154,18 @@ impl<T: Float> Tape<T> {
         Inner { outer: self, tape }
     }
 
-    /// An empty tape with this one's mode, paths and substitutes.
+    /// An empty tape with this one's mode and paths, where the same stands in for named leaves.
     pub(crate) fn alike(&self) -> Self {
+        let (graph, substitutes) = (self.graph.borrow(), self.substitutes.clone());
+        for id in &graph.bound {
+            let node = &graph.nodes[graph.named.get(*id).expect("what is bound has a place") as usize];
+            let substitute = Substitute { value: node.value.clone(), trained: Some(node.needs_gradient) };
+            Arc::make_mut(&mut substitutes.borrow_mut()).insert(*id, substitute);
+        }
         Tape {
             wants_gradients: self.wants_gradients,
             paths: self.paths.clone(),
-            substitutes: self.substitutes.clone(),
+            substitutes,
             ..Tape::in_mode(self.mode)
         }
     }
@@ -146,7 +176,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// The key that the op `op`, whose result is the next value on the tape, draws its numbers by, with
-    /// [`Tensor::keyed_uniform`] and its like.
+    /// [`Tensor::keyed_uniform`] and its like. An op that draws twice gets two.
     ///
     /// # Panics
     /// The tape has neither been [seeded](Self::seed) since its last reset nor has it a [stream](Self::with_rng).
@@ -185,10 +215,17 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     fn fresh_key(&self, op: &str) -> [u8; 32] {
         let mut key = [0; 32];
-        if let Some((seed, step)) = self.seed.get() {
+        if let Some(Seed { seed, step, shard }) = self.seed.get() {
+            // Places only grow, so the last is the only one that may be drawn for again.
+            let place = self.place();
+            let before = match self.drawn.get() {
+                (last, count) if last == place => count,
+                _ => 0,
+            };
+            self.drawn.set((place, before.checked_add(1).expect("fewer than 2³² draws for one value")));
             // No key that a stream gives has this end, but by chance.
-            let parts = [seed.to_le_bytes(), step.to_le_bytes(), self.place().to_le_bytes(), *b"evenkeel"];
-            key.copy_from_slice(parts.as_flattened());
+            let end = u64::from_le_bytes(*b"evenkeel").wrapping_add(u64::from(shard) << 32 | u64::from(before));
+            key.copy_from_slice([seed, step, place, end].map(u64::to_le_bytes).as_flattened());
             return key;
         }
         let mut rng = self.rng.borrow_mut();
@@ -239,6 +276,22 @@ impl<T: Float> Tape<T> {
     /// The changes of state that were deferred since the last reset.
     pub fn updates(&self) -> Updates<T> {
         self.updates.borrow().clone()
+    }
+}
+
+/// What a pass draws by.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Seed {
+    seed: u64,
+    step: u64,
+    shard: u32,
+}
+
+impl fmt::Display for Seed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Seed { seed, step, shard } = self;
+        write!(f, "seed {seed} and step {step}")?;
+        if *shard == 0 { Ok(()) } else { write!(f, " of shard {shard}") }
     }
 }
 
@@ -340,18 +393,51 @@ mod tests {
     use crate::Tape;
 
     #[test]
-    fn a_key_is_a_function_of_seed_step_and_place() {
-        let key = |seed, step, place: usize| {
-            let tape = Tape::new();
-            tape.seed(seed, step);
-            for _ in 0..place {
-                tape.constant(Tensor::scalar(1.0));
+    fn each_seed_step_shard_place_and_draw_has_a_key_of_its_own() {
+        // What many programs count, and the ends, where a sum would wrap.
+        let numbers = [0, 1, 2, 3, 4, 5, 6, 7, 8, 63, 64, 65, 1 << 32, u64::MAX - 1, u64::MAX];
+        let shards = [0, 1, 2, 3, 4, 64, u32::MAX];
+        let mut seen = std::collections::HashSet::new();
+        for seed in numbers {
+            for step in numbers {
+                for shard in shards {
+                    let tape = Tape::new();
+                    tape.seed_shard(seed, step, shard);
+                    for _place in 0..4 {
+                        for _draw in 0..3 {
+                            assert!(seen.insert(tape.draw_key("test")), "seed {seed}, step {step}, shard {shard}");
+                        }
+                        tape.constant(Tensor::scalar(1.0));
+                    }
+                }
             }
-            tape.draw_key("test")
+        }
+        // The same again, and the first shard is the pass itself.
+        let tape = Tape::new();
+        tape.seed(7, 64);
+        assert!(!seen.insert(tape.draw_key("test")));
+    }
+
+    #[test]
+    fn an_op_that_draws_twice_draws_the_same_within_a_segment() {
+        use crate::Var;
+        fn noisy(x: Var<'_, f64>) -> Var<'_, f64> {
+            let keys = ["mean", "noise"].map(|what| x.tape().draw_key(what));
+            let [a, b] = keys.map(|key| Tensor::keyed_normal(&key, [4], 0.0, 1.0).unwrap());
+            assert_ne!(a, b);
+            x.record("noisy", x.value() * &a + &b).wrt(x, move |g| g * &a).done()
+        }
+        let run = |recomputed: bool| {
+            let tape = Tape::<f64>::default();
+            tape.seed(1, 2);
+            let x = tape.leaf(Tensor::ones([4]));
+            // Drawn for a value that the segment may put on the tape.
+            let before = tape.draw_key("before");
+            let y = if recomputed { x.checkpoint(|x| noisy(noisy(x))) } else { noisy(noisy(x)) };
+            let after = tape.draw_key("after");
+            (y.value(), y.backward_with(Tensor::ones([4])).get(x).cloned(), before, after)
         };
-        assert_eq!(key(1, 2, 3), key(1, 2, 3));
-        let all = [key(1, 2, 3), key(2, 1, 3), key(1, 3, 2), key(3, 2, 1), key(1, 2, 4), key(u64::MAX, 2, 3)];
-        assert!((1..all.len()).all(|i| !all[..i].contains(&all[i])));
+        assert_eq!(run(true), run(false));
     }
 
     #[test]

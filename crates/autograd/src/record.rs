@@ -299,4 +299,9 @@ impl<T: Float> Shares<'_, T> {
             self.given.shares.push((self.inputs[input].0, gradient()));
         }
     }
+
+    /// Says that no gradient goes to the input at this place, though it could need one.
+    pub(crate) fn give_none(&mut self, input: usize) {
+        self.inputs[input].1 = false;
+    }
 }

@@ -11,7 +11,7 @@ use tensor::{Float, Shape, Tensor};
 use crate::id::{Id, Places};
 use crate::mode::Mode;
 use crate::op::{Op, Role};
-use crate::pass::Draws;
+use crate::pass::{Draws, Seed};
 use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.
@@ -42,14 +42,16 @@ pub struct Tape<T: Float = f32> {
     pub(crate) mode: Mode,
     pub(crate) rng: RefCell<Option<Box<dyn Rng + Send>>>,
     /// What the pass draws by, if it was seeded; see `seed`.
-    pub(crate) seed: Cell<Option<(u64, u64)>>,
+    pub(crate) seed: Cell<Option<Seed>>,
+    /// The place that was last drawn for, and how often.
+    pub(crate) drawn: Cell<(u64, u32)>,
     pub(crate) updates: RefCell<Updates<T>>,
     /// Whether the gradients of all values are kept.
     pub(crate) retains_all: Cell<bool>,
     /// Where in a model the named leaves are.
     pub(crate) paths: RefCell<Arc<HashMap<Id, Arc<str>>>>,
-    /// Values that stand in for those of named leaves and constants.
-    pub(crate) substitutes: RefCell<Arc<HashMap<Id, Tensor<T>>>>,
+    /// What stands in for named leaves and constants.
+    pub(crate) substitutes: RefCell<Arc<HashMap<Id, Substitute<T>>>>,
     /// How many scopes there were since the last reset.
     pub(crate) scopes: Cell<u64>,
     /// Where the next value would be if all segments that are computed again were on the tape: so much beyond its end.
@@ -66,6 +68,16 @@ pub(crate) struct Graph<T: Float> {
     inputs: Vec<u32>,
     /// Where the leaves that have a name of their own are.
     pub(crate) named: Places,
+    /// The names that values on the tape stand in for.
+    pub(crate) bound: Vec<Id>,
+}
+
+/// What stands in for a named leaf or constant.
+#[derive(Clone)]
+pub(crate) struct Substitute<T: Float> {
+    pub(crate) value: Tensor<T>,
+    /// Whether it is a leaf whose gradient is wanted: as what it stands in for, or, of a value that is bound outside, as that value.
+    pub(crate) trained: Option<bool>,
 }
 
 pub(crate) struct Node<T: Float> {
@@ -82,6 +94,12 @@ pub(crate) struct Node<T: Float> {
     inputs_end: u32,
     /// From its gradient to those of its inputs, if any of them needs one.
     pub(crate) pullbacks: Option<Box<dyn Pullbacks<T>>>,
+}
+
+impl<T: Float> Default for Graph<T> {
+    fn default() -> Self {
+        Graph { nodes: Vec::new(), inputs: Vec::new(), named: Places::default(), bound: Vec::new() }
+    }
 }
 
 impl<T: Float> Graph<T> {
@@ -134,11 +152,12 @@ impl<T: Float> Tape<T> {
         let id = Id::new();
         Tape {
             id,
-            graph: RefCell::new(Graph { nodes: Vec::new(), inputs: Vec::new(), named: Places::default() }),
+            graph: RefCell::new(Graph::default()),
             wants_gradients: mode == Mode::Train,
             mode,
             rng: RefCell::new(None),
             seed: Cell::new(None),
+            drawn: Cell::default(),
             updates: RefCell::new(Updates::of_pass(id)),
             retains_all: Cell::new(false),
             paths: RefCell::default(),
@@ -222,7 +241,9 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn named_by(&self, id: Id, value: &Tensor<T>, trained: bool, [call, name]: [&str; 2]) -> Var<'_, T> {
         let substitutes = self.substitutes.borrow();
-        let value = substitutes.get(&id).unwrap_or(value);
+        let substitute = substitutes.get(&id);
+        let value = substitute.map_or(value, |substitute| &substitute.value);
+        let trained = substitute.and_then(|substitute| substitute.trained).unwrap_or(trained);
         let graph = self.graph.borrow();
         if let Some(index) = graph.named.get(id) {
             let node = &graph.nodes[index as usize];
@@ -267,9 +288,10 @@ impl<T: Float> Tape<T> {
     #[track_caller]
     pub fn bind(&self, id: Id, value: Var<'_, T>) {
         assert!(std::ptr::eq(self, value.tape), "bind: the value is on another tape");
-        let named = &mut self.graph.borrow_mut().named;
-        assert!(named.get(id).is_none(), "bind: the name is on the tape already; bind it before its first use");
-        named.insert(id, value.index);
+        let graph = &mut *self.graph.borrow_mut();
+        assert!(graph.named.get(id).is_none(), "bind: the name is on the tape already; bind it before its first use");
+        graph.named.insert(id, value.index);
+        graph.bound.push(id);
     }
 
     /// Lets another value stand in for that of the leaf or constant with this name, wherever it is put on the tape from now on: what
@@ -286,7 +308,7 @@ impl<T: Float> Tape<T> {
     /// assert_eq!(tape.named_leaf(id, &weight).item(), 5.0);
     /// ```
     pub fn substitute(&self, id: Id, value: Tensor<T>) {
-        Arc::make_mut(&mut self.substitutes.borrow_mut()).insert(id, value);
+        Arc::make_mut(&mut self.substitutes.borrow_mut()).insert(id, Substitute { value, trained: None });
     }
 
     /// Keeps the gradients of all values in every `backward` from now on, or no longer: for diagnostics. Each costs the
@@ -332,7 +354,9 @@ impl<T: Float> Tape<T> {
         graph.nodes.clear();
         graph.inputs.clear();
         graph.named.clear();
+        graph.bound.clear();
         self.seed.set(None);
+        self.drawn.set((0, 0));
         self.scopes.set(0);
         self.beyond.set(0);
         *self.draws.get_mut() = Draws::default();

@@ -16,7 +16,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// Values and gradients have the bits that they would have without, and what is drawn is the same, [dropout](Self::dropout) included;
     /// but for the gradient of a parameter that is used within the segment and outside of it, whose shares are added in another order.
     /// Changes of state that are deferred within count once. The parameters within are named leaves of this tape
-    /// ([`Tape::named_leaf`]), as they would be without; what else the segment captures counts as constant.
+    /// ([`Tape::named_leaf`]), as they would be without, and what is [bound](Tape::bind) in their place is used within; what else the
+    /// segment captures counts as constant. What the segment does not depend on has no gradient.
     ///
     /// # Panics
     /// The segment panics, or does something else when it is called again.
@@ -47,6 +48,7 @@ impl<'t, T: Float> Var<'t, T> {
         // Places and scopes go on where this tape is, but for the input, which has a place here.
         inner.tape.beyond = Cell::new(tape.place() as i64 - 1);
         inner.tape.scopes = tape.scopes.clone();
+        inner.tape.drawn = tape.drawn.clone();
         inner.tape.outer = tape.outer.and(&tape.graph.borrow().named);
         let value = {
             let y = segment(inner.tape.constant(x.clone()));
@@ -56,6 +58,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (parameters, keys) = (inner.tape.parameters(), inner.tape.draws.borrow().keys().to_vec());
         let end = inner.tape.place() as i64;
         tape.scopes.set(inner.tape.scopes.get());
+        tape.drawn.set(inner.tape.drawn.get());
         drop(inner);
         let mut inputs = vec![self];
         let mut names = vec![None];
@@ -68,13 +71,18 @@ impl<'t, T: Float> Var<'t, T> {
             let mut tape = again.alike();
             tape.draws = RefCell::new(Draws::repeated(keys.clone()));
             let input = if needs_gradient { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
-            let gradients = segment(input).backward_with(g);
+            let result = segment(input);
+            // One that is detached, or computed without any input, has none to give.
+            let gradients = result.needs_gradient().then(|| result.backward_with(g));
             for (place, name) in names.iter().enumerate() {
-                let of = match name {
+                let of = gradients.as_ref().and_then(|gradients| match name {
                     None => gradients.get(input),
                     Some(id) => gradients.named(*id),
-                };
-                shares.give(place, || of.cloned().unwrap_or_else(|| panic!("a segment uses the same inputs again")));
+                });
+                match of {
+                    Some(gradient) => shares.give(place, || gradient.clone()),
+                    None => shares.give_none(place),
+                }
             }
         });
         let result = record.done();
@@ -213,6 +221,108 @@ mod tests {
         let tape = Tape::<f64>::in_mode(Mode::Eval);
         let y = tape.leaf(inputs[0].clone()).checkpoint(|x| x.tanh());
         assert_eq!(y.op(), "tanh");
+    }
+
+    /// y = (x + n) w in a segment, in a scope, in a segment of a segment, and plainly, where w is bound to n² and its own value is another.
+    #[test]
+    fn what_is_bound_is_used_within_segments_and_scopes_and_gets_its_gradient() {
+        let [w, own] = [Id::new(), Id::new()];
+        let [n, stale] = [[2.0, 3.0], [7.0, 7.0]].map(Tensor::<f64>::from);
+        type Way = for<'t> fn(Var<'t, f64>, Id, &Tensor<f64>, bool) -> Var<'t, f64>;
+        fn plain<'t>(x: Var<'t, f64>, w: Id, value: &Tensor<f64>, trained: bool) -> Var<'t, f64> {
+            x * x.tape().named_by(w, value, trained, ["test", "w"])
+        }
+        let ways: [Way; 4] = [
+            plain,
+            |x, w, value, trained| {
+                let value = value.clone();
+                x.checkpoint(move |x| plain(x, w, &value, trained))
+            },
+            |x, w, value, trained| {
+                let value = value.clone();
+                x.checkpoint(move |x| {
+                    let value = value.clone();
+                    x.checkpoint(move |x| plain(x, w, &value, trained))
+                })
+            },
+            |x, w, value, trained| {
+                let y = x.tape().scope(|tape| plain(tape.constant(x.value()), w, value, trained).value());
+                x.tape().constant(y)
+            },
+        ];
+        // A frozen parameter whose place a value takes that needs a gradient gets one too, and a trained one none from a constant.
+        for (trained, constant) in [(true, false), (false, false), (true, true)] {
+            let run = |way: Way| {
+                let tape = Tape::<f64>::default();
+                let n = if constant { tape.constant(n.clone()) } else { tape.named_leaf(own, &n) };
+                let x = tape.leaf(Tensor::from([1.0, 10.0]));
+                tape.bind(w, n * n);
+                let y = way(x + n, w, &stale, trained);
+                let gradients = (y.sum(..) + x.sum(..)).backward();
+                (y.value(), gradients.named(own).cloned(), gradients.get(x).cloned(), gradients.named(w).cloned())
+            };
+            let want = run(plain);
+            assert_eq!(want.0, Tensor::from([12.0, 117.0]));
+            assert_eq!(want.1.is_some(), !constant);
+            for way in &ways[1..3] {
+                assert_eq!(run(*way), want, "{trained} {constant}");
+            }
+            assert_eq!(run(ways[3]).0, want.0);
+        }
+        // Within a scope, gradients are those of the name.
+        let tape = Tape::<f64>::default();
+        tape.bind(w, tape.leaf(n.clone()));
+        let of_w = tape.scope(|tape| tape.named_leaf(w, &stale).square().sum(..).backward().named(w).cloned());
+        assert_eq!(of_w, Some(Tensor::from([4.0, 6.0])));
+    }
+
+    #[test]
+    fn a_segment_that_depends_on_nothing_has_no_gradient_to_give() {
+        #[derive(Clone)]
+        struct Weight(Id, Tensor<f64>);
+
+        impl Weight {
+            fn on<'t>(&self, x: Var<'t, f64>, trained: bool) -> Var<'t, f64> {
+                x.tape().named_by(self.0, &self.1, trained, ["test", "w"])
+            }
+        }
+
+        type Segment = Box<dyn for<'s> Fn(Var<'s, f64>) -> Var<'s, f64> + Send>;
+        let id = Id::new();
+        let w = || Weight(id, Tensor::from([5.0]));
+        let with_w = |f: for<'s> fn(Var<'s, f64>, &Weight) -> Var<'s, f64>| -> Segment {
+            let w = w();
+            Box::new(move |x| f(x, &w))
+        };
+        // Each with whether x has a gradient, and whether w has one.
+        let segments: [(Segment, bool, bool); 9] = [
+            (Box::new(|x| x.detach().square()), false, false),
+            (Box::new(|x| x.tape().constant(Tensor::from([3.0]))), false, false),
+            (Box::new(|x| x.tape().leaf(Tensor::from([3.0])).square()), false, false),
+            (with_w(|x, w| w.on(x, true).square()), false, true),
+            (with_w(|x, w| w.on(x, false).square()), false, false),
+            (with_w(|x, w| x.detach() * w.on(x, true)), false, true),
+            (with_w(|x, w| x * w.on(x, true).detach()), true, false),
+            (with_w(|x, w| x * w.on(x, false)), true, false),
+            (with_w(|x, w| x * w.on(x, true)), true, true),
+        ];
+        for (place, (segment, of_x, of_w)) in segments.into_iter().enumerate() {
+            let tape = Tape::<f64>::default();
+            let x = tape.leaf(Tensor::from([2.0]));
+            let own = segment(x);
+            let plain = (own.value(), (own + x).backward());
+            let tape = Tape::<f64>::default();
+            let x = tape.leaf(Tensor::from([2.0]));
+            let other = tape.leaf(Tensor::from([9.0]));
+            let y = x.checkpoint(segment);
+            let gradients = (y + other).backward();
+            assert_eq!(y.value(), plain.0, "{place}");
+            let got = (gradients.get(x).is_some(), gradients.named(id).is_some());
+            assert_eq!(got, (of_x, of_w), "{place}");
+            assert_eq!(gradients.named(id), plain.1.named(id), "{place}");
+            // By itself too, where nothing at all has one.
+            y.backward();
+        }
     }
 
     #[test]
