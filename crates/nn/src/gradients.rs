@@ -1,5 +1,7 @@
 //! Gradients together with the model that they are of.
 
+use std::collections::HashSet;
+
 use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
@@ -45,11 +47,12 @@ pub trait ModelGradients<T: Float> {
     /// The weights of the model that have a gradient, by path, in the model's order.
     fn by_path(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, &Tensor<T>)>;
 
-    /// Scales all gradients down if their [norm](Gradients::norm) is above `max`, so that it is `max`, and returns what it was:
-    /// PyTorch's `clip_grad_norm_`, which divides by 10⁻⁶ more than the norm.
+    /// Scales the gradients of the model's trained weights down if the norm of these as one vector is above `max`, so that it is `max`,
+    /// and returns what it was: PyTorch's `clip_grad_norm_`, which divides by 10⁻⁶ more than the norm. Gradients of other leaves, such as
+    /// those of an input or of another model, neither count nor change.
     ///
     /// # Errors
-    /// A gradient holds NaN or infinity, these are gradients of another model, or `max` is not above 0. Nothing is changed.
+    /// A gradient of these holds NaN or infinity, these are gradients of another model, or `max` is not above 0. Nothing is changed.
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error>;
 
     /// Brings every element of every gradient into −max..=max; PyTorch's `clip_grad_value_`. NaN stays.
@@ -107,23 +110,33 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
 
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
         above_0(max)?;
-        let norm = self.norm();
-        if !norm.is_finite() && !self.iter().all(|(_, gradient)| gradient.all_finite()) {
-            let listed = self.by_path(model).into_iter().find(|(_, gradient)| !gradient.all_finite());
-            let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
-            return Err(Error::NotFinite { weight });
-        }
-        if self.by_path(model).is_empty() {
+        // A weight that the model lists twice is one of the vector's parts.
+        let mut weights = HashSet::new();
+        model.visit(Path::root(), &mut |_, param| {
+            if param.is_trained() {
+                weights.insert(param.id());
+            }
+        });
+        let Some(norm) = norm_of(self, &weights) else {
             let weights = model.parameters().into_iter().map(|(path, _)| path).collect();
             return Err(Error::OtherModel { weights });
+        };
+        // That of finite numbers may be beyond f64.
+        if let Some(weight) = Some(norm).filter(|norm| !norm.is_finite()).and_then(|_| first_not_finite(model, self)) {
+            return Err(Error::NotFinite { weight });
         }
+        let mut scale = |factor: f64| {
+            let factor = T::from_f64(factor);
+            self.iter_mut().filter(|(id, _)| weights.contains(id)).for_each(|(_, gradient)| *gradient *= factor);
+            norm_of(self, &weights).unwrap_or(0.0)
+        };
         if norm.is_finite() && norm > max {
-            self.scale(max / norm);
+            scale(max / norm);
         } else if norm > max {
-            // Of finite numbers, but itself beyond f64: that of their parts is not.
+            // That of their parts is not.
             const PART: f64 = 1e-100;
-            self.scale(PART);
-            self.scale(max / self.norm());
+            let part = scale(PART);
+            scale(max / part);
         }
         Ok(norm)
     }
@@ -134,6 +147,26 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
         self.map_assign(|gradient| *gradient = gradient.clamp(-max, max));
         Ok(())
     }
+}
+
+/// The path of the first trained weight of a model whose gradient holds NaN or infinity.
+pub(crate) fn first_not_finite<T: Float>(
+    model: &(impl Module<T> + ?Sized),
+    gradients: &Gradients<T>,
+) -> Option<String> {
+    let mut first = None;
+    model.visit(Path::root(), &mut |path, param| {
+        if first.is_none() && param.is_trained() && gradients.named(param.id()).is_some_and(|of| !of.all_finite()) {
+            first = Some(path.to_string());
+        }
+    });
+    first
+}
+
+/// The norm of the gradients of these as one vector, in f64, if there are any.
+fn norm_of<T: Float>(gradients: &Gradients<T>, of: &HashSet<Id>) -> Option<f64> {
+    let norms: Vec<f64> = gradients.iter().filter(|(id, _)| of.contains(id)).map(|(_, g)| g.norm_f64()).collect();
+    (!norms.is_empty()).then(|| Tensor::from_slice(&norms).norm_f64())
 }
 
 /// Says what is missing. It is not generic, as what is generic is compiled in the user's crate.
@@ -235,6 +268,38 @@ mod tests {
         gradients.map_assign(|g| *g = Tensor::full(g.shape(), 1.7e308));
         assert_eq!(gradients.clip_norm(&model, 3.0).unwrap(), f64::INFINITY);
         assert!((gradients.norm() - 3.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn what_the_model_does_not_have_neither_counts_nor_changes() {
+        let (model, other) = (model(), vec![Param::new(Tensor::from([2.0]))]);
+        for bad in [399.0, 1e300, f64::NAN, f64::INFINITY] {
+            let tape = Tape::default();
+            let x = tape.leaf(Tensor::from([bad, bad]));
+            let named = other[0].on(&tape) * tape.constant(Tensor::from([bad]));
+            let first = model[0].on(&tape) * tape.constant(Tensor::from([3.0, 0.0]));
+            let of_model = (first + x * x).sum(..) + model[1].on(&tape).scale(4.0).sum(..) + named.sum(..);
+            let mut gradients = of_model.backward();
+            assert_eq!(gradients.clip_norm(&model, 2.5), Ok(5.0), "{bad}");
+            assert_eq!(gradients.of(&model, "0"), Some(&Tensor::from([1.5, 0.0])));
+            assert_eq!(gradients.of(&model, "1"), Some(&Tensor::from([2.0])));
+            // Those of the other model are clipped by themselves.
+            let theirs = gradients.of(&other, "0").unwrap().item();
+            assert!(theirs == bad || theirs.is_nan() && bad.is_nan());
+            match gradients.clip_norm(&other, 1.0) {
+                Ok(norm) => assert_eq!((norm, gradients.of(&other, "0").unwrap().item()), (bad, 1.0)),
+                Err(error) => {
+                    assert!(!bad.is_finite());
+                    assert_eq!(error.to_string(), "the gradient of 0 holds NaN or infinity");
+                }
+            }
+            assert_eq!(gradients.of(&model, "1"), Some(&Tensor::from([2.0])));
+        }
+        // A frozen weight's gradient is of a pass before, and moves nothing.
+        let mut shared = vec![Param::new(Tensor::from([3.0])), Param::new(Tensor::from([4.0]))];
+        let mut of_shared = gradients(&shared, 1.0);
+        shared[1].set_frozen(true);
+        assert_eq!(of_shared.clip_norm(&shared, 1.0), Ok(3.0));
     }
 
     #[test]

@@ -99,7 +99,7 @@ impl<T: Float> Shards<T> {
             // Also where a pass has panicked, it begins with nothing.
             tape.reset();
             if let Some((seed, step)) = seed {
-                tape.seed(seed, step.wrapping_mul(count as u64).wrapping_add(shard as u64));
+                tape.seed_shard(seed, step, u32::try_from(shard).expect("fewer than 2³² shards"));
             }
             let share = parts[shard].numel() as f64 / len;
             let loss = loss(&tape, &parts[shard]);
@@ -199,6 +199,21 @@ mod tests {
         let (one, gradients) = Shards::of(50).unwrap().backward(&rows, |tape, rows| loss(&model, tape, rows));
         assert_eq!(one, f64::from(whole.item()));
         assert_eq!(gradients.of(&model, "0.weight"), want.of(&model, "0.weight"));
+    }
+
+    #[test]
+    fn no_two_shards_of_any_steps_draw_the_same() {
+        // The last batch of an epoch is smaller, and has fewer shards.
+        let (mut shards, seen) = (Shards::of(16).unwrap(), Mutex::new(std::collections::HashSet::new()));
+        for (step, rows) in [64, 64, 48, 64, 64, 48, 16, 1].into_iter().enumerate() {
+            shards.seed(4, step as u64);
+            let rows: Tensor<i64> = (0..rows).collect();
+            shards.backward(&rows, |tape: &Tape, _| {
+                assert!(seen.lock().unwrap().insert(tape.draw_key("test")), "step {step}");
+                tape.leaf(Tensor::scalar(1.0))
+            });
+        }
+        assert_eq!(seen.into_inner().unwrap().len(), 4 + 4 + 3 + 4 + 4 + 3 + 1 + 1);
     }
 
     #[test]

@@ -3,7 +3,8 @@
 use autograd::{Gradients, Role, Var};
 use tensor::Float;
 
-use crate::{ModelGradients, Module};
+use crate::Module;
+use crate::gradients::first_not_finite;
 
 /// What a loss is that is not finite, and where on its tape that begins.
 pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called: &str) -> String {
@@ -43,10 +44,6 @@ pub(super) fn weights<T: Float>(model: &dyn Module<T>) -> Option<String> {
 
 /// What is wrong with gradients of which one is not finite.
 pub(super) fn backward<T: Float>(model: &dyn Module<T>, gradients: &Gradients<T>) -> Option<String> {
-    if gradients.iter().all(|(_, gradient)| gradient.all_finite()) {
-        return None;
-    }
-    let listed = gradients.by_path(model).into_iter().find(|(_, gradient)| !gradient.all_finite());
-    let weight = listed.map_or("a leaf that the model does not list".into(), |(path, _)| path);
+    let weight = first_not_finite(model, gradients)?;
     Some(crate::Error::NotFinite { weight }.to_string())
 }
