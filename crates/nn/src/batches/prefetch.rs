@@ -1,5 +1,6 @@
 //! Batches that other threads make ahead of the training.
 
+use std::fmt;
 use std::ops::Range;
 use std::panic::resume_unwind;
 use std::sync::Arc;
@@ -16,15 +17,24 @@ const AHEAD: usize = 2;
 /// What a closure makes of the rows of each step, ahead of the training, in the order of the steps;
 /// [`Batches::prefetch`] makes one.
 ///
-/// A panic of the closure comes to the thread that asks for its result. Dropped, it waits for what its threads are at.
-#[derive(Debug)]
+/// A panic of the closure comes to the thread that asks for its result. Dropped, it waits for what its threads are at. What a thread was to
+/// make that the system does not start is made by the one that asks for it.
 pub struct Prefetch<X> {
     steps: Range<u64>,
     first: u64,
-    workers: Vec<Worker<X>>,
+    workers: Vec<Option<Worker<X>>>,
+    batches: Batches,
+    make: Make<X>,
 }
 
-#[derive(Debug)]
+type Make<X> = Arc<dyn Fn(u64, &Tensor<i64>) -> X + Send + Sync>;
+
+impl<X> fmt::Debug for Prefetch<X> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prefetch").field("steps", &self.steps).finish_non_exhaustive()
+    }
+}
+
 struct Worker<X> {
     /// Taken when nothing more is wanted, so that the thread ends.
     results: Option<Receiver<X>>,
@@ -39,7 +49,7 @@ impl<X: Send + 'static> Prefetch<X> {
         make: impl Fn(u64, &Tensor<i64>) -> X + Send + Sync + 'static,
     ) -> Self {
         let threads = threads.max(1);
-        let make = Arc::new(make);
+        let make: Make<X> = Arc::new(make);
         let workers = (0..threads as u64).map(|own| {
             let (sender, results) = sync_channel(AHEAD);
             let (mut batches, make, steps) = (batches.clone(), Arc::clone(&make), steps.clone());
@@ -51,13 +61,14 @@ impl<X: Send + 'static> Prefetch<X> {
                     }
                 }
             };
-            Worker { results: Some(results), thread: Some(std::thread::spawn(work)) }
+            let thread = std::thread::Builder::new().spawn(work).ok()?;
+            Some(Worker { results: Some(results), thread: Some(thread) })
         });
-        Prefetch { first: steps.start, workers: workers.collect(), steps }
+        Prefetch { first: steps.start, workers: workers.collect(), steps, batches, make }
     }
 }
 
-fn send<X>(sender: &SyncSender<X>, make: &impl Fn(u64, &Tensor<i64>) -> X, step: u64, batches: &mut Batches) -> bool {
+fn send<X>(sender: &SyncSender<X>, make: &dyn Fn(u64, &Tensor<i64>) -> X, step: u64, batches: &mut Batches) -> bool {
     sender.send(make(step, batches.rows(step))).is_ok()
 }
 
@@ -67,7 +78,9 @@ impl<X> Iterator for Prefetch<X> {
     fn next(&mut self) -> Option<X> {
         let step = self.steps.next()?;
         let turn = ((step - self.first) % self.workers.len() as u64) as usize;
-        let worker = &mut self.workers[turn];
+        let Some(worker) = &mut self.workers[turn] else {
+            return Some((self.make)(step, self.batches.rows(step)));
+        };
         match worker.results.as_ref()?.recv() {
             Ok(result) => Some(result),
             Err(_) => {
@@ -88,10 +101,10 @@ impl<X> Iterator for Prefetch<X> {
 
 impl<X> Drop for Prefetch<X> {
     fn drop(&mut self) {
-        for worker in &mut self.workers {
+        for worker in self.workers.iter_mut().flatten() {
             worker.results = None;
         }
-        for worker in &mut self.workers {
+        for worker in self.workers.iter_mut().flatten() {
             if let Some(thread) = worker.thread.take() {
                 // The panic of a result that nobody asked for.
                 let _ = thread.join();
@@ -119,6 +132,18 @@ mod tests {
             assert_eq!(got, want, "{threads}");
         }
         assert_eq!(batches().prefetch(3..3, 2, |step, _| step).next(), None);
+    }
+
+    #[test]
+    fn what_has_no_thread_is_made_by_who_asks_for_it() {
+        let make = |step, rows: &Tensor<i64>| (step, rows.to_vec());
+        let want: Vec<_> = batches().prefetch(5..42, 3, make).collect();
+        for gone in [&[0][..], &[1, 2], &[0, 1, 2]] {
+            let mut ahead = batches().prefetch(5..42, 3, make);
+            // As where the system has not started them.
+            gone.iter().for_each(|&thread| ahead.workers[thread] = None);
+            assert_eq!(ahead.collect::<Vec<_>>(), want);
+        }
     }
 
     #[test]

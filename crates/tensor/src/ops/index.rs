@@ -6,7 +6,7 @@ use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel;
-use crate::par;
+use crate::par::{self, Hands};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 use crate::walk::Walk;
@@ -179,13 +179,14 @@ pub(crate) fn index_add<T: Number>(
         });
         return Ok(x);
     }
-    if len < SHORT || par::tasks(par::STREAM * source.len() as f64) == 1 {
+    let hands = if len < SHORT { Hands::NONE } else { Hands::for_work(par::STREAM * source.len() as f64) };
+    if hands.tasks() == 1 {
         let pairs = indices.iter().enumerate().map(|(i, &index)| (index as usize * len, i * len));
         kernel::add_blocks(x.as_mut_slice(), source, len, pairs);
         return Ok(x);
     }
     let (starts, order) = by_row(indices, size);
-    par::split(x.as_mut_slice(), len, cost, |start, x| {
+    hands.split(x.as_mut_slice(), len, cost, &|start, x| {
         let (first, rows) = (start / len, x.len() / len);
         let own = &order[starts[first]..starts[first + rows]];
         kernel::add_blocks(x, source, len, own.iter().map(|&i| ((indices[i] as usize - first) * len, i * len)));

@@ -26,6 +26,8 @@ impl Asking {
 
     /// How long work of `cost` nanoseconds takes with so many helpers: until they come, the calling thread works alone.
     fn time(self, cost: f64, helpers: usize) -> f64 {
+        // Beyond that, differences would be lost to rounding.
+        let cost = cost.min(1e15);
         let alone = cost.min(self.late);
         helpers as f64 * self.ask + alone + (cost - alone) / (helpers + 1) as f64
     }
@@ -57,19 +59,30 @@ static CHAIN: AtomicU64 = AtomicU64::new(0);
 /// A chain of so many is taken to go on: the next work wakes helpers, which stay awake while it lasts.
 const LONG: u64 = 16;
 
-/// How many helpers to ask for work of `cost` nanoseconds, at most `most`.
+/// Work is taken to last so many nanoseconds at most, until helpers could fall asleep again: a user's estimate may be anything.
+const LONGEST: f64 = 1e9;
+
+/// How many helpers to ask for work of `cost` nanoseconds, at most `most`. The answer counts as asking them.
 pub(super) fn helpers(cost: f64, most: usize) -> usize {
+    #[cfg(test)]
+    QUESTIONS.set(QUESTIONS.get() + 1);
     static MEASURED: OnceLock<Machine> = OnceLock::new();
     static BEGIN: OnceLock<Instant> = OnceLock::new();
     let machine = MEASURED.get_or_init(Machine::measured);
     // Not soon after 0, which is never.
     let now = BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1_000_000_000;
-    let last = LAST.swap(now + cost as u64, Ordering::Relaxed);
+    let last = LAST.swap(now + cost.min(LONGEST) as u64, Ordering::Relaxed);
     let chain = if now.saturating_sub(last) < machine.awake_for { CHAIN.load(Ordering::Relaxed) + 1 } else { 0 };
     let asking = if chain > LONG { machine.awake } else { machine.asleep };
     let helpers = asking.helpers(cost, most);
     CHAIN.store(if helpers > 0 { LONG } else { chain.min(LONG) }, Ordering::Relaxed);
     helpers
+}
+
+#[cfg(test)]
+thread_local! {
+    /// How often this thread has asked.
+    pub(super) static QUESTIONS: std::cell::Cell<usize> = const { std::cell::Cell::new(0) };
 }
 
 impl Machine {

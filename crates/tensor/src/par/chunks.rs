@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use super::Hands;
+
 /// A pointer to the beginning of a slice, which tasks share.
 ///
 /// Its users ensure that no two tasks touch the same element, and that no task outlives the borrow of the slice.
@@ -39,12 +41,11 @@ impl<T> Shared<T> {
     }
 }
 
-/// Calls `work(i, chunk)` for the i-th chunk of a slice, of `len` elements, the last one maybe less. Potentially parallel; an element
-/// costs so many nanoseconds.
-pub(super) fn chunks<T: Send>(slice: &mut [T], len: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+/// Calls `work(i, chunk)` for the i-th chunk of a slice, of `len` elements, the last one maybe less. Potentially parallel.
+pub(super) fn chunks<T: Send>(slice: &mut [T], len: usize, hands: Hands, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
     let (end, slice) = (slice.len(), Shared::new(slice));
-    super::each(end.div_ceil(len), len as f64 * cost, &|i| {
-        // SAFETY: `each` calls this once with each number below the count, so that chunks are apart, and within the slice; it is
+    hands.each(end.div_ceil(len), &|i| {
+        // SAFETY: `Hands::each` calls this once with each number below the count, so that chunks are apart, and within the slice; it is
         // borrowed until it returns.
         work(i, unsafe { slice.part(i * len..end.min((i + 1) * len)) });
     });
@@ -53,18 +54,18 @@ pub(super) fn chunks<T: Send>(slice: &mut [T], len: usize, cost: f64, work: &(dy
 /// What is done with parts of two slices, each time with where they lie.
 pub(crate) type OnPairs<'a, T, U> = dyn Fn(usize, &mut [T], &mut [U]) + Sync + 'a;
 
-/// As [`chunks`], for two slices that have the same number of chunks, of `lens` elements each; a pair of them costs so much.
+/// As [`chunks`], for two slices that have the same number of chunks, of `lens` elements each.
 pub(super) fn pairs<T: Send, U: Send>(
     (a, b): (&mut [T], &mut [U]),
     lens: [usize; 2],
-    cost: f64,
+    hands: Hands,
     work: &OnPairs<'_, T, U>,
 ) {
     let count = a.len().div_ceil(lens[0]);
     assert_eq!(count, b.len().div_ceil(lens[1]), "as many chunks of one as of the other");
     let ends = [a.len(), b.len()];
     let (a, b) = (Shared::new(a), Shared::new(b));
-    super::each(count, cost, &|i| {
+    hands.each(count, &|i| {
         let [of_a, of_b] = [0, 1].map(|side| i * lens[side]..ends[side].min((i + 1) * lens[side]));
         // SAFETY: as in `chunks`.
         let (a, b) = unsafe { (a.part(of_a), b.part(of_b)) };
@@ -80,13 +81,13 @@ pub(super) fn all<T: Send, const N: usize>(
     slice: &mut [T],
     others: &mut [&mut [T]; N],
     len: usize,
-    cost: f64,
+    hands: Hands,
     work: &OnAll<'_, T, N>,
 ) {
     let end = slice.len();
     assert!(others.iter().all(|other| other.len() == end), "all are as long");
     let (slice, others) = (Shared::new(slice), others.each_mut().map(|other| Shared::new(other)));
-    super::each(end.div_ceil(len), len as f64 * cost, &|i| {
+    hands.each(end.div_ceil(len), &|i| {
         let part = i * len..end.min((i + 1) * len);
         // SAFETY: as in `chunks`; the slices are borrowed apart from each other.
         let (slice, others) = unsafe { (slice.part(part.clone()), others.map(|other| other.part(part.clone()))) };

@@ -70,11 +70,9 @@ pub(crate) fn split<T: Send>(out: &mut [T], unit: usize, cost: f64, work: impl F
 }
 
 fn split_by<T: Send>(out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
-    match task_len(out.len(), unit, cost) {
-        // One thread goes through the same tasks.
-        Some(len) => chunks(out, len, cost, &|i, chunk| work(i * len, chunk)),
-        None => work(0, out),
-    }
+    let len = task_len(out.len(), unit, cost);
+    let hands = if len.is_some() { Hands::for_work(out.len() as f64 * cost) } else { Hands::NONE };
+    hands.split(out, unit, cost, work);
 }
 
 /// Calls `work(row, a, b)` for consecutive chunks of whole rows of two outputs that have as many: `widths` elements each.
@@ -88,7 +86,8 @@ pub(crate) fn split_rows<T: Send, U: Send>(
     debug_assert_eq!(a.len() / widths[0], b.len() / widths[1]);
     match task_len(a.len() / widths[0], 1, cost) {
         Some(rows) => {
-            pairs((a, b), widths.map(|width| rows * width), rows as f64 * cost, &|i, a, b| work(i * rows, a, b))
+            let hands = Hands::for_work((a.len() / widths[0]) as f64 * cost);
+            pairs((a, b), widths.map(|width| rows * width), hands, &|i, a, b| work(i * rows, a, b))
         }
         None => work(0, a, b),
     }
@@ -102,7 +101,10 @@ pub(crate) fn split_with<T: Send, const N: usize>(
     work: &OnAll<'_, T, N>,
 ) {
     match task_len(slice.len(), 1, cost) {
-        Some(len) => all(slice, &mut others, len, cost, &|i, slice, others| work(i * len, slice, others)),
+        Some(len) => {
+            let hands = Hands::for_work(slice.len() as f64 * cost);
+            all(slice, &mut others, len, hands, &|i, slice, others| work(i * len, slice, others))
+        }
         None => work(0, slice, others),
     }
 }
@@ -110,11 +112,7 @@ pub(crate) fn split_with<T: Send, const N: usize>(
 /// Sorts keys of which no two are equal: there is only one order, whatever the threads do.
 pub(crate) fn sort<K: Ord + Send>(keys: &mut [K]) {
     let cost = keys.len() as f64 * f64::from(keys.len().max(1).ilog2()) * SORT;
-    if cost >= WORTH_ENTERING && rayon::current_num_threads() > 1 {
-        keys.par_sort_unstable()
-    } else {
-        keys.sort_unstable()
-    }
+    if cost >= WORTH_ENTERING && pools::threads() > 1 { keys.par_sort_unstable() } else { keys.sort_unstable() }
 }
 
 /// Calls `work(start, end)` for consecutive ranges that make up `0..len`, as [`split`] calls it for the parts of a slice.
@@ -142,32 +140,60 @@ pub fn for_each(count: usize, cost: f64, work: &(dyn Fn(usize) + Sync)) {
 }
 
 /// Calls `work` once with each number below `count`, which costs so many nanoseconds each time; potentially parallel.
-///
-/// The one place where work is shared among threads. It is not generic, so it is compiled once and not for each loop.
 pub(crate) fn each(count: usize, cost: f64, work: &(dyn Fn(usize) + Sync)) {
-    let helpers = if count > 1 { helpers(count as f64 * cost).min(count - 1) } else { 0 };
-    if helpers == 0 {
-        return (0..count).for_each(work);
-    }
-    team::each(count, helpers, work);
+    let hands = if count > 1 { Hands::for_work(count as f64 * cost) } else { Hands::NONE };
+    hands.each(count, work);
 }
 
-/// How many helpers to ask for work of `cost` nanoseconds: in proportion to it, never more than pay for themselves, and none for small
-/// work, however many there are.
-fn helpers(cost: f64) -> usize {
-    if cost < WORTH_SHARING {
-        return 0;
-    }
-    let threads = rayon::current_num_threads();
-    if threads == 1 { 0 } else { asking::helpers(cost, threads - 1) }
+/// How many helpers are asked for a piece of work. To answer that has an effect, as the next work finds these awake: so it is settled once
+/// for each, and handed down.
+#[derive(Clone, Copy)]
+pub(crate) struct Hands {
+    helpers: usize,
+    /// What the work costs, in nanoseconds.
+    cost: f64,
 }
 
-/// How many tasks it pays to cut work of `cost` nanoseconds into: 1 where sharing does not pay, else a few for each thread.
-/// The number depends on the threads, so it is only for work whose result does not depend on the cut.
-pub(crate) fn tasks(cost: f64) -> usize {
-    match helpers(cost) {
-        0 => 1,
-        helpers => ((cost / (2.0 * TASK)) as usize).min(4 * (helpers + 1)),
+impl Hands {
+    /// Those of the calling thread alone.
+    pub(crate) const NONE: Hands = Hands { helpers: 0, cost: 0.0 };
+
+    /// How many to ask for work of `cost` nanoseconds: in proportion to it, never more than pay for themselves, and none for small work,
+    /// however many there are.
+    pub(crate) fn for_work(cost: f64) -> Self {
+        if cost.is_nan() || cost < WORTH_SHARING {
+            return Hands::NONE;
+        }
+        let threads = pools::threads();
+        Hands { helpers: if threads == 1 { 0 } else { asking::helpers(cost, threads - 1) }, cost }
+    }
+
+    /// How many tasks it pays to cut the work into: 1 where sharing does not pay, else a few for each thread. The number depends on the
+    /// threads, so it is only for work whose result does not depend on the cut.
+    pub(crate) fn tasks(self) -> usize {
+        match self.helpers {
+            0 => 1,
+            helpers => ((self.cost / (2.0 * TASK)) as usize).min(4 * (helpers + 1)),
+        }
+    }
+
+    /// [`split`] by these.
+    pub(crate) fn split<T: Send>(self, out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
+        match task_len(out.len(), unit, cost) {
+            // One thread goes through the same tasks.
+            Some(len) => chunks(out, len, self, &|i, chunk| work(i * len, chunk)),
+            None => work(0, out),
+        }
+    }
+
+    /// Calls `work` once with each number below `count`; potentially parallel.
+    ///
+    /// The one place where work is shared among threads. It is not generic, so it is compiled once and not for each loop.
+    pub(crate) fn each(self, count: usize, work: &(dyn Fn(usize) + Sync)) {
+        match self.helpers.min(count.saturating_sub(1)) {
+            0 => (0..count).for_each(work),
+            helpers => team::each(count, helpers, work),
+        }
     }
 }
 
@@ -234,6 +260,43 @@ mod tests {
             .unwrap();
             assert!(a.chunks(3).zip(b.chunks(2)).enumerate().all(|(i, (a, b))| a == [i + 1; 3] && b == [i + 1; 2]));
         }
+    }
+
+    #[test]
+    fn each_op_asks_once() {
+        use crate::Tensor;
+        let questions = |op: &dyn Fn()| {
+            asking::QUESTIONS.set(0);
+            op();
+            asking::QUESTIONS.get()
+        };
+        let x = Tensor::<f32>::ones([256, 256]);
+        let many: Tensor<i64> = (0..4096).map(|i| i % 256).collect();
+        let rows = Tensor::<f32>::ones([4096, 256]);
+        let ops: [(&str, &(dyn Fn() + Sync)); 5] = [
+            ("a product", &|| _ = x.matmul(&x)),
+            ("exp", &|| _ = rows.exp()),
+            ("a sum", &|| _ = rows.sum(1)),
+            ("index_add", &|| _ = x.clone().index_add(0, &many, &rows)),
+            ("softmax", &|| _ = rows.softmax(1)),
+        ];
+        for (name, op) in ops {
+            // On the calling thread of a pool, where the counter is its own.
+            assert_eq!(with_threads(2, || questions(op)).unwrap(), 1, "{name}");
+        }
+        assert_eq!(with_threads(1, || questions(&|| _ = x.matmul(&x))).unwrap(), 0);
+    }
+
+    #[test]
+    fn costs_may_be_anything() {
+        use std::sync::atomic::{AtomicUsize, Ordering};
+        for cost in [1e30, f64::MAX, f64::INFINITY, f64::NAN, -1e30, 0.0] {
+            let calls = AtomicUsize::new(0);
+            with_threads(3, || for_each(4, cost, &|_| _ = calls.fetch_add(1, Ordering::Relaxed))).unwrap();
+            assert_eq!(calls.into_inner(), 4, "{cost}");
+        }
+        let asked = |cost| with_threads(3, || Hands::for_work(cost).helpers).unwrap();
+        assert_eq!([1e30, f64::INFINITY, f64::NAN, -1.0].map(asked), [2, 2, 0, 0]);
     }
 
     #[test]

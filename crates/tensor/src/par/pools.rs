@@ -1,6 +1,8 @@
 //! Pools of a chosen number of threads.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::error::Error as _;
+use std::panic::catch_unwind;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -15,6 +17,20 @@ static IDLE: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 
 /// How many pools are kept. Their threads sleep, but take memory.
 const KEPT: usize = 8;
+
+/// How many threads there are for what this thread does: those of its pool, or of the global one. Where the system has no thread to give, the
+/// calling one is all there is.
+pub(super) fn threads() -> usize {
+    static GLOBAL: OnceLock<bool> = OnceLock::new();
+    // Rayon makes the global pool when it is first asked for, and panics where it cannot: here, and never again.
+    let makes_global = || match ThreadPoolBuilder::new().build_global() {
+        // Somebody else has made it, or has failed to.
+        Err(error) if error.source().is_none() => catch_unwind(rayon::current_num_threads).is_ok(),
+        made => made.is_ok(),
+    };
+    let is_outside = rayon::current_thread_index().is_none();
+    if is_outside && !GLOBAL.get_or_init(makes_global) { 1 } else { rayon::current_num_threads() }
+}
 
 /// Runs `work` with at most `threads` threads for everything the tensors in it do.
 ///
@@ -44,11 +60,21 @@ pub fn with_threads<R: Send>(threads: usize, work: impl FnOnce() -> R + Send) ->
     }
     let pool = match idle(threads) {
         Some(pool) => pool,
-        None => Arc::new(ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(e.to_string()))?),
+        None => Arc::new(
+            ThreadPoolBuilder::new().num_threads(threads).build().map_err(|e| refused(unavailable(threads, &e)))?,
+        ),
     };
     // Given back also if `work` panics.
     let own = Own(pool);
     Ok(own.0.install(work))
+}
+
+/// What is said where the system starts no threads.
+fn unavailable(threads: usize, error: &dyn std::error::Error) -> String {
+    let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+    format!(
+        "the system does not start {threads} threads ({why}); without `with_threads`, the calling thread does all the work"
+    )
 }
 
 /// A pool of that size that nobody uses.

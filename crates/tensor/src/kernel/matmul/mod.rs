@@ -29,7 +29,7 @@ use super::copy::{Plane, TRANSPOSED_SIDE, copy_plane};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::{Buffer, Pooled};
 use crate::kernel::Real;
-use crate::par::{self, Shared};
+use crate::par::{self, Hands, Shared};
 
 /// A float with vectors on every instruction set.
 pub trait Vectorized: Real + Pooled {
@@ -239,7 +239,8 @@ fn tiled<T: Vectorized>(
     let panels = Parts { len: n, unit: lanes, parts: n.div_ceil(lanes * rows.len()) };
     // Columns are parted first: B is then copied once.
     let cost = m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD;
-    let (tasks, least) = (par::tasks(cost), m.div_ceil(BLOCK_ROWS));
+    let hands = Hands::for_work(cost);
+    let (tasks, least) = (hands.tasks(), m.div_ceil(BLOCK_ROWS));
     if tasks == 1 && least == 1 {
         let product = Product { a, b, c: Shared::new(c), panels, add, bias };
         simd::dispatch(Block { product: &product, rows: 0..m, panels: 0..panels.parts });
@@ -250,13 +251,10 @@ fn tiled<T: Vectorized>(
     let down = Parts { len: m, unit: height, parts: down };
 
     let product = Product { a, b, c: Shared::new(c), panels, add, bias };
-    let blocks = down.parts * across.parts;
-    par::ranges(blocks, 1, cost / blocks as f64, &|from, to| {
-        for block in from..to {
-            let rows = down.range(block / across.parts);
-            let panels = across.range(block % across.parts);
-            simd::dispatch(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
-        }
+    hands.each(down.parts * across.parts, &|block| {
+        let rows = down.range(block / across.parts);
+        let panels = across.range(block % across.parts);
+        simd::dispatch(Block { product: &product, rows: rows.start..rows.end.min(m), panels });
     });
 }
 
