@@ -177,6 +177,7 @@ fn tensors_panic_at_the_callers_line() {
         }),
         at!("zip_assign: [4]", || matrix().zip_assign(&Tensor::<f32>::zeros([4]), |x, _| x)),
         at!("axpy: [4]", || matrix().axpy(1.0, &Tensor::zeros([4]))),
+        at!("lerp_assign: [4]", || matrix().lerp_assign(&Tensor::zeros([4]), 0.5)),
         at!("tanh_backward: needs the shape [2, 3], got [4]", || omit(
             matrix().pullback(Activation::Tanh, &Tensor::zeros([4]))
         )),

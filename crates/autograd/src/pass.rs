@@ -256,7 +256,7 @@ impl<T: Float> Tape<T> {
     }
 
     /// Defers a step of the running average that is named `id`, such as a running mean, towards what this pass has found:
-    /// r ← (1 − share) r + share · found.
+    /// r ← r + share · (found − r). A share of 0 leaves it, whatever was found, and of a share of 1 nothing is left of it.
     ///
     /// # Example
     /// ```

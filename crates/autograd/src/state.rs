@@ -44,7 +44,7 @@ struct Change<T: Float> {
 enum How<T: Float> {
     /// r ← keep · r + add
     Affine { keep: f64, add: Tensor<T> },
-    /// r ← (1 − share) r + share · found
+    /// r ← r + share · (found − r)
     Running { share: Share, found: Tensor<T> },
 }
 
@@ -96,14 +96,15 @@ impl<T: Float> Updates<T> {
             assert!(want == got, "an update of the shape {got} for a state of the shape {want}");
             let share = match change.how {
                 How::Affine { keep, .. } => {
-                    *value = &*value * T::from_f64(keep) + new;
+                    // Of what is not kept, nothing is multiplied.
+                    *value = if keep == 0.0 { new.clone() } else { &*value * T::from_f64(keep) + new };
                     continue;
                 }
                 How::Running { share: Share::Momentum(share), .. } => share,
                 How::Running { share: Share::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
             };
             more += 1;
-            *value = &*value * T::from_f64(1.0 - share) + new * T::from_f64(share);
+            value.lerp_assign(new, share);
         }
     }
 

@@ -1,10 +1,14 @@
 //! Averages of a model's weights over a training.
 
 use std::collections::HashMap;
+use std::sync::{Arc, Weak};
 
 use autograd::{Id, Mode, Tape};
 use tensor::{Float, Tensor};
 
+use crate::by_weight::ByWeight;
+use crate::error::list;
+use crate::module::lent;
 use crate::param::Kind;
 use crate::path::Path;
 use crate::{Error, Module, Param};
@@ -14,7 +18,8 @@ use crate::{Error, Module, Param};
 /// Optima and Better Generalization*: SWA). PyTorch's `optim.swa_utils.AveragedModel`.
 ///
 /// It is held by the names of the parameters, so that no second model is needed: [`swap`](Self::swap) puts it into the
-/// model, and by a second call the weights back. State, such as running statistics, is as it was at the last
+/// model, and by a second call the weights back. Until then no optimizer moves the model, unless the average is dropped. With a clone in the
+/// model's place, it goes on. State, such as running statistics, is as it was at the last
 /// [`update`](Self::update); [`refresh_statistics`](crate::refresh_statistics) finds it anew.
 ///
 /// # Example
@@ -37,9 +42,10 @@ use crate::{Error, Module, Param};
 #[derive(Clone, Debug)]
 pub struct Average<T: Float = f32> {
     kind: Averaging,
-    values: HashMap<Id, Tensor<T>>,
+    values: ByWeight<Tensor<T>>,
     updates: u64,
-    swapped: bool,
+    /// What it leaves with the weights while it is in their place.
+    swapped: Option<Arc<()>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,7 +55,7 @@ enum Averaging {
 }
 
 impl<T: Float> Average<T> {
-    /// a ← decay · a + (1 − decay) w, where the first w is the first a. PyTorch's `get_ema_multi_avg_fn(decay)`.
+    /// a ← a + (1 − decay)(w − a), where the first w is the first a. PyTorch's `get_ema_multi_avg_fn(decay)`.
     ///
     /// # Errors
     /// `decay` is not in 0..=1.
@@ -66,7 +72,7 @@ impl<T: Float> Average<T> {
     }
 
     fn new(kind: Averaging) -> Self {
-        Average { kind, values: HashMap::new(), updates: 0, swapped: false }
+        Average { kind, values: ByWeight::new(), updates: 0, swapped: None }
     }
 
     /// An exponential average whose decay is (1 + n) / (10 + n) after n updates, while that is smaller: so that the
@@ -82,32 +88,48 @@ impl<T: Float> Average<T> {
     /// Takes the model's weights into the average, after a step; and its state as it is.
     ///
     /// # Panics
-    /// The average is [swapped](Self::swap) into the model, or a weight has another shape than before.
+    /// An average is [swapped](Self::swap) into the model, or a weight has another shape than before, or is none of those that the average
+    /// is of.
     #[track_caller]
     pub fn update(&mut self, model: &(impl Module<T> + ?Sized)) {
-        assert!(!self.swapped, "update: the average is in the model's place; swap it out again before");
-        let n = self.updates;
-        let keep = match self.kind {
-            Averaging::Exponential { decay, warms_up: true } => decay.min((1 + n) as f64 / (10 + n) as f64),
-            Averaging::Exponential { decay, .. } => decay,
-            Averaging::Mean => n as f64 / (n + 1) as f64,
-        };
-        let mut changed = None;
-        model.visit(Path::root(), &mut |path, param| match self.values.get_mut(&param.id()) {
-            Some(average) if average.shape() != param.value().shape() => changed = Some(path.to_string()),
-            Some(average) if param.kind() != Kind::State => {
-                *average *= T::from_f64(keep);
-                average.axpy(T::from_f64(1.0 - keep), param.value());
-            }
-            Some(state) => *state = param.value().clone(),
-            None => {
-                self.values.insert(param.id(), param.value().clone());
-            }
-        });
-        if let Some(path) = changed {
-            panic!("update: {path} has another shape than before");
+        assert!(self.swapped.is_none(), "update: the average is in the model's place; swap it out again before");
+        if let Some(why) = lent(model) {
+            panic!("update: {why}");
         }
+        let n = self.updates;
+        let share = match self.kind {
+            Averaging::Exponential { decay, warms_up: true } => 1.0 - decay.min((1 + n) as f64 / (10 + n) as f64),
+            Averaging::Exponential { decay, .. } => 1.0 - decay,
+            Averaging::Mean => 1.0 / (n + 1) as f64,
+        };
+        if let Err(why) = self.check(model) {
+            panic!("update: {why}");
+        }
+        model.visit(Path::root(), &mut |path, param| match self.values.get_mut(param.id()) {
+            Some(average) if param.kind() != Kind::State => average.lerp_assign(param.value(), share),
+            Some(state) => *state = param.value().clone(),
+            None => self.values.insert(path.to_string(), param, param.value().clone()),
+        });
         self.updates += 1;
+    }
+
+    /// Makes sure that the average is of this model, if it is of any.
+    fn check(&mut self, model: &(impl Module<T> + ?Sized)) -> Result<(), String> {
+        if self.values.is_empty() {
+            return Ok(());
+        }
+        self.values.follow(model, "the average").map_err(|error| error.to_string())?;
+        let (mut changed, mut unknown) = (Vec::new(), Vec::new());
+        model.visit(Path::root(), &mut |path, param| match self.values.get(param.id()) {
+            None => unknown.push(path.to_string()),
+            Some(average) if average.shape() != param.value().shape() => changed.push(path.to_string()),
+            Some(_) => {}
+        });
+        match (&changed[..], &unknown[..]) {
+            ([], []) => Ok(()),
+            ([], new) => Err(format!("the average is of another model, which has no {}; begin another", list(new))),
+            (changed, _) => Err(format!("{} has another shape than before", list(changed))),
+        }
     }
 
     /// Exchanges the model's weights and state with those of the average. A second call brings them back.
@@ -117,20 +139,22 @@ impl<T: Float> Average<T> {
     pub fn swap(&mut self, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
         let mut unknown = Vec::new();
         model.visit(Path::root(), &mut |path, param| {
-            if self.values.get(&param.id()).is_none_or(|value| value.shape() != param.value().shape()) {
+            if self.values.get(param.id()).is_none_or(|value| value.shape() != param.value().shape()) {
                 unknown.push(path.to_string());
             }
         });
         if !unknown.is_empty() {
-            let why = format!("has not been updated with this model: it lacks {}", crate::error::list(&unknown));
+            let why = format!("has not been updated with this model: it lacks {}", list(&unknown));
             return Err(Error::Invalid { what: "the average", why });
         }
+        self.swapped = if self.swapped.is_none() { Some(Arc::new(())) } else { None };
+        let mark = self.swapped.as_ref().map_or_else(Weak::new, Arc::downgrade);
         model.visit_mut(Path::root(), &mut |_, param| {
-            if let Some(value) = self.values.get_mut(&param.id()) {
+            if let Some(value) = self.values.get_mut(param.id()) {
                 std::mem::swap(value, param.value_mut());
+                param.lend(mark.clone());
             }
         });
-        self.swapped = !self.swapped;
         Ok(())
     }
 
@@ -141,12 +165,12 @@ impl<T: Float> Average<T> {
 
     /// Whether it is in the model's place now.
     pub fn is_swapped(&self) -> bool {
-        self.swapped
+        self.swapped.is_some()
     }
 
     /// The average of a parameter; while it is swapped in, the parameter's own value.
     pub fn of(&self, param: &Param<T>) -> Option<&Tensor<T>> {
-        self.values.get(&param.id())
+        self.values.get(param.id())
     }
 }
 
@@ -154,30 +178,28 @@ impl<T: Float> Average<T> {
 mod keep {
     //! An average in a file.
 
-    use std::collections::HashMap;
-
-    use autograd::Id;
     use tensor::{Float, Tensor};
 
     use super::Average;
+    use crate::by_weight::ByWeight;
     use crate::checkpoint::{Reader, Stored};
     use crate::{Error, Module, Path};
 
     /// What was read for an average.
     pub(crate) struct Kept<T: Float> {
         updates: u64,
-        values: HashMap<Id, Tensor<T>>,
+        values: ByWeight<Tensor<T>>,
     }
 
     impl<T: Float> Average<T> {
         pub(crate) fn keep(&self, name: &str, model: &dyn Module<T>, into: &mut Stored) -> Result<(), Error> {
-            if self.swapped {
+            if self.swapped.is_some() {
                 let why = "is in the model's place; swap it out again before it is saved".into();
                 return Err(Error::Invalid { what: "the average", why });
             }
             into.say(format!("{name}.updates"), self.updates);
             for (path, param) in model.state_dict() {
-                if let Some(value) = self.values.get(&param.id()) {
+                if let Some(value) = self.values.get(param.id()) {
                     into.put(format!("{name}.{path}"), value)?;
                 }
             }
@@ -186,19 +208,19 @@ mod keep {
 
         /// What the file has for an average of this model's.
         pub(crate) fn read(&self, name: &str, model: &dyn Module<T>, reader: &mut Reader<'_>) -> Option<Kept<T>> {
-            let (updates, mut values) = (reader.parsed(&format!("{name}.updates")), HashMap::new());
+            let (updates, mut values) = (reader.parsed(&format!("{name}.updates")), ByWeight::new());
             model.visit(Path::root(), &mut |path, param| {
                 if updates.is_some_and(|updates: u64| updates > 0)
                     && let Some(value) = reader.floats(&format!("{name}.{path}"), param.value().shape())
                 {
-                    values.insert(param.id(), value);
+                    values.insert(path.to_string(), param, value);
                 }
             });
             Some(Kept { updates: updates?, values })
         }
 
         pub(crate) fn restore(&mut self, Kept { updates, values }: Kept<T>) {
-            (self.updates, self.values, self.swapped) = (updates, values, false);
+            (self.updates, self.values, self.swapped) = (updates, values, None);
         }
     }
 }
@@ -248,9 +270,7 @@ pub fn refresh_statistics<T: Float, M: Module<T> + ?Sized>(
             }
             for found in updates.found(id) {
                 *n += 1;
-                let share = T::from_f64(1.0 / *n as f64);
-                let mean = param.value() + (found - param.value()) * share;
-                *param.value_mut() = if *n == 1 { found.clone() } else { mean };
+                param.value_mut().lerp_assign(found, 1.0 / *n as f64);
             }
         });
     }

@@ -125,6 +125,7 @@
 
 mod average;
 mod batches;
+mod by_weight;
 pub mod check;
 #[cfg(feature = "checkpoint")]
 mod checkpoint;

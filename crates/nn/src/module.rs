@@ -221,7 +221,8 @@ pub trait Module<T: Float = f32> {
     /// gradient; and applies the changes of state that the pass has deferred.
     ///
     /// # Panics
-    /// No weight has a gradient: these are the gradients of another model.
+    /// No weight has a gradient: these are the gradients of another model. Or an [average](crate::Average) is in the weights' place; nothing
+    /// is moved.
     ///
     /// # Example
     /// ```
@@ -237,6 +238,9 @@ pub trait Module<T: Float = f32> {
     #[track_caller]
     #[allow(clippy::type_complexity, reason = "a name for it would have to be looked up")]
     fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(Path<'_>, &mut Param<T>, &Tensor<T>)) {
+        if let Some(why) = lent(self) {
+            panic!("step: {why}");
+        }
         let mut moved = 0;
         self.visit_mut(Path::root(), &mut |path, param| {
             if let Some(gradient) = gradients.named(param.id()).filter(|_| param.is_trained()) {
@@ -251,6 +255,15 @@ pub trait Module<T: Float = f32> {
         }
         self.apply(gradients.updates());
     }
+}
+
+/// What is said of a model in which an average has taken the weights' place, if one has.
+pub(crate) fn lent<T: Float>(model: &(impl Module<T> + ?Sized)) -> Option<&'static str> {
+    let mut any = false;
+    model.visit(Path::root(), &mut |_, param| any |= param.is_lent());
+    any.then_some(
+        "an average is in the place of the model's weights; swap it out again before, or drop it to go on with it",
+    )
 }
 
 /// What is said of gradients among which there is none of a model's weights.

@@ -1,6 +1,7 @@
 //! The tensors that a model owns: weights and state.
 
 use std::fmt;
+use std::sync::Weak;
 
 use autograd::{Id, Tape, Var};
 use tensor::{Float, Tensor};
@@ -20,7 +21,7 @@ pub enum Kind {
 /// running mean. All belong to what is saved of a model.
 ///
 /// A weight's gradient is found by its name. Used in several places of a model, it is one leaf on the tape and has one
-/// gradient. A clone is a parameter of its own.
+/// gradient. A clone is a parameter of its own; an optimizer that has moved the one goes on with its clone, if that is trained in its place.
 ///
 /// # Example
 /// ```
@@ -35,14 +36,19 @@ pub enum Kind {
 /// ```
 pub struct Param<T: Float = f32> {
     id: Id,
+    /// The name of the first of all that are clones of each other.
+    root: Id,
     value: Tensor<T>,
     kind: Kind,
+    /// Lives as long as the average that has put its own value in this one's place.
+    lent_to: Weak<()>,
 }
 
 impl<T: Float> Param<T> {
     /// A weight that starts at `value`.
     pub fn new(value: Tensor<T>) -> Self {
-        Param { id: Id::new(), value, kind: Kind::Weight }
+        let id = Id::new();
+        Param { id, root: id, value, kind: Kind::Weight, lent_to: Weak::new() }
     }
 
     /// State that starts at `value`: no gradient, and no optimizer moves it. PyTorch's buffers.
@@ -87,6 +93,21 @@ impl<T: Float> Param<T> {
         self.id
     }
 
+    /// What its clones have in common with it.
+    pub(crate) fn root(&self) -> Id {
+        self.root
+    }
+
+    /// Whether the value is that of an [average](crate::Average), which is to be swapped out again.
+    pub(crate) fn is_lent(&self) -> bool {
+        self.lent_to.strong_count() > 0
+    }
+
+    /// Takes note of the average whose value this is now, or that it is its own again.
+    pub(crate) fn lend(&mut self, to: Weak<()>) {
+        self.lent_to = to;
+    }
+
     /// Its present value.
     pub fn value(&self) -> &Tensor<T> {
         &self.value
@@ -116,7 +137,7 @@ impl<T: Float> Param<T> {
 impl<T: Float> Clone for Param<T> {
     /// The same value under a new name.
     fn clone(&self) -> Self {
-        Param { kind: self.kind, ..Param::new(self.value.clone()) }
+        Param { kind: self.kind, root: self.root, ..Param::new(self.value.clone()) }
     }
 }
 

@@ -4,7 +4,8 @@ use crate::Error;
 
 /// What lowers the rate when a metric, such as the loss on held-out rows, no longer gets better. It gives a factor for
 /// [`Optimizer::set_scale`](crate::Optimizer::set_scale), and has counters of its own. PyTorch's `ReduceLROnPlateau`,
-/// whose defaults it has, but that no change is too small to be made (`eps`).
+/// whose defaults it has, but that no change is too small to be made (`eps`), and that a share of a negative best has no sign: there, PyTorch
+/// calls what is the same or a little worse better.
 ///
 /// # Example
 /// ```
@@ -95,11 +96,12 @@ impl Plateau {
 
     /// Takes note of a metric, and returns the factor of the rate from now on. NaN is not better than anything.
     pub fn observe(&mut self, metric: f64) -> f64 {
+        // Relative to the size of the best, whatever its sign.
+        let margin = |best: f64| if best.is_finite() { self.threshold * best.abs() } else { 0.0 };
         let better = match self.best {
             None => !metric.is_nan(),
-            // As PyTorch: relative to the best, whatever its sign.
-            Some(best) if self.maximize => metric > best * (1.0 + self.threshold),
-            Some(best) => metric < best * (1.0 - self.threshold),
+            Some(best) if self.maximize => metric > best + margin(best),
+            Some(best) => metric < best - margin(best),
         };
         if better {
             (self.best, self.bad) = (Some(metric), 0);
@@ -164,6 +166,25 @@ mod tests {
         assert_eq!((plateau.best(), plateau.observe(3.0), plateau.best()), (None, 0.5, Some(3.0)));
         let mut accuracy = Plateau::new(0.5, 0).unwrap().maximize();
         assert_eq!([0.5, 0.6, 0.60001, 0.7].map(|metric| accuracy.observe(metric)), [1.0, 1.0, 0.5, 0.5]);
+    }
+
+    #[test]
+    fn below_0_better_is_better_too() {
+        // Log-likelihoods: the same eight times, then worse and worse, then better.
+        let mut plateau = Plateau::new(0.5, 2).unwrap();
+        let scales: Vec<f64> = (0..8).map(|_| plateau.observe(-1.0)).collect();
+        assert_eq!(scales, [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
+        let mut plateau = Plateau::new(0.5, 0).unwrap();
+        let worse = [-1.0, -0.97, -0.94, -0.91].map(|metric| plateau.observe(metric));
+        assert_eq!((worse, plateau.best()), ([1.0, 0.5, 0.25, 0.125], Some(-1.0)));
+        assert_eq!((plateau.observe(-1.1), plateau.best()), (0.125, Some(-1.1)));
+        let mut rising = Plateau::new(0.5, 0).unwrap().maximize();
+        assert_eq!([-1.0, -1.0, -0.99, -0.98999].map(|metric| rising.observe(metric)), [1.0, 0.5, 0.5, 0.25]);
+        // From 0 on, anything below is better, and from −∞ nothing.
+        let mut ends = Plateau::new(0.5, 0).unwrap();
+        assert_eq!([0.0, -1e-300, f64::NEG_INFINITY, -1e308].map(|m| ends.observe(m)), [1.0, 1.0, 1.0, 0.5]);
+        let mut ends = Plateau::new(0.5, 0).unwrap();
+        assert_eq!([f64::INFINITY, 5.0].map(|m| ends.observe(m)), [1.0, 1.0]);
     }
 
     #[test]

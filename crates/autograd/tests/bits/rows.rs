@@ -78,6 +78,7 @@ fn elementwise<T: Float + Bits>() -> Vec<Row<T>> {
             }).collect::<Vec<_>>()
         };
         "axpy" { let mut z = x.clone(); z.axpy(of(0.7), y); z };
+        "lerp_assign" { let mut z = x.clone(); z.lerp_assign(y, 0.3); z };
         "square" x.square();
         "abs" x.abs();
         "sign" x.sign();

@@ -54,7 +54,7 @@ impl<T: Float> Course<T> {
         Ok(Course {
             stopping: Stopping::after(fit.stop_after.unwrap_or(u64::MAX)),
             plateau: fit.plateau.clone(),
-            average: fit.average.map(Average::exponential).transpose()?,
+            average: fit.average.map(Average::exponential).transpose()?.map(Average::with_warmup),
             best: None,
             good: Vec::new(),
             loss_sum: 0.0,

@@ -7,6 +7,8 @@ mod keep;
 mod lost;
 mod report;
 
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
 use autograd::{Gradients, Mode, Tape, Var};
 use course::Course;
 pub use hooks::{Flow, Pass, Progress};
@@ -131,8 +133,9 @@ impl<'a, T: Float> Fit<'a, T> {
         Fit { plateau: Some(plateau), ..self }
     }
 
-    /// Averages the weights with this decay, see [`Average::exponential`](crate::Average::exponential); the averages are evaluated, and are what the model has
-    /// in the end.
+    /// Averages the weights with this decay, see [`Average::exponential`](crate::Average::exponential), which
+    /// [warms up](crate::Average::with_warmup), so that the first weights are soon forgotten; the averages are evaluated, and are what the model
+    /// has in the end.
     #[must_use]
     pub fn average(self, decay: f64) -> Self {
         Fit { average: Some(decay), ..self }
@@ -264,8 +267,9 @@ impl<'a, T: Float> Fit<'a, T> {
             if course.stopping.is_over() {
                 break Stopped::NoBetter;
             }
-            let (mut sum, mut loss_sum, mut rows_sum) = (None::<Gradients<T>>, 0.0, 0.0);
+            let (mut sum, mut loss_sum) = (None::<Gradients<T>>, 0.0);
             let passes = step * accumulate..(step + 1) * accumulate;
+            let rows_sum: f64 = passes.clone().map(|pass| batches.rows(pass).numel() as f64).sum();
             for pass in passes.clone() {
                 tape.seed(seed, pass);
                 let rows = batches.rows(pass);
@@ -276,23 +280,21 @@ impl<'a, T: Float> Fit<'a, T> {
                     return Err(course.diverged(model, step, what));
                 }
                 let mut gradients = loss.backward();
-                (loss_sum, rows_sum) = (loss_sum + value * n, rows_sum + n);
+                loss_sum += value * n;
+                // By shares, and not by rows and then divided: so no sum is larger than what it is of.
                 let sum = match &mut sum {
                     Some(sum) => {
-                        sum.add_weighted(&gradients, n);
+                        sum.add_weighted(&gradients, n / rows_sum);
                         sum
                     }
                     None => {
                         if accumulate > 1 {
-                            gradients.scale(n);
+                            gradients.scale(n / rows_sum);
                         }
                         sum.insert(gradients)
                     }
                 };
                 if pass + 1 == passes.end {
-                    if accumulate > 1 {
-                        sum.scale(1.0 / rows_sum);
-                    }
                     for hook in &mut on_gradients {
                         hook(&Pass { step, model: &*model, loss, gradients: sum });
                     }
@@ -320,27 +322,33 @@ impl<'a, T: Float> Fit<'a, T> {
             let mut held_out = None;
             if let Some(Evaluation { rows, .. }) = evaluate.as_ref().filter(|of| step.is_multiple_of(of.every)) {
                 course.swap(model)?;
-                let (mut sum, mut lost) = (0.0, None);
-                for (chunk, start) in (0..rows.numel()).step_by(size).enumerate() {
-                    let rows = rows.slice(0, start..(start + size).min(rows.numel()));
-                    evaluation.seed(seed, chunk as u64);
-                    let loss = loss_of(model, &evaluation, &rows);
-                    let value = loss.item().to_f64();
-                    if !value.is_finite() {
-                        lost.get_or_insert_with(|| lost::forward(model, loss, "the loss on held-out rows"));
-                    }
-                    sum += value * rows.numel() as f64;
+                // A panic of the user's closure leaves the model with its own weights.
+                let mean = catch_unwind(AssertUnwindSafe(|| {
                     evaluation.reset();
-                }
-                let mean = sum / rows.numel() as f64;
-                if lost.is_none() {
+                    let mut sum = 0.0;
+                    for (chunk, start) in (0..rows.numel()).step_by(size).enumerate() {
+                        let rows = rows.slice(0, start..(start + size).min(rows.numel()));
+                        evaluation.seed(seed, chunk as u64);
+                        let loss = loss_of(model, &evaluation, &rows);
+                        let value = loss.item().to_f64();
+                        if !value.is_finite() {
+                            return Err(lost::forward(model, loss, "the loss on held-out rows"));
+                        }
+                        sum += value * rows.numel() as f64;
+                        evaluation.reset();
+                    }
+                    Ok(sum / rows.numel() as f64)
+                }));
+                if let Ok(Ok(mean)) = mean {
                     course.evaluated(model, step, mean, optimizer);
+                    held_out = Some(mean);
                 }
                 course.swap(model)?;
-                if let Some(what) = lost {
-                    return Err(course.diverged(model, step, what));
+                match mean {
+                    Err(panic) => resume_unwind(panic),
+                    Ok(Err(what)) => return Err(course.diverged(model, step, what)),
+                    Ok(Ok(_)) => {}
                 }
-                held_out = Some(mean);
             }
             course.record(model, step, evaluate.as_ref().map_or(RECORD_EVERY, |of| of.every), held_out);
             let progress = Progress {
@@ -364,6 +372,15 @@ impl<'a, T: Float> Fit<'a, T> {
         #[cfg(feature = "checkpoint")]
         course.save(model, optimizer)?;
         Ok(course.finish(model, optimizer.step_number(), resumed_at, stopped))
+    }
+
+    /// Whether evaluations are to end the training or to lower its rate, and no later run goes on with it, in which they come.
+    fn waits_for_evaluations(&self) -> bool {
+        #[cfg(feature = "checkpoint")]
+        let goes_on = self.checkpoint.is_some();
+        #[cfg(not(feature = "checkpoint"))]
+        let goes_on = false;
+        !goes_on && self.steps > 0 && (self.stop_after.is_some() || self.plateau.is_some())
     }
 
     /// Makes sure that what was set is in range.
@@ -394,6 +411,14 @@ impl<'a, T: Float> Fit<'a, T> {
             }
             Some(Evaluation { every: 0, .. }) => {
                 return invalid("is to evaluate every 0 steps, but must make at least 1 between");
+            }
+            Some(Evaluation { every, .. }) if *every > self.steps && self.waits_for_evaluations() => {
+                let why = format!(
+                    "is to go by evaluations every {every} steps, and ends after {}, before the first; evaluate more often, or make more \
+                     steps",
+                    self.steps
+                );
+                return Err(Error::Invalid { what: "the fit", why });
             }
             _ => {}
         }

@@ -1,11 +1,9 @@
 //! An optimizer in a file: the names of its rules, its counts, and what it keeps of each weight, by path.
 
-use std::collections::HashMap;
-
-use autograd::Id;
 use tensor::{Float, Shape, Tensor};
 
 use super::{Optimizer, Slot};
+use crate::by_weight::ByWeight;
 use crate::checkpoint::{Reader, Stored};
 use crate::{Error, Module};
 
@@ -23,7 +21,7 @@ fn steps_name(path: &str) -> String {
 pub(crate) struct Kept<T: Float> {
     step: u64,
     scale: f64,
-    slots: HashMap<Id, Slot<T>>,
+    slots: ByWeight<Slot<T>>,
 }
 
 impl<T: Float> Optimizer<T> {
@@ -33,7 +31,7 @@ impl<T: Float> Optimizer<T> {
         into.say_f64("optimizer.scale", self.scale);
         let rules = self.rules();
         for (path, param) in model.parameters() {
-            let Some(slot) = self.slots.get(&param.id()) else { continue };
+            let Some(slot) = self.slots.get(param.id()).filter(|slot| slot.t > 0) else { continue };
             let rule = rules.of(slot.setting.rule);
             if slot.setting.rule.is_some() {
                 into.say(format!("optimizer.rule.{path}"), rule.name());
@@ -58,10 +56,15 @@ impl<T: Float> Optimizer<T> {
             return None;
         }
         let (step, scale) = (reader.parsed("optimizer.step"), reader.parsed("optimizer.scale"));
-        let (rules, mut slots) = (self.rules(), HashMap::new());
+        let (rules, mut slots) = (self.rules(), ByWeight::new());
         for (path, param) in model.parameters() {
             let setting = rules.setting(&path);
             let rule = rules.of(setting.rule);
+            if setting.frozen {
+                // Files of a training in which it was not.
+                reader.pass_over_slots(&path);
+                continue;
+            }
             // A weight that has had no gradient yet.
             if !reader.has(&steps_name(&path)) && !rule.slots().iter().any(|slot| reader.has(&slot_name(slot, &path))) {
                 continue;
@@ -76,13 +79,13 @@ impl<T: Float> Optimizer<T> {
             let kept: Vec<Option<Tensor<T>>> =
                 rule.slots().iter().map(|slot| reader.floats(&slot_name(slot, &path), param.value().shape())).collect();
             if let (Some(t), Some(kept)) = (t, kept.into_iter().collect()) {
-                slots.insert(param.id(), Slot { kept, t: t.item().unsigned_abs(), setting });
+                slots.insert(path, param, Slot { kept, t: t.item().unsigned_abs(), setting });
             }
         }
         Some(Kept { step: step?, scale: scale?, slots })
     }
 
     pub(crate) fn restore(&mut self, Kept { step, scale, slots }: Kept<T>) {
-        (self.step, self.scale, self.slots) = (step, scale, slots);
+        (self.step, self.scale, self.slots, self.checked) = (step, scale, slots, false);
     }
 }

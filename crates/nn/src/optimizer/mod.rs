@@ -6,10 +6,10 @@ mod keep;
 mod plan;
 mod rule;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
-use autograd::{Gradients, Id};
+use autograd::Gradients;
 pub use group::Group;
 #[cfg(feature = "checkpoint")]
 pub(crate) use keep::Kept;
@@ -18,8 +18,9 @@ pub(crate) use rule::power;
 pub use rule::{At, Rule};
 use tensor::{Float, Tensor};
 
+use crate::by_weight::ByWeight;
 use crate::path::matches;
-use crate::{Error, ModelGradients, Module, Schedule};
+use crate::{Error, ModelGradients, Module, Path, Schedule};
 
 /// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the
 /// number of the step, groups of weights by path that are treated otherwise, and what the rule keeps of each weight,
@@ -51,7 +52,9 @@ pub struct Optimizer<T: Float = f32> {
     rule: Box<dyn Rule<T>>,
     schedule: Schedule,
     groups: Vec<Group<T>>,
-    slots: HashMap<Id, Slot<T>>,
+    slots: ByWeight<Slot<T>>,
+    /// Whether the weights of `slots` were looked at with their gradients: what comes from a file was not.
+    checked: bool,
     step: u64,
     /// What the schedule's rate is multiplied by.
     scale: f64,
@@ -61,6 +64,7 @@ pub struct Optimizer<T: Float = f32> {
 
 /// What is known of a weight.
 struct Slot<T: Float> {
+    /// What the rule keeps, once it has taken a step.
     kept: Vec<Tensor<T>>,
     /// The steps that it has taken.
     t: u64,
@@ -112,8 +116,8 @@ impl<T: Float> Optimizer<T> {
         let schedule = schedule.into();
         rule.check()?;
         schedule.check()?;
-        let (groups, slots) = (Vec::new(), HashMap::new());
-        Ok(Optimizer { rule: Box::new(rule), schedule, groups, slots, step: 0, scale: 1.0, complete: true })
+        let (rule, groups, slots) = (Box::new(rule), Vec::new(), ByWeight::new());
+        Ok(Optimizer { rule, schedule, groups, slots, checked: false, step: 0, scale: 1.0, complete: true })
     }
 
     /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters:
@@ -193,20 +197,18 @@ impl<T: Float> Optimizer<T> {
     ///
     /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
     ///
+    /// A clone that takes the place of the model, as in `model = best.clone()`, goes on with what was kept of the model.
+    ///
     /// # Panics
-    /// It is the first step, and a trained weight has no gradient, or a leaf that the model does not list has one (see
-    /// [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds a mistake. Or no weight has a gradient:
-    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure
-    /// gives no rate.
+    /// It is the first step of this optimizer, or the first with a weight, such as one that was unfrozen; and a trained weight has no
+    /// gradient, or a leaf that the model does not list has one (see [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds
+    /// a mistake. Or the model is another one than before, or goes on beside a clone that has taken its place. Or no weight has a gradient:
+    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure gives no rate, or an
+    /// [`Average`](crate::Average) is in the weights' place. No weight has moved.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
-        if self.slots.is_empty() {
-            if self.complete {
-                gradients.expect_complete(model);
-            }
-            if let Err(error) = self.plan(model) {
-                panic!("step: {error}");
-            }
+        if let Err(why) = self.meet(model, gradients) {
+            panic!("step: {why}");
         }
         let now = self.rate();
         if let Err(error) = Schedule::check_rate(now) {
@@ -214,31 +216,77 @@ impl<T: Float> Optimizer<T> {
         }
         let Optimizer { rule, groups, slots, .. } = self;
         let rules = Rules { rule: &**rule, groups };
-        let mut wrong = None;
-        model.update(gradients, &mut |path, param, gradient| {
-            let shape = param.value().shape();
-            let slot = slots.entry(param.id()).or_insert_with(|| {
-                let setting = rules.setting(&path.to_string());
-                let rule = rules.of(setting.rule);
-                let start = |slot| Tensor::full(shape, T::from_f64(rule.initial(slot)));
-                Slot { kept: (0..rule.slots().len()).map(start).collect(), t: 0, setting }
-            });
-            if slot.setting.frozen {
+        model.update(gradients, &mut |_, param, gradient| {
+            let slot = slots.get_mut(param.id()).expect("the optimizer has met all weights");
+            let Setting { rate, weight_decay, rule, frozen } = slot.setting;
+            if frozen {
                 return;
             }
-            if let Some(kept) = slot.kept.iter().chain([gradient]).find(|kept| kept.shape() != shape) {
-                wrong = Some(format!("{} is {shape}, but was {} before", named(&path), kept.shape()));
-                return;
+            let rule = rules.of(rule);
+            if slot.t == 0 {
+                let start = |slot| Tensor::full(gradient.shape(), T::from_f64(rule.initial(slot)));
+                slot.kept = (0..rule.slots().len()).map(start).collect();
             }
             slot.t += 1;
-            let Setting { rate, weight_decay, rule, .. } = slot.setting;
             let at = At { t: slot.t, rate: now * rate, weight_decay };
-            rules.of(rule).step(&at, param.value_mut(), gradient, &mut slot.kept);
+            rule.step(&at, param.value_mut(), gradient, &mut slot.kept);
+        });
+        self.step += 1;
+    }
+
+    /// Makes sure that all is as a step needs it. What is looked at once is looked at when a weight is new.
+    #[track_caller]
+    fn meet(&mut self, model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Result<(), String> {
+        let (mut is_new, mut wrong) = (!self.checked, None);
+        model.visit(Path::root(), &mut |path, param| {
+            if !param.is_trained() {
+                return;
+            }
+            let (shape, slot) = (param.value().shape(), self.slots.get(param.id()));
+            is_new |= slot.is_none();
+            let kept = slot.map_or(&[][..], |slot| &slot.kept);
+            if let Some(other) = kept.iter().chain(gradients.named(param.id())).find(|kept| kept.shape() != shape) {
+                wrong.get_or_insert_with(|| format!("{} is {shape}, but was {} before", named(&path), other.shape()));
+            }
         });
         if let Some(wrong) = wrong {
-            panic!("step: {wrong}");
+            return Err(wrong);
         }
-        self.step += 1;
+        if !is_new {
+            return Ok(());
+        }
+        if self.complete {
+            gradients.expect_complete(model);
+        }
+        self.plan(model).map_err(|error| error.to_string())?;
+        self.slots.follow(model, "what the optimizer keeps").map_err(|error| error.to_string())?;
+        let mut trained = HashMap::new();
+        model.visit(Path::root(), &mut |path, param| {
+            if param.is_trained() {
+                trained.insert(param.id(), (path.to_string(), param));
+            }
+        });
+        if self.complete {
+            // One model is moved, and what is no longer in it has been replaced.
+            let is_other = !trained.keys().any(|id| self.slots.has(*id));
+            if is_other && self.slots.values().any(|slot| !slot.kept.is_empty()) {
+                return Err(
+                    "the model is another one than before, of whose weights the optimizer has moved none: make it an \
+                            optimizer of its own; or let this one `allow_missing`, if models take turns"
+                        .into(),
+                );
+            }
+            let mut listed = HashSet::new();
+            model.visit(Path::root(), &mut |_, param| _ = listed.insert(param.id()));
+            self.slots.retain(|id| listed.contains(&id));
+        }
+        for (path, param) in trained.into_values().filter(|(_, param)| !self.slots.has(param.id())).collect::<Vec<_>>()
+        {
+            let setting = self.rules().setting(&path);
+            self.slots.insert(path, param, Slot { kept: Vec::new(), t: 0, setting });
+        }
+        self.checked = true;
+        Ok(())
     }
 
     /// The rate of the next step: the schedule's, [scaled](Self::set_scale).

@@ -6,6 +6,7 @@ use autograd::Gradients;
 use tensor::{Float, Tensor};
 
 use super::check_eps;
+use crate::module::lent;
 use crate::{Error, ModelGradients, Module, Path, Schedule};
 
 /// L-BFGS (Liu and Nocedal, 1989, *On the Limited Memory BFGS Method for Large Scale Optimization*): descent along −H
@@ -136,11 +137,16 @@ impl Lbfgs {
     /// loss before. `look` gives the loss and its gradients, and is called anew for each point. The changes of state
     /// that the first look has deferred are applied.
     ///
+    /// Where the loss or a gradient is no longer finite after a move, the model has the weights before it, and what is remembered is
+    /// forgotten. So without a search, the last move of a step is looked at too, which PyTorch does not do.
+    ///
     /// # Errors
-    /// A number of it is out of range, or the loss or a gradient is not finite at the first look; then nothing is moved.
+    /// A number of it is out of range, or the loss or a gradient is not finite at the first look, and then nothing is moved; or after a move,
+    /// which is taken back.
     ///
     /// # Panics
-    /// A trained weight has no gradient, or a leaf that the model does not list has one.
+    /// A trained weight has no gradient, or a leaf that the model does not list has one; the model has other weights than the steps before
+    /// were of; or an [average](crate::Average) is in their place.
     #[track_caller]
     pub fn step<T: Float, M: Module<T> + ?Sized>(
         &mut self,
@@ -152,6 +158,9 @@ impl Lbfgs {
         check_eps(self.tolerance_change)?;
         if self.history == 0 {
             return Err(Error::Range { what: "the history of L-BFGS", value: 0.0, rule: "at least 1" });
+        }
+        if let Some(why) = lent(model) {
+            panic!("step: {why}");
         }
         let (loss, gradients) = look(model);
         gradients.expect_complete(model);
@@ -167,6 +176,12 @@ impl Lbfgs {
             });
         }
         let mut x = weights(model);
+        let remembered = self.memory.last.as_ref().map_or(x.numel(), |(moved, _)| moved.numel());
+        assert!(
+            remembered == x.numel(),
+            "step: the model has {} trained weights, but {remembered} before: make it an L-BFGS of its own",
+            x.numel()
+        );
         let mut looks = 1;
         let mut at = |x: &Tensor<f64>| {
             set(model, x);
@@ -185,21 +200,27 @@ impl Lbfgs {
             if slope.is_nan() || slope > -self.tolerance_change {
                 break;
             }
+            let mut along = |length: f64| at(&(&x + &direction * length));
             let (length, next) = if self.wolfe {
-                let mut along = |length: f64| at(&(&x + &direction * length));
                 let (length, next, count) = search(&now, slope, length, &direction, &mut along);
                 looks += count;
-                (length, Some(next))
-            } else if iteration < self.iterations {
-                looks += 1;
-                (length, Some(at(&(&x + &direction * length))))
+                (length, next)
             } else {
-                (length, None)
+                looks += usize::from(iteration < self.iterations);
+                (length, along(length))
             };
             let moved = direction * length;
-            x = &x + &moved;
+            let there = &x + &moved;
+            if !(next.loss.is_finite() && next.gradient.all_finite() && there.all_finite()) {
+                self.memory = Memory::default();
+                set(model, &x);
+                let what = if next.loss.is_finite() { "a gradient" } else { "the loss" };
+                let cure = if self.wolfe { "a smaller rate" } else { "`wolfe`, which searches, or a smaller rate" };
+                let why = format!("has led to where {what} is not finite, and was taken back; {cure} may do");
+                return Err(Error::Invalid { what: "a move of L-BFGS", why });
+            }
+            x = there;
             self.memory.last = Some((moved.clone(), now.gradient.clone()));
-            let Some(next) = next else { break };
             let change = (next.loss - now.loss).abs();
             now = next;
             if looks >= self.evaluations || largest(&moved) <= self.tolerance_change || change < self.tolerance_change {
@@ -305,10 +326,10 @@ fn search(
         if falls && here.abs() <= -LEFT * slope {
             return (length, look, count);
         }
-        if loss.is_finite() && best.as_ref().is_none_or(|(_, best)| loss < best.loss) {
+        if loss.is_finite() && look.gradient.all_finite() && best.as_ref().is_none_or(|(_, best)| loss < best.loss) {
             best = Some((length, look));
         }
-        if !falls || loss >= low.1 || here.is_nan() {
+        if !falls || loss >= low.1 || !here.is_finite() {
             // It rises between: what is sought lies before.
             high = Some((length, loss));
         } else {

@@ -74,28 +74,26 @@ fn is_the_loop_by_hand<T: Float>(accumulate: u64, clip: Option<f64>) {
     let mut tape = Tape::in_mode(Mode::Train);
     for step in 0..30 {
         let mut gradients = None::<autograd::Gradients<T>>;
-        let mut all = 0.0;
-        for pass in step * accumulate..(step + 1) * accumulate {
+        let passes = step * accumulate..(step + 1) * accumulate;
+        let all: f64 = passes.clone().map(|pass| batches.rows(pass).numel() as f64).sum();
+        for pass in passes {
             tape.seed(5, pass);
             let rows = batches.rows(pass);
             let loss = by_hand.loss(&tape, rows);
             let n = rows.numel() as f64;
-            (sum, count, all) = (sum + loss.item().to_f64() * n, count + n, all + n);
+            (sum, count) = (sum + loss.item().to_f64() * n, count + n);
             let mut these = loss.backward();
             if accumulate == 1 {
                 gradients = Some(these);
             } else if let Some(gradients) = &mut gradients {
-                gradients.add_weighted(&these, n);
+                gradients.add_weighted(&these, n / all);
             } else {
-                these.scale(n);
+                these.scale(n / all);
                 gradients = Some(these);
             }
             tape.reset();
         }
         let mut gradients = gradients.unwrap();
-        if accumulate > 1 {
-            gradients.scale(1.0 / all);
-        }
         if let Some(max) = clip {
             gradients.clip_norm(&by_hand, max).unwrap();
         }

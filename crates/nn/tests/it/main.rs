@@ -12,5 +12,6 @@ mod optimizers;
 #[cfg(feature = "checkpoint")]
 mod resume;
 mod schedules;
+mod together;
 #[cfg(feature = "checkpoint")]
 mod torch_files;

@@ -209,6 +209,7 @@ functions_of_two! {
         Pow LIBRARY |x, y| x.powf(y);
         Atan2 LIBRARY |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
+        Lerp { weight: T } STREAM |x, y| lerp(x, y, weight);
     }
 }
 
@@ -242,5 +243,18 @@ kernel! {
         for x in x {
             *x = -*x;
         }
+    }
+}
+
+/// From x to y by a share: of what does not count, nothing is multiplied, as 0 · ∞ is NaN.
+#[inline(always)]
+fn lerp<T: Real>(x: T, y: T, weight: T) -> T {
+    let apart = y - x;
+    // Where the two are infinitely far apart, what is infinite stays so.
+    let between = if apart.is_finite() { x + weight * apart } else { (T::ONE - weight) * x + weight * y };
+    match () {
+        () if weight == T::ZERO => x,
+        () if weight == T::ONE => y,
+        () => between,
     }
 }

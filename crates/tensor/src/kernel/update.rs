@@ -16,7 +16,8 @@ pub trait Step<T, const N: usize>: Sync {
 ///
 /// Each variant has the formula that a family of optimizers has in common. What depends on the number of the step, such
 /// as a correction of bias, is in its coefficients, which the optimizer computes. `l2` λ adds λ w to the gradient
-/// first: weight decay by the loss. `keep` is what w is multiplied by first: 1, or 1 − rate · λ, which is weight decay
+/// first: weight decay by the loss. Where a formula squares it, a finite gradient is taken to be no larger than the root of the largest
+/// number, 1.8e19 in f32: its square would be infinite, and the weight not move again. `keep` is what w is multiplied by first: 1, or 1 − rate · λ, which is weight decay
 /// apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*).
 ///
 /// # Example
@@ -136,6 +137,17 @@ macro_rules! formula {
     };
 }
 
+/// A gradient that is to be squared; what is infinite stays so, and is seen in the weight.
+#[inline(always)]
+fn squarable<T: Real>(g: T) -> T {
+    let most = T::MAX.sqrt();
+    match () {
+        () if g > most && g <= T::MAX => most,
+        () if g < -most && g >= -T::MAX => -most,
+        () => g,
+    }
+}
+
 formula!(Descent { rate, l2 }, [] of 0, |w, g| { (w - rate * (g + l2 * w), []) });
 
 formula!(Momentum { rate, l2, momentum, take, ahead, now }, [m] of 1, |w, g| {
@@ -146,7 +158,7 @@ formula!(Momentum { rate, l2, momentum, take, ahead, now }, [m] of 1, |w, g| {
 });
 
 formula!(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }, [m, v] of 2, |w, g| {
-    let g = g + l2 * w;
+    let g = squarable(g + l2 * w);
     let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
     (keep * w - (of_m * m + of_g * g) / (root * v.sqrt() + eps), [m, v])
 });
@@ -157,7 +169,7 @@ impl<T: Real> Step<T, 3> for LargestMoments<T> {
     #[inline(always)]
     fn step(&self, w: T, g: T, [m, v, most]: [T; 3]) -> (T, [T; 3]) {
         let &LargestMoments(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }) = self;
-        let g = g + l2 * w;
+        let g = squarable(g + l2 * w);
         let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
         // A v that is NaN is the largest.
         let most = if most > v { most } else { v };
@@ -166,13 +178,13 @@ impl<T: Real> Step<T, 3> for LargestMoments<T> {
 }
 
 formula!(MeanSquare { rate, l2, alpha, take, eps }, [v] of 1, |w, g| {
-    let g = g + l2 * w;
+    let g = squarable(g + l2 * w);
     let v = alpha * v + take * (g * g);
     (w - rate * (g / (v.sqrt() + eps)), [v])
 });
 
 formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, [v, b, a] of 3, |w, g| {
-    let g = g + l2 * w;
+    let g = squarable(g + l2 * w);
     let (v, a) = (alpha * v + take * (g * g), a + take * (g - a));
     // By rounding the difference may be below 0, where there is no root.
     let variance = v - centered * (a * a);
@@ -182,13 +194,15 @@ formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, 
 });
 
 formula!(SumOfSquares { rate, l2, eps }, [s] of 1, |w, g| {
-    let g = g + l2 * w;
+    let g = squarable(g + l2 * w);
+    // So that a large gradient, or many, leave something to those that follow.
     let s = s + g * g;
+    let s = if s > T::MAX && g.abs() <= T::MAX { T::MAX } else { s };
     (w - rate * (g / (s.sqrt() + eps)), [s])
 });
 
 formula!(Ratio { rate, l2, rho, take, eps }, [v, u] of 2, |w, g| {
-    let g = g + l2 * w;
+    let g = squarable(g + l2 * w);
     let v = rho * v + take * (g * g);
     let d = (u + eps).sqrt() / (v + eps).sqrt() * g;
     (w - rate * d, [v, rho * u + take * (d * d)])

@@ -99,6 +99,30 @@ impl<T: Float> Tensor<T> {
     pub fn axpy(&mut self, alpha: T, x: &Self) {
         T::zip_floats_assign("axpy", self, x, OfFloats::Axpy { alpha }).or_panic();
     }
+
+    /// self = self + weight · (end − self): the way from this tensor to `end` by a share, as of a running average; PyTorch's `lerp_`. In place
+    /// if this tensor is the only owner of its storage.
+    ///
+    /// A share of 0 leaves it, and a share of 1 makes it `end`, even where the other of both is infinite or NaN.
+    ///
+    /// # Panics
+    /// The shape of `end` does not broadcast to this one.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::Tensor;
+    ///
+    /// let mut average = Tensor::from([1.0, f32::NAN]);
+    /// average.lerp_assign(&Tensor::from([3.0, 3.0]), 0.25);
+    /// assert_eq!(average.get(&[0]), Some(1.5));
+    /// average.lerp_assign(&Tensor::from([3.0, 3.0]), 1.0);
+    /// assert_eq!(average, Tensor::from([3.0, 3.0]));
+    /// ```
+    #[track_caller]
+    pub fn lerp_assign(&mut self, end: &Self, weight: f64) {
+        let weight = T::from_f64(weight);
+        T::zip_floats_assign("lerp_assign", self, end, OfFloats::Lerp { weight }).or_panic();
+    }
 }
 
 // Each wrapper hands its function on behind a reference, so that the rest is compiled once for the types of elements.
@@ -372,6 +396,24 @@ mod tests {
         let three = crate::with_threads(3, || x.t().tanh()).unwrap();
         assert_eq!(one, three);
         assert_eq!(one, x.tanh().t());
+    }
+
+    #[test]
+    fn a_share_of_the_way_chooses_where_it_is_all_or_nothing() {
+        const INF: f64 = f64::INFINITY;
+        let way = |x: f64, y: f64, weight: f64| {
+            let mut x = Tensor::scalar(x);
+            x.lerp_assign(&Tensor::scalar(y), weight);
+            x.item()
+        };
+        assert_eq!([way(1.0, 3.0, 0.25), way(7.7, 7.7, 0.3)], [1.5, 7.7]);
+        for lost in [f64::NAN, INF, -INF] {
+            assert_eq!([way(lost, 2.0, 1.0), way(2.0, lost, 0.0)], [2.0; 2]);
+            assert!(!way(lost, 2.0, 0.5).is_finite() && !way(2.0, lost, 0.5).is_finite());
+        }
+        assert_eq!([way(INF, 2.0, 0.5), way(2.0, -INF, 0.5), way(INF, INF, 0.5)], [INF, -INF, INF]);
+        assert!(way(INF, -INF, 0.5).is_nan());
+        assert_eq!(way(-1.6e308, 1.6e308, 0.5), 0.0);
     }
 
     #[test]
