@@ -122,7 +122,10 @@ impl<T: Float> Gradients<T> {
     /// Multiplies all gradients by a number.
     pub fn scale(&mut self, factor: f64) {
         let factor = T::from_f64(factor);
-        self.map_assign(|gradient| *gradient *= factor);
+        self.map_assign(|gradient| match factor == T::ZERO {
+            true => *gradient = Tensor::zeros_like(gradient),
+            false => *gradient *= factor,
+        });
     }
 
     /// Changes each gradient.
@@ -170,6 +173,12 @@ impl<T: Float> Gradients<T> {
     /// As [`add_weighted`](Self::add_weighted), for shards of one batch, which several passes compute side by side: the changes
     /// of state that count are those of the first shard alone, as in PyTorch's `DistributedDataParallel`.
     pub fn add_shard(&mut self, other: &Self, weight: f64) {
+        if weight == 0.0 {
+            // What is added is 0, be it infinite or not.
+            let mut nothing = other.clone();
+            nothing.scale(0.0);
+            return self.add_shard(&nothing, 1.0);
+        }
         let (same_pass, factor) = (self.tape == other.tape, T::from_f64(weight));
         // Found by binary search, so `kept` stays sorted until all are in.
         let (mut new, mut placed) = (Vec::new(), false);

@@ -66,13 +66,25 @@ impl<'t, T: Float> Var<'t, T> {
         let [queries, width, count] = [q.dims()[q.rank() - 2], q.dims()[q.rank() - 1], k.dims()[k.rank() - 2]];
         let scale = options.scale.unwrap_or(1.0 / (width as f64).sqrt());
         let mut scores = self.matmul(keys.t()).scale(T::from_f64(scale));
+        let mut hidden_by_bias = None;
         if let Some(bias) = options.bias {
-            scores = scores + bias;
+            // A bias of −∞ is a mask: it is taken for one, so that it leaves a query that sees nothing at all without a word.
+            let hides = bias.value().eq(T::from_f64(f64::NEG_INFINITY));
+            if hides.any(..).item() {
+                scores = scores + bias.masked_fill(&hides, T::ZERO);
+                hidden_by_bias = Some(hides.logical_not());
+            } else {
+                scores = scores + bias;
+            }
         }
         let past = options.causal.then(|| Tensor::full([queries, count], true).tril(0));
         let seen = match (options.mask, past) {
             (Some(mask), Some(past)) => Some(mask.logical_and(&past)),
             (mask, past) => mask.cloned().or(past),
+        };
+        let seen = match (seen, hidden_by_bias) {
+            (Some(seen), Some(by_bias)) => Some(seen.logical_and(&by_bias)),
+            (seen, by_bias) => seen.or(by_bias),
         };
         let mut weights = match seen {
             None => scores.softmax(-1),

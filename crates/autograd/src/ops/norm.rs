@@ -264,13 +264,29 @@ fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardize
     let shifted = &var + T::from_f64(eps);
     if shifted.iter().all(in_range) {
         let rstd = shifted.rsqrt();
-        return Standardized { normal: (x - &mean) * &rstd, rstd, var, mean };
+        return Standardized { normal: deviations(x, &mean, &var, axes) * &rstd, rstd, var, mean };
     }
     let scale = scale(&shifted, &x.std(keepdim(axes), 0));
     let x = x * &scale;
     let (near, middle) = x.var_mean(keepdim(axes), 0);
-    let rstd = (near + scaled(eps, &scale)).rsqrt();
-    Standardized { normal: (x - middle) * &rstd, rstd: rstd * scale, var, mean }
+    let rstd = (&near + scaled(eps, &scale)).rsqrt();
+    Standardized { normal: deviations(x, &middle, &near, axes) * &rstd, rstd: rstd * scale, var, mean }
+}
+
+/// x − μ. Where the numbers are far from 0, the mean is rounded by more than they differ: what the deviations then have in common is
+/// taken from them too.
+fn deviations<T: Float>(x: Tensor<T>, mean: &Tensor<T>, var: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
+    /// A mean of so many standard deviations, squared, is rounded by 4 ulp of a deviation.
+    const FAR: f64 = 64.0;
+    let is_far = |(mean, var): (T, T)| mean.to_f64() * mean.to_f64() > FAR * var.to_f64();
+    let far: Vec<bool> = mean.iter().zip(var.iter()).map(is_far).collect();
+    let x = x - mean;
+    if !far.contains(&true) {
+        return x;
+    }
+    let near = Tensor::from_slice(&far).logical_not().reshape(mean.shape());
+    let rest = x.mean(keepdim(axes)).masked_fill(&near, T::ZERO);
+    x - rest
 }
 
 /// x̂ = x r with r = 1 / √(x² + eps), the mean of x² being over the axes; and r, which keeps these with a size of 1.

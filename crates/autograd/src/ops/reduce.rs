@@ -154,7 +154,9 @@ impl<T: Float> Var<'_, T> {
             .wrt(self, move |g| {
                 let chosen = x.eq(y.reshape(&kept)).cast::<T>();
                 let share = g.reshape(&kept) / chosen.clone().sum_to(&kept);
-                chosen * share
+                // An infinite gradient is nobody's but the chosen one's. Where there is none, as for NaN, nobody knows whose it is.
+                let known = share.expand(x.shape()).masked_mul(&chosen);
+                known.masked_fill(&y.isnan().reshape(&kept), T::from_f64(f64::NAN))
             })
             .done()
     }
@@ -224,7 +226,7 @@ impl<T: Float> Var<'_, T> {
                 if p == f64::INFINITY {
                     let chosen = x.abs().eq(&y).cast::<T>();
                     let share = g / chosen.clone().sum_to(&kept);
-                    return chosen * x.sign() * share;
+                    return (share * x.sign()).masked_mul(&chosen);
                 }
                 let part = &x / &y;
                 let slope = match p {

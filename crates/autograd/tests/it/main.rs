@@ -1,5 +1,6 @@
 //! What proves the ops: one table of them, which all tests here go through.
 
+mod chosen;
 mod golden;
 mod gradients;
 mod onnx;

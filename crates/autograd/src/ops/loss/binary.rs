@@ -87,10 +87,10 @@ impl<'t, T: Float> Var<'t, T> {
             &[self, target],
             move |g, shares| {
                 let g = weighted(g, &weight);
-                shares.give(1, || &g * (&no - &yes));
+                shares.give(1, || counted(&g * (&no - &yes), &weight));
                 shares.give(0, || {
                     let divisor = (&x * (-&x + T::ONE)).maximum(T::from_f64(1e-12));
-                    g * (&x - &t) / divisor
+                    counted(g * (&x - &t) / divisor, &weight)
                 });
             },
         );
@@ -134,7 +134,14 @@ impl<'t, T: Float> Var<'t, T> {
         let factor = positive.as_ref().map(|p| &t * (p - T::ONE) + T::ONE);
         let rest = (-&x).softplus();
         let others = -&t + T::ONE;
-        let losses = &others * &x + factor.as_ref().map_or_else(|| rest.clone(), |factor| &rest * factor);
+        let mut losses = &others * &x + factor.as_ref().map_or_else(|| rest.clone(), |factor| &rest * factor);
+        let infinite = x.isinf();
+        if infinite.any(..).item() {
+            // Each class by itself: of what is not a target, nothing is multiplied, however improbable it is.
+            let of_yes = positive.as_ref().map_or_else(|| rest.clone(), |p| rest.clone().masked_mul(p));
+            let apart = of_yes.masked_mul(&t) + x.softplus().masked_mul(&others);
+            losses = infinite.where_cond(&apart, &losses);
+        }
         let weight = options.weight.cloned();
         let ignorance = one_half(factor.as_ref(), &weight, &t);
         let role = Role::Loss { predictions: 0, ignorance };
@@ -142,15 +149,18 @@ impl<'t, T: Float> Var<'t, T> {
             &[self, target],
             move |g, shares| {
                 let g = weighted(g, &weight);
-                shares.give(1, || match &positive {
-                    None => -(&g * &x),
-                    Some(p) => &g * (p * &rest - x.softplus()),
+                shares.give(1, || {
+                    let slope = match &positive {
+                        None => -(&g * &x),
+                        Some(p) => &g * (rest.clone().masked_mul(p) - x.softplus()),
+                    };
+                    counted(slope, &weight)
                 });
                 shares.give(0, || {
                     // σ(−x), which loses nothing where σ(x) is near 1.
                     let unlikely = (-&x).sigmoid();
                     let taken = factor.as_ref().map_or_else(|| unlikely.clone(), |factor| &unlikely * factor);
-                    g * (&others - taken)
+                    counted(g * (&others - taken), &weight)
                 });
             },
         );
@@ -167,5 +177,13 @@ fn weighted<T: Float>(losses: Tensor<T>, weight: &Option<Tensor<T>>) -> Tensor<T
         weight.shape(),
         losses.shape()
     );
-    losses * weight
+    losses.masked_mul(weight)
+}
+
+/// A gradient without what has no weight, whatever it was: infinite or NaN.
+fn counted<T: Float>(gradient: Tensor<T>, weight: &Option<Tensor<T>>) -> Tensor<T> {
+    match weight.as_ref().map(|weight| weight.eq(T::ZERO)).filter(|none| none.any(..).item()) {
+        Some(none) => gradient.masked_fill(&none, T::ZERO),
+        None => gradient,
+    }
 }

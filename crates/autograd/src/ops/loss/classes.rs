@@ -103,6 +103,8 @@ impl<'t, T: Float> Var<'t, T> {
             let (losses, p) = self.peek().cross_entropy(&chosen.classes);
             let (factor, classes) = (chosen.factor.clone(), chosen.classes.clone());
             let losses = losses.masked_mul(&factor);
+            // Of a row that does not count, nothing is known to go back: its logits may be infinite or NaN.
+            let p = p.masked_fill(&factor.eq(T::ZERO).unsqueeze(-1), T::ZERO);
             self.record(Op::new("cross_entropy", by_classes(p.size(-1))), losses)
                 .wrt(self, move |g| g.masked_mul(&factor).pullback(Pullback::CrossEntropy(&classes), &p))
                 .done()
@@ -166,19 +168,23 @@ impl<'t, T: Float> Var<'t, T> {
         if let Some(is_ignored) = is_ignored {
             losses = losses.masked_fill(is_ignored, T::ZERO);
         }
-        let is_ignored = is_ignored.cloned();
+        // A row without targets, or whose targets have no weight, does not count either.
+        let silent = wanted.eq(T::ZERO).all(tensor::keepdim(-1));
+        let silent = match is_ignored {
+            Some(is_ignored) => silent.logical_or(&is_ignored.unsqueeze(-1)),
+            None => silent,
+        };
         self.record(Op::new("soft_cross_entropy", by_classes(size)), losses)
             .joint(&[self, target], move |g, shares| {
-                let g = match &is_ignored {
-                    Some(is_ignored) => g.masked_fill(is_ignored, T::ZERO),
-                    None => g,
-                };
                 let g = g.unsqueeze(-1);
                 shares.give(1, || {
                     let share = -(&g * &ln);
-                    weight.as_ref().map_or_else(|| share.clone(), |weight| &share * weight)
+                    weight.as_ref().map_or_else(|| share.clone(), |weight| share.clone().masked_mul(weight))
                 });
-                shares.give(0, || (ln.exp() * wanted.sum(tensor::keepdim(-1)) - &wanted) * &g);
+                shares.give(0, || {
+                    let share = (ln.exp() * wanted.sum(tensor::keepdim(-1)) - &wanted) * &g;
+                    share.masked_fill(&silent, T::ZERO)
+                });
             })
             .done()
     }

@@ -87,7 +87,8 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn huber_loss(self, targets: impl Operand<'t, T>, delta: f64, reduction: Reduction) -> Self {
         assert!(delta > 0.0, "huber_loss: δ is {delta}, but must be above 0");
-        let limit = T::from_f64(delta);
+        // An infinite one would be compared with an infinite distance.
+        let limit = T::from_f64(delta.min(T::MAX.to_f64()));
         let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Huber(delta) };
         self.by_distance(
             "huber_loss",
@@ -118,17 +119,23 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn smooth_l1_loss(self, targets: impl Operand<'t, T>, beta: f64, reduction: Reduction) -> Self {
         assert!(beta >= 0.0, "smooth_l1_loss: β is {beta}, but must not be negative");
-        if beta == 0.0 {
+        let limit = T::from_f64(beta.min(T::MAX.to_f64()));
+        // As small as the float's least number, it is none.
+        if limit < T::MIN_POSITIVE {
             return self.l1_loss_with(targets, reduction);
         }
-        let limit = T::from_f64(beta);
         let measure = Ignorance::Constant { targets: 1, measure: Measure::SmoothL1(beta) };
         self.by_distance(
             "smooth_l1_loss",
             targets,
             measure,
             reduction,
-            |d| huber(&d.abs(), limit) / limit,
+            |d| {
+                let d = d.abs();
+                let within = d.minimum(limit);
+                // Divided first: the product of two small numbers may be none.
+                (&within / limit) * (d - within * T::from_f64(0.5))
+            },
             move |d| (d / limit).clamp(-T::ONE, T::ONE),
         )
     }

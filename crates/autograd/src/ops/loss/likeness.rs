@@ -67,7 +67,7 @@ impl<'t, T: Float> Var<'t, T> {
             move |g, shares| {
                 shares.give(1, || {
                     let slope = &ln - &x + T::ONE;
-                    &g * if options.log_target { slope * &p } else { slope }
+                    &g * if options.log_target { slope.masked_mul(&p) } else { slope }
                 });
                 shares.give(0, || -(g * &p));
             },
@@ -213,7 +213,7 @@ impl<'t, T: Float> Var<'t, T> {
         let over = (cosine.value() - T::from_f64(margin)).maximum(zero);
         let losses = alike.where_cond(&(-cosine.value() + T::ONE), &over);
         let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
-        let slope = alike.where_cond(-T::ONE, cosine.value().ge(T::from_f64(margin)).cast::<T>());
+        let slope = alike.where_cond(-T::ONE, cosine.value().gt(T::from_f64(margin)).cast::<T>());
         let record = cosine.record(Op::new("cosine_embedding_loss", role), losses).wrt(cosine, move |g| g * &slope);
         reduction.of(record.done())
     }
@@ -265,7 +265,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (x, alike) = (self.value(), labels.eq(T::ONE));
         let lack = -&x + T::from_f64(margin);
         let losses = alike.where_cond(&x, lack.relu());
-        let slope = alike.where_cond(T::ONE, &-lack.ge(T::ZERO).cast::<T>());
+        let slope = alike.where_cond(T::ONE, &-lack.gt(T::ZERO).cast::<T>());
         let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
         reduction.of(self.record(Op::new("hinge_embedding_loss", role), losses).wrt(self, move |g| g * &slope).done())
     }
