@@ -38,6 +38,7 @@ mod dims;
 mod display;
 mod element;
 mod error;
+mod file;
 #[cfg(any(feature = "npy", feature = "safetensors"))]
 pub mod io;
 mod iter;
@@ -63,6 +64,7 @@ mod walk;
 pub use buffer::{clear_pool, set_pool_limit};
 pub use element::{Element, Float, Number, Signed};
 pub use error::{Error, Reason};
+pub use file::replace_file;
 #[cfg(feature = "npy")]
 pub use io::npy;
 #[cfg(feature = "safetensors")]

@@ -6,8 +6,7 @@ mod pictures;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt::{self, Write as _};
-use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::compare::Comparison;
@@ -217,16 +216,10 @@ fn root_style() -> &'static str {
     STYLE.split("* {").next().unwrap_or_default()
 }
 
-/// Writes to a file beside `path` and renames it, so that what is at `path` is never half written.
+/// Gives `path` these contents, whole or not at all.
 fn replace(path: &Path, contents: &str) -> Result<(), WriteError> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}.tmp", std::process::id()));
-    let result = fs::write(&beside, contents).and_then(|()| fs::rename(&beside, path));
-    result.map_err(|source| {
-        // The file beside it may be there, and is not left behind.
-        let _ = fs::remove_file(&beside);
-        WriteError { path: path.to_owned(), source }
-    })
+    let written = tensor::replace_file(path, |out| out.write_all(contents.as_bytes()));
+    written.map_err(|source| WriteError { path: path.to_owned(), source })
 }
 
 /// Letters, digits, and single dashes.

@@ -1,6 +1,8 @@
 //! Elements as the bytes of a file, in runs that stay in the cache.
 
+use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
+use std::path::Path;
 
 use super::any::{AnyTensor, with_tensor};
 use super::error::{Error, Reason};
@@ -162,6 +164,15 @@ pub(super) struct Source<R> {
     reader: R,
     /// How many bytes are left, where that is known.
     left: Option<u64>,
+}
+
+impl Source<File> {
+    /// Opens a file; its length is known unless it is a pipe or the like.
+    pub(super) fn open(path: &Path) -> Result<Self, Error> {
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        Ok(Source::new(file, metadata.is_file().then_some(metadata.len())))
+    }
 }
 
 impl<R: Read> Source<R> {

@@ -14,7 +14,6 @@
 mod any;
 mod bytes;
 mod error;
-mod file;
 mod foreign;
 #[cfg(feature = "npy")]
 pub mod npy;

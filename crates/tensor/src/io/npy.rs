@@ -28,10 +28,10 @@ use std::path::Path;
 use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::{Error, NO_ARRAY, Reason};
-use super::file::{open, replace};
 use super::foreign;
 use crate::dims::Dims;
 use crate::element::Element;
+use crate::file::replace_file;
 use crate::kernel::Dtype;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -75,7 +75,7 @@ pub fn read<T: Element>(path: impl AsRef<Path>) -> Result<Tensor<T>, Error> {
 /// ```
 pub fn read_any(path: impl AsRef<Path>) -> Result<AnyTensor, Error> {
     let path = path.as_ref();
-    open(path).and_then(whole).map_err(|error| error.at(path))
+    Source::open(path).and_then(whole).map_err(|error| error.at(path))
 }
 
 /// The array that begins where the reader stands; what follows it is left to be read.
@@ -110,7 +110,7 @@ pub fn read_from(reader: impl Read) -> Result<AnyTensor, Error> {
 /// See the [module](self).
 pub fn write(path: impl AsRef<Path>, x: impl Into<AnyTensor>) -> Result<(), Error> {
     let path = path.as_ref();
-    replace(path, |out| write_to(out, x)).map_err(|error| error.at(path))
+    replace_file(path, |out| write_to(out, x)).map_err(|error| error.at(path))
 }
 
 /// Writes what a `.npy` file of a tensor consists of.

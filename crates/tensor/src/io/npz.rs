@@ -15,8 +15,8 @@ use rawzip::{
 use super::any::AnyTensor;
 use super::bytes::Source;
 use super::error::Error;
-use super::file::replace;
 use super::npy::{member, not_read, write_to};
+use crate::file::replace_file;
 
 /// The arrays in a `.npz` file, by name; stored or deflated, as `savez` and `savez_compressed` write them.
 ///
@@ -104,7 +104,7 @@ pub fn write_npz<N: AsRef<str>, X: Into<AnyTensor>>(
     arrays: impl IntoIterator<Item = (N, X)>,
 ) -> Result<(), Error> {
     let path = path.as_ref();
-    replace(path, |out| write_npz_to(out, arrays)).map_err(|error| error.at(path))
+    replace_file(path, |out| write_npz_to(out, arrays)).map_err(|error| error.at(path))
 }
 
 /// Writes what a `.npz` file of named tensors consists of.

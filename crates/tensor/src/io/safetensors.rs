@@ -34,8 +34,8 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use super::any::AnyTensor;
 use super::bytes::{Encoded, Source, dtype, write_elements};
 use super::error::Error;
-use super::file::{open, replace};
 use super::foreign;
+use crate::file::replace_file;
 use crate::kernel::Dtype;
 use crate::shape::Shape;
 
@@ -64,7 +64,7 @@ pub struct Contents {
 /// See the [module](self).
 pub fn read(path: impl AsRef<Path>) -> Result<Contents, Error> {
     let path = path.as_ref();
-    open(path).and_then(contents).map_err(|error| error.at(path))
+    Source::open(path).and_then(contents).map_err(|error| error.at(path))
 }
 
 /// The tensors and the metadata in what would be a `.safetensors` file, read to its end.
@@ -103,7 +103,7 @@ pub fn write<N: AsRef<str>, X: Into<AnyTensor>>(
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let path = path.as_ref();
-    replace(path, |out| write_to(out, tensors, metadata)).map_err(|error| error.at(path))
+    replace_file(path, |out| write_to(out, tensors, metadata)).map_err(|error| error.at(path))
 }
 
 /// Writes what a `.safetensors` file of named tensors and metadata consists of.

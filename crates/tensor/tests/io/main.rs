@@ -3,6 +3,7 @@
 mod broken;
 mod golden;
 mod meter;
+mod places;
 mod replace;
 mod round_trip;
 
