@@ -7,7 +7,7 @@ use autograd::{Id, Mode, Tape};
 use tensor::{Float, Tensor};
 
 use crate::by_weight::ByWeight;
-use crate::error::list;
+use crate::error::{list, named};
 use crate::module::lent;
 use crate::param::Kind;
 use crate::path::Path;
@@ -121,8 +121,10 @@ impl<T: Float> Average<T> {
         self.values.follow(model, "the average").map_err(|error| error.to_string())?;
         let (mut changed, mut unknown) = (Vec::new(), Vec::new());
         model.visit(Path::root(), &mut |path, param| match self.values.get(param.id()) {
-            None => unknown.push(path.to_string()),
-            Some(average) if average.shape() != param.value().shape() => changed.push(path.to_string()),
+            None => unknown.push(named(&path.to_string()).to_owned()),
+            Some(average) if average.shape() != param.value().shape() => {
+                changed.push(named(&path.to_string()).to_owned())
+            }
             Some(_) => {}
         });
         match (&changed[..], &unknown[..]) {
@@ -208,6 +210,10 @@ mod keep {
 
         /// What the file has for an average of this model's.
         pub(crate) fn read(&self, name: &str, model: &dyn Module<T>, reader: &mut Reader<'_>) -> Option<Kept<T>> {
+            if reader.says(&format!("{name}.updates")).is_none() {
+                reader.lacks(name);
+                return None;
+            }
             let (updates, mut values) = (reader.parsed(&format!("{name}.updates")), ByWeight::new());
             model.visit(Path::root(), &mut |path, param| {
                 if updates.is_some_and(|updates: u64| updates > 0)

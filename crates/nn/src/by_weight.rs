@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use autograd::Id;
 use tensor::Float;
 
+use crate::error::{list, named};
 use crate::module::Module;
 use crate::path::Path;
 use crate::{Error, Param};
@@ -76,7 +77,7 @@ impl<V> ByWeight<V> {
         model.visit(Path::root(), &mut |path, param| {
             let id = param.id();
             if self.left.contains(&id) {
-                back.push(path.to_string());
+                back.push(named(&path.to_string()).to_owned());
             } else if !self.has(id) {
                 new.insert((param.root(), path.to_string()), id);
             }
@@ -84,7 +85,7 @@ impl<V> ByWeight<V> {
         if !back.is_empty() {
             let why = format!(
                 "of {} has gone over to a clone of the model, which was used in between: two models need one each",
-                crate::error::list(&back)
+                list(&back)
             );
             return Err(Error::Invalid { what, why });
         }

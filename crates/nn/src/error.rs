@@ -101,7 +101,7 @@ impl fmt::Display for Error {
             Error::NoMatch { pattern, weights } => {
                 write!(f, "the pattern {pattern:?} meets no weight; there are {}", list(weights))
             }
-            Error::NotFinite { weight } => write!(f, "the gradient of {weight} holds NaN or infinity"),
+            Error::NotFinite { weight } => write!(f, "the gradient of {} holds NaN or infinity", named(weight)),
             Error::OtherModel { weights } => {
                 write!(f, "these are gradients of another model: there is none of {}", list(weights))
             }
@@ -142,6 +142,11 @@ impl fmt::Debug for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, f)
     }
+}
+
+/// What a weight is called in a sentence: a model that is a parameter has no path to it.
+pub(crate) fn named(path: &str) -> &str {
+    if path.is_empty() { "the weight" } else { path }
 }
 
 /// The first paths of a list, which may be long.

@@ -40,6 +40,8 @@ pub struct Param<T: Float = f32> {
     root: Id,
     value: Tensor<T>,
     kind: Kind,
+    /// The row that stands for nothing, and is 0.
+    padding: Option<usize>,
     /// Lives as long as the average that has put its own value in this one's place.
     lent_to: Weak<()>,
 }
@@ -48,7 +50,7 @@ impl<T: Float> Param<T> {
     /// A weight that starts at `value`.
     pub fn new(value: Tensor<T>) -> Self {
         let id = Id::new();
-        Param { id, root: id, value, kind: Kind::Weight, lent_to: Weak::new() }
+        Param { id, root: id, value, kind: Kind::Weight, padding: None, lent_to: Weak::new() }
     }
 
     /// State that starts at `value`: no gradient, and no optimizer moves it. PyTorch's buffers.
@@ -91,6 +93,20 @@ impl<T: Float> Param<T> {
     /// Its name, by which [`Gradients::named`](autograd::Gradients::named) finds its gradient.
     pub fn id(&self) -> Id {
         self.id
+    }
+
+    /// Makes a row stand for nothing: it is 0, also after a file was read.
+    pub(crate) fn set_padding(&mut self, row: usize) {
+        self.padding = Some(row);
+        self.clear_padding();
+    }
+
+    /// Makes the row 0 that stands for nothing, if there is one.
+    pub(crate) fn clear_padding(&mut self) {
+        if let Some(row) = self.padding {
+            let width = self.value.numel() / self.value.size(0);
+            self.value.as_mut_slice()[row * width..][..width].fill(T::ZERO);
+        }
     }
 
     /// What its clones have in common with it.
@@ -137,7 +153,7 @@ impl<T: Float> Param<T> {
 impl<T: Float> Clone for Param<T> {
     /// The same value under a new name.
     fn clone(&self) -> Self {
-        Param { kind: self.kind, root: self.root, ..Param::new(self.value.clone()) }
+        Param { kind: self.kind, root: self.root, padding: self.padding, ..Param::new(self.value.clone()) }
     }
 }
 

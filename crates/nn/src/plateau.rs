@@ -131,6 +131,10 @@ impl Plateau {
     /// The same with the counters that the file has.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn read(&self, reader: &mut crate::checkpoint::Reader<'_>) -> Option<Self> {
+        if reader.says("plateau.bad").is_none() {
+            reader.lacks("plateau");
+            return None;
+        }
         let best = if reader.says("plateau.best").is_some() { Some(reader.parsed("plateau.best")?) } else { None };
         let (bad, cooling) = (reader.parsed("plateau.bad"), reader.parsed("plateau.cooling"));
         let scale = reader.parsed("plateau.scale");

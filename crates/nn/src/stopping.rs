@@ -64,6 +64,10 @@ impl Stopping {
     /// The same with the counters that the file has.
     #[cfg(feature = "checkpoint")]
     pub(crate) fn read(&self, reader: &mut crate::checkpoint::Reader<'_>) -> Option<Self> {
+        if reader.says("stopping.bad").is_none() {
+            reader.lacks("stopping");
+            return None;
+        }
         let best = if reader.says("stopping.best").is_some() { Some(reader.parsed("stopping.best")?) } else { None };
         Some(Stopping { best, bad: reader.parsed("stopping.bad")?, ..self.clone() })
     }

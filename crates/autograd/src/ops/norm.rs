@@ -38,7 +38,12 @@ impl<T: Float> Var<'_, T> {
     pub fn batch_norm(self, weight: Self, bias: Self, eps: f64) -> (Self, Tensor<T>, Tensor<T>) {
         let (x, w, b) = (self.value(), weight.value(), bias.value());
         let Channels { axes, wide, n } = Channels::of("batch_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
-        assert!(n >= 2, "batch_norm: {} has {n} values per channel: in training it needs at least 2", x.shape());
+        assert!(
+            n >= 2,
+            "batch_norm: {} has {n} values per channel: by the statistics of a batch, in training or where there are no running ones, it \
+             needs at least 2",
+            x.shape()
+        );
         let Standardized { normal, rstd, var, mean } = standardized(x, &axes, eps);
         let y = &normal * w.reshape(&wide) + b.reshape(&wide);
         let share = T::from_f64(1.0 / n as f64);
@@ -440,7 +445,9 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "batch_norm: [1, 3] has 1 values per channel: in training it needs at least 2")]
+    #[should_panic(
+        expected = "batch_norm: [1, 3] has 1 values per channel: by the statistics of a batch, in training or where"
+    )]
     fn a_single_example_has_no_variance() {
         let tape = Tape::new();
         let [w, b] = [1.0, 0.0].map(|x| tape.leaf(Tensor::full([3], x)));

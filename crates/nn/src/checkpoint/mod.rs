@@ -246,10 +246,17 @@ impl<'a, T: Float> Checkpoint<'a, T> {
 
     /// What the file has for it, where the names of the model begin so. The reader knows what differs.
     pub(crate) fn read(&self, model: &str, reader: &mut Reader<'_>) -> Found<T> {
-        for (counter, is_here) in [("plateau.bad", self.plateau.is_some()), ("stopping.bad", self.stopping.is_some())] {
-            if !is_here && reader.says(counter).is_some() {
-                reader.differs(format!("says {counter}, and nothing here is called so"));
+        for (part, is_here) in [("plateau", self.plateau.is_some()), ("stopping", self.stopping.is_some())] {
+            if !is_here && reader.says(&format!("{part}.bad")).is_some() {
+                reader.has_more(part);
             }
+        }
+        for name in average_names()
+            .skip(self.averages.len())
+            .take_while(|name| reader.says(&format!("{name}.updates")).is_some())
+            .collect::<Vec<_>>()
+        {
+            reader.has_more(&name);
         }
         let values = model::read(&*self.model, model, false, reader);
         let (mut optimizer, mut lbfgs) = (None, None);

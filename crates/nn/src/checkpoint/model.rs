@@ -1,5 +1,6 @@
 //! A model as tensors by name, of ours or of PyTorch's.
 
+use std::collections::HashMap;
 use std::path::{Path as FilePath, PathBuf};
 
 use tensor::io::AnyTensor;
@@ -88,15 +89,22 @@ pub fn load<T: Float>(path: impl AsRef<FilePath>, model: &mut (impl Module<T> + 
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     path: PathBuf,
-    torch: bool,
+    names: Option<Names>,
     partial: bool,
     converts: bool,
+}
+
+/// Whose names and order of axes a file has.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Names {
+    Evenkeel,
+    Torch,
 }
 
 impl ModelFile {
     /// The file at this path.
     pub fn at(path: impl AsRef<FilePath>) -> Self {
-        ModelFile { path: path.as_ref().to_owned(), torch: false, partial: false, converts: false }
+        ModelFile { path: path.as_ref().to_owned(), names: None, partial: false, converts: false }
     }
 
     /// The same as a state dict of PyTorch's, which `safetensors.torch.load_file` and `save_file` read and write there:
@@ -105,7 +113,14 @@ impl ModelFile {
     /// that it is otherwise is refused, with and without this choice.
     #[must_use]
     pub fn torch(self) -> Self {
-        ModelFile { torch: true, ..self }
+        ModelFile { names: Some(Names::Torch), ..self }
+    }
+
+    /// The same with the names and the order of axes of this crate, for a file that does not say whose it is, such as one that NumPy wrote: where
+    /// it could be one of PyTorch's as well, as a square matrix has the same shape in both, it is refused without this word.
+    #[must_use]
+    pub fn evenkeel(self) -> Self {
+        ModelFile { names: Some(Names::Evenkeel), ..self }
     }
 
     /// The same, which loads what fits and leaves the rest as it is.
@@ -126,8 +141,9 @@ impl ModelFile {
     /// As there.
     pub fn save<T: Float>(&self, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
         let mut stored = Stored::default();
-        keep(model, "", self.torch, &mut stored)?;
-        if self.torch {
+        let torch = self.names == Some(Names::Torch);
+        keep(model, "", torch, &mut stored)?;
+        if torch {
             stored.say(ORDER, "pt");
         }
         stored.write(&self.path, Holds::Model)
@@ -150,13 +166,23 @@ impl ModelFile {
         // A square matrix does not show how its axes are ordered, so the file is believed, where it says.
         let is_torch = stored.texts.get(ORDER).is_some_and(|order| order == "pt");
         let is_ours = stored.texts.contains_key(FORMAT) && !is_torch;
-        let is_other = if self.torch { is_ours } else { is_torch };
+        let torch = self.names == Some(Names::Torch);
+        let is_other = if torch { is_ours } else { is_torch };
+        let unfit =
+            |why: &str| Error::Unfit { path: self.path.clone(), differences: vec![why.to_owned()], remedy: None };
         if is_other && differs_in_torch(model) {
-            let (file, other) = if is_torch { ("PyTorch's", "with") } else { ("Evenkeel's", "without") };
-            let differences = vec![format!("has {file} names and order of axes: read it {other} `ModelFile::torch()`")];
-            return Err(Error::Unfit { path: self.path.clone(), differences, remedy: None });
+            return Err(unfit(match is_torch {
+                true => "has PyTorch's names and order of axes: read it with `ModelFile::torch()`",
+                false => "has Evenkeel's names and order of axes: read it without `ModelFile::torch()`",
+            }));
         }
-        let values = read(model, prefix, self.torch, &mut reader);
+        if self.names.is_none() && !is_torch && !is_ours && is_in_doubt(model, &stored, self.partial) {
+            return Err(unfit(
+                "does not say whether its names and its order of axes are PyTorch's, and it could be either: read it with \
+                 `ModelFile::torch()` if PyTorch wrote it, or with `ModelFile::evenkeel()`",
+            ));
+        }
+        let values = read(model, prefix, torch, &mut reader);
         let left_out = if self.partial { reader.partial()? } else { reader.finish().map(|()| Vec::new())? };
         assign(model, values);
         Ok(left_out)
@@ -173,6 +199,25 @@ fn differs_in_torch<T: Float>(model: &(impl Module<T> + ?Sized)) -> bool {
         differs |= !path.axes_in_torch().is_empty() || path.name_in_torch() != path.to_string();
     });
     differs
+}
+
+/// Whether a file that does not say whose it is could be PyTorch's as well: a matrix has the same shape in both orders of its axes, and no
+/// other shows that it is ours. One that shows that it is PyTorch's does not fit, and is an error, unless parts are passed over.
+fn is_in_doubt<T: Float>(model: &(impl Module<T> + ?Sized), stored: &Stored, partial: bool) -> bool {
+    let (mut both, mut ours_alone, mut torch_alone) = (false, false, false);
+    model.visit(Path::root(), &mut |path, param| {
+        let (name, axes) = named(&path, "", true);
+        let dims = param.value().dims();
+        let has = |name: &str, dims: &[usize]| stored.tensors.get(name).is_some_and(|x| x.shape().dims() == dims);
+        let in_torch: Vec<usize> = axes.iter().map(|&axis| dims[axis]).collect();
+        if !axes.is_empty() {
+            let (ours, torch) = (has(&path.to_string(), dims), has(&name, &in_torch));
+            both |= ours && torch;
+            ours_alone |= ours && !torch;
+            torch_alone |= torch && !ours;
+        }
+    });
+    both && if torch_alone { partial } else { !ours_alone }
 }
 
 /// The batches that a batch norm of PyTorch's has seen, beside its running mean.
@@ -229,9 +274,15 @@ pub(crate) fn read<T: Float>(
     reader: &mut Reader<'_>,
 ) -> Vec<Option<Tensor<T>>> {
     let mut values = Vec::new();
+    let mut taken: HashMap<String, String> = HashMap::new();
     model.visit(Path::root(), &mut |path, param| {
         let (name, axes) = named(&path, prefix, torch);
         let shape = param.value().shape();
+        if torch && let Some(other) = taken.insert(name.clone(), path.to_string()) {
+            reader.differs(format!(
+                "{other} and {path} of the model are both called {name:?} in PyTorch; rename one of them"
+            ));
+        }
         values.push(if torch && name.ends_with(TRACKED) {
             reader.tensor::<i64>(&name, shape).map(|count| count.cast())
         } else if axes.is_empty() {
@@ -257,6 +308,7 @@ pub(crate) fn assign<T: Float>(model: &mut (impl Module<T> + ?Sized), values: Ve
     model.visit_mut(Path::root(), &mut |_, param| {
         if let Some(value) = values.next().flatten() {
             *param.value_mut() = value;
+            param.clear_padding();
         }
     });
 }

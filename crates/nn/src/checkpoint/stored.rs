@@ -77,7 +77,10 @@ impl Stored {
         let Some(said) = stored.texts.remove(CHECKSUM) else { return Err(unfit("has lost its checksum".into())) };
         let found = stored.checksum().map_err(|error| unfit(format!("is damaged: {error}")))?;
         if said != found {
-            let why = format!("is damaged: its checksum is {found}, where it says {said:?}; take an earlier one");
+            let why = format!(
+                "does not hold what was written: its checksum is {found}, where it says {said:?}; if it is damaged, take an earlier one; if \
+                 another program has changed it, let that leave out the texts that begin with {FORMAT:?}"
+            );
             return Err(unfit(why));
         }
         match stored.texts.get(HOLDS).map(String::as_str) {
@@ -152,6 +155,21 @@ impl<'a> Reader<'a> {
         self.differences.push(printable(how.into()));
     }
 
+    /// Takes note that a part is here, and none in the file.
+    pub(crate) fn lacks(&mut self, part: &str) {
+        self.differs(format!(
+            "keeps no {part}, and there is one here: it was written without; leave it out, or begin anew"
+        ));
+    }
+
+    /// Takes note that a part is in the file, and none here.
+    pub(crate) fn has_more(&mut self, part: &str) {
+        self.differs(format!(
+            "keeps the state of {part}, and there is none here: add it as it was when the file was written"
+        ));
+        self.pass_over(&format!("{part}."));
+    }
+
     pub(crate) fn advise(&mut self, remedy: &'static str) {
         self.remedy.get_or_insert(remedy);
     }
@@ -195,6 +213,16 @@ impl<'a> Reader<'a> {
     /// Does not mind what an optimizer has kept of the weight with this path.
     pub(crate) fn pass_over_slots(&mut self, path: &str) {
         self.left.retain(|name| !(name.starts_with("optimizer.") && name.ends_with(&format!(".{path}"))));
+    }
+
+    /// What an optimizer has kept of the weight with this path beside `slots` and its count of steps, by name; nobody will ask for it any more.
+    pub(crate) fn slots_of(&mut self, path: &str, slots: &[&str]) -> Vec<&'a str> {
+        let slot = |name: &'a str| name.strip_prefix("optimizer.")?.strip_suffix(path)?.strip_suffix('.');
+        let is_other = |slot: &str| slot != "t" && !slot.contains('.') && !slots.contains(&slot);
+        let others: Vec<(&str, &str)> = self.left.iter().filter_map(|name| Some((*name, slot(name)?))).collect();
+        let others: Vec<(&str, &str)> = others.into_iter().filter(|(_, slot)| is_other(slot)).collect();
+        self.left.retain(|left| !others.iter().any(|(name, _)| name == left));
+        others.into_iter().map(|(_, slot)| slot).collect()
     }
 
     /// The names of all tensors.

@@ -144,6 +144,18 @@ impl<T: Float> Course<T> {
             Weights::Average => self.swap(model).expect("it has been updated with the model"),
             Weights::Last => {}
         }
-        Report { steps, resumed_at, stopped, best: self.best(), weights, history: self.history }
+        #[cfg(feature = "checkpoint")]
+        let unremoved = self.kept.unremoved;
+        #[cfg(not(feature = "checkpoint"))]
+        let unremoved = Vec::new();
+        Report {
+            steps,
+            resumed_at,
+            stopped,
+            best: self.best.map(|(best, _)| best),
+            weights,
+            history: self.history,
+            unremoved,
+        }
     }
 }

@@ -66,6 +66,8 @@ pub(super) struct Kept {
     at: Option<u64>,
     /// Whether there are still the files of a training in whose place this one begins.
     anew: bool,
+    /// Old files that could not be removed, each once.
+    pub(super) unremoved: Vec<String>,
 }
 
 impl Kept {
@@ -79,13 +81,13 @@ impl Kept {
             ("accumulated", fit.accumulate.to_string()),
             ("evaluated", evaluated),
         ];
-        Kept { saves: fit.checkpoint.clone(), same, at: None, anew: false }
+        Kept { saves: fit.checkpoint.clone(), same, at: None, anew: false, unremoved: Vec::new() }
     }
 
     fn latest(&self) -> Result<Option<PathBuf>, Error> {
         Ok(match self.saves.as_ref().map(|saves| &saves.at) {
             None => None,
-            Some(CheckpointAt::File(path)) => Some(path.clone()).filter(|path| path.exists()),
+            Some(CheckpointAt::File(path)) => Some(path.clone()).filter(|path| path.is_file()),
             Some(CheckpointAt::Numbered(files)) => files.latest()?,
         })
     }
@@ -221,10 +223,13 @@ impl<T: Float> Course<T> {
             CheckpointAt::File(path) => stored.write(path, Holds::Checkpoint)?,
             CheckpointAt::Numbered(files) => {
                 stored.write(&files.at(step), Holds::Checkpoint)?;
-                if std::mem::take(&mut self.kept.anew) {
-                    files.keep_only(step)?;
+                let unremoved = if self.kept.anew { files.keep_only(step) } else { files.prune(step) };
+                self.kept.anew &= !unremoved.is_empty();
+                for why in unremoved {
+                    if !self.kept.unremoved.contains(&why) {
+                        self.kept.unremoved.push(why);
+                    }
                 }
-                files.prune()?;
             }
         }
         self.kept.at = Some(step);

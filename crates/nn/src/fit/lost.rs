@@ -4,6 +4,7 @@ use autograd::{Gradients, Role, Var};
 use tensor::Float;
 
 use crate::Module;
+use crate::error::named;
 use crate::gradients::first_not_finite;
 
 /// What a loss is that is not finite, and where on its tape that begins.
@@ -25,9 +26,14 @@ pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called:
         inputs.iter().all(|input| input.value().all_finite()) || holds_nan(var) && !inputs.iter().any(holds_nan)
     };
     let Some(first) = loss.tape().vars().find(made_here) else { return loss_is };
-    let (op, shape, path) = (first.op(), first.shape(), first.path().filter(|path| !path.is_empty()));
+    let (op, shape, is_put_there) = (first.op(), first.shape(), first.inputs().is_empty());
+    // What was put on the tape and has no path is the data; that of a model which is a parameter is empty.
+    let path = match first.path() {
+        Some(path) if is_put_there => Some(named(&path).to_owned()),
+        path => path.filter(|path| !path.is_empty()).map(|path| path.to_string()),
+    };
     let what = if holds_nan(&first) { "NaN" } else { "infinity" };
-    match (first.inputs().is_empty(), path) {
+    match (is_put_there, path) {
         (true, Some(path)) => format!("{loss_is}, as {path} {shape} holds {what}"),
         (true, None) => format!("{loss_is}, as the data hold {what}: the {op} {shape}"),
         (false, Some(path)) => format!("{loss_is}, and `{op}` of {path} is the first to give {what}"),
@@ -39,7 +45,7 @@ pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called:
 pub(super) fn weights<T: Float>(model: &dyn Module<T>) -> Option<String> {
     let (path, param) =
         model.parameters().into_iter().find(|(_, param)| param.is_trained() && !param.value().all_finite())?;
-    Some(format!("the step before has made {path} {} NaN or infinite", param.value().shape()))
+    Some(format!("the step before has made {} {} NaN or infinite", named(&path), param.value().shape()))
 }
 
 /// What is wrong with gradients of which one is not finite.

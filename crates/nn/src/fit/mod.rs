@@ -7,6 +7,7 @@ mod keep;
 mod lost;
 mod report;
 
+use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
 use autograd::{Gradients, Mode, Tape, Var};
@@ -84,6 +85,12 @@ struct Evaluation {
 const RECORD_EVERY: u64 = 100;
 /// The rows that are evaluated at once at least.
 const ROWS_AT_ONCE: usize = 256;
+
+/// Parts of so many rows; one row alone goes with the part before, as it has no statistics of its own.
+fn chunks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = (rows / size + usize::from(rows % size > 1)).max(1);
+    (0..count).map(move |chunk| chunk * size..if chunk + 1 == count { rows } else { (chunk + 1) * size })
+}
 
 impl<'a, T: Float> Fit<'a, T> {
     /// A training that ends with this many steps of the optimizer, those that it has made before among them.
@@ -326,8 +333,8 @@ impl<'a, T: Float> Fit<'a, T> {
                 let mean = catch_unwind(AssertUnwindSafe(|| {
                     evaluation.reset();
                     let mut sum = 0.0;
-                    for (chunk, start) in (0..rows.numel()).step_by(size).enumerate() {
-                        let rows = rows.slice(0, start..(start + size).min(rows.numel()));
+                    for (chunk, part) in chunks(rows.numel(), size).enumerate() {
+                        let rows = rows.slice(0, part);
                         evaluation.seed(seed, chunk as u64);
                         let loss = loss_of(model, &evaluation, &rows);
                         let value = loss.item().to_f64();

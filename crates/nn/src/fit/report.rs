@@ -20,6 +20,8 @@ pub struct Report {
     pub weights: Weights,
     /// The loss over the steps.
     pub history: Vec<Record>,
+    /// Old checkpoints that could not be removed, each with its path and why.
+    pub unremoved: Vec<String>,
 }
 
 /// Why a fit has ended.
@@ -73,7 +75,8 @@ impl fmt::Display for Report {
             Weights::Best => ", whose weights the model has",
             Weights::Average => "; the model has the averaged weights",
             Weights::Last => "; the model has the last weights",
-        })
+        })?;
+        self.unremoved.iter().try_for_each(|why| write!(f, "; {why}"))
     }
 }
 
@@ -90,6 +93,7 @@ mod tests {
             best: Some(Best { step: 900, loss: 0.02131 }),
             weights: Weights::Best,
             history: vec![],
+            unremoved: vec![],
         };
         assert_eq!(
             report.to_string(),

@@ -80,8 +80,8 @@ impl<T: Float> Embedding<T> {
         Embedding { weight, padding: None }
     }
 
-    /// The same table where the symbol `padding` stands for nothing: its row is 0, and gets no gradient. PyTorch's
-    /// `padding_idx`.
+    /// The same table where the symbol `padding` stands for nothing: its row is 0, also after a file was loaded, and gets no gradient.
+    /// PyTorch's `padding_idx`.
     ///
     /// # Errors
     /// There is no such symbol.
@@ -101,8 +101,7 @@ impl<T: Float> Embedding<T> {
             let why = format!("has no symbol {padding} for padding: there are {symbols}");
             return Err(Error::Invalid { what: "the embedding", why });
         }
-        let width = self.weight.value().numel() / symbols;
-        self.weight.value_mut().as_mut_slice()[padding * width..][..width].fill(T::ZERO);
+        self.weight.set_padding(padding);
         Ok(Embedding { padding: Some(padding), ..self })
     }
 

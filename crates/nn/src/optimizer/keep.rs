@@ -5,6 +5,7 @@ use tensor::{Float, Shape, Tensor};
 use super::{Optimizer, Slot};
 use crate::by_weight::ByWeight;
 use crate::checkpoint::{Reader, Stored};
+use crate::error::named;
 use crate::{Error, Module};
 
 /// Where a slot is in a file.
@@ -71,11 +72,18 @@ impl<T: Float> Optimizer<T> {
             }
             let said = reader.says(&format!("optimizer.rule.{path}")).unwrap_or(said);
             if said != rule.name() {
-                reader.differs(format!("{path} is moved by {said} in the file, and by {} here", rule.name()));
+                reader.differs(format!("{} is moved by {said} in the file, and by {} here", named(&path), rule.name()));
                 reader.pass_over_slots(&path);
                 continue;
             }
             let t = reader.tensor::<i64>(&steps_name(&path), &Shape::from(()));
+            for other in reader.slots_of(&path, rule.slots()) {
+                reader.differs(format!(
+                    "keeps `{other}` of {}, which {said} does not use as it is set here: a number such as its momentum is 0, or an \
+                     option is not chosen, that was when the file was written",
+                    named(&path)
+                ));
+            }
             let kept: Vec<Option<Tensor<T>>> =
                 rule.slots().iter().map(|slot| reader.floats(&slot_name(slot, &path), param.value().shape())).collect();
             if let (Some(t), Some(kept)) = (t, kept.into_iter().collect()) {

@@ -19,6 +19,7 @@ pub use rule::{At, Rule};
 use tensor::{Float, Tensor};
 
 use crate::by_weight::ByWeight;
+use crate::error::named;
 use crate::path::matches;
 use crate::{Error, ModelGradients, Module, Path, Schedule};
 
@@ -246,7 +247,9 @@ impl<T: Float> Optimizer<T> {
             is_new |= slot.is_none();
             let kept = slot.map_or(&[][..], |slot| &slot.kept);
             if let Some(other) = kept.iter().chain(gradients.named(param.id())).find(|kept| kept.shape() != shape) {
-                wrong.get_or_insert_with(|| format!("{} is {shape}, but was {} before", named(&path), other.shape()));
+                wrong.get_or_insert_with(|| {
+                    format!("{} is {shape}, but was {} before", named(&path.to_string()), other.shape())
+                });
             }
         });
         if let Some(wrong) = wrong {
@@ -317,15 +320,6 @@ impl<T: Float> Optimizer<T> {
     /// The name of its rule, such as `"adamw"`.
     pub fn rule_name(&self) -> &'static str {
         self.rule.name()
-    }
-}
-
-/// What a weight is called in a sentence.
-fn named(path: &dyn fmt::Display) -> String {
-    match path.to_string() {
-        // A model that is a parameter.
-        path if path.is_empty() => "the weight".into(),
-        path => path,
     }
 }
 

@@ -228,7 +228,12 @@ fn a_file_of_a_newer_format_or_of_another_kind_is_called_so() {
     with_text(&path, "evenkeel", Some("1"));
     nn::load(&path, &mut model).unwrap();
     with_text(&path, "mine", Some("note"));
-    assert!(why(nn::load(&path, &mut model)).contains("is damaged: its checksum is"));
+    let said = why(nn::load(&path, &mut model));
+    assert!(said.contains("does not hold what was written: its checksum is"), "{said}");
+    assert!(
+        said.contains("if another program has changed it, let that leave out the texts that begin with \"evenkeel\""),
+        "{said}"
+    );
     with_text(&path, "mine", None);
     with_text(&path, "evenkeel.checksum", None);
     assert!(why(nn::load(&path, &mut model)).ends_with("has lost its checksum"));
@@ -421,4 +426,209 @@ fn where_there_is_no_room_or_no_permission_the_old_file_stays() {
     disk.read_only();
     assert!(why(nn::save(&path, &small)).contains("Read-only"));
     old(&path);
+}
+
+/// What a folder holds, sorted.
+fn names(folder: &Path) -> Vec<String> {
+    let mut names: Vec<String> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn numbered_files_are_those_that_would_be_written_and_no_others() {
+    let folder = folder("numbered_names");
+    let write = |name: &str| std::fs::write(folder.join(name), "mine").unwrap();
+    let others = [
+        "digits-2024.safetensors",
+        "digits-000000002024.safetensors",
+        "digits-00000001.safetensors.bak",
+        "digits-00000001",
+        "digits-0000000x.safetensors",
+        "digits-+0000001.safetensors",
+        "digits-00000001-00000001.safetensors",
+        "exp-digits-00000001.safetensors",
+    ];
+    others.iter().for_each(|name| write(name));
+    std::fs::create_dir(folder.join("digits-99999999.safetensors")).unwrap();
+    let files = nn::Numbered::new(folder.join("digits.safetensors")).keep(2);
+    assert_eq!(files.latest().unwrap(), None);
+    let mut w = vec![Param::new(Tensor::from([1.0]))];
+    for step in [1, 2, 3, 123_456_789] {
+        files.save(&Checkpoint::new(&mut w), step).unwrap();
+        assert_eq!(files.latest().unwrap(), Some(files.at(step)));
+    }
+    let own = ["digits-00000003.safetensors", "digits-123456789.safetensors"];
+    let mut want: Vec<&str> = others.iter().copied().chain(own).chain(["digits-99999999.safetensors"]).collect();
+    want.sort_unstable();
+    assert_eq!(names(&folder), want);
+}
+
+#[test]
+fn the_file_that_was_written_is_kept_and_another_writer_is_no_error() {
+    let folder = folder("numbered_kept");
+    let files = nn::Numbered::new(folder.join("run.safetensors")).keep(3);
+    let mut w = vec![Param::new(Tensor::from([1.0]))];
+    for step in [500, 600, 700, 100] {
+        files.save(&Checkpoint::new(&mut w), step).unwrap();
+        assert!(files.at(step).exists());
+    }
+    assert_eq!(names(&folder), ["run-00000100.safetensors", "run-00000600.safetensors", "run-00000700.safetensors"]);
+    // Two that write and remove the same files.
+    std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let files = files.clone();
+            scope.spawn(move || {
+                let mut w = vec![Param::new(Tensor::from([1.0]))];
+                (0..40).for_each(|step| files.save(&Checkpoint::new(&mut w), 1000 + 2 * step + writer).unwrap());
+            });
+        }
+    });
+    assert!(names(&folder).len() <= 5, "{:?}", names(&folder));
+    // The path of a folder has no name to put a number into.
+    for path in [folder.join(""), folder.join("runs/"), "/".into(), "..".into(), "".into()] {
+        let said = nn::Numbered::new(&path).save(&Checkpoint::new(&mut w), 1).unwrap_err().to_string();
+        assert!(
+            said.starts_with("numbered files have the path of a folder") && said.contains("run.safetensors"),
+            "{said}"
+        );
+        assert!(nn::Numbered::new(&path).latest().is_err());
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_prefix_need_not_be_utf_8_and_what_cannot_be_removed_ends_no_training() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
+    let folder = folder("numbered_bytes");
+    let name = OsStr::from_bytes(b"r\xffn.safetensors");
+    let files = nn::Numbered::new(folder.join(name)).keep(1);
+    let mut w = vec![Param::new(Tensor::from([1.0]))];
+    for step in [1, 2] {
+        files.save(&Checkpoint::new(&mut w), step).unwrap();
+    }
+    let want = folder.join(OsStr::from_bytes(b"r\xffn-00000002.safetensors"));
+    assert_eq!((files.latest().unwrap(), files.at(2)), (Some(want.clone()), want));
+    assert_eq!(names(&folder).len(), 1);
+
+    // A file that something is mounted on cannot be removed, not even by root.
+    let pinned = folder.join("run-00000002.safetensors");
+    let fit = |steps: u64| {
+        let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
+        let fit = nn::Fit::steps(steps).batches(nn::Batches::new(4, 2).unwrap());
+        let fit = fit.checkpoint(nn::Numbered::new(folder.join("run.safetensors")).keep(1), 2);
+        fit.run(&mut Param::new(Tensor::from([1.0])), &mut sgd, |w, tape, _| w.on(tape).square().sum(..)).unwrap()
+    };
+    assert_eq!(fit(2).unremoved, [""; 0]);
+    let mut mount = Command::new("mount");
+    mount.args(["--bind"]).arg(&pinned).arg(&pinned).stdout(Stdio::null()).stderr(Stdio::null());
+    if !mount.status().is_ok_and(|status| status.success()) {
+        eprintln!("passed over: nothing can be mounted here");
+        return;
+    }
+    let report = fit(6);
+    assert!(Command::new("umount").arg(&pinned).status().unwrap().success());
+    assert_eq!((report.steps, report.unremoved.len()), (6, 1), "{:?}", report.unremoved);
+    assert!(report.to_string().contains(&format!("; {} cannot be removed: ", pinned.display())), "{report}");
+    // And the next one does.
+    assert_eq!(fit(8).unremoved, [""; 0]);
+    assert_eq!(names(&folder).len(), 2);
+}
+
+#[test]
+fn an_embeddings_padding_is_0_after_a_load_too() {
+    let folder = folder("padding");
+    let path = folder.join("x.safetensors");
+    let rng = &mut ChaCha8Rng::seed_from_u64(3);
+    let full = nn::Embedding::new_torch(4, 2, rng).unwrap();
+    nn::save(&path, &full).unwrap();
+    let mut padded = nn::Embedding::new_torch(4, 2, rng).unwrap().with_padding(1).unwrap();
+    nn::load(&path, &mut padded).unwrap();
+    for table in [&padded, &padded.clone()] {
+        assert_eq!(table.weight.value().select(0, 1), Tensor::zeros([2]));
+        assert_eq!(table.weight.value().select(0, 2), full.weight.value().select(0, 2));
+    }
+    let mut clone = padded.clone();
+    nn::load(&path, &mut clone).unwrap();
+    assert_eq!(clone.weight.value().select(0, 1), Tensor::zeros([2]));
+    Checkpoint::new(&mut vec![full.weight.clone()]).save(&path).unwrap();
+    let mut parts = vec![padded.weight];
+    Checkpoint::new(&mut parts).load(&path).unwrap();
+    assert_eq!(parts[0].value().select(0, 1), Tensor::zeros([2]));
+}
+
+#[test]
+fn words_say_what_is_so_and_what_would_be_right() {
+    let folder = folder("words");
+    let path = folder.join("x.safetensors");
+    let mut w = Param::<f32>::new(Tensor::from([1.0]));
+    let step = |w: &mut Param, optimizer: &mut Optimizer| {
+        let gradients = w.on(&autograd::Tape::new()).square().sum(..).backward();
+        optimizer.step(w, &gradients);
+    };
+    let momentum = |momentum| Optimizer::new(Sgd { momentum, ..Sgd::default() }, 0.1).unwrap();
+    let mut sgd = momentum(0.9);
+    step(&mut w, &mut sgd);
+    Checkpoint::new(&mut w).optimizer(&mut sgd).save(&path).unwrap();
+
+    // Parts that are new on resume.
+    let mut plateau = nn::Plateau::new(0.5, 1).unwrap();
+    let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).plateau(&mut plateau).load(&path));
+    assert!(
+        said.ends_with("keeps no plateau, and there is one here: it was written without; leave it out, or begin anew"),
+        "{said}"
+    );
+    let mut average = Average::mean();
+    let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).average(&mut average).load(&path));
+    assert!(said.contains("keeps no average, and there is one here"), "{said}");
+    let mut stopping = nn::Stopping::after(3);
+    let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).stopping(&mut stopping).load(&path));
+    assert!(said.contains("keeps no stopping, and there is one here"), "{said}");
+
+    // Momentum that is no longer used.
+    let mut without = momentum(0.0);
+    let said = why(Checkpoint::new(&mut w).optimizer(&mut without).load(&path));
+    assert!(said.contains("keeps `m` of the weight, which sgd does not use as it is set here"), "{said}");
+
+    // A model that is a parameter.
+    let fit = || nn::Fit::steps(2).batches(nn::Batches::new(4, 2).unwrap());
+    let said = why(fit().run(&mut w, &mut momentum(0.0), |w, tape, _| {
+        let infinite = (w.on(tape) - w.value().item()).sqrt();
+        infinite.sum(..)
+    }));
+    assert!(said.contains("the gradient of the weight holds NaN or infinity"), "{said}");
+    let said = why(fit()
+        .clip_norm(1.0)
+        .run(&mut w, &mut momentum(0.0), |w, tape, _| (w.on(tape) - w.value().item()).sqrt().sum(..)));
+    assert!(said.contains("the gradient of the weight holds NaN or infinity"), "{said}");
+    let mut lost = Param::new(Tensor::from([f32::NAN]));
+    let said = why(fit().run(&mut lost, &mut momentum(0.0), |w, tape, _| w.on(tape).sum(..)));
+    assert!(said.contains("the loss is NaN, as the weight [1] holds NaN"), "{said}");
+
+    // Targets of which none counts.
+    let mut head = Linear::new_torch(2, 3, &mut ChaCha8Rng::seed_from_u64(1)).unwrap();
+    let options = autograd::CrossEntropy { ignore_index: Some(-100), ..autograd::CrossEntropy::default() };
+    let said = why(fit().run(&mut head, &mut momentum(0.0), |head, tape, rows| {
+        let x = tape.constant(Tensor::ones([rows.numel(), 2]));
+        head.forward(x).cross_entropy_with(&Tensor::full([rows.numel()], -100), options)
+    }));
+    assert!(said.contains("`mean over targets that are all ignored or without weight`"), "{said}");
+
+    // Batch norm by the statistics of a batch in evaluation: the last part of the held-out rows is not one row alone.
+    let mut norm = BatchNorm1d::new(1).without_running_statistics();
+    let evaluated = fit().evaluate((0..257).collect(), 1).run(&mut norm, &mut momentum(0.0), |norm, tape, rows| {
+        let x: Tensor = rows.iter().map(|row| row as f32).collect();
+        norm.forward(tape.constant(x.unsqueeze(1))).square().mean(..)
+    });
+    assert!(evaluated.unwrap().best.is_some());
+    let alone = std::panic::catch_unwind(|| {
+        let tape = autograd::Tape::no_grad();
+        BatchNorm1d::new(1).without_running_statistics().forward(tape.constant(Tensor::ones([1, 1])));
+    });
+    let said = alone.unwrap_err().downcast::<String>().unwrap();
+    assert!(said.contains("by the statistics of a batch, in training or where there are no running ones"), "{said}");
 }

@@ -176,3 +176,75 @@ fn a_square_weight_is_not_taken_for_its_transpose() {
     torch.save(&norm).unwrap();
     plain.load(&mut norm).unwrap();
 }
+
+/// A file as `safetensors.torch.save_file` writes it: without a word of whose it is.
+fn unsigned(path: &Path, tensors: &[(&str, Tensor)]) {
+    let tensors = tensors.iter().map(|(name, x)| (*name, x));
+    safetensors::write(path, tensors, &std::collections::BTreeMap::new()).unwrap();
+}
+
+#[test]
+fn a_file_that_does_not_say_whose_it_is_and_could_be_either_is_refused() {
+    let path = std::env::temp_dir().join(format!("evenkeel-nn-{}-unsigned.safetensors", std::process::id()));
+    let rng = &mut ChaCha8Rng::seed_from_u64(1);
+    let square = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    unsigned(&path, &[("weight", square.clone()), ("bias", Tensor::zeros([2]))]);
+    let mut layer = Linear::new_torch(2, 2, rng).unwrap();
+    let before = layer.weight.value().clone();
+    for file in [ModelFile::at(&path), ModelFile::at(&path).partial(), ModelFile::at(&path).convert()] {
+        let said = file.load(&mut layer).unwrap_err().to_string();
+        assert!(said.contains("`ModelFile::torch()`") && said.contains("`ModelFile::evenkeel()`"), "{said}");
+        assert_eq!(layer.weight.value(), &before);
+    }
+    ModelFile::at(&path).torch().load(&mut layer).unwrap();
+    assert_eq!(layer.weight.value(), &square.t());
+    ModelFile::at(&path).evenkeel().load(&mut layer).unwrap();
+    assert_eq!(layer.weight.value(), &square);
+
+    // Another part shows whose it is.
+    let mut stack = seq![Linear::new_torch(2, 2, rng).unwrap(), Linear::new_torch(2, 3, rng).unwrap()];
+    let parts = |last: Tensor| {
+        [
+            ("0.weight", square.clone()),
+            ("0.bias", Tensor::zeros([2])),
+            ("1.weight", last),
+            ("1.bias", Tensor::zeros([3])),
+        ]
+    };
+    unsigned(&path, &parts(Tensor::zeros([2, 3])));
+    nn::load(&path, &mut stack).unwrap();
+    unsigned(&path, &parts(Tensor::zeros([3, 2])));
+    let said = nn::load(&path, &mut stack).unwrap_err().to_string();
+    assert!(said.contains("1.weight is [3, 2] in the file, and must be [2, 3]"), "{said}");
+    let said = ModelFile::at(&path).partial().load(&mut stack).unwrap_err().to_string();
+    assert!(said.contains("it could be either"), "{said}");
+    ModelFile::at(&path).torch().load(&mut stack).unwrap();
+
+    // What is the same in both is in no doubt, and our own files say whose they are.
+    let mut norm = LayerNorm::new(2);
+    unsigned(&path, &[("weight", Tensor::ones([2])), ("bias", Tensor::zeros([2]))]);
+    nn::load(&path, &mut norm).unwrap();
+    nn::save(&path, &layer).unwrap();
+    nn::load(&path, &mut layer).unwrap();
+    ModelFile::at(&path).evenkeel().load(&mut layer).unwrap();
+    ModelFile::at(&path).torch().save(&layer).unwrap();
+    assert!(nn::load(&path, &mut layer).is_err() && ModelFile::at(&path).evenkeel().load(&mut layer).is_err());
+    std::fs::remove_file(path).unwrap();
+}
+
+#[test]
+fn two_parts_of_one_name_in_pytorch_are_refused_when_loading_too() {
+    struct Twice {
+        first: nn::Param,
+        second: nn::Param,
+    }
+    nn::module!(Twice { first as "same", second as "same" });
+    let path = std::env::temp_dir().join(format!("evenkeel-nn-{}-twice.safetensors", std::process::id()));
+    let mut model = Twice { first: nn::Param::new(Tensor::zeros([2])), second: nn::Param::new(Tensor::zeros([2])) };
+    assert!(ModelFile::at(&path).torch().save(&model).is_err());
+    unsigned(&path, &[("same", Tensor::ones([2]))]);
+    let said = ModelFile::at(&path).torch().load(&mut model).unwrap_err().to_string();
+    assert!(said.contains("first and second of the model are both called \"same\" in PyTorch"), "{said}");
+    assert_eq!(model.first.value(), &Tensor::zeros([2]));
+    std::fs::remove_file(path).unwrap();
+}

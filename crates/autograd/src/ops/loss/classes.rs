@@ -278,7 +278,15 @@ impl<T: Float> Chosen<T> {
     #[track_caller]
     fn reduced<'t>(&self, losses: Var<'t, T>, reduction: Reduction) -> Var<'t, T> {
         match reduction {
-            Reduction::Mean => losses.sum(..) / self.factor.sum(..).item(),
+            Reduction::Mean => {
+                let (sum, count) = (losses.sum(..), self.factor.sum(..).item());
+                if count == T::ZERO {
+                    // NaN, as in PyTorch; its name says why.
+                    let op = Op::new("mean over targets that are all ignored or without weight", Role::Scaling);
+                    return sum.record(op, sum.value() / count).wrt(sum, move |g| g / count).done();
+                }
+                sum / count
+            }
             _ => reduction.of(losses),
         }
     }
