@@ -151,6 +151,8 @@ pub enum Role {
     },
     /// Some elements are replaced by a constant, which may be infinite on purpose.
     Masking,
+    /// What a segment gives that is computed again on the way back: what it is made of is not on the tape.
+    Segment,
 }
 
 /// What a loss is for a model that knows nothing: what an untrained one should begin with.
@@ -194,7 +196,7 @@ impl Role {
     /// How many inputs it needs, for all that it names to be there. Each op is asked.
     fn inputs(&self) -> usize {
         match *self {
-            Role::Other | Role::Leaf | Role::Constant | Role::Masking => 0,
+            Role::Other | Role::Leaf | Role::Constant | Role::Masking | Role::Segment => 0,
             Role::Keeping | Role::Scaling | Role::Squaring | Role::Reducing | Role::Softmax(_) => 1,
             Role::Lookup | Role::Joining => 1,
             Role::Activation(_) | Role::Function { .. } => 1,

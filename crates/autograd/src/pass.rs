@@ -164,6 +164,7 @@ impl<T: Float> Tape<T> {
         }
         Tape {
             wants_gradients: self.wants_gradients,
+            keeps_segments: self.keeps_segments.clone(),
             paths: self.paths.clone(),
             substitutes,
             ..Tape::in_mode(self.mode)

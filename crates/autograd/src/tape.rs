@@ -48,6 +48,8 @@ pub struct Tape<T: Float = f32> {
     pub(crate) updates: RefCell<Updates<T>>,
     /// Whether the gradients of all values are kept.
     pub(crate) retains_all: Cell<bool>,
+    /// Whether segments stay on the tape, and are not computed again.
+    pub(crate) keeps_segments: Cell<bool>,
     /// Where in a model the named leaves are.
     pub(crate) paths: RefCell<Arc<HashMap<Id, Arc<str>>>>,
     /// What stands in for named leaves and constants.
@@ -160,6 +162,7 @@ impl<T: Float> Tape<T> {
             drawn: Cell::default(),
             updates: RefCell::new(Updates::of_pass(id)),
             retains_all: Cell::new(false),
+            keeps_segments: Cell::new(false),
             paths: RefCell::default(),
             substitutes: RefCell::default(),
             scopes: Cell::new(0),
@@ -326,6 +329,35 @@ impl<T: Float> Tape<T> {
     /// ```
     pub fn retain_gradients(&self, all: bool) {
         self.retains_all.set(all);
+    }
+
+    /// Puts all that [segments](Var::checkpoint) compute on the tape from now on, as if they were none, or no longer: for diagnostics. Values
+    /// and gradients are the same; the memory that segments save is not.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// tape.keep_segments(true);
+    /// let y = tape.leaf(Tensor::from([1.0])).checkpoint(|x| x.tanh().square());
+    /// assert_eq!((y.op(), tape.len()), ("square", 3));
+    /// ```
+    pub fn keep_segments(&self, keep: bool) {
+        self.keeps_segments.set(keep);
+    }
+
+    /// How many [scopes](Self::scope) there were since the last reset, whose values are on no tape any more.
+    ///
+    /// # Example
+    /// ```
+    /// let tape = autograd::Tape::new();
+    /// tape.scope(|_| ());
+    /// assert_eq!(tape.scopes(), 1);
+    /// ```
+    pub fn scopes(&self) -> u64 {
+        self.scopes.get()
     }
 
     /// How many values are on the tape.

@@ -26,7 +26,7 @@ pub(crate) struct Trial {
 
 impl Trial {
     /// Tries what the findings propose, and what an inspection after that proposes, as long as it helps.
-    pub(crate) fn of(before: &Report, attempt: impl Fn(&[Action]) -> Report) -> Self {
+    pub(crate) fn of(before: &Report, attempt: impl Fn(&[Action]) -> Option<Report>) -> Self {
         let faults = |report: &Report| -> Vec<Finding> {
             report.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect()
         };
@@ -37,9 +37,9 @@ impl Trial {
             if changes.is_empty() || tried.as_ref() == Some(&changes) {
                 break;
             }
-            let after = attempt(&changes);
+            let Some(after) = attempt(&changes) else { break };
             let now = self::harm(&after);
-            if now < harm && !is_dearer(before, &after) {
+            if now.is_less_than(harm) && !is_dearer(before, &after) {
                 best = Trial { changes: changes.clone(), left: faults(&after) };
                 (harm, loss) = (now, after.loss.compared);
             }
@@ -54,8 +54,8 @@ impl Trial {
     fn spare_the_prior(
         mut self,
         before: &Report,
-        (least, loss): ((usize, usize), f64),
-        attempt: impl Fn(&[Action]) -> Report,
+        (least, loss): (Harm, f64),
+        attempt: impl Fn(&[Action]) -> Option<Report>,
     ) -> Self {
         let of_loss = before.findings.iter().filter(|finding| finding.fault == Fault::Loss);
         let zeros: Vec<&Action> = of_loss
@@ -65,7 +65,11 @@ impl Trial {
         let rest: Vec<Action> = self.changes.iter().filter(|action| !zeros.contains(action)).cloned().collect();
         if rest.len() < self.changes.len() {
             let without = attempt(&rest);
-            if harm(&without) <= least && without.loss.compared < loss {
+            let as_well = |without: &Report| {
+                let now = harm(without);
+                (now == least || now.is_less_than(least)) && without.loss.compared < loss
+            };
+            if without.as_ref().is_some_and(as_well) {
                 self.changes = rest;
             }
         }
@@ -109,10 +113,23 @@ fn in_words(actions: &[Action], otherwise: &str) -> String {
     if otherwise.is_empty() { done } else { format!("{done}; or {otherwise}") }
 }
 
-/// How many errors there are, and how many warnings.
-fn harm(report: &Report) -> (usize, usize) {
-    let count = |severity| report.findings.iter().filter(|finding| finding.severity == severity).count();
-    (count(Severity::Error), count(Severity::Warn))
+/// What is wrong with a model, in numbers.
+#[derive(Clone, Copy, PartialEq)]
+struct Harm {
+    errors: usize,
+    faults: usize,
+}
+
+impl Harm {
+    /// Fewer faults and no more errors, or as many of which fewer are errors.
+    fn is_less_than(self, other: Harm) -> bool {
+        self.faults <= other.faults && self.errors <= other.errors && self != other
+    }
+}
+
+fn harm(report: &Report) -> Harm {
+    let count = |least| report.findings.iter().filter(|finding| finding.severity >= least).count();
+    Harm { errors: count(Severity::Error), faults: count(Severity::Warn) }
 }
 
 /// Whether a loss is higher than before, and than chance explains.
@@ -162,7 +179,8 @@ pub struct Cure {
 impl Report {
     /// Applies the remedies that need no human choice to the model that was inspected, and says what it did, and what is left to do.
     ///
-    /// Each was tried on a copy by the inspection, together with the others: what is applied leaves fewer faults, and no higher loss.
+    /// Each was tried on a copy by the inspection, together with the others: what is applied leaves fewer faults, or as many of which fewer
+    /// are errors, and no higher loss.
     /// Where one change shows the need of another, that is a part of it, so that a second call finds nothing more to do.
     ///
     /// # Example

@@ -79,6 +79,8 @@ pub enum Fault {
     Linear,
     /// The batch is too small to tell.
     Batch,
+    /// A part of the model was not looked at, or could not be judged.
+    Unseen,
 }
 
 impl Finding {

@@ -22,6 +22,8 @@ pub(crate) struct Graph {
     pub(crate) loss: usize,
     /// The op whose pullback gave the first gradient that is not finite, and what it gave.
     pub(crate) lost_backward: Option<(usize, NonFinite)>,
+    /// How many scopes there were in the pass, whose values are gone.
+    pub(crate) scopes: u64,
     /// How the signal comes to each.
     pub(crate) flow: Vec<Flow>,
 }
@@ -109,13 +111,14 @@ impl Graph {
             units: OnceCell::new(),
         };
         let nodes = tape.vars().zip(tape.paths()).take(loss.index() + 1).map(read).collect();
-        Graph { lost_backward: gradients.and_then(|gradients| first_lost(loss, gradients)), ..Graph::new(nodes) }
+        let lost_backward = gradients.and_then(|gradients| first_lost(loss, gradients));
+        Graph { lost_backward, scopes: tape.scopes(), ..Graph::new(nodes) }
     }
 
     /// Of nodes of which the last is the loss.
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
         let loss = nodes.len() - 1;
-        let mut graph = Graph { flow: vec![Flow::default(); nodes.len()], nodes, loss, lost_backward: None };
+        let mut graph = Graph { flow: vec![Flow::default(); nodes.len()], nodes, loss, lost_backward: None, scopes: 0 };
         graph.flow[loss].behind = true;
         graph.mark_backward();
         for index in 0..graph.nodes.len() {
@@ -358,11 +361,13 @@ impl Graph {
 
     /// Values that are one and the same place in the model, used more than once: those of an op after the same weight.
     pub(crate) fn uses(&self, values: impl Iterator<Item = usize>) -> Vec<Vec<usize>> {
-        let mut places: HashMap<(usize, &str, u32), usize> = HashMap::new();
+        let mut places: HashMap<(usize, &str, u32, usize), usize> = HashMap::new();
         let mut uses: Vec<Vec<usize>> = Vec::new();
         for index in values {
             let weight = self.flow[index].source.and_then(|source| self.affine(source)).map(|affine| affine.weight);
-            let key = (weight.unwrap_or(index), self.nodes[index].op, self.flow[index].after);
+            // Parts of what a layer gives have units of their own, such as gates of several widths.
+            let units = self.flow[index].axis.map_or(1, |axis| self.nodes[index].value.dims()[axis]);
+            let key = (weight.unwrap_or(index), self.nodes[index].op, self.flow[index].after, units);
             match places.get(&key) {
                 Some(&place) => uses[place].push(index),
                 None => {

@@ -8,6 +8,7 @@ use nn::Module;
 use tensor::{Float, Tensor};
 
 use crate::cure::Trial;
+use crate::finding::{Action, Fault, Finding, Severity};
 use crate::graph::{Graph, Node, distinct};
 use crate::judge::judge;
 use crate::limits::Limits;
@@ -16,7 +17,7 @@ use crate::objective::Part;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::saturation::{Curve, Rules, Saturation};
 use crate::stats::Stats;
-use crate::subject::{Parameter, Pass, Runs, Subject, backward};
+use crate::subject::{Parameter, Pass, Runs, Subject, backward, quietly};
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
@@ -210,6 +211,7 @@ impl Inspector {
         let tape = Tape::default().with_mode(self.mode);
         tape.seed(self.seed, self.step);
         tape.retain_gradients(true);
+        tape.keep_segments(true);
         tape
     }
 
@@ -223,15 +225,49 @@ impl Inspector {
 
     /// What is wrong, and which of the remedies hold what they promise.
     fn report(&self, pass: &Pass, subject: Option<&dyn Subject>) -> Report {
-        let judged = |pass: &Pass, whole: bool| {
+        let judged = |pass: &Pass, changes: &[Action], whole: bool| {
             let mut report = self.figures(pass, whole);
-            report.findings = judge(&self.limits, pass, &report, subject);
+            report.findings = judge(&self.limits, pass, &report, subject.map(|subject| (subject, changes)));
             report
         };
-        let mut report = judged(pass, true);
-        let trial = subject.map(|subject| Trial::of(&report, |changes| judged(&subject.after(changes), false)));
-        trial.unwrap_or_default().settle(&mut report, subject.is_some());
-        report
+        let report = || {
+            let mut report = judged(pass, &[], true);
+            let trial = subject
+                .map(|subject| Trial::of(&report, |changes| Some(judged(&subject.after(changes)?, changes, false))));
+            trial.unwrap_or_default().settle(&mut report, subject.is_some());
+            report
+        };
+        // Whatever a model is like, it is no reason to end the program that looks at it.
+        quietly(report).unwrap_or_else(|why| self.without_judgement(pass, why))
+    }
+
+    /// What is left to say of a model that cannot be judged.
+    fn without_judgement(&self, pass: &Pass, why: String) -> Report {
+        let value = pass.graph.nodes[pass.graph.loss].value.first();
+        let loss = Loss {
+            value,
+            compared: value,
+            expected: None,
+            classes: None,
+            examples: None,
+            logits_std: None,
+            parts: 0,
+            given: false,
+            first: self.step == 0,
+        };
+        Report {
+            step: self.step,
+            loss,
+            activations: Vec::new(),
+            signal: Vec::new(),
+            depth: Depth::default(),
+            paths: Vec::new(),
+            weights: Vec::new(),
+            anomaly: None,
+            findings: vec![cannot_be_judged(&why)],
+            cure: Vec::new(),
+            left: Vec::new(),
+        }
     }
 
     /// The figures of a pass: all of them, or those that are judged.
@@ -349,6 +385,13 @@ fn signal(graph: &Graph) -> Vec<Signal> {
         })
     };
     uses.into_iter().zip(names).filter_map(read).collect()
+}
+
+/// What is said of a model that makes the judgement itself fail, which is a fault of this crate.
+pub(crate) fn cannot_be_judged(why: &str) -> Finding {
+    Finding::new(Severity::Note, Fault::Unseen, "the model", 0.0)
+        .says("not judged", format!("the model could not be judged: {why}"))
+        .rule("what is well is what was looked at", "this is a fault of `diagnose`: please report it with the model")
 }
 
 fn value(node: &Node) -> Option<&Numbers> {

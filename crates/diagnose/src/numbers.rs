@@ -150,6 +150,12 @@ impl Numbers {
 
     /// Matrices of as many columns, below each other.
     pub(crate) fn stacked(parts: &[Numbers]) -> Numbers {
+        let widths: HashSet<usize> = parts.iter().map(|part| part.dims()[1]).collect();
+        if widths.len() > 1 {
+            // Of several widths, as where a layer is given its input in two shapes, all numbers are one unit's.
+            let columns: Vec<Numbers> = parts.iter().map(|part| part.matrix(None)).collect();
+            return Numbers::stacked(&columns);
+        }
         let single: Vec<&Tensor<f32>> =
             parts.iter().filter_map(|part| if let Values::Single(x) = &part.values { Some(x) } else { None }).collect();
         let double: Vec<&Tensor<f64>> =

@@ -316,7 +316,8 @@ impl Report {
         let loss = self.loss.in_words();
         let of = |least: Severity| self.findings.iter().filter(move |finding| finding.severity >= least);
         if self.is_healthy() {
-            return format!("on an even keel: {loss}");
+            let as_far = if self.has(Fault::Unseen) { ", as far as it was looked into" } else { "" };
+            return format!("on an even keel{as_far}: {loss}");
         }
         // One of each kind stands for all.
         let mut kinds: Vec<Fault> = of(Severity::Warn).map(|finding| finding.fault).collect();

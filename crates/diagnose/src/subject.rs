@@ -1,6 +1,7 @@
 //! A model that can be run as it is, and as it would be with other weights.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Gradients, Id, Tape, Var};
 use nn::{Module, Param};
@@ -46,10 +47,10 @@ pub(crate) struct Parameter {
 /// A model and a batch, without the float: what a judgement tries things on.
 pub(crate) trait Subject {
     /// A pass after these changes.
-    fn after(&self, changes: &[Action]) -> Pass;
+    fn after(&self, changes: &[Action]) -> Option<Pass>;
 
     /// For each parameter, the share of its columns that are copies after some steps of plain descent.
-    fn copies_after(&self, steps: usize) -> HashMap<String, f64>;
+    fn copies_after(&self, changes: &[Action], steps: usize) -> HashMap<String, f64>;
 }
 
 /// Other values for parameters.
@@ -88,6 +89,18 @@ where
         Pass::new(Graph::read(loss, gradients, Some(&listed)), parameters)
     }
 
+    /// The values of the parameters that are changed.
+    fn changed(&self, changes: &[Action]) -> Values<T> {
+        let mut values = Values::new();
+        for action in changes {
+            if let Some((_, param)) = self.parameters.iter().find(|(name, _)| name == action.parameter()) {
+                let value = values.entry(param.id()).or_insert_with(|| param.value().clone());
+                action.apply(value);
+            }
+        }
+        values
+    }
+
     fn tape(&self, values: &Values<T>) -> Tape<T> {
         let tape = self.inspector.tape();
         self.model.label(&tape);
@@ -102,24 +115,18 @@ where
     M: Module<T> + ?Sized,
     F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
-    fn after(&self, changes: &[Action]) -> Pass {
-        let mut values = Values::new();
-        for action in changes {
-            if let Some((_, param)) = self.parameters.iter().find(|(name, _)| name == action.parameter()) {
-                let value = values.entry(param.id()).or_insert_with(|| param.value().clone());
-                action.apply(value);
-            }
-        }
-        self.pass(&values)
+    fn after(&self, changes: &[Action]) -> Option<Pass> {
+        quietly(|| self.pass(&self.changed(changes))).ok()
     }
 
-    fn copies_after(&self, steps: usize) -> HashMap<String, f64> {
-        let mut values: Values<T> =
-            self.parameters.iter().map(|(_, param)| (param.id(), param.value().clone())).collect();
+    fn copies_after(&self, changes: &[Action], steps: usize) -> HashMap<String, f64> {
+        let mut values = self.changed(changes);
+        for (_, param) in &self.parameters {
+            values.entry(param.id()).or_insert_with(|| param.value().clone());
+        }
         for _ in 0..steps {
             let tape = self.tape(&values);
-            let loss = (self.forward)(self.model, &tape);
-            let Some(gradients) = backward(loss) else { break };
+            let Ok(Some(gradients)) = quietly(|| backward((self.forward)(self.model, &tape))) else { break };
             // A step that moves everything together by no more than a tenth.
             let rate = T::from_f64(0.1 / gradients.norm().max(1.0));
             for (id, gradient) in gradients.iter() {
@@ -148,6 +155,14 @@ pub(crate) fn backward<T: Float>(loss: Var<'_, T>) -> Option<Gradients<T>> {
 }
 
 /// The weights of a model that are trained, with their paths.
+/// What `f` gives, or why it panics: a look at a model ends no training.
+pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, String> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|panic| match panic.downcast::<String>() {
+        Ok(text) => *text,
+        Err(panic) => panic.downcast_ref::<&str>().map_or_else(|| "it panics".into(), |text| (*text).to_owned()),
+    })
+}
+
 pub(crate) fn trained<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(String, &Param<T>)> {
     model.parameters().into_iter().filter(|(_, param)| param.is_trained()).collect()
 }

@@ -8,10 +8,11 @@ use crate::anomaly::Anomaly;
 use crate::finding::{Fault, Finding, Severity, sort};
 use crate::graph::Graph;
 use crate::history::{ActivationSample, History, Sample, WeightSample};
-use crate::inspect::{Inspector, activations};
+use crate::inspect::{Inspector, activations, cannot_be_judged};
+use crate::judge::unseen;
 use crate::limits::Limits;
 use crate::numbers::mean_std;
-use crate::subject::trained;
+use crate::subject::{quietly, trained};
 use crate::text::figure;
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
@@ -59,6 +60,8 @@ pub struct Watch<T: Float = f32> {
     moved: Vec<bool>,
     /// What the loss costs those who know nothing, if it says so.
     ignorance: Option<f64>,
+    /// What the last look did not see.
+    unseen: Vec<Finding>,
 }
 
 /// How the loss goes, from the first steps to the last.
@@ -145,6 +148,7 @@ impl<T: Float> Watch<T> {
             before: None,
             moved: Vec::new(),
             ignorance: None,
+            unseen: Vec::new(),
         }
     }
 
@@ -168,16 +172,22 @@ impl<T: Float> Watch<T> {
         let sampled = step.is_multiple_of(self.every);
         if self.anomaly.is_none() && !value.is_finite() {
             model.label(loss.tape());
-            self.anomaly = Graph::read(loss, None, None).anomaly().map(|anomaly| (step, anomaly));
+            let anomaly = quietly(|| Graph::read(loss, None, None).anomaly());
+            self.anomaly = anomaly.ok().flatten().map(|anomaly| (step, anomaly));
         }
         if sampled {
-            self.sample(step, model, loss, gradients);
+            // Whatever a model is like, it is no reason to end its training.
+            if let Err(why) = quietly(|| self.sample(step, model, loss, gradients)) {
+                self.before = None;
+                self.unseen = vec![cannot_be_judged(&why)];
+            }
         }
     }
 
     fn sample<M: Module<T> + ?Sized>(&mut self, step: u64, model: &M, loss: Var<'_, T>, gradients: &Gradients<T>) {
         model.label(loss.tape());
         let graph = Graph::read(loss, None, None);
+        self.unseen = unseen(&graph);
         if let [part] = &graph.parts()[..] {
             self.ignorance = part.expected;
         }
@@ -241,6 +251,7 @@ impl<T: Float> Watch<T> {
         if trend.is_some_and(|trend| !trend.falls()) {
             findings.extend(self.drifting());
         }
+        findings.extend(self.unseen.iter().cloned());
         sort(&mut findings);
         findings
     }

@@ -15,7 +15,7 @@ impl<'t, T: Float> Var<'t, T> {
     ///
     /// Values and gradients have the bits that they would have without, and what is drawn is the same, [dropout](Self::dropout) included;
     /// but for the gradient of a parameter that is used within the segment and outside of it, whose shares are added in another order.
-    /// Changes of state that are deferred within count once. The parameters within are named leaves of this tape
+    /// Diagnostics may keep all of it ([`Tape::keep_segments`]). Changes of state that are deferred within count once. The parameters within are named leaves of this tape
     /// ([`Tape::named_leaf`]), as they would be without, and what is [bound](Tape::bind) in their place is used within; what else the
     /// segment captures counts as constant. What the segment does not depend on has no gradient.
     ///
@@ -37,7 +37,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn checkpoint(self, segment: impl for<'s> Fn(Var<'s, T>) -> Var<'s, T> + Send + 'static) -> Self {
         let tape = self.tape();
-        if !tape.wants_gradients {
+        if !tape.wants_gradients || tape.keeps_segments.get() {
             return segment(self);
         }
         let (x, needs_gradient) = (self.value(), self.needs_gradient());
@@ -67,7 +67,7 @@ impl<'t, T: Float> Var<'t, T> {
             names.push(Some(id));
         }
         let again = tape.alike();
-        let record = self.record(Op::new("checkpoint", Role::Other), value).joint(&inputs, move |g, shares| {
+        let record = self.record(Op::new("checkpoint", Role::Segment), value).joint(&inputs, move |g, shares| {
             let mut tape = again.alike();
             tape.draws = RefCell::new(Draws::repeated(keys.clone()));
             let input = if needs_gradient { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };

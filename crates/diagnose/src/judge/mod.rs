@@ -8,6 +8,8 @@ mod units;
 
 use std::collections::HashSet;
 
+use autograd::Role;
+
 use crate::finding::{Action, Fault, Finding, Severity, sort};
 use crate::graph::{Affine, Graph};
 use crate::limits::Limits;
@@ -18,7 +20,12 @@ use crate::subject::{Parameter, Pass, Subject};
 use crate::text::figure;
 
 /// All that is wrong, the most harmful first. What a finding proposes to do is not tried yet.
-pub(crate) fn judge(limits: &Limits, pass: &Pass, report: &Report, subject: Option<&dyn Subject>) -> Vec<Finding> {
+pub(crate) fn judge(
+    limits: &Limits,
+    pass: &Pass,
+    report: &Report,
+    subject: Option<(&dyn Subject, &[Action])>,
+) -> Vec<Finding> {
     let judge = Judge { limits, pass, graph: &pass.graph, report };
     let mut findings = Vec::new();
     findings.extend(judge.not_finite());
@@ -39,6 +46,7 @@ pub(crate) fn judge(limits: &Limits, pass: &Pass, report: &Report, subject: Opti
     findings.extend(judge.unlisted());
     findings.extend(judge.linear());
     findings.extend(judge.batch());
+    findings.extend(unseen(&pass.graph));
     // What data do that are alike, or of another scale, is not for weights to make up for.
     let data: Vec<&Finding> = findings.iter().filter(|finding| finding.fault == Fault::Data).collect();
     if data.iter().any(|finding| finding.figure == 0.0) {
@@ -55,6 +63,35 @@ pub(crate) fn judge(limits: &Limits, pass: &Pass, report: &Report, subject: Opti
     let mut told = HashSet::new();
     findings.retain(|finding| told.insert((finding.fault, finding.place.clone())));
     sort(&mut findings);
+    findings
+}
+
+/// What was not looked at: what a scope has computed is gone, and a segment that is computed again is not on the tape.
+pub(crate) fn unseen(graph: &Graph) -> Vec<Finding> {
+    let find = |place: String, count: usize, message: String, remedy: &str| {
+        Finding::new(Severity::Note, Fault::Unseen, place, count as f64)
+            .says("not all was looked into", message)
+            .rule("what is well is what was looked at", remedy)
+    };
+    let is_segment = |index: &usize| matches!(graph.nodes[*index].role, Role::Segment);
+    let mut findings: Vec<Finding> = graph
+        .relevant()
+        .filter(is_segment)
+        .map(|index| {
+            let message =
+                "what is computed again on the way back (`checkpoint`) is not on the tape, and was not looked at";
+            find(graph.place(index), 1, message.into(), "`diagnose::inspect` looks into it")
+        })
+        .collect();
+    if graph.scopes > 0 {
+        let message = match graph.scopes {
+            1 => "what a scope has computed is gone, and was not looked at".to_owned(),
+            count => format!("what {count} scopes have computed is gone, and was not looked at"),
+        };
+        let remedy =
+            "inspect what is computed in a scope (`Tape::scope`) by itself, or leave the scope out for an inspection";
+        findings.push(find("the model".into(), graph.scopes as usize, message, remedy));
+    }
     findings
 }
 

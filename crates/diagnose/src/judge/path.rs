@@ -257,7 +257,8 @@ impl Judge<'_> {
             (first / last > USES && *last > 0.0).then(|| (last / first).ln() / f64::from(*count))
         };
         let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]));
-        let slope = slope.or_else(|| uses.values().find_map(explodes))?;
+        // Of several layers, the one in which it explodes the most: their order in a map is chance.
+        let slope = slope.or_else(|| uses.values().filter_map(explodes).min_by(f64::total_cmp))?;
         let factor = (-slope).exp();
         let name = if factor < 1.0 { "vanishes" } else { "explodes" };
         let gain = self.gain_on(way);

@@ -3,7 +3,7 @@
 use autograd::Role;
 
 use super::Judge;
-use crate::finding::{Fault, Finding, Severity};
+use crate::finding::{Action, Fault, Finding, Severity};
 use crate::subject::{Parameter, Subject};
 use crate::text::percent;
 
@@ -13,7 +13,7 @@ const STEPS: usize = 3;
 
 impl Judge<'_> {
     /// Weights of which columns are copies of others, and get the same gradients.
-    pub(super) fn symmetry(&self, subject: Option<&dyn Subject>) -> Option<Finding> {
+    pub(super) fn symmetry(&self, subject: Option<(&dyn Subject, &[Action])>) -> Option<Finding> {
         let is_alike = |parameter: &&Parameter| {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };
             // A gradient of zero says nothing: the weight may move after the next step.
@@ -26,7 +26,7 @@ impl Judge<'_> {
         if alike.is_empty() {
             return None;
         }
-        if let Some(later) = subject.map(|subject| subject.copies_after(STEPS)) {
+        if let Some(later) = subject.map(|(subject, changes)| subject.copies_after(changes, STEPS)) {
             alike.retain(|parameter| later.get(&parameter.name).is_some_and(|share| *share > 0.0));
         }
         let first = alike.first()?;
