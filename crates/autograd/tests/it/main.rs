@@ -3,6 +3,7 @@
 mod chosen;
 mod golden;
 mod gradients;
+mod graphs;
 mod onnx;
 mod properties;
 mod table;
