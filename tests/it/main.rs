@@ -7,6 +7,7 @@ mod lecture;
 mod mlp;
 mod model;
 mod ops;
+mod pairs;
 mod panics;
 mod programs;
 mod threads;

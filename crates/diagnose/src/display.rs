@@ -50,9 +50,9 @@ impl Report {
             Some(Severity::Warn | Severity::Error) => {
                 let count = self.findings.iter().filter(|finding| finding.severity > Severity::Note).count();
                 let faults = if count == 1 { "fault" } else { "faults" };
-                writeln!(f, "{of_step}not on an even keel: {}, {count} {faults}", self.loss.in_words())?;
+                lines(f, &format!("{of_step}not on an even keel: {}, {count} {faults}", self.loss.in_words()))?;
             }
-            _ => writeln!(f, "{of_step}{}", self.verdict())?,
+            _ => lines(f, &format!("{of_step}{}", self.verdict()))?,
         }
         if let Some(how) = self.loss.unjudged() {
             writeln!(f, "{how}")?;
@@ -117,6 +117,11 @@ impl Finding {
 }
 
 /// Breaks a text between words, so that no line has more characters than `width`, unless one word does.
+/// A text in lines that are not too long.
+fn lines(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    wrap(text, COLUMNS).iter().try_for_each(|line| writeln!(f, "{line}"))
+}
+
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

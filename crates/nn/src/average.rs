@@ -201,7 +201,7 @@ mod keep {
             }
             into.say(format!("{name}.updates"), self.updates);
             for (path, param) in model.state_dict() {
-                if let Some(value) = self.values.get(param.id()) {
+                if let Some(value) = self.values.of(&path, param) {
                     into.put(format!("{name}.{path}"), value)?;
                 }
             }

@@ -50,6 +50,12 @@ impl<V> ByWeight<V> {
         self.entries.get_mut(&id).map(|entry| &mut entry.kept)
     }
 
+    /// That of a weight, or of the one that it is a clone of and takes the place of.
+    pub(crate) fn of<T: Float>(&self, path: &str, param: &Param<T>) -> Option<&V> {
+        let is_its = |entry: &&Entry<V>| entry.root == param.root() && entry.path == path;
+        self.get(param.id()).or_else(|| self.entries.values().find(is_its).map(|entry| &entry.kept))
+    }
+
     pub(crate) fn values(&self) -> impl Iterator<Item = &V> {
         self.entries.values().map(|entry| &entry.kept)
     }

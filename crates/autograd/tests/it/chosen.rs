@@ -1,5 +1,7 @@
 //! What does not count is left out, and not multiplied by 0: 0 · ∞ is NaN. And numbers at the ends of what a float can hold.
 
+#![allow(clippy::cloned_ref_to_slice_refs, reason = "some calls have one input and others several")]
+
 use autograd::{Attention, Bce, CrossEntropy, Id, KlDiv, NllLoss, Reduction, Share, Tape, Var};
 use tensor::{Float, Tensor};
 

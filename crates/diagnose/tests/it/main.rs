@@ -2,11 +2,13 @@
 
 mod bad_input;
 mod faults;
+mod fuzz;
 mod layers;
 mod model;
 #[cfg(feature = "html")]
 mod page;
 mod roles;
 mod start;
+mod together;
 mod watch;
 mod zoo;

@@ -32,7 +32,7 @@ impl<T: Float> Optimizer<T> {
         into.say_f64("optimizer.scale", self.scale);
         let rules = self.rules();
         for (path, param) in model.parameters() {
-            let Some(slot) = self.slots.get(param.id()).filter(|slot| slot.t > 0) else { continue };
+            let Some(slot) = self.slots.of(&path, param).filter(|slot| slot.t > 0) else { continue };
             let rule = rules.of(slot.setting.rule);
             if slot.setting.rule.is_some() {
                 into.say(format!("optimizer.rule.{path}"), rule.name());

@@ -301,7 +301,8 @@ fn a_fit_that_averages_forgets_its_first_weights() {
 
 #[test]
 fn gradients_whose_squares_overflow_do_not_end_a_weight() {
-    let rules: [(&str, fn() -> Box<dyn Rule>); 10] = [
+    type New = fn() -> Box<dyn Rule>;
+    let rules: [(&str, New); 10] = [
         ("adam", || Box::new(Adam::default())),
         ("adamw amsgrad", || Box::new(AdamW { amsgrad: true, ..AdamW::default() })),
         ("nadam", || Box::new(NAdam::default())),
