@@ -271,7 +271,7 @@ pub fn refresh_statistics<T: Float, M: Module<T> + ?Sized>(
                     *param.value_mut() = Tensor::zeros(param.value().shape());
                 }
                 *n += 1;
-                updates.apply(id, param.value_mut());
+                param.apply_updates(&updates);
                 return;
             }
             for found in updates.found(id) {

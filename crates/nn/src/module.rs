@@ -213,7 +213,7 @@ pub trait Module<T: Float = f32> {
     /// follows.
     fn apply(&mut self, updates: &Updates<T>) {
         if !updates.is_empty() {
-            self.visit_mut(Path::root(), &mut |_, param| updates.apply(param.id(), param.value_mut()));
+            self.visit_mut(Path::root(), &mut |_, param| param.apply_updates(updates));
         }
     }
 

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Weak;
 
-use autograd::{Id, Tape, Var};
+use autograd::{Id, Tape, Updates, Var};
 use tensor::{Float, Tensor};
 
 /// What a model owns a tensor for.
@@ -42,6 +42,8 @@ pub struct Param<T: Float = f32> {
     kind: Kind,
     /// The row that stands for nothing, and is 0.
     padding: Option<usize>,
+    /// Of a count, what it is exactly: as a value, it is rounded from 2²⁴ on in f32.
+    count: Option<u64>,
     /// Lives as long as the average that has put its own value in this one's place.
     lent_to: Weak<()>,
 }
@@ -50,7 +52,7 @@ impl<T: Float> Param<T> {
     /// A weight that starts at `value`.
     pub fn new(value: Tensor<T>) -> Self {
         let id = Id::new();
-        Param { id, root: id, value, kind: Kind::Weight, padding: None, lent_to: Weak::new() }
+        Param { id, root: id, value, kind: Kind::Weight, padding: None, count: None, lent_to: Weak::new() }
     }
 
     /// State that starts at `value`: no gradient, and no optimizer moves it. PyTorch's buffers.
@@ -71,6 +73,31 @@ impl<T: Float> Param<T> {
     /// ```
     pub fn state(value: Tensor<T>) -> Self {
         Param { kind: Kind::State, ..Param::new(value) }
+    }
+
+    /// State that counts, from 0.
+    pub(crate) fn counter() -> Self {
+        Param { count: Some(0), ..Param::state(Tensor::scalar(T::ZERO)) }
+    }
+
+    /// What a count stands at.
+    pub(crate) fn count(&self) -> u64 {
+        let value = self.value.item().to_f64();
+        // The value may have come from elsewhere, such as a file.
+        self.count.filter(|&count| T::from_f64(count as f64).to_f64() == value).unwrap_or(value as u64)
+    }
+
+    /// Carries out the changes that passes have deferred.
+    #[track_caller]
+    pub(crate) fn apply_updates(&mut self, updates: &Updates<T>) {
+        let more = updates.count(self.id) as u64;
+        if self.count.is_some() && more > 0 {
+            let count = self.count() + more;
+            self.count = Some(count);
+            self.value = Tensor::scalar(T::from_f64(count as f64));
+        } else {
+            updates.apply(self.id, &mut self.value);
+        }
     }
 
     /// What it is for.
@@ -153,7 +180,8 @@ impl<T: Float> Param<T> {
 impl<T: Float> Clone for Param<T> {
     /// The same value under a new name.
     fn clone(&self) -> Self {
-        Param { kind: self.kind, root: self.root, padding: self.padding, ..Param::new(self.value.clone()) }
+        let Param { root, kind, padding, count, .. } = *self;
+        Param { root, kind, padding, count, ..Param::new(self.value.clone()) }
     }
 }
 

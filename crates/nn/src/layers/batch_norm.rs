@@ -44,7 +44,7 @@ pub struct BatchNorm1d<T: Float = f32> {
     /// What σ² is in evaluation, `[C]`: state, if there are running statistics
     pub running_var: Option<Param<T>>,
     /// How many batches the running statistics are the mean of, a number: state, if they are
-    /// [cumulative](Self::cumulative)
+    /// [cumulative](Self::cumulative). Beyond 2²⁴ it is counted exactly, and rounded to the layer's float where it is read or saved.
     pub num_batches_tracked: Option<Param<T>>,
     channels: usize,
     channels_last: bool,
@@ -99,7 +99,7 @@ impl<T: Float> BatchNorm1d<T> {
     /// The same layer whose running statistics are the plain means over all batches so far: PyTorch's `momentum=None`.
     #[must_use]
     pub fn cumulative(self) -> Self {
-        let count = self.running_mean.as_ref().map(|_| Param::state(Tensor::scalar(T::ZERO)));
+        let count = self.running_mean.as_ref().map(|_| Param::counter());
         BatchNorm1d { num_batches_tracked: count, ..self }
     }
 
@@ -176,7 +176,7 @@ impl<T: Float> BatchNorm1d<T> {
             let share = match &self.num_batches_tracked {
                 Some(count) => {
                     tape.defer_update(count.id(), 1.0, Tensor::scalar(T::ONE));
-                    Share::Mean { seen: count.value().item().to_f64() as u64 }
+                    Share::Mean { seen: count.count() }
                 }
                 None => Share::Momentum(self.momentum),
             };

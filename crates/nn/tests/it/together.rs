@@ -460,3 +460,107 @@ fn gradients_of_what_the_model_does_not_have_do_not_clip_a_fit() {
     let model = two();
     assert_eq!(gradients(&model, true).clip_norm(&model, f64::INFINITY).unwrap(), gradients(&model, true).norm());
 }
+
+#[test]
+fn cumulative_statistics_are_means_and_counts_go_on() {
+    let mut norm = nn::BatchNorm1d::new(1).cumulative();
+    let step = |norm: &mut nn::BatchNorm1d| {
+        let tape = Tape::new();
+        nn::Layer::forward(norm, tape.constant(Tensor::from([[6.7_f32], [8.7]])));
+        norm.apply(&tape.updates());
+    };
+    (0..20_000).for_each(|_| step(&mut norm));
+    let mean = norm.running_mean.as_ref().unwrap().value().item();
+    assert!((mean - 7.7).abs() < 1e-6, "{mean}");
+    assert_eq!(norm.num_batches_tracked.as_ref().unwrap().value().item(), 20_000.0);
+    // From where f32 no longer tells a number from the next.
+    *norm.num_batches_tracked.as_mut().unwrap().value_mut() = Tensor::scalar(16_777_216.0);
+    (0..6).for_each(|_| step(&mut norm));
+    assert_eq!(norm.num_batches_tracked.as_ref().unwrap().value().item(), 16_777_222.0);
+    let clone = norm.clone();
+    assert_eq!(clone.num_batches_tracked.unwrap().value().item(), 16_777_222.0);
+}
+
+#[test]
+fn gradients_of_a_recomputed_layer_are_checked_as_they_are() {
+    let layer = nn::Recomputed::new(Linear::<f64>::try_new(3, 2, &init::normal(1.0), &mut rng()).unwrap());
+    let x = Tensor::from([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]]);
+    let check = |scale: f64| {
+        nn::check::module(&layer, &[x.clone()], &mut rng(), |layer, x| {
+            let y = nn::Layer::forward(layer, x[0]).tanh();
+            // A wrong pullback is found out all the same.
+            y.record("scaled", y.value()).wrt(y, move |g| g * scale).done()
+        })
+    };
+    assert_eq!(check(1.0), Ok(()));
+    assert!(check(1.001).is_err());
+}
+
+#[cfg(feature = "checkpoint")]
+#[test]
+fn what_the_first_step_checks_is_checked_after_a_resume_too() {
+    let path = std::env::temp_dir().join(format!("evenkeel-nn-{}-checked.safetensors", std::process::id()));
+    let (mut model, mut optimizer) = (two(), adamw());
+    let of = gradients(&model, true);
+    optimizer.step(&mut model, &of);
+    nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).save(&path).unwrap();
+    let resumed = |group: &str| {
+        let mut optimizer = adamw().group(group, |g| g.rate(0.5)).unwrap();
+        let mut model = two();
+        nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).load(&path).unwrap();
+        (model, optimizer)
+    };
+    let (mut model, mut optimizer) = resumed("typo*");
+    let of = gradients(&model, true);
+    let why = says(|| optimizer.step(&mut model, &of));
+    assert!(why.starts_with("step: the pattern \"typo*\" meets no weight"), "{why}");
+    let (mut model, mut optimizer) = resumed("a");
+    let of = gradients(&model, false);
+    let why = says(|| optimizer.step(&mut model, &of));
+    assert!(why.starts_with("step: no gradient has come to b"), "{why}");
+    let tape = Tape::new();
+    let other = Param::new(Tensor::from([1.0]));
+    let loss = model.a.on(&tape).sum(..) + model.b.on(&tape).sum(..) + other.on(&tape).sum(..);
+    let of = loss.backward();
+    drop(tape);
+    let why = says(|| optimizer.step(&mut model, &of));
+    assert!(why.starts_with("step: the model does not list a leaf of the shape [1]"), "{why}");
+    let of = gradients(&model, true);
+    optimizer.step(&mut model, &of);
+    assert_eq!(optimizer.step_number(), 2);
+    std::fs::remove_file(path).unwrap();
+}
+
+#[cfg(feature = "checkpoint")]
+#[test]
+fn what_a_group_freezes_has_no_moments_and_nothing_in_a_file() {
+    let path = std::env::temp_dir().join(format!("evenkeel-nn-{}-frozen.safetensors", std::process::id()));
+    let names = |path: &std::path::Path| -> Vec<String> {
+        tensor::safetensors::read(path)
+            .unwrap()
+            .tensors
+            .into_keys()
+            .filter(|name| name.starts_with("optimizer"))
+            .collect()
+    };
+    let train = |mut optimizer: Optimizer| {
+        let mut model = two();
+        let of = gradients(&model, true);
+        optimizer.step(&mut model, &of);
+        nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).save(&path).unwrap();
+        model
+    };
+    let frozen = || adamw().group("a", |g| g.freeze(true)).unwrap();
+    let model = train(frozen());
+    assert_eq!(model.a.value(), &Tensor::from([1.0, 2.0]));
+    assert_eq!(names(&path), ["optimizer.m.b", "optimizer.t.b", "optimizer.v.b"]);
+    // A file of a training in which it was not frozen has more than is needed.
+    train(adamw());
+    assert_eq!(names(&path).len(), 6);
+    let (mut model, mut optimizer) = (two(), frozen());
+    nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).load(&path).unwrap();
+    let of = gradients(&model, true);
+    optimizer.step(&mut model, &of);
+    assert_eq!(optimizer.step_number(), 2);
+    std::fs::remove_file(path).unwrap();
+}
