@@ -542,7 +542,7 @@ fn outcome(on: On, shards: usize) -> Outcome {
 fn a_training_that_is_another_is_found_out() {
     let want = outcome(On(None), 2);
     let mut other = Run::<f32>::new(On(None));
-    other.x = other.x * 1.01;
+    other.x *= 1.01;
     assert!(other.by_hand(2).difference(&want, 2e-4).is_some());
     assert!(outcome(On(None), 1).difference(&want, 2e-4).is_some());
 }

@@ -51,6 +51,7 @@ impl<V> ByWeight<V> {
     }
 
     /// That of a weight, or of the one that it is a clone of and takes the place of.
+    #[cfg(feature = "checkpoint")]
     pub(crate) fn of<T: Float>(&self, path: &str, param: &Param<T>) -> Option<&V> {
         let is_its = |entry: &&Entry<V>| entry.root == param.root() && entry.path == path;
         self.get(param.id()).or_else(|| self.entries.values().find(is_its).map(|entry| &entry.kept))

@@ -154,6 +154,9 @@ impl<T: Float> Var<'_, T> {
             .wrt(self, move |g| {
                 let chosen = x.eq(y.reshape(&kept)).cast::<T>();
                 let share = g.reshape(&kept) / chosen.clone().sum_to(&kept);
+                if share.all_finite() {
+                    return chosen * share;
+                }
                 // An infinite gradient is nobody's but the chosen one's. Where there is none, as for NaN, nobody knows whose it is.
                 let known = share.expand(x.shape()).masked_mul(&chosen);
                 known.masked_fill(&y.isnan().reshape(&kept), T::from_f64(f64::NAN))
@@ -226,7 +229,10 @@ impl<T: Float> Var<'_, T> {
                 if p == f64::INFINITY {
                     let chosen = x.abs().eq(&y).cast::<T>();
                     let share = g / chosen.clone().sum_to(&kept);
-                    return (share * x.sign()).masked_mul(&chosen);
+                    return match share.all_finite() {
+                        true => chosen * x.sign() * share,
+                        false => (share * x.sign()).masked_mul(&chosen),
+                    };
                 }
                 let part = &x / &y;
                 let slope = match p {

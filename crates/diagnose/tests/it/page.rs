@@ -176,3 +176,31 @@ fn a_report_and_a_history_are_json_with_null_for_what_is_no_number() {
     assert_eq!(json["loss"].as_array().unwrap().len(), 20);
     assert_eq!(json["samples"][1]["weights"][0]["name"], "hidden.weight");
 }
+
+/// As any file of the family's is written: whole, and only where a file is to be.
+#[cfg(unix)]
+#[test]
+fn a_page_replaces_files_and_nothing_else() {
+    use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+    let folder = std::env::temp_dir().join(format!("evenkeel-page-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let page = Page::new("Two units").run("start", &inspect(&Mlp::kaiming()), None);
+    page.write("/dev/null").unwrap();
+    assert!(std::fs::metadata("/dev/null").unwrap().file_type().is_char_device());
+    let path = folder.join("page.html");
+    for mode in [0o640, 0o600] {
+        std::fs::write(&path, "old").unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        page.write(&path).unwrap();
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), page.to_html());
+    }
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o444)).unwrap();
+    let error = page.write(&path).unwrap_err().to_string();
+    assert!(error.contains("page.html") && error.contains("the file is read-only"), "{error}");
+    assert!(page.write(&folder).is_err());
+    assert_eq!(std::fs::read_dir(&folder).unwrap().count(), 1);
+    let pictures = page.write_pictures(&folder).unwrap();
+    assert!(!pictures.is_empty() && pictures.iter().all(|path| path.is_file()));
+    std::fs::remove_dir_all(folder).unwrap();
+}

@@ -486,7 +486,7 @@ fn gradients_of_a_recomputed_layer_are_checked_as_they_are() {
     let layer = nn::Recomputed::new(Linear::<f64>::try_new(3, 2, &init::normal(1.0), &mut rng()).unwrap());
     let x = Tensor::from([[0.5, -1.0, 2.0], [1.5, 0.3, -0.7]]);
     let check = |scale: f64| {
-        nn::check::module(&layer, &[x.clone()], &mut rng(), |layer, x| {
+        nn::check::module(&layer, std::slice::from_ref(&x), &mut rng(), |layer, x| {
             let y = nn::Layer::forward(layer, x[0]).tanh();
             // A wrong pullback is found out all the same.
             y.record("scaled", y.value()).wrt(y, move |g| g * scale).done()

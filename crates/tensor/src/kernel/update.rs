@@ -7,6 +7,9 @@ use crate::kernel::Real;
 
 /// What an optimizer does to one element, with N numbers that it keeps for it from step to step.
 pub trait Step<T, const N: usize>: Sync {
+    /// Which of the numbers is a sum or a mean of squares, which a large gradient makes infinite.
+    const SQUARE: Option<usize> = None;
+
     /// The element after the step, and what is kept of it.
     fn step(&self, w: T, g: T, kept: [T; N]) -> (T, [T; N]);
 }
@@ -124,10 +127,15 @@ pub enum Update<T> {
 
 /// A variant of [`Update`] as the formula of one element; the name is the variant's.
 macro_rules! formula {
-    ($Name:ident { $($field:ident),* }, [$($kept:ident),*] of $N:literal, |$w:ident, $g:ident| $body:block) => {
+    (
+        $Name:ident { $($field:ident),* }, [$($kept:ident),*] of $N:literal $(, squares in $square:literal)?,
+        |$w:ident, $g:ident| $body:block
+    ) => {
         struct $Name<T> { $($field: T),* }
 
         impl<T: Real> Step<T, $N> for $Name<T> {
+            $(const SQUARE: Option<usize> = Some($square);)?
+
             #[inline(always)]
             fn step(&self, $w: T, $g: T, [$($kept),*]: [T; $N]) -> (T, [T; $N]) {
                 let &$Name { $($field),* } = self;
@@ -135,17 +143,6 @@ macro_rules! formula {
             }
         }
     };
-}
-
-/// A gradient that is to be squared; what is infinite stays so, and is seen in the weight.
-#[inline(always)]
-fn squarable<T: Real>(g: T) -> T {
-    let most = T::MAX.sqrt();
-    match () {
-        () if g > most && g <= T::MAX => most,
-        () if g < -most && g >= -T::MAX => -most,
-        () => g,
-    }
 }
 
 formula!(Descent { rate, l2 }, [] of 0, |w, g| { (w - rate * (g + l2 * w), []) });
@@ -157,8 +154,8 @@ formula!(Momentum { rate, l2, momentum, take, ahead, now }, [m] of 1, |w, g| {
     (w - rate * (now * g + ahead * m), [m])
 });
 
-formula!(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }, [m, v] of 2, |w, g| {
-    let g = squarable(g + l2 * w);
+formula!(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }, [m, v] of 2, squares in 1, |w, g| {
+    let g = g + l2 * w;
     let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
     (keep * w - (of_m * m + of_g * g) / (root * v.sqrt() + eps), [m, v])
 });
@@ -166,10 +163,12 @@ formula!(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }, [m
 struct LargestMoments<T>(Moments<T>);
 
 impl<T: Real> Step<T, 3> for LargestMoments<T> {
+    const SQUARE: Option<usize> = Some(1);
+
     #[inline(always)]
     fn step(&self, w: T, g: T, [m, v, most]: [T; 3]) -> (T, [T; 3]) {
         let &LargestMoments(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }) = self;
-        let g = squarable(g + l2 * w);
+        let g = g + l2 * w;
         let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
         // A v that is NaN is the largest.
         let most = if most > v { most } else { v };
@@ -177,14 +176,14 @@ impl<T: Real> Step<T, 3> for LargestMoments<T> {
     }
 }
 
-formula!(MeanSquare { rate, l2, alpha, take, eps }, [v] of 1, |w, g| {
-    let g = squarable(g + l2 * w);
+formula!(MeanSquare { rate, l2, alpha, take, eps }, [v] of 1, squares in 0, |w, g| {
+    let g = g + l2 * w;
     let v = alpha * v + take * (g * g);
     (w - rate * (g / (v.sqrt() + eps)), [v])
 });
 
-formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, [v, b, a] of 3, |w, g| {
-    let g = squarable(g + l2 * w);
+formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, [v, b, a] of 3, squares in 0, |w, g| {
+    let g = g + l2 * w;
     let (v, a) = (alpha * v + take * (g * g), a + take * (g - a));
     // By rounding the difference may be below 0, where there is no root.
     let variance = v - centered * (a * a);
@@ -193,16 +192,14 @@ formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, 
     (w - rate * b, [v, b, a])
 });
 
-formula!(SumOfSquares { rate, l2, eps }, [s] of 1, |w, g| {
-    let g = squarable(g + l2 * w);
-    // So that a large gradient, or many, leave something to those that follow.
+formula!(SumOfSquares { rate, l2, eps }, [s] of 1, squares in 0, |w, g| {
+    let g = g + l2 * w;
     let s = s + g * g;
-    let s = if s > T::MAX && g.abs() <= T::MAX { T::MAX } else { s };
     (w - rate * (g / (s.sqrt() + eps)), [s])
 });
 
-formula!(Ratio { rate, l2, rho, take, eps }, [v, u] of 2, |w, g| {
-    let g = squarable(g + l2 * w);
+formula!(Ratio { rate, l2, rho, take, eps }, [v, u] of 2, squares in 0, |w, g| {
+    let g = g + l2 * w;
     let v = rho * v + take * (g * g);
     let d = (u + eps).sqrt() / (v + eps).sqrt() * g;
     (w - rate * d, [v, rho * u + take * (d * d)])
@@ -276,6 +273,16 @@ kernel! {
     /// Takes the step for each element. All slices are as long as `w`.
     pub(crate) fn update[T: Real, F: Step<T, N>, const N: usize](f: &F, w: &mut [T], g: &[T], kept: [&mut [T]; N]), memory {
         let mut kept = kept;
+        if F::SQUARE.is_some() && is_any_large(g) {
+            for i in 0..w.len() {
+                let (new, now) = careful(f, w[i], g[i], std::array::from_fn(|slot| kept[slot][i]));
+                w[i] = new;
+                for slot in 0..N {
+                    kept[slot][i] = now[slot];
+                }
+            }
+            return;
+        }
         let mut at = 0_usize;
         while let Some(end) = at.checked_add(BLOCK).filter(|&end| end <= w.len()) {
             block::<T, F, N>(f, &mut w[at..end], &g[at..end], kept.each_mut().map(|kept| &mut kept[at..end]));
@@ -313,5 +320,39 @@ fn block<T: Real, F: Step<T, N>, const N: usize>(f: &F, w: &mut [T], g: &[T], ke
     w.copy_from_slice(&ws);
     for slot in 0..N {
         kept[slot].copy_from_slice(&all[slot]);
+    }
+}
+
+/// Whether a gradient is so large that its square, or a sum of many such, may be infinite. A comparison for each element that is counted, and
+/// not a chain of decisions, takes a twentieth of a step.
+#[inline(always)]
+fn is_any_large<T: Real>(g: &[T]) -> bool {
+    // A sum of 2⁴⁰ squares of what is below is finite.
+    let most = T::MAX.sqrt() * T::from_f64(1.0 / f64::from(1 << 20));
+    g.iter().map(|g| u32::from(g.abs() > most)).fold(0, |count: u32, large| count | large) > 0
+}
+
+/// A step where the square of a finite gradient may be infinite, after which the weight would not move again: the gradient is then taken to be
+/// as large as can be squared, and a sum of squares ends at the largest number.
+#[inline(always)]
+fn careful<T: Real, F: Step<T, N>, const N: usize>(f: &F, w: T, g: T, kept: [T; N]) -> (T, [T; N]) {
+    let (new, now) = f.step(w, g, kept);
+    match F::SQUARE {
+        Some(slot) if now[slot] > T::MAX && g.abs() <= T::MAX => {
+            let most = T::MAX.sqrt();
+            let g = if g > most {
+                most
+            } else if g < -most {
+                -most
+            } else {
+                g
+            };
+            let (new, mut now) = f.step(w, g, kept);
+            if now[slot] > T::MAX {
+                now[slot] = T::MAX;
+            }
+            (new, now)
+        }
+        _ => (new, now),
     }
 }

@@ -15,8 +15,10 @@ use tensor::{Tensor, npy, safetensors};
 
 use crate::folder;
 
+type Writer = fn(&Path) -> Result<(), Error>;
+
 /// What writes a file, one for each format.
-const WRITERS: [(&str, fn(&Path) -> Result<(), Error>); 3] = [
+const WRITERS: [(&str, Writer); 3] = [
     ("npy", |path| npy::write(path, Tensor::from([1.0_f32, 2.0]))),
     ("npz", |path| npy::write_npz(path, [("x", &Tensor::from([1.0_f32, 2.0]))])),
     ("safetensors", |path| safetensors::write(path, [("x", &Tensor::from([1.0_f32, 2.0]))], &BTreeMap::new())),

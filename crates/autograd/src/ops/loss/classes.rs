@@ -103,8 +103,11 @@ impl<'t, T: Float> Var<'t, T> {
             let (losses, p) = self.peek().cross_entropy(&chosen.classes);
             let (factor, classes) = (chosen.factor.clone(), chosen.classes.clone());
             let losses = losses.masked_mul(&factor);
-            // Of a row that does not count, nothing is known to go back: its logits may be infinite or NaN.
-            let p = p.masked_fill(&factor.eq(T::ZERO).unsqueeze(-1), T::ZERO);
+            // From a row that does not count nothing goes back, even if its logits are infinite or NaN.
+            let p = match p.all_finite() {
+                true => p,
+                false => p.masked_fill(&factor.eq(T::ZERO).unsqueeze(-1), T::ZERO),
+            };
             self.record(Op::new("cross_entropy", by_classes(p.size(-1))), losses)
                 .wrt(self, move |g| g.masked_mul(&factor).pullback(Pullback::CrossEntropy(&classes), &p))
                 .done()
@@ -168,14 +171,13 @@ impl<'t, T: Float> Var<'t, T> {
         if let Some(is_ignored) = is_ignored {
             losses = losses.masked_fill(is_ignored, T::ZERO);
         }
-        // A row without targets, or whose targets have no weight, does not count either.
-        let silent = wanted.eq(T::ZERO).all(tensor::keepdim(-1));
-        let silent = match is_ignored {
-            Some(is_ignored) => silent.logical_or(&is_ignored.unsqueeze(-1)),
-            None => silent,
-        };
+        let is_ignored = is_ignored.cloned();
         self.record(Op::new("soft_cross_entropy", by_classes(size)), losses)
             .joint(&[self, target], move |g, shares| {
+                let g = match &is_ignored {
+                    Some(is_ignored) => g.masked_fill(is_ignored, T::ZERO),
+                    None => g,
+                };
                 let g = g.unsqueeze(-1);
                 shares.give(1, || {
                     let share = -(&g * &ln);
@@ -183,6 +185,15 @@ impl<'t, T: Float> Var<'t, T> {
                 });
                 shares.give(0, || {
                     let share = (ln.exp() * wanted.sum(tensor::keepdim(-1)) - &wanted) * &g;
+                    if share.all_finite() {
+                        return share;
+                    }
+                    // A row without targets, or whose targets have no weight, does not count either.
+                    let silent = wanted.eq(T::ZERO).all(tensor::keepdim(-1));
+                    let silent = match &is_ignored {
+                        Some(is_ignored) => silent.logical_or(&is_ignored.unsqueeze(-1)),
+                        None => silent,
+                    };
                     share.masked_fill(&silent, T::ZERO)
                 });
             })
@@ -230,6 +241,9 @@ impl<'t, T: Float> Var<'t, T> {
         chosen.reduced(record.done(), options.reduction)
     }
 }
+
+/// What a mean is called that is NaN, as it is of nothing: so whoever looks for the first NaN finds the reason.
+const OF_NONE: &str = "mean over targets that are all ignored or without weight";
 
 fn by_classes(classes: usize) -> Role {
     Role::Loss { predictions: 0, ignorance: Ignorance::Classes(classes) }
@@ -281,9 +295,11 @@ impl<T: Float> Chosen<T> {
             Reduction::Mean => {
                 let (sum, count) = (losses.sum(..), self.factor.sum(..).item());
                 if count == T::ZERO {
-                    // NaN, as in PyTorch; its name says why.
-                    let op = Op::new("mean over targets that are all ignored or without weight", Role::Scaling);
-                    return sum.record(op, sum.value() / count).wrt(sum, move |g| g / count).done();
+                    // NaN, as in PyTorch.
+                    return sum
+                        .record(Op::new(OF_NONE, Role::Scaling), sum.value() / count)
+                        .wrt(sum, move |g| g / count)
+                        .done();
                 }
                 sum / count
             }
