@@ -20,6 +20,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 ///
 /// # Example
 /// ```
+/// use std::io::Write;
+///
 /// let path = std::env::temp_dir().join(format!("evenkeel-replace-{}.txt", std::process::id()));
 /// for text in ["first", "second"] {
 ///     tensor::replace_file(&path, |out| out.write_all(text.as_bytes()))?;
