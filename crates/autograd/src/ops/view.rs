@@ -18,6 +18,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Records `y`, which is of an axis of this value, from `start` on; `back` gives a gradient the rank that this value has.
+    #[track_caller]
     fn part(
         self,
         name: &'static str,

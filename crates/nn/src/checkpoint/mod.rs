@@ -13,6 +13,7 @@ pub use numbered::Numbered;
 pub(crate) use stored::{Holds, Reader, Stored};
 use tensor::{Float, Tensor};
 
+use crate::module::lent;
 use crate::{Average, Error, Lbfgs, Module, Optimizer, Plateau, Stopping};
 
 /// All of a training in one `.safetensors` file: the model, what the optimizer keeps of each weight and its counts,
@@ -182,7 +183,7 @@ impl<'a, T: Float> Checkpoint<'a, T> {
     ///
     /// # Errors
     /// It cannot be written, and what was there before is still there; or an average is
-    /// [swapped in](Average::swap); or a slot of a rule of your own is called `t`.
+    /// [swapped in](Average::swap), whether it is a part of the checkpoint or not; or a slot of a rule of your own is called `t`.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let mut stored = Stored::default();
         self.keep(MODEL, &mut stored)?;
@@ -199,6 +200,12 @@ impl<'a, T: Float> Checkpoint<'a, T> {
         }
         for (name, average) in average_names().zip(&self.averages) {
             average.keep(&name, self.model, stored)?;
+        }
+        if let Some(why) = lent(&*self.model) {
+            return Err(Error::Invalid {
+                what: "the checkpoint",
+                why: format!("would keep an average as the weights: {why}"),
+            });
         }
         if let Some(plateau) = &self.plateau {
             plateau.keep(stored);

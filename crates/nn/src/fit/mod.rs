@@ -83,6 +83,8 @@ struct Evaluation {
 
 /// The steps from one record of the loss to the next where nothing is evaluated.
 const RECORD_EVERY: u64 = 100;
+/// What evaluations draw by instead of a shard's number, so that they share no numbers with the passes of the training.
+const EVALUATION: u32 = u32::MAX;
 /// The rows that are evaluated at once at least.
 const ROWS_AT_ONCE: usize = 256;
 
@@ -161,7 +163,7 @@ impl<'a, T: Float> Fit<'a, T> {
     }
 
     /// The seed of what a pass draws, such as the masks of dropout: 0 by default. Pass n of the training has
-    /// `tape.seed(seed, n)`.
+    /// `tape.seed(seed, n)`; evaluations draw other numbers, the same each time.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Fit { seed, ..self }
@@ -335,7 +337,7 @@ impl<'a, T: Float> Fit<'a, T> {
                     let mut sum = 0.0;
                     for (chunk, part) in chunks(rows.numel(), size).enumerate() {
                         let rows = rows.slice(0, part);
-                        evaluation.seed(seed, chunk as u64);
+                        evaluation.seed_shard(seed, chunk as u64, EVALUATION);
                         let loss = loss_of(model, &evaluation, &rows);
                         let value = loss.item().to_f64();
                         if !value.is_finite() {

@@ -190,6 +190,13 @@ fn while_an_average_is_in_the_models_place_nothing_moves_it() {
     assert!(why.starts_with("step: an average is in"), "{why}");
     let why = says(|| Average::mean().update(&model));
     assert!(why.starts_with("update: an average is in"), "{why}");
+    #[cfg(feature = "checkpoint")]
+    {
+        let path = std::env::temp_dir().join(format!("evenkeel-nn-{}-lent.safetensors", std::process::id()));
+        let why = nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).save(&path).unwrap_err().to_string();
+        assert!(why.starts_with("the checkpoint would keep an average as the weights"), "{why}");
+        assert!(!path.exists());
+    }
     assert_eq!(model.a.value(), &Tensor::from([1.0, 2.0]));
     average.swap(&mut model).unwrap();
     optimizer.step(&mut model, &of);
