@@ -95,6 +95,7 @@
 
 mod backward;
 pub mod check;
+mod draws;
 mod gradients;
 mod id;
 mod mode;

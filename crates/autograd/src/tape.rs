@@ -8,10 +8,10 @@ use std::sync::Arc;
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
+use crate::draws::{Draws, Seed};
 use crate::id::{Id, Places};
 use crate::mode::Mode;
 use crate::op::{Op, Role};
-use crate::pass::{Draws, Seed};
 use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use tensor::Float;
 
-use crate::pass::Draws;
+use crate::draws::Draws;
 use crate::tape::{Tape, Var};
 use crate::{Id, Op, Role};
 
