@@ -294,6 +294,7 @@ where
 {
     let tape = Tape::default();
     tape.seed(0, 0);
+    tape.keep_segments(true);
     model.label(&tape);
     if let Some(param) = zero.and_then(|name| parameter(model, name)) {
         tape.substitute(param.id(), Tensor::zeros(param.value().shape()));

@@ -115,6 +115,26 @@ fn layers_that_are_computed_again_are_looked_into() {
 }
 
 #[test]
+fn a_start_by_data_reaches_layers_that_are_computed_again() {
+    let tuned = |recomputed: bool| {
+        let mut model = sick(recomputed);
+        diagnose::lsuv(&mut model, diagnose::Lsuv::default(), &mut rng(), |model: &Sequential, tape| {
+            model.forward(tape.constant(x([64, 30])))
+        })
+        .unwrap();
+        diagnose::calibrate_output(&mut model, 0.01, |model: &Sequential, tape| {
+            model.forward(tape.constant(x([64, 30]))).cross_entropy(&classes())
+        })
+        .unwrap();
+        model.parameters().into_iter().map(|(_, param)| param.value().to_vec()).collect::<Vec<_>>()
+    };
+    let plain = tuned(false);
+    assert_eq!(tuned(true), plain);
+    let before: Vec<Vec<f32>> = sick(false).parameters().into_iter().map(|(_, param)| param.value().to_vec()).collect();
+    assert_ne!(plain[2], before[2]);
+}
+
+#[test]
 fn what_a_scope_computes_is_said_to_be_out_of_sight() {
     let model = sick(false);
     let report = diagnose::inspect(&model, |model: &Sequential, tape| {
