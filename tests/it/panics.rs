@@ -529,7 +529,7 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("batch_norm: the input [2, 3] needs a weight of [3], got [5]", || {
             on_tape(|x, y| omit(x.batch_norm(y.sum(0), y.sum(0), 1e-5)))
         }),
-        at!("batch_norm: [1, 3] has 1 values per channel", || {
+        at!("batch_norm: [1, 3] has 1 value per channel", || {
             omit(BatchNorm1d::new(3).forward(Tape::new().leaf(Tensor::<f32>::zeros([1, 3]))));
         }),
         at!(

@@ -170,9 +170,15 @@ impl<T: Float> BatchNorm1d<T> {
             let (mean, var) = (mean.used_by(CALL, "running_mean", tape), var.used_by(CALL, "running_var", tape));
             return x.batch_norm_by(mean, var, weight, bias, self.eps);
         }
+        let n = shape.numel() / shape.dims()[1].max(1);
+        assert!(
+            n != 1,
+            "batch_norm: {shape} has 1 value per channel: by the statistics of a batch, in training or where there are no running ones, it \
+             needs at least 2; `Batches::drop_last` leaves out a last batch that is too small"
+        );
         let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
         if let Some((running_mean, running_var)) = running {
-            let n = (shape.numel() / shape.dims()[1].max(1)) as f64;
+            let n = n as f64;
             let share = match &self.num_batches_tracked {
                 Some(count) => {
                     tape.defer_update(count.id(), 1.0, Tensor::scalar(T::ONE));
