@@ -14,11 +14,12 @@ impl<'t, T: Float> Var<'t, T> {
     /// `torch.utils.checkpoint`.
     ///
     /// Values and gradients have the bits that they would have without, and what is drawn is the same, [dropout](Self::dropout) included;
-    /// but for the gradient of its input or a parameter that is used within the segment several times, or within and outside of it: such shares
-    /// are added in another order.
-    /// Diagnostics may keep all of it ([`Tape::keep_segments`]). Changes of state that are deferred within count once. The parameters within are named leaves of this tape
-    /// ([`Tape::named_leaf`]), as they would be without, and what is [bound](Tape::bind) in their place is used within; what else the
-    /// segment captures counts as constant. What the segment does not depend on has no gradient.
+    /// but for the gradient of its input or a parameter that is used within the segment several times, or within and outside of it: such
+    /// shares are added in another order. Changes of state that are deferred within count once.
+    ///
+    /// The parameters within are named leaves of this tape ([`Tape::named_leaf`]), as they would be without, and what is
+    /// [bound](Tape::bind) in their place is used within; what else the segment captures counts as constant. What the segment does not
+    /// depend on has no gradient. Diagnostics may keep all of it ([`Tape::keep_segments`]).
     ///
     /// # Panics
     /// The segment panics, or does something else when it is called again.
