@@ -6,6 +6,8 @@ mod batches;
 mod files;
 mod fit;
 mod golden;
+#[cfg(feature = "checkpoint")]
+mod kept;
 mod layers;
 mod mup;
 mod optimizers;

@@ -1,0 +1,210 @@
+//! Files of every version that was ever written: each loads, and whole.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use autograd::{Tape, Var};
+use nn::{
+    AdamW, Average, BatchNorm1d, Batches, Checkpoint, Fit, Layer, Lbfgs, Linear, ModelFile, Module, Muon, Optimizer,
+    Plateau, Stopping, module,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::{Tensor, safetensors};
+
+use crate::files::folder;
+use crate::golden::{fill, names};
+use crate::optimizers::optimizer;
+
+struct Net {
+    hidden: Linear,
+    norm: BatchNorm1d,
+    output: Linear,
+}
+
+module!(Net { hidden, norm, output });
+
+const ROWS: usize = 12;
+
+impl Net {
+    fn new() -> Self {
+        let rng = &mut ChaCha8Rng::seed_from_u64(7);
+        Net {
+            hidden: Linear::new_torch(2, 4, rng).unwrap(),
+            norm: BatchNorm1d::new(4).cumulative(),
+            output: Linear::new_torch(4, 3, rng).unwrap(),
+        }
+    }
+
+    fn loss<'t>(&self, tape: &'t Tape, rows: &Tensor<i64>) -> Var<'t> {
+        let classes = Tensor::from_fn([ROWS], |i| (i[0] % 3) as i64);
+        let x = tape.constant(fill([ROWS, 2], 1).index_select(0, rows));
+        let h = self.norm.forward(self.hidden.forward(x)).tanh();
+        self.output.forward(h).cross_entropy(&classes.index_select(0, rows))
+    }
+}
+
+/// Everything by hand that a checkpoint can have beside a model.
+struct Training {
+    net: Net,
+    optimizer: Optimizer,
+    averages: [Average; 2],
+    plateau: Plateau,
+    stopping: Stopping,
+}
+
+impl Training {
+    fn new(rule: &str) -> Self {
+        let optimizer = match rule {
+            "muon" => {
+                let muon = Optimizer::new(Muon::default(), 0.02).unwrap();
+                let by_adamw = |pattern| move |of: Optimizer| of.group(pattern, |g| g.rule(AdamW::default())).unwrap();
+                by_adamw("norm.*")(by_adamw("*.bias")(muon))
+            }
+            _ => optimizer(rule),
+        };
+        Training {
+            net: Net::new(),
+            optimizer,
+            averages: [Average::exponential(0.7).unwrap().with_warmup(), Average::mean()],
+            plateau: Plateau::new(0.5, 0).unwrap().cooldown(1),
+            stopping: Stopping::after(3),
+        }
+    }
+
+    fn train(&mut self, steps: u64) {
+        let (mut tape, all) = (Tape::new(), (0..ROWS as i64).collect());
+        for _ in 0..steps {
+            let loss = self.net.loss(&tape, &all);
+            let (value, gradients) = (f64::from(loss.item()), loss.backward());
+            tape.reset();
+            self.optimizer.step(&mut self.net, &gradients);
+            self.averages.iter_mut().for_each(|average| average.update(&self.net));
+            self.optimizer.set_scale(self.plateau.observe(value)).unwrap();
+            self.stopping.observe(value);
+        }
+    }
+
+    fn checkpoint(&mut self) -> Checkpoint<'_> {
+        let [first, second] = &mut self.averages;
+        let checkpoint = Checkpoint::new(&mut self.net).optimizer(&mut self.optimizer).average(first).average(second);
+        checkpoint.plateau(&mut self.plateau).stopping(&mut self.stopping).seed(5).note("data", "v3")
+    }
+}
+
+fn lbfgs(steps: usize) -> (Net, Lbfgs) {
+    let (mut net, mut lbfgs) = (Net::new(), Lbfgs::new(0.3).unwrap());
+    (lbfgs.iterations, lbfgs.history) = (2, 3);
+    for _ in 0..steps {
+        let look = |net: &Net| {
+            let tape = Tape::new();
+            let loss = net.loss(&tape, &(0..ROWS as i64).collect());
+            (loss.item(), loss.backward())
+        };
+        lbfgs.step(&mut net, look).unwrap();
+    }
+    (net, lbfgs)
+}
+
+/// A fit of which a checkpoint has all that it can have.
+fn fit(steps: u64, path: &Path) {
+    let (mut net, mut adamw) = (Net::new(), Optimizer::new(AdamW::default(), 0.1).unwrap());
+    let rows = |range: std::ops::Range<i64>| range.collect::<Tensor<i64>>();
+    Fit::steps(steps)
+        .batches(Batches::of(rows(0..8), 4).unwrap().shuffled(3))
+        .evaluate(rows(8..12), 2)
+        .stop_after(4)
+        .plateau(Plateau::new(0.5, 1).unwrap())
+        .average(0.8)
+        .seed(5)
+        .checkpoint(path, 3)
+        .run(&mut net, &mut adamw, |net, tape, rows| net.loss(tape, rows))
+        .unwrap();
+}
+
+/// The rules that there are, each with the options that give it something more to keep.
+fn rules() -> Vec<String> {
+    names("optimizers").into_iter().filter(|name| !name.contains(", ") && name != "muon: all").collect()
+}
+
+fn rule_file(rule: &str) -> String {
+    format!("{}.safetensors", rule.replace([':', ' '], "_"))
+}
+
+/// The files of a version.
+fn version(number: u32) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("tests/golden/files/version{number}"))
+}
+
+#[test]
+#[ignore = "it writes the files of a new version, into a folder that is named by EVENKEEL_GOLDEN"]
+fn golden_files_are_written() {
+    let folder = PathBuf::from(std::env::var_os("EVENKEEL_GOLDEN").expect("a folder"));
+    for rule in rules() {
+        let mut training = Training::new(&rule);
+        training.train(3);
+        training.checkpoint().save(folder.join(rule_file(&rule))).unwrap();
+    }
+    let (mut net, mut lbfgs) = lbfgs(3);
+    Checkpoint::new(&mut net).lbfgs(&mut lbfgs).save(folder.join("lbfgs.safetensors")).unwrap();
+    nn::save(folder.join("model.safetensors"), &net).unwrap();
+    ModelFile::at(folder.join("model_torch.safetensors")).torch().save(&net).unwrap();
+    fit(7, &folder.join("fit.safetensors"));
+}
+
+/// What a file holds, without what says how it was written.
+fn contents(path: &Path) -> safetensors::Contents {
+    let mut contents = safetensors::read(path).unwrap();
+    contents.metadata.retain(|name, _| !matches!(&**name, "evenkeel" | "evenkeel.checksum"));
+    contents
+}
+
+#[track_caller]
+fn assert_same(a: &Path, b: &Path) {
+    let (a, b) = (contents(a), contents(b));
+    assert_eq!(a.metadata, b.metadata);
+    assert!(a.tensors.keys().eq(b.tensors.keys()), "{:?} and {:?}", a.tensors.keys(), b.tensors.keys());
+    let differs: BTreeMap<_, _> = a.tensors.iter().filter(|(name, x)| b.tensors[*name] != **x).collect();
+    assert!(differs.is_empty(), "{differs:?}");
+}
+
+/// What was loaded is written again: nothing may be missing, and nothing more.
+#[test]
+fn files_of_every_version_load_whole() {
+    let folder = folder("every_version");
+    let again = folder.join("again.safetensors");
+    for version in [1].map(version) {
+        for rule in rules() {
+            let (path, mut training) = (version.join(rule_file(&rule)), Training::new(&rule));
+            let loaded = training.checkpoint().load(&path).unwrap();
+            assert_eq!((loaded.step, loaded.seed, &*loaded.notes["data"]), (3, Some(5), "v3"), "{rule}");
+            training.checkpoint().save(&again).unwrap();
+            assert_same(&path, &again);
+            // And it goes on as if it had not ended.
+            training.train(2);
+            training.checkpoint().save(&again).unwrap();
+            let mut whole = Training::new(&rule);
+            whole.train(5);
+            whole.checkpoint().save(folder.join("whole.safetensors")).unwrap();
+            assert_same(&folder.join("whole.safetensors"), &again);
+        }
+        let (mut net, mut own) = lbfgs(0);
+        Checkpoint::new(&mut net).lbfgs(&mut own).load(version.join("lbfgs.safetensors")).unwrap();
+        Checkpoint::new(&mut net).lbfgs(&mut own).save(&again).unwrap();
+        assert_same(&version.join("lbfgs.safetensors"), &again);
+        let mut other = Net::new();
+        nn::load(version.join("model.safetensors"), &mut other).unwrap();
+        assert_eq!(other.hidden.weight.value(), net.hidden.weight.value());
+        let mut other = Net::new();
+        ModelFile::at(version.join("model_torch.safetensors")).torch().load(&mut other).unwrap();
+        assert_eq!(other.output.weight.value(), net.output.weight.value());
+        assert!(other.state_dict().len() == 9, "a count of batches is a part of it");
+
+        let [part, whole] = ["part", "whole"].map(|name| folder.join(format!("{name}.safetensors")));
+        std::fs::copy(version.join("fit.safetensors"), &part).unwrap();
+        let _ = std::fs::remove_file(&whole);
+        fit(12, &part);
+        fit(12, &whole);
+        assert_same(&part, &whole);
+    }
+}
