@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use evenkeel::nn::{Adadelta, Adagrad, Adam, Lion, Muon, NAdam, RAdam, RMSprop, Rule};
+use evenkeel::nn::{Adadelta, Adagrad, Adam, Checkpoint, Lion, Muon, NAdam, RAdam, RMSprop, Rule};
 use evenkeel::prelude::*;
 
 fn random(shape: &[usize], seed: u64) -> Tensor {
@@ -69,5 +69,24 @@ fn dropout(c: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, optimizers, dropout);
+/// A model of a million weights with its moments, to a file and back.
+fn checkpoint(c: &mut Criterion) {
+    let path = std::env::temp_dir().join(format!("evenkeel-bench-{}.safetensors", std::process::id()));
+    let (mut w, mut adamw) = (Param::new(random(&[1 << 20], 1)), Optimizer::new(AdamW::default(), 1e-9).unwrap());
+    let tape = Tape::new();
+    let gradients = w.on(&tape).square().sum(..).backward();
+    drop(tape);
+    adamw.step(&mut w, &gradients);
+    let mut group = c.benchmark_group("training");
+    group.throughput(Throughput::Bytes(3 << 22));
+    group.bench_function("checkpoint of a million weights, saved", |b| {
+        b.iter(|| Checkpoint::new(&mut w).optimizer(&mut adamw).save(&path).unwrap());
+    });
+    group.bench_function("checkpoint of a million weights, loaded", |b| {
+        b.iter(|| Checkpoint::new(&mut w).optimizer(&mut adamw).load(&path).unwrap());
+    });
+    std::fs::remove_file(&path).unwrap();
+}
+
+criterion_group!(benches, optimizers, dropout, checkpoint);
 criterion_main!(benches);

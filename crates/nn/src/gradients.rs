@@ -6,8 +6,8 @@ use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
 use crate::error::{Error, list};
-use crate::module::{Module, none_of};
-use crate::path::Path;
+use crate::model::Path;
+use crate::model::{Module, none_of};
 
 /// What is asked of [`Gradients`] with the model at hand that they are of. In scope, these are methods of theirs.
 ///

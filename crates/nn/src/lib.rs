@@ -121,54 +121,39 @@
 //! # Schedules
 //! The rates of 100 steps, by [`Schedule`]:
 //!
-#![doc = include_str!("schedules.svg")]
+#![doc = include_str!("optimizer/schedules.svg")]
 
-mod average;
-mod batches;
-mod by_weight;
+#[cfg(feature = "checkpoint")]
+mod archive;
 pub mod check;
-#[cfg(feature = "checkpoint")]
-mod checkpoint;
 mod error;
-mod fit;
+#[cfg(feature = "checkpoint")]
+mod files;
 mod gradients;
-mod layer;
 mod layers;
-mod macros;
-mod module;
+mod model;
 mod optimizer;
-mod param;
-mod path;
-mod picture;
-mod plateau;
-mod rules;
-mod schedule;
-mod shards;
-mod stopping;
+mod training;
 
-pub use average::{Average, refresh_statistics};
-pub use batches::{Batches, Prefetch, folds, folds_stratified, split, split_stratified};
 #[cfg(feature = "checkpoint")]
-pub use checkpoint::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
+pub use archive::{Archive, Stateful};
 pub use error::Error;
-pub use fit::{Best, Fit, Flow, Pass, Progress, Record, Report, Stopped, Weights};
 #[cfg(feature = "checkpoint")]
-pub use fit::{CheckpointAt, Resume};
+pub use files::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
 pub use gradients::ModelGradients;
-pub use layer::{Func, Layer, func};
 pub use layers::{
     Attend, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm,
     Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual, Sequential, TransformerBlock,
 };
-pub use module::Module;
-pub use optimizer::{At, Group, Optimizer, Plan, Planned, Rule};
-pub use param::{Kind, Param};
-pub use path::Path;
-pub use plateau::Plateau;
-pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
-pub use schedule::{OneCycle, Schedule};
-pub use shards::Shards;
-pub use stopping::Stopping;
+pub use model::{Func, Kind, Layer, Module, Param, Path, func};
+pub use optimizer::{
+    Adadelta, Adagrad, Adam, AdamW, At, Average, Group, Lbfgs, Lion, Muon, MuonRate, NAdam, OneCycle, Optimizer, Plan,
+    Planned, Plateau, RAdam, RMSprop, Rule, Schedule, Sgd, refresh_statistics,
+};
+pub use training::fit::{Best, Fit, Flow, Pass, Progress, Record, Report, Stopped, Weights};
+#[cfg(feature = "checkpoint")]
+pub use training::fit::{CheckpointAt, Resume};
+pub use training::{Batches, Prefetch, Shards, Stopping, folds, folds_stratified, split, split_stratified};
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.
 pub mod activations {
@@ -180,6 +165,5 @@ pub mod activations {
 pub mod private {
     pub use tensor::Float;
 
-    pub use crate::path::InTorch;
-    pub use crate::picture::picture;
+    pub use crate::model::{InTorch, picture};
 }

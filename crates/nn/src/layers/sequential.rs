@@ -100,6 +100,6 @@ impl<T: Float> Layer<T> for Sequential<T> {
 
 impl<T: Float> fmt::Debug for Sequential<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        crate::picture::picture::<T>(self, f)
+        crate::model::picture::<T>(self, f)
     }
 }

@@ -1,6 +1,7 @@
 //! Weights that are treated otherwise.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tensor::Float;
 
@@ -8,12 +9,13 @@ use super::Rule;
 use crate::{Error, Schedule};
 
 /// How the weights of a group are treated; [`Optimizer::group`](super::Optimizer::group) makes one.
+#[derive(Clone)]
 pub struct Group<T: Float = f32> {
     pub(super) pattern: String,
     pub(super) rate: Option<f64>,
     pub(super) weight_decay: Option<f64>,
     pub(super) frozen: Option<bool>,
-    pub(super) rule: Option<Box<dyn Rule<T>>>,
+    pub(super) rule: Option<Arc<dyn Rule<T>>>,
 }
 
 impl<T: Float> Group<T> {
@@ -43,7 +45,7 @@ impl<T: Float> Group<T> {
     /// Another rule than the optimizer's, such as [`AdamW`](crate::AdamW) for what [`Muon`](crate::Muon) cannot move.
     #[must_use]
     pub fn rule(self, rule: impl Rule<T> + 'static) -> Self {
-        Group { rule: Some(Box::new(rule)), ..self }
+        Group { rule: Some(Arc::new(rule)), ..self }
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {

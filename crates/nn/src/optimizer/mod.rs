@@ -1,27 +1,35 @@
 //! The optimizer: a rule, a schedule of its rate, groups of weights, and what is kept of each weight from step to step.
 
+mod average;
+mod by_weight;
 mod group;
-#[cfg(feature = "checkpoint")]
-mod keep;
 mod plan;
+mod plateau;
 mod rule;
+mod rules;
+mod schedule;
+#[cfg(feature = "checkpoint")]
+mod state;
 
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::sync::Arc;
 
 use autograd::Gradients;
+pub use average::{Average, refresh_statistics};
 pub use group::Group;
-#[cfg(feature = "checkpoint")]
-pub(crate) use keep::Kept;
 pub use plan::{Plan, Planned};
+pub use plateau::Plateau;
 pub(crate) use rule::power;
 pub use rule::{At, Rule};
+pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
+pub use schedule::{OneCycle, Schedule};
 use tensor::{Float, Tensor};
 
-use crate::by_weight::ByWeight;
 use crate::error::named;
-use crate::path::matches;
-use crate::{Error, ModelGradients, Module, Path, Schedule};
+use crate::model::matches;
+use crate::{Error, ModelGradients, Module, Path};
+use by_weight::ByWeight;
 
 /// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the
 /// number of the step, groups of weights by path that are treated otherwise, and what the rule keeps of each weight,
@@ -50,7 +58,7 @@ use crate::{Error, ModelGradients, Module, Path, Schedule};
 /// # Ok::<(), nn::Error>(())
 /// ```
 pub struct Optimizer<T: Float = f32> {
-    rule: Box<dyn Rule<T>>,
+    rule: Arc<dyn Rule<T>>,
     schedule: Schedule,
     groups: Vec<Group<T>>,
     slots: ByWeight<Slot<T>>,
@@ -117,7 +125,7 @@ impl<T: Float> Optimizer<T> {
         let schedule = schedule.into();
         rule.check()?;
         schedule.check()?;
-        let (rule, groups, slots) = (Box::new(rule), Vec::new(), ByWeight::new());
+        let (rule, groups, slots) = (Arc::new(rule), Vec::new(), ByWeight::new());
         Ok(Optimizer { rule, schedule, groups, slots, checked: false, step: 0, scale: 1.0, complete: true })
     }
 
@@ -187,6 +195,14 @@ impl<T: Float> Optimizer<T> {
             weights.push(Planned { path, shape, rule: rule.name(), rate, weight_decay, frozen });
         }
         Ok(Plan { weights })
+    }
+
+    /// The same settings with another state.
+    #[cfg(feature = "checkpoint")]
+    fn with(&self, step: u64, scale: f64, slots: ByWeight<Slot<T>>) -> Self {
+        let Optimizer { rule, schedule, groups, complete, .. } = self;
+        let (rule, schedule, groups) = (rule.clone(), schedule.clone(), groups.clone());
+        Optimizer { rule, schedule, groups, slots, checked: false, step, scale, complete: *complete }
     }
 
     fn rules(&self) -> Rules<'_, T> {

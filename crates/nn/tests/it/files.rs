@@ -163,7 +163,12 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     let said = why(Checkpoint::new(&mut other).lbfgs(&mut lbfgs).load(&path));
     assert!(said.ends_with("the optimizer is adam in the file, and lbfgs here"), "{said}");
     let said = why(Checkpoint::new(&mut other).load(&path));
-    assert!(said.contains("optimizer.m.hidden.weight [3, 4] is in the file, and nothing here is called so"), "{said}");
+    assert!(
+        said.ends_with(
+            "keeps the state of optimizer, and there is none here: add it as it was when the file was written"
+        ),
+        "{said}"
+    );
     assert_eq!((values(&other), sgd.step_number()), (before.clone(), 0));
 
     // Another rule for some of the weights, and a model of which a weight is called otherwise.
@@ -218,14 +223,14 @@ fn a_file_of_a_newer_format_or_of_another_kind_is_called_so() {
     let path = folder("newer").join("x.safetensors");
     let mut model = mlp::<f32>(3, 4, 2);
     nn::save(&path, &model).unwrap();
-    with_text(&path, "evenkeel", Some("2"));
+    with_text(&path, "evenkeel", Some("3"));
     let said = why(nn::load(&path, &mut model));
-    assert!(said.ends_with("is of version 2 of the format; this is for 1: take a newer Evenkeel"), "{said}");
+    assert!(said.ends_with("is of version 3 of the format; this is for 2: take a newer Evenkeel"), "{said}");
     for version in ["0", "one", "-1", "18446744073709551616"] {
         with_text(&path, "evenkeel", Some(version));
         assert!(why(nn::load(&path, &mut model)).contains("which is none"));
     }
-    with_text(&path, "evenkeel", Some("1"));
+    with_text(&path, "evenkeel", Some("2"));
     nn::load(&path, &mut model).unwrap();
     with_text(&path, "mine", Some("note"));
     let said = why(nn::load(&path, &mut model));

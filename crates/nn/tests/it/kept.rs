@@ -173,7 +173,7 @@ fn assert_same(a: &Path, b: &Path) {
 fn files_of_every_version_load_whole() {
     let folder = folder("every_version");
     let again = folder.join("again.safetensors");
-    for version in [1].map(version) {
+    for version in [1, 2].map(version) {
         for rule in rules() {
             let (path, mut training) = (version.join(rule_file(&rule)), Training::new(&rule));
             let loaded = training.checkpoint().load(&path).unwrap();
@@ -207,4 +207,51 @@ fn files_of_every_version_load_whole() {
         fit(12, &whole);
         assert_same(&part, &whole);
     }
+}
+
+#[test]
+fn a_damaged_file_of_an_older_version_is_found_out() {
+    let (path, folder) = (version(1).join("adam.safetensors"), folder("older_damaged"));
+    let whole = std::fs::read(path).unwrap();
+    for at in (8..whole.len()).step_by(37) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 1;
+        let path = folder.join("x.safetensors");
+        std::fs::write(&path, &bytes).unwrap();
+        let mut training = Training::new("adam");
+        assert!(training.checkpoint().load(&path).is_err(), "byte {at}");
+    }
+}
+
+#[test]
+fn a_state_by_a_name_that_is_taken_is_refused() {
+    let path = folder("taken").join("x.safetensors");
+    for name in ["", "model", "history", "a.b", "plateau"] {
+        let (mut net, [mut one, mut other]) = (Net::new(), [(); 2].map(|()| Plateau::new(0.5, 1).unwrap()));
+        let checkpoint = Checkpoint::new(&mut net).plateau(&mut one).with_state(name, &mut other);
+        let why = checkpoint.save(&path).unwrap_err().to_string();
+        assert!(why.contains(&format!("by the name {name:?}, which is taken or has a dot")), "{why}");
+        assert!(checkpoint.load(&path).unwrap_err().to_string() == why && !path.exists());
+    }
+}
+
+/// What is in the file alone, or here alone, is said; and what does not fit leaves the rest as it was.
+#[test]
+fn a_state_that_is_missing_on_one_side_is_said() {
+    let path = folder("one_side").join("x.safetensors");
+    let (mut net, mut state) = (Net::new(), Stopping::after(3));
+    state.observe(2.0);
+    Checkpoint::new(&mut net).with_state("mine", &mut state).save(&path).unwrap();
+    let why = Checkpoint::new(&mut net).load(&path).unwrap_err().to_string();
+    assert!(
+        why.ends_with("keeps the state of mine, and there is none here: add it as it was when the file was written"),
+        "{why}"
+    );
+    let mut other = Stopping::after(3);
+    let both = Checkpoint::new(&mut net).with_state("mine", &mut other);
+    let why = both.with_state("yours", &mut Stopping::after(1)).load(&path).unwrap_err().to_string();
+    assert!(why.contains("keeps no yours, and there is one here"), "{why}");
+    assert_eq!(other.best(), None);
+    Checkpoint::new(&mut net).with_state("mine", &mut other).load(&path).unwrap();
+    assert_eq!(other.best(), Some(2.0));
 }

@@ -368,6 +368,34 @@ fn numbered_checkpoints_are_gone_on_from_too_and_old_ones_removed() {
 }
 
 #[test]
+fn killed_before_old_numbered_files_were_removed_it_goes_on_from_the_newest_training() {
+    let folder = folder("killed_before_removal");
+    let files = Numbered::new(folder.join("run.st")).keep(2);
+    let own = files.clone();
+    let numbered = move |fit: Fit<'static>| fit.checkpoint(own.clone(), 4);
+    fit(9, &folder, None, &numbered);
+    let old = [8, 9].map(|step| (files.at(step), std::fs::read(files.at(step)).unwrap()));
+    // One file more than is to be kept: as if it had been killed before the oldest was removed.
+    std::fs::copy(files.at(8), files.at(4)).unwrap();
+    assert_eq!(fit(9, &folder, None, &numbered).1.resumed_at, 9);
+    // Begun anew, and killed when the first file was there, and none of the old was removed.
+    assert_eq!(fit(2, &folder, None, &|of| numbered(of).resume(Resume::Never)).1.resumed_at, 0);
+    let left = |old: &[(PathBuf, Vec<u8>)]| old.iter().for_each(|(path, bytes)| std::fs::write(path, bytes).unwrap());
+    left(&old);
+    let (net, report) = fit(6, &folder, None, &numbered);
+    assert_eq!(report.resumed_at, 2);
+    assert!(!files.at(8).exists() && !files.at(9).exists(), "files of the other training are left");
+    // And anew once more.
+    let second = [4, 6].map(|step| (files.at(step), std::fs::read(files.at(step)).unwrap()));
+    assert_eq!(fit(3, &folder, None, &|of| numbered(of).resume(Resume::Never)).1.resumed_at, 0);
+    left(&old);
+    left(&second);
+    let (again, report) = fit(6, &folder, None, &numbered);
+    assert_eq!(report.resumed_at, 3);
+    assert!(weights(&again) == weights(&net), "it has not come to the same");
+}
+
+#[test]
 fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays() {
     let folder = folder("other_settings");
     let path = folder.join("run.safetensors");

@@ -98,9 +98,12 @@ fn the_pictures_are_of_these_schedules() {
         );
     }
     svg += "</svg>\n";
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/schedules.svg");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/src/optimizer/schedules.svg");
     if std::env::var_os("EVENKEEL_WRITE_PICTURES").is_some() {
         std::fs::write(file, &svg).unwrap();
     }
-    assert!(svg == include_str!("../../src/schedules.svg"), "EVENKEEL_WRITE_PICTURES=1 writes the picture anew");
+    assert!(
+        svg == include_str!("../../src/optimizer/schedules.svg"),
+        "EVENKEEL_WRITE_PICTURES=1 writes the picture anew"
+    );
 }

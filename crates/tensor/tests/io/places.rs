@@ -18,10 +18,13 @@ use crate::folder;
 type Writer = fn(&Path) -> Result<(), Error>;
 
 /// What writes a file, one for each format.
-const WRITERS: [(&str, Writer); 3] = [
+const WRITERS: [(&str, Writer); 4] = [
     ("npy", |path| npy::write(path, Tensor::from([1.0_f32, 2.0]))),
     ("npz", |path| npy::write_npz(path, [("x", &Tensor::from([1.0_f32, 2.0]))])),
     ("safetensors", |path| safetensors::write(path, [("x", &Tensor::from([1.0_f32, 2.0]))], &BTreeMap::new())),
+    ("safetensors with a checksum", |path| {
+        safetensors::write_with_checksum(path, [("x", &Tensor::from([1.0_f32, 2.0]))], &BTreeMap::new(), "sum")
+    }),
 ];
 
 fn run(program: &str, args: &[&Path]) -> bool {
