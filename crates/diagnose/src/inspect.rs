@@ -7,17 +7,17 @@ use autograd::{Mode, Role, Saved, Tape, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 
-use crate::cure::Trial;
-use crate::finding::{Action, Fault, Finding, Severity};
-use crate::graph::{Graph, Node, distinct};
 use crate::judge::judge;
-use crate::limits::Limits;
-use crate::numbers::{Numbers, range};
-use crate::objective::Part;
+use crate::judge::limits::Limits;
+use crate::read::graph::{Graph, Node, distinct};
+use crate::read::losses::Part;
+use crate::read::numbers::{Numbers, range};
+use crate::read::saturation::{Curve, Rules, Saturation};
+use crate::report::finding::{Action, Evidence, Finding, Severity};
+use crate::report::stats::Stats;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
-use crate::saturation::{Curve, Rules, Saturation};
-use crate::stats::Stats;
-use crate::subject::{Parameter, Pass, Runs, Subject, backward, quietly};
+use crate::trial::cure::Trial;
+use crate::trial::subject::{Parameter, Pass, Runs, Subject, backward, quietly};
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
@@ -389,9 +389,7 @@ fn signal(graph: &Graph) -> Vec<Signal> {
 
 /// What is said of a model that makes the judgement itself fail, which is a fault of this crate.
 pub(crate) fn cannot_be_judged(why: &str) -> Finding {
-    Finding::new(Severity::Note, Fault::Unseen, "the model", 0.0)
-        .says("not judged", format!("the model could not be judged: {why}"))
-        .rule("what is well is what was looked at", "this is a fault of `diagnose`: please report it with the model")
+    Finding::new(Severity::Note, "the model", Evidence::NotJudged { why: why.to_owned() })
 }
 
 fn value(node: &Node) -> Option<&Numbers> {

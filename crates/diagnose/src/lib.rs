@@ -66,42 +66,27 @@
 //! - with the feature `html`: `Page`, one page that needs nothing but itself, and its pictures one by one
 //! - with the feature `serde`: reports and histories are `Serialize`. [`History::to_csv`] needs no feature.
 
-mod anomaly;
-mod compare;
-mod cure;
-mod display;
-mod finding;
-mod graph;
-mod history;
 mod inspect;
 mod judge;
-mod limits;
-mod numbers;
-mod objective;
 #[cfg(feature = "html")]
 mod page;
+mod read;
 mod report;
-mod rows;
-mod saturation;
-mod start;
-mod stats;
-mod subject;
-mod text;
+mod say;
+mod trial;
 mod watch;
-mod way;
 
-pub use anomaly::{Anomaly, Direction};
-pub use compare::Comparison;
-pub use cure::Cure;
-pub use finding::{Action, Fault, Finding, Severity};
-pub use history::{ActivationSample, History, Sample, WeightSample};
 pub use inspect::{Inspector, inspect, inspect_graph};
-pub use limits::Limits;
+pub use judge::limits::Limits;
 #[cfg(feature = "html")]
 pub use page::{Page, Picture, WriteError};
-
+pub use read::anomaly::{Anomaly, Direction};
+pub use read::saturation::Saturation;
+pub use report::finding::{Action, Evidence, Fault, Finding, Severity};
+pub use report::history::{ActivationSample, History, Sample, WeightSample};
+pub use report::stats::{BINS, Histogram, Stats};
 pub use report::{Activation, Depth, Loss, Map, Path, Report, Signal, Stage, Weight};
-pub use saturation::Saturation;
-pub use start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};
-pub use stats::{BINS, Histogram, Stats};
+pub use say::compare::Comparison;
+pub use trial::cure::Cure;
+pub use trial::start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};
 pub use watch::Watch;

@@ -4,16 +4,15 @@ use autograd::{Gradients, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 
-use crate::anomaly::Anomaly;
-use crate::finding::{Fault, Finding, Severity, sort};
-use crate::graph::Graph;
-use crate::history::{ActivationSample, History, Sample, WeightSample};
 use crate::inspect::{Inspector, activations, cannot_be_judged};
+use crate::judge::limits::Limits;
 use crate::judge::unseen;
-use crate::limits::Limits;
-use crate::numbers::mean_std;
-use crate::subject::{quietly, trained};
-use crate::text::figure;
+use crate::read::anomaly::Anomaly;
+use crate::read::graph::Graph;
+use crate::read::numbers::mean_std;
+use crate::report::finding::{Evidence, Finding, Severity, sort};
+use crate::report::history::{ActivationSample, History, Sample, WeightSample};
+use crate::trial::subject::{quietly, trained};
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
@@ -266,29 +265,16 @@ impl<T: Float> Watch<T> {
         let find = |(then, now): (&ActivationSample, &ActivationSample)| {
             let factor = now.std / then.std;
             let drifts = then.place == now.place && !(1.0 / DRIFT..=DRIFT).contains(&factor) && factor.is_finite();
-            let [from, to] = [then.std, now.std].map(figure);
-            drifts.then(|| {
-                Finding::new(Severity::Warn, Fault::Signal, now.place.clone(), factor)
-                    .says(format!("scale × {}", figure(factor)), format!("its scale went from {from} to {to}"))
-                    .rule("what a layer gives keeps about its scale", "lower the rate of its nn::Optimizer")
-            })
+            let evidence = Evidence::Drift { from: then.std, to: now.std };
+            drifts.then(|| Finding::new(Severity::Warn, &now.place, evidence))
         };
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
 
     fn not_finite(&self) -> Option<Finding> {
-        let (step, anomaly) = self.anomaly.as_ref()?;
-        let finding = Finding::new(Severity::Error, Fault::NotFinite, anomaly.place.clone(), *step as f64);
-        // What a batch brought, or was there before the first step, no rate has done.
-        let remedy = match *step == 0 || anomaly.is_of_the_batch() {
-            true => anomaly.remedy(),
-            false => "begin again with a learning rate of a third, nn::Optimizer::new(rule, lr / 3.0)",
-        };
-        Some(
-            finding
-                .says(format!("{} at step {step}", anomaly.what), format!("at step {step}, {anomaly}"))
-                .rule("every value and every gradient is a finite number", remedy),
-        )
+        let (step, anomaly) = self.anomaly.clone()?;
+        let (place, step) = (anomaly.place.clone(), Some(step));
+        Some(Finding::new(Severity::Error, place, Evidence::NotFinite { anomaly, step }))
     }
 
     /// Steps that move nothing. One alone may be the first of a warm-up.
@@ -297,12 +283,7 @@ impl<T: Float> Watch<T> {
         let has_gradient = |weight: &WeightSample| weight.gradient_std.is_some_and(|std| std > 0.0);
         let wants = self.history.samples.last()?.weights.iter().any(has_gradient);
         let is_still = later.len() > 1 && later.iter().all(|moved| !moved) && wants;
-        let finding = Finding::new(Severity::Error, Fault::RateTooLow, "the learning rate", f64::NEG_INFINITY);
-        is_still.then(|| {
-            finding
-                .says("no weight moves", "no step moves any weight, though there are gradients")
-                .rule("a step moves a weight by about a thousandth of itself", "give nn::Optimizer::new a rate above 0")
-        })
+        is_still.then(|| Finding::new(Severity::Error, "the learning rate", Evidence::NoWeightMoves))
     }
 
     /// Weights that move too fast or too slowly, where the loss is no better for it. Only matrices: biases begin at zero and move by a
@@ -323,23 +304,10 @@ impl<T: Float> Watch<T> {
         let median = jump.or_else(|| typical(&samples[samples.len() / 2..]).filter(|_| !trend.falls()))?;
         // Who knows more than nothing may move little: there is little left to learn.
         let is_trained = self.ignorance.is_some_and(|ignorance| trend.first < 0.8 * ignorance);
-        let (fault, words, remedy) = if median > limits.update_high {
-            (Fault::RateTooHigh, "too high", if jump.is_some() { "lower it" } else { "lower it to a third" })
-        } else if median < limits.update_low && !is_trained {
-            (Fault::RateTooLow, "too low", "raise it by a factor of about 10")
-        } else {
-            return None;
-        };
-        let loss = if jump.is_some() { "overshoots" } else { "does not fall" };
-        let moves = format!("a step moves weights by 10^{median:.1} of themselves, and the loss {loss}");
-        Some(
-            Finding::new(Severity::Warn, fault, "the learning rate", median)
-                .says(format!("learning rate {words}"), format!("the learning rate is {words}: {moves}"))
-                .rule(
-                    "a step moves a weight by about a thousandth of itself",
-                    format!("{remedy}, nn::Optimizer::new(rule, rate)"),
-                ),
-        )
+        let high = median > limits.update_high;
+        let low = median < limits.update_low && !is_trained;
+        let evidence = Evidence::StepSize { log10: median, high, overshoots: jump.is_some() };
+        (high || low).then(|| Finding::new(Severity::Warn, "the learning rate", evidence))
     }
 
     /// Units that have died since the first sample.
@@ -351,28 +319,16 @@ impl<T: Float> Watch<T> {
             let limit = if now.one_sided { limits.dead_one_sided } else { limits.dead };
             let died = now.dead.saturating_sub(then.dead);
             let (units, step) = (now.units, last.step);
-            (then.place == now.place && died as f64 > limit * units as f64).then(|| {
-                Finding::new(Severity::Warn, Fault::Dead, now.place.clone(), died as f64)
-                    .says(format!("{died} units died"), format!("{died} of {units} units have died by step {step}"))
-                    .rule(
-                        "a unit that is flat for every example gets no gradient and does not learn",
-                        "train with a lower learning rate, nn::Optimizer::new(rule, rate)",
-                    )
-            })
+            (then.place == now.place && died as f64 > limit * units as f64)
+                .then(|| Finding::new(Severity::Warn, &now.place, Evidence::UnitsDied { died, units, step }))
         };
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
 }
 
 /// A loss that is higher at the end than at the beginning.
-fn rising(trend: &Trend) -> Finding {
-    let Trend { first, last, .. } = *trend;
-    Finding::new(Severity::Error, Fault::RateTooHigh, "the loss", last)
-        .says("the loss rises", format!("the loss rises, from {} to {}", figure(first), figure(last)))
-        .rule(
-            "training makes the loss smaller",
-            "lower the learning rate to a third, nn::Optimizer::new(rule, lr / 3.0)",
-        )
+fn rising(&Trend { first, last, .. }: &Trend) -> Finding {
+    Finding::new(Severity::Error, "the loss", Evidence::LossRises { first, last })
 }
 
 /// The middle number, or the mean of the middle two.

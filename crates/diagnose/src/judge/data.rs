@@ -3,9 +3,8 @@
 use autograd::Role;
 
 use super::Judge;
-use crate::finding::{Fault, Finding, Severity};
-use crate::text::figure;
-use crate::way::Block;
+use crate::read::way::Block;
+use crate::report::finding::{Evidence, Finding, Severity};
 
 /// A feature is out of scale that is so many times larger than most.
 const FEATURE: f64 = 100.0;
@@ -27,14 +26,8 @@ impl Judge<'_> {
             }
         }
         if let Some(first) = self.alike() {
-            let what = if graph.nodes[first].value.is_zero() { "zero" } else { "alike" };
-            let finding = Finding::new(Severity::Error, Fault::Data, graph.place(first), 0.0);
-            let message = format!("the examples of the batch are all {what}");
-            findings.push(
-                finding
-                    .says(format!("examples all {what}"), message)
-                    .rule("what is to be learned is how examples differ", "inspect with a batch of real examples"),
-            );
+            let evidence = Evidence::ExamplesAlike { zero: graph.nodes[first].value.is_zero() };
+            findings.push(Finding::new(Severity::Error, graph.place(first), evidence));
         }
         findings
     }
@@ -64,19 +57,8 @@ impl Judge<'_> {
         if sizes.len() < 2 || !(largest.1 > FEATURE * typical && largest.1.is_finite() && largest.1 > SCALE) {
             return None;
         }
-        let times = figure(largest.1 / typical);
-        let finding = Finding::new(Severity::Error, Fault::Data, self.graph.place(data), largest.1 / typical);
-        Some(
-            finding
-                .says(
-                    format!("a feature × {times}"),
-                    format!("feature {} of the input is {times} times as large as most: it drowns them", largest.0),
-                )
-                .rule(
-                    "features have about the same scale, so that each can be learned from",
-                    "standardize each feature: (x − mean) / std",
-                ),
-        )
+        let evidence = Evidence::LargeFeature { index: largest.0, times: largest.1 / typical };
+        Some(Finding::new(Severity::Error, self.graph.place(data), evidence))
     }
 
     /// Data whose scale, or whose mean, the first layer does not make up for.
@@ -90,17 +72,7 @@ impl Judge<'_> {
             return None;
         }
         let (mean, std) = graph.nodes[data].value.mean_std();
-        let shift = if mean.abs() > 0.1 * std { format!("(x − {})", figure(mean)) } else { "x".into() };
-        let [mean, std] = [mean, std].map(figure);
-        let finding = Finding::new(Severity::Error, Fault::Data, graph.place(data), size);
-        Some(
-            finding
-                .says(format!("input of size {}", figure(size)), format!("the input has mean {mean} and std {std}"))
-                .rule(
-                    "weights of gain / √fan_in are made for inputs of about mean 0 and standard deviation 1",
-                    format!("scale the input: {shift} / {std}"),
-                ),
-        )
+        Some(Finding::new(Severity::Error, graph.place(data), Evidence::InputScale { rms: size, mean, std }))
     }
 
     /// Predictions and targets of as many elements that were broadcast against each other.
@@ -111,20 +83,9 @@ impl Judge<'_> {
             if a.numel() != b.numel() || a.numel() < 2 || both.numel() != a.numel() * b.numel() {
                 return None;
             }
-            let op = self.graph.nodes[index].op;
-            let message = format!("`{op}` of {:?}, {:?} gives {:?}", a.dims(), b.dims(), both.dims());
-            let finding = Finding::new(Severity::Error, Fault::Broadcast, self.graph.place(index), both.numel() as f64);
-            Some(
-                finding
-                    .says(
-                        "predictions broadcast against targets",
-                        format!("{message}: every prediction is compared with every target"),
-                    )
-                    .rule(
-                        "predictions and targets have the same shape",
-                        format!("reshape the targets to {:?}", a.dims()),
-                    ),
-            )
+            let [predictions, targets, result] = [a, b, both].map(|values| values.dims().to_vec());
+            let evidence = Evidence::Broadcast { op: self.graph.nodes[index].op, predictions, targets, result };
+            Some(Finding::new(Severity::Error, self.graph.place(index), evidence))
         };
         self.graph.relevant().filter_map(find).collect()
     }
@@ -142,15 +103,8 @@ impl Judge<'_> {
         };
         let pairs: Vec<_> = graph.relevant().filter_map(pair).collect();
         let (first, second) = pairs.first()?;
-        let [one, other] = [first.output, second.output].map(|index| graph.place(index));
-        let finding = Finding::new(Severity::Note, Fault::Linear, one.clone(), pairs.len() as f64);
-        Some(
-            finding
-                .says(
-                    "linear layers in a row",
-                    format!("nothing is between {one} and {other}: together they are one linear layer"),
-                )
-                .rule("a product of two matrices is one matrix", "put an activation between them, or leave one out"),
-        )
+        let [first, second] = [first.output, second.output].map(|index| graph.place(index));
+        let evidence = Evidence::LinearPair { first: first.clone(), second, pairs: pairs.len() };
+        Some(Finding::new(Severity::Note, first, evidence))
     }
 }

@@ -5,10 +5,9 @@ use std::f64::consts::LN_2;
 use autograd::{Ignorance, Role};
 
 use super::Judge;
-use crate::finding::{Fault, Finding, Severity};
-use crate::objective::Part;
-use crate::saturation::Curve;
-use crate::text::figure;
+use crate::read::losses::Part;
+use crate::read::saturation::Curve;
+use crate::report::finding::{Evidence, Finding, Severity};
 
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
@@ -72,8 +71,7 @@ impl Judge<'_> {
         }
         let affine = self.graph.scaled_by(head.predictions);
         let place = self.graph.place(affine.map_or(head.predictions, |affine| affine.output));
-        let mut remedy = "make the last layer's weights small, and its bias zero".to_owned();
-        let mut actions = Vec::new();
+        let (mut actions, mut weight) = (Vec::new(), None);
         if let Some(affine) = &affine {
             // Weights that are small enough stay as they are: the bias alone may be the cause.
             let size = head
@@ -84,29 +82,13 @@ impl Judge<'_> {
             actions.extend(self.scale(affine, factor));
             actions.extend(self.zero_bias(affine));
             if !affine.normalizes && factor < 1.0 {
-                remedy = format!("draw {} by init::normal(0.01)", self.graph.place(affine.weight));
+                weight = Some(self.graph.place(affine.weight));
             }
         }
-        let uniform = head.classes.filter(|&classes| (expected - (classes as f64).ln()).abs() < 1e-12 && !given);
-        let (what, of, rule) = match uniform {
-            Some(classes) => (
-                format!("ln {classes}"),
-                format!("ln {classes} = {expected:.4}"),
-                "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
-            ),
-            None => {
-                (format!("{expected:.4}"), format!("the {expected:.4} expected"), "the first loss is what was expected")
-            }
-        };
-        // An expected loss of 0 has no multiples.
-        let times = Some(value / expected).filter(|times| times.is_finite() && *times > 0.0);
+        let is_uniform = |classes: &usize| (expected - (*classes as f64).ln()).abs() < 1e-12 && !given;
+        let evidence = Evidence::Excess { loss: value, expected, classes: head.classes.filter(is_uniform), weight };
         let severity = if excess > error { Severity::Error } else { Severity::Warn };
-        let brief = times.map_or(format!("loss {value:.4}, not {what}"), |times| format!("loss {times:.1} × {what}"));
-        let message = match times {
-            Some(times) => format!("the first loss is {value:.4}, {times:.1} times {of}"),
-            None => format!("the first loss is {value:.4}, not {of}"),
-        };
-        Some(Finding::new(severity, Fault::Loss, place, value).says(brief, message).rule(rule, remedy).actions(actions))
+        Some(Finding::new(severity, place, evidence).actions(actions))
     }
 
     /// Targets that are far from the outputs, whatever the loss is, by the targets.
@@ -141,20 +123,9 @@ impl Judge<'_> {
             }
             let affine = graph.scaled_by(predictions);
             let place = graph.place(affine.map_or(predictions, |affine| affine.output));
-            let [mean, target, std] = [mean, target, std].map(figure);
             let bias = affine.and_then(|affine| affine.bias).map(|bias| graph.place(bias));
-            let finding = Finding::new(Severity::Error, Fault::Loss, place, self.report.loss.value)
-                .says(
-                    format!("targets near {target}, outputs near {mean}"),
-                    format!("the targets are {target} (std {std}), the outputs {mean}: training begins with that way"),
-                )
-                .rule(
-                    "outputs begin at the mean of the targets",
-                    match bias {
-                        Some(bias) => format!("standardize the targets, or begin with {bias} at their mean, {target}"),
-                        None => format!("standardize the targets, or add their mean, {target}, to the outputs"),
-                    },
-                );
+            let evidence = Evidence::FarTargets { outputs: mean, targets: target, std, bias };
+            let finding = Finding::new(Severity::Error, place, evidence);
             findings.push((targets, finding));
         }
         findings
@@ -189,15 +160,8 @@ impl Judge<'_> {
             {
                 return None;
             }
-            let (loss, by) = (graph.nodes[index].op, graph.nodes[made].op);
-            Some(
-                Finding::new(Severity::Error, Fault::Logits, graph.place(made), graph.nodes[index].value.first())
-                    .says(
-                        format!("{by} before {loss}"),
-                        format!("`{loss}` takes logits, and is given the result of `{by}`: between 0 and 1, they can hardly differ"),
-                    )
-                    .rule("a loss of logits makes the probabilities itself", format!("leave out `{by}`, or take a loss of probabilities")),
-            )
+            let evidence = Evidence::Probabilities { loss: graph.nodes[index].op, by: graph.nodes[made].op };
+            Some(Finding::new(Severity::Error, graph.place(made), evidence))
         };
         graph.relevant().filter_map(find).collect()
     }

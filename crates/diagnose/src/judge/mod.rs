@@ -1,6 +1,7 @@
 //! From figures to findings: the rules, and where they begin to hold.
 
 mod data;
+pub(crate) mod limits;
 mod loss;
 mod path;
 mod symmetry;
@@ -10,14 +11,13 @@ use std::collections::HashSet;
 
 use autograd::Role;
 
-use crate::finding::{Action, Fault, Finding, Severity, sort};
-use crate::graph::{Affine, Graph};
-use crate::limits::Limits;
-use crate::objective::Part;
+use crate::judge::limits::Limits;
+use crate::read::graph::{Affine, Graph};
+use crate::read::losses::Part;
+use crate::read::saturation::Curve;
+use crate::report::finding::{Action, Evidence, Fault, Finding, Severity, sort};
 use crate::report::{Activation, Report};
-use crate::saturation::Curve;
-use crate::subject::{Parameter, Pass, Subject};
-use crate::text::figure;
+use crate::trial::subject::{Parameter, Pass, Subject};
 
 /// All that is wrong, the most harmful first. What a finding proposes to do is not tried yet.
 pub(crate) fn judge(
@@ -49,7 +49,7 @@ pub(crate) fn judge(
     findings.extend(unseen(&pass.graph));
     // What data do that are alike, or of another scale, is not for weights to make up for.
     let data: Vec<&Finding> = findings.iter().filter(|finding| finding.fault == Fault::Data).collect();
-    if data.iter().any(|finding| finding.figure == 0.0) {
+    if data.iter().any(|finding| matches!(finding.evidence, Evidence::ExamplesAlike { .. })) {
         findings.retain(|finding| {
             !matches!(finding.fault, Fault::Saturation | Fault::Dead | Fault::Signal | Fault::Gradient)
         });
@@ -68,29 +68,11 @@ pub(crate) fn judge(
 
 /// What was not looked at: what a scope has computed is gone, and a segment that is computed again is not on the tape.
 pub(crate) fn unseen(graph: &Graph) -> Vec<Finding> {
-    let find = |place: String, count: usize, message: String, remedy: &str| {
-        Finding::new(Severity::Note, Fault::Unseen, place, count as f64)
-            .says("not all was looked into", message)
-            .rule("what is well is what was looked at", remedy)
-    };
     let is_segment = |index: &usize| matches!(graph.nodes[*index].role, Role::Segment);
-    let mut findings: Vec<Finding> = graph
-        .relevant()
-        .filter(is_segment)
-        .map(|index| {
-            let message =
-                "what is computed again on the way back (`checkpoint`) is not on the tape, and was not looked at";
-            find(graph.place(index), 1, message.into(), "`diagnose::inspect` looks into it")
-        })
-        .collect();
+    let segment = |index| Finding::new(Severity::Note, graph.place(index), Evidence::Segment);
+    let mut findings: Vec<Finding> = graph.relevant().filter(is_segment).map(segment).collect();
     if graph.scopes > 0 {
-        let message = match graph.scopes {
-            1 => "what a scope has computed is gone, and was not looked at".to_owned(),
-            count => format!("what {count} scopes have computed is gone, and was not looked at"),
-        };
-        let remedy =
-            "inspect what is computed in a scope (`Tape::scope`) by itself, or leave the scope out for an inspection";
-        findings.push(find("the model".into(), graph.scopes as usize, message, remedy));
+        findings.push(Finding::new(Severity::Note, "the model", Evidence::Scopes { count: graph.scopes }));
     }
     findings
 }
@@ -104,13 +86,8 @@ pub(super) struct Judge<'a> {
 
 impl Judge<'_> {
     fn not_finite(&self) -> Option<Finding> {
-        let anomaly = self.report.anomaly.as_ref()?;
-        let finding = Finding::new(Severity::Error, Fault::NotFinite, anomaly.place.clone(), f64::NAN);
-        Some(
-            finding
-                .says(format!("{} in {}", anomaly.what, anomaly.place), anomaly.to_string())
-                .rule("every value and every gradient is a finite number", anomaly.remedy()),
-        )
+        let anomaly = self.report.anomaly.clone()?;
+        Some(Finding::new(Severity::Error, anomaly.place.clone(), Evidence::NotFinite { anomaly, step: None }))
     }
 
     /// Whether the model has learned already: by what the caller said, or by its losses.
@@ -123,50 +100,26 @@ impl Judge<'_> {
 
     /// A loss that nothing trained has a share in.
     fn constant(&self) -> Option<Finding> {
-        if self.graph.flow[self.graph.loss].model {
-            return None;
-        }
-        let finding = Finding::new(Severity::Error, Fault::Constant, self.graph.place(self.graph.loss), 0.0);
-        let message = "the loss depends on no trained parameter, so that nothing can be learned";
-        let remedy = "compute the loss from what the model gives, with its parameters put on the tape by `Param::on`";
-        Some(
-            finding
-                .says("a constant loss", message)
-                .rule("training changes parameters to make the loss smaller", remedy),
-        )
+        let place = || self.graph.place(self.graph.loss);
+        (!self.graph.flow[self.graph.loss].model)
+            .then(|| Finding::new(Severity::Error, place(), Evidence::ConstantLoss))
     }
 
     fn unused(&self) -> Vec<Finding> {
         let is_unused = |parameter: &&Parameter| parameter.gradient.is_none() && parameter.data.numel() > 0;
-        let find = |parameter: &Parameter| {
-            let name = &parameter.name;
-            Finding::new(Severity::Warn, Fault::Unused, name.clone(), 0.0)
-                .says(format!("{name} unused"), format!("{name} gets no gradient: the loss does not depend on it"))
-                .rule(
-                    "every trained parameter has a share in the loss",
-                    "use it in `forward`, or freeze it, or make it `nn::Param::state`",
-                )
-        };
+        let find = |parameter: &Parameter| Finding::new(Severity::Warn, &parameter.name, Evidence::NoGradient);
         self.pass.parameters.iter().filter(is_unused).map(find).collect()
     }
 
     /// Leaves that are trained like parameters, and not the model's.
     fn unlisted(&self) -> Vec<Finding> {
         let find = |index: usize| {
-            let (place, shape) = (self.graph.place(index), self.graph.nodes[index].value.dims());
             let has_name = self.graph.nodes[index].unlisted?;
             // An input whose gradient somebody wants has no name, and goes into a layer as its signal.
             let is_input = !has_name && self.graph.flow[index].data;
             let severity = if is_input { Severity::Note } else { Severity::Warn };
-            let message = format!("a leaf {shape:?} has a gradient, and the model does not list it");
-            Some(
-                Finding::new(severity, Fault::Unlisted, place.clone(), 0.0)
-                    .says(format!("{place} unlisted"), message)
-                    .rule(
-                        "an optimizer trains what the model lists",
-                        "name its field in `nn::module!`, or put it on the tape as a constant if it is not trained",
-                    ),
-            )
+            let shape = self.graph.nodes[index].value.dims().to_vec();
+            Some(Finding::new(severity, self.graph.place(index), Evidence::Unlisted { shape }))
         };
         self.graph.relevant().filter_map(find).collect()
     }
@@ -174,17 +127,8 @@ impl Judge<'_> {
     fn batch(&self) -> Option<Finding> {
         let single = |activation: &&Activation| activation.map.examples == 1 && activation.units > 1;
         let activation = self.report.activations.iter().find(single)?;
-        Some(
-            Finding::new(Severity::Note, Fault::Batch, activation.place.clone(), 1.0)
-                .says(
-                    "a batch of one",
-                    "the batch has one example: how examples differ, and which units are dead, cannot be told",
-                )
-                .rule(
-                    "a standard deviation takes two numbers, and a unit is dead when it is so for many examples",
-                    format!("inspect with {} examples or more", self.limits.dead_examples),
-                ),
-        )
+        let evidence = Evidence::OneExample { needed: self.limits.dead_examples };
+        Some(Finding::new(Severity::Note, &activation.place, evidence))
     }
 
     /// Multiplies what an op with weights gives.
@@ -226,9 +170,4 @@ impl Judge<'_> {
 /// What the gain that makes up for a non-linearity is called, as in `init::Gain::Tanh`.
 fn gain_name(curve: Curve) -> String {
     format!("{:?}", curve.gain())
-}
-
-/// How a factor changes what it multiplies.
-fn change(factor: f64) -> String {
-    format!("{} to ×{}", if factor < 1.0 { "fades" } else { "grows" }, figure(factor))
 }

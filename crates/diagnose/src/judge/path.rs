@@ -4,12 +4,11 @@ use std::collections::{HashMap, HashSet};
 
 use autograd::Role;
 
-use super::{Judge, change, gain_name};
-use crate::finding::{Action, Fault, Finding, Severity};
-use crate::graph::Affine;
+use super::{Judge, gain_name};
+use crate::read::graph::Affine;
+use crate::read::way::{Block, Kind, Way, mean_gain};
+use crate::report::finding::{Action, Evidence, Fault, Finding, Severity};
 use crate::report::slope;
-use crate::text::figure;
-use crate::way::{Block, Kind, Way, mean_gain};
 
 /// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
 const NOTHING: f64 = 1e-6;
@@ -42,18 +41,8 @@ impl Judge<'_> {
             findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
         }
         if let (Some(index), true) = (died, findings.is_empty()) {
-            let place = self.graph.place(index);
-            findings.push(
-                Finding::new(Severity::Error, Fault::Signal, place.clone(), 0.0)
-                    .says(
-                        "the signal dies",
-                        format!("the signal dies: what {place} gives is the same for all examples"),
-                    )
-                    .rule(
-                        "what differs from example to example comes to every layer",
-                        format!("draw its weights by init::kaiming_normal(Gain::{})", self.gain_name()),
-                    ),
-            );
+            let evidence = Evidence::SignalDies { gain: self.gain_name() };
+            findings.push(Finding::new(Severity::Error, self.graph.place(index), evidence));
         }
         findings
     }
@@ -117,29 +106,12 @@ impl Judge<'_> {
             (Some(gain), _) => gain,
             (None, slope) => slope?.exp(),
         };
-        let died = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
+        let dies_at = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
+        let severity = if dies_at.is_some() { Severity::Error } else { severity(factor.ln(), judged.len()) };
         let joined = judged.iter().any(|block| block.kind == Kind::Join);
-        let message = match by_gain == Some(factor) {
-            true => format!("each layer multiplies the signal by {}", figure(factor)),
-            false => format!("the signal {} with each {}", change(factor), if joined { "block" } else { "layer" }),
-        };
-        let message = died.iter().fold(message, |message, place| format!("{message}, and dies at {place}"));
-        let severity = if died.is_some() { Severity::Error } else { severity(factor.ln(), judged.len()) };
-        let remedy = match joined {
-            true => {
-                "draw the last weight of each branch by init::residual, or normalize the sums (nn::LayerNorm)".into()
-            }
-            false => format!("draw them by init::kaiming_normal(Gain::{})", self.gain_on(way)),
-        };
-        Some(
-            Finding::new(severity, Fault::Signal, self.stretch(way), factor)
-                .says(format!("signal × {} per layer", figure(factor)), message)
-                .rule(
-                    "x·W multiplies the standard deviation by √fan_in times that of W: weights of gain / √fan_in keep it",
-                    remedy,
-                )
-                .actions(self.keep_scale(way)),
-        )
+        let gain = self.gain_on(way);
+        let evidence = Evidence::SignalScale { factor, by_gain: by_gain == Some(factor), joined, dies_at, gain };
+        Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
     }
 
     /// Brings every layer to the gain that makes up for the non-linearity after it, and every branch to what it may add.
@@ -210,7 +182,7 @@ impl Judge<'_> {
         let will_move =
             |parameter: usize| is_zero(parameter) && graph.nodes[parameter].gradient.is_some() && !none(parameter);
         let (place, by) = if none(way.end) {
-            (graph.place(way.end), format!("`{}`", graph.nodes[graph.loss].op))
+            (graph.place(way.end), graph.loss)
         } else {
             let pair =
                 nodes.windows(2).rev().find(|pair| graph.flow[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
@@ -218,16 +190,9 @@ impl Judge<'_> {
             if stops || told.contains(&graph.place(pair[1]).as_str()) {
                 return None;
             }
-            (graph.place(pair[1]), format!("`{}`", graph.nodes[pair[1]].op))
+            (graph.place(pair[1]), pair[1])
         };
-        Some(
-            Finding::new(Severity::Error, Fault::Gradient, place.clone(), 0.0)
-                .says("no gradient", format!("the gradient dies: nothing comes back through {by}"))
-                .rule(
-                    "a gradient comes to every layer",
-                    "look for what is multiplied by zero, flat, or too small for the float there",
-                ),
-        )
+        Some(Finding::new(Severity::Error, place, Evidence::GradientDies { op: graph.nodes[by].op }))
     }
 
     /// A way on which the gradient grows or fades. Of a layer that is used often, the use counts where it is largest: that is what
@@ -259,28 +224,9 @@ impl Judge<'_> {
         let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]));
         // Of several layers, the one in which it explodes the most: their order in a map is chance.
         let slope = slope.or_else(|| uses.values().filter_map(explodes).min_by(f64::total_cmp))?;
-        let factor = (-slope).exp();
-        let name = if factor < 1.0 { "vanishes" } else { "explodes" };
-        let gain = self.gain_on(way);
-        Some(
-            Finding::new(
-                severity(slope, judged.len()),
-                Fault::Gradient,
-                self.stretch(way),
-                factor,
-            )
-            .says(
-                format!("gradient {name}"),
-                format!("the gradient {name}: it {} with each layer back", change(factor)),
-            )
-            .rule(
-                "gradients have about the same scale in every layer, so that one learning rate suits all",
-                format!(
-                    "draw the weights by init::kaiming_normal(Gain::{gain}), or normalize the layers (nn::BatchNorm1d)"
-                ),
-            )
-            .actions(self.keep_scale(way)),
-        )
+        let evidence = Evidence::GradientScale { factor: (-slope).exp(), gain: self.gain_on(way) };
+        let severity = severity(slope, judged.len());
+        Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
     }
 
     /// Whether a slope of the logarithm along blocks is a fault. What a few narrow layers do by chance is let through, and so is what

@@ -3,9 +3,8 @@
 use autograd::Role;
 
 use super::Judge;
-use crate::finding::{Action, Fault, Finding, Severity};
-use crate::subject::{Parameter, Subject};
-use crate::text::percent;
+use crate::report::finding::{Action, Evidence, Finding, Severity};
+use crate::trial::subject::{Parameter, Subject};
 
 /// Steps of plain descent that tell whether what is alike parts: with a head and a branch that are both zero, the third moves the
 /// branch.
@@ -30,27 +29,16 @@ impl Judge<'_> {
             alike.retain(|parameter| later.get(&parameter.name).is_some_and(|share| *share > 0.0));
         }
         let first = alike.first()?;
-        let names = alike.iter().map(|parameter| parameter.name.as_str()).collect::<Vec<_>>().join(", ");
-        let zero = alike.iter().all(|parameter| parameter.data.is_zero());
         let all = |parameter: &&Parameter| parameter.data.copies() > whole(parameter);
-        let (whole, share) = (alike.iter().any(all), first.data.copies());
-        let what = match (zero, whole) {
-            (true, _) => "are all zero".to_owned(),
-            (_, true) => "are alike".to_owned(),
-            _ => format!("are copies of others ({})", percent(share)),
+        let evidence = Evidence::UnitsAlike {
+            parameters: alike.iter().map(|parameter| parameter.name.clone()).collect(),
+            share: first.data.copies(),
+            all: alike.iter().any(all),
+            zero: alike.iter().all(|parameter| parameter.data.is_zero()),
+            gain: self.gain_name(),
         };
-        let severity = if whole { Severity::Error } else { Severity::Warn };
-        Some(
-            Finding::new(severity, Fault::Symmetry, first.name.clone(), alike.len() as f64)
-                .says(
-                    if whole { "units all alike" } else { "units that are copies" },
-                    format!("the units of {names} {what} and get alike gradients: they stay alike for ever"),
-                )
-                .rule(
-                    "units differ from the start, or they learn the same thing",
-                    format!("draw {names} at random, by init::kaiming_normal(Gain::{})", self.gain_name()),
-                ),
-        )
+        let severity = if alike.iter().any(all) { Severity::Error } else { Severity::Warn };
+        Some(Finding::new(severity, &first.name, evidence))
     }
 
     /// Whether no layer comes after it: outputs for classes that the batch lacks are alike until an example comes.

@@ -3,9 +3,9 @@
 use autograd::Role;
 
 use super::{Judge, gain_name};
-use crate::finding::{Action, Fault, Finding, Severity};
+use crate::read::graph::Affine;
 use crate::report::Activation;
-use crate::text::{figure, percent};
+use crate::report::finding::{Action, Evidence, Finding, Severity};
 
 /// A unit is stuck that is off for all examples and lies so many times farther off than most units are large.
 const STUCK: f64 = 10.0;
@@ -28,23 +28,20 @@ impl Judge<'_> {
             .collect();
         let find = |(activation, severity): &(&Activation, Severity)| {
             let healthy = |place: &str| !accused.iter().any(|(other, _)| other.place == place);
-            let (actions, remedy) = self.unsaturate(activation, healthy);
-            let what = if activation.rule.is_one_sided() { "off" } else { "saturated" };
-            let share = activation.saturated;
-            let dead = match activation.dead {
-                dead if dead > 0 && self.tells_dead(activation) => {
-                    format!(", {dead} of {} units for every example", activation.units)
-                }
-                _ => String::new(),
+            let affine = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input));
+            let evidence = Evidence::Saturated {
+                activation: activation.kind,
+                share: activation.saturated,
+                std: activation.input.std,
+                units: activation.units,
+                dead: self.tells_dead(activation).then_some(activation.dead),
+                one_sided: activation.rule.is_one_sided(),
+                weight: affine.map(|affine| self.graph.place(affine.weight)),
+                normalizes: affine.is_some_and(|affine| affine.normalizes),
+                gain: gain_name(activation.curve),
             };
-            let (kind, std) = (activation.kind, figure(activation.input.std));
-            Finding::new(*severity, Fault::Saturation, activation.place.clone(), share)
-                .says(
-                    format!("{:.0} % of {kind} {what}", 100.0 * share),
-                    format!("{} of {kind} are {what} (input std {std}){dead}", percent(share)),
-                )
-                .rule("most units are where their activation is steep: a flat one passes no gradient", remedy)
-                .actions(actions)
+            let actions = affine.map_or(Vec::new(), |affine| self.unsaturate(activation, &affine, healthy));
+            Finding::new(*severity, &activation.place, evidence).actions(actions)
         };
         accused.iter().map(find).collect()
     }
@@ -79,14 +76,8 @@ impl Judge<'_> {
     /// Brings the input of an activation to a standard deviation of 1.
     ///
     /// If the layer before is saturated too, its output shrinks when it is cured. The factor assumes that output, not today's.
-    fn unsaturate(&self, activation: &Activation, healthy: impl Fn(&str) -> bool) -> (Vec<Action>, String) {
-        let gain = gain_name(activation.curve);
-        let Some(affine) = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input))
-        else {
-            let remedy = "scale what goes in down to a standard deviation of 1";
-            return (Vec::new(), format!("{remedy}, as init::kaiming_normal(Gain::{gain}) does"));
-        };
-        let std = self.without_bias(&affine).unwrap_or(activation.input.std);
+    fn unsaturate(&self, activation: &Activation, affine: &Affine, healthy: impl Fn(&str) -> bool) -> Vec<Action> {
+        let std = self.without_bias(affine).unwrap_or(activation.input.std);
         let before = self.report.activations.iter().find(|other| other.nodes.contains(&affine.input));
         let shrinks = match before {
             Some(before) if !affine.normalizes && !healthy(&before.place) => {
@@ -94,13 +85,7 @@ impl Judge<'_> {
             }
             _ => 1.0,
         };
-        let actions = self.scale(&affine, 1.0 / (std * shrinks)).into_iter().chain(self.zero_bias(&affine));
-        let weight = self.graph.place(affine.weight);
-        let draw = match affine.normalizes {
-            true => format!("begin with {weight} at 1"),
-            false => format!("draw {weight} by init::kaiming_normal(Gain::{gain})"),
-        };
-        (actions.collect(), draw)
+        self.scale(affine, 1.0 / (std * shrinks)).into_iter().chain(self.zero_bias(affine)).collect()
     }
 
     /// Whether the batch is large enough to tell dead units from those that are saturated by chance.
@@ -144,23 +129,11 @@ impl Judge<'_> {
             return None;
         }
         let dead = if stuck > 0 && share <= limit { stuck } else { activation.dead };
-        let (units, examples) = (activation.units, activation.map.examples);
-        let remedy = match stuck {
-            0 => "start with smaller weights and a bias of zero, and train with a lower learning rate",
-            _ => "begin with these units again: random weights, and a bias of zero",
-        };
-        let state = if one_sided { "off" } else { "saturated" };
         let bias = self.graph.input(activation.nodes[0], 0).and_then(|input| self.graph.scaled_by(input));
         let actions = bias.filter(|_| severity == Severity::Warn).and_then(|affine| self.zero_bias(&affine));
-        Some(
-            Finding::new(severity, Fault::Dead, activation.place.clone(), dead as f64)
-                .says(
-                    format!("{dead} of {units} units dead"),
-                    format!("{dead} of {units} units are {state} for all {examples} examples"),
-                )
-                .rule("a unit that is flat for every example gets no gradient and does not learn", remedy)
-                .actions(actions.into_iter().collect()),
-        )
+        let (units, examples) = (activation.units, activation.map.examples);
+        let evidence = Evidence::DeadUnits { dead, units, examples, stuck, one_sided };
+        Some(Finding::new(severity, &activation.place, evidence).actions(actions.into_iter().collect()))
     }
 
     /// Softmax inside of a network, such as that of attention, which looks at one place only.
@@ -181,20 +154,9 @@ impl Judge<'_> {
             if share.is_nan() || share >= SPREAD_OUT || self.is_trained() {
                 return None;
             }
-            let place = graph.place(index);
             let severity = if share < SPREAD_OUT / 2.0 { Severity::Error } else { Severity::Warn };
-            let std = figure(graph.nodes[scores].value.mean_std().1);
-            Some(
-                Finding::new(severity, Fault::Saturation, place, share)
-                    .says(
-                        "softmax saturated",
-                        format!("softmax sees little but the largest of its inputs (entropy {} of what is even)", percent(share)),
-                    )
-                    .rule(
-                        "scores of attention have a standard deviation of about 1: a sure softmax passes no gradient",
-                        format!("divide the scores (std {std}) by √(width of the keys), or draw the weights before them smaller"),
-                    ),
-            )
+            let std = graph.nodes[scores].value.mean_std().1;
+            Some(Finding::new(severity, graph.place(index), Evidence::SureSoftmax { entropy: share, std }))
         };
         graph.uses(graph.relevant().filter(is_inside)).into_iter().filter_map(find).collect()
     }

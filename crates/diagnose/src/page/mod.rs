@@ -9,12 +9,12 @@ use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::compare::Comparison;
-use crate::finding::{Finding, Severity};
-use crate::graph::distinct;
-use crate::history::History;
+use crate::read::graph::distinct;
 use crate::report::Report;
-use crate::rows;
+use crate::report::finding::{Finding, Severity};
+use crate::report::history::History;
+use crate::say::compare::Comparison;
+use crate::say::rows;
 use chart::Axes;
 use map::escaped;
 use pictures::Drawing;

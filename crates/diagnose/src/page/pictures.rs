@@ -2,10 +2,10 @@
 
 use super::chart::{Axes, Chart, Line};
 use super::map;
-use crate::history::{ActivationSample, History, Sample, WeightSample};
+use crate::report::history::{ActivationSample, History, Sample, WeightSample};
+use crate::report::stats::Stats;
 use crate::report::{Activation, Path, Report, Stage, Weight};
-use crate::stats::Stats;
-use crate::text::percent;
+use crate::say::text::percent;
 
 /// A picture that is not drawn yet: charts of several runs have the same axes.
 pub(super) enum Drawing {

@@ -1,6 +1,6 @@
 //! Models that are broken in one way, and what the report says of each; and models that are well.
 
-use diagnose::{Action, Fault, Inspector, Saturation, Severity};
+use diagnose::{Action, Evidence, Fault, Inspector, Saturation, Severity};
 use init::{Gain, kaiming_normal, normal, torch_linear, xavier_normal};
 use nn::Module;
 use tensor::Tensor;
@@ -65,7 +65,8 @@ fn a_signal_that_grows_or_fades_is_found_and_cured() {
         let report = model.inspect();
         let finding = report.findings.iter().find(|f| f.fault == Fault::Signal).unwrap_or_else(|| panic!("{report}"));
         assert_eq!(finding.place, "layers.0 … layers.5");
-        assert_eq!(finding.figure > 1.0, grows, "{report}");
+        let Evidence::SignalScale { factor, .. } = finding.evidence else { panic!("{finding:?}") };
+        assert_eq!(factor > 1.0, grows, "{report}");
         // What the change of one layer has done to the next is a part of it.
         report.cure(&mut model);
         let report = model.inspect();
@@ -85,7 +86,9 @@ fn a_signal_that_grows_or_fades_is_found_and_cured() {
 fn gradients_that_vanish_are_told_from_those_that_explode() {
     let figure = |weight| {
         let report = Stack::new(6, &normal(weight), |x| x).inspect();
-        report.findings.iter().find(|f| f.fault == Fault::Gradient).unwrap_or_else(|| panic!("{report}")).figure
+        let finding = report.findings.iter().find(|f| f.fault == Fault::Gradient).unwrap_or_else(|| panic!("{report}"));
+        let Evidence::GradientScale { factor, .. } = finding.evidence else { panic!("{finding:?}") };
+        factor
     };
     assert!((0.25..0.35).contains(&figure(0.03)));
     assert!((2.5..3.5).contains(&figure(0.3)));
@@ -134,7 +137,8 @@ fn units_that_are_saturated_for_every_example_are_dead() {
     *model.hidden.bias.as_mut().unwrap().value_mut() = Tensor::from_fn([200], |i| if i[0] < 40 { 20.0 } else { 0.0 });
     let report = inspect(&model);
     let dead = report.findings.iter().find(|f| f.fault == Fault::Dead).unwrap_or_else(|| panic!("{report}"));
-    assert_eq!((dead.figure, dead.severity, report.activations[0].dead), (40.0, Severity::Warn, 40));
+    assert!(matches!(dead.evidence, Evidence::DeadUnits { dead: 40, units: 200, examples: 32, .. }), "{dead:?}");
+    assert_eq!((dead.severity, report.activations[0].dead), (Severity::Warn, 40));
     let map = &report.activations[0].map;
     assert!((0..32).all(|example| map.row(example)[..40].iter().all(|&white| white)));
 }

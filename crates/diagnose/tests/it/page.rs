@@ -171,6 +171,8 @@ fn a_report_and_a_history_are_json_with_null_for_what_is_no_number() {
     let json: serde_json::Value = serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap();
     assert!(json["loss"]["value"].is_null());
     assert_eq!(json["findings"][0]["fault"], "not_finite");
+    assert_eq!(json["findings"][0]["evidence"]["kind"], "not_finite");
+    assert_eq!(json["findings"][0]["evidence"]["anomaly"]["what"], "NaN");
     assert_eq!(json["activations"][0]["kind"], "tanh");
     let json = serde_json::to_value(watched(20).history()).unwrap();
     assert_eq!(json["loss"].as_array().unwrap().len(), 20);

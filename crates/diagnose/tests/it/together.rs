@@ -1,7 +1,7 @@
 //! What an inspection says of layers that are cut, reused, computed again, or out of sight.
 
 use autograd::{Tape, Var};
-use diagnose::{Fault, Inspector, Report, Severity, Watch};
+use diagnose::{Evidence, Fault, Inspector, Report, Severity, Watch};
 use init::{Gain, Initializer, kaiming_normal, normal};
 use nn::{Layer, Linear, Module, Optimizer, Param, Recomputed, Sequential, Sgd, module, seq};
 use rand_chacha::ChaCha8Rng;
@@ -108,7 +108,7 @@ fn layers_that_are_computed_again_are_looked_into() {
     let watch = watched(&mut model, |model, tape| model.forward(tape.constant(x([64, 30]))).cross_entropy(&classes()));
     let notes: Vec<_> = watch.findings().into_iter().filter(|finding| finding.fault == Fault::Unseen).collect();
     assert_eq!(notes.iter().map(|note| note.place.as_str()).collect::<Vec<_>>(), ["0.0", "1.0", "2.0"]);
-    assert!(notes.iter().all(|note| note.severity == Severity::Note && note.message.contains("`checkpoint`")));
+    assert!(notes.iter().all(|note| note.severity == Severity::Note && note.message.contains("`recomputed`")));
     let plain =
         watched(&mut sick(false), |model, tape| model.forward(tape.constant(x([64, 30]))).cross_entropy(&classes()));
     assert!(plain.findings().iter().all(|finding| finding.fault != Fault::Unseen));
@@ -143,7 +143,7 @@ fn what_a_scope_computes_is_said_to_be_out_of_sight() {
         model.0[3].forward(model.0[2].forward(h)).cross_entropy(&classes())
     });
     let note = report.findings.iter().find(|finding| finding.fault == Fault::Unseen).expect("it is said");
-    assert_eq!((note.severity, note.figure), (Severity::Note, 1.0));
+    assert_eq!((note.severity, &note.evidence), (Severity::Note, &Evidence::Scopes { count: 1 }));
     // A model that is well but for what nobody saw.
     let healthy: Sequential = seq![Linear::new(30, 5, &kaiming_normal(Gain::Linear), &mut rng()).unwrap()];
     let report = diagnose::inspect(&healthy, |model: &Sequential, tape| {

@@ -3,8 +3,8 @@
 use autograd::{Gradients, Op, Role, Var};
 use tensor::{Float, Tensor};
 
-use crate::graph::Graph;
-use crate::numbers::{NonFinite, Numbers};
+use crate::read::graph::Graph;
+use crate::read::numbers::{NonFinite, Numbers};
 
 /// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,38 +57,8 @@ impl Anomaly {
         self.is_data || self.is_empty()
     }
 
-    fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.inputs.iter().any(|dims| dims.contains(&0))
-    }
-
-    /// What to do about it.
-    pub(crate) fn remedy(&self) -> &'static str {
-        match () {
-            () if self.is_data => "look for it in the data, and leave out or replace what holds it",
-            () if self.is_empty() => "give it a batch with examples",
-            () if self.inputs.is_empty() => "look for it where this tensor comes from",
-            () => {
-                "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain"
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Anomaly {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Anomaly { what, op, inputs, shape, .. } = self;
-        let inputs: Vec<String> = inputs.iter().map(|dims| format!("{dims:?}")).collect();
-        let list = inputs.join(", ");
-        match self.direction {
-            Direction::Forward if self.is_data => write!(f, "the data hold {what}: the {op} {shape:?}"),
-            Direction::Forward if inputs.is_empty() => write!(f, "the {op} {shape:?} holds {what}"),
-            Direction::Forward if self.is_empty() => {
-                write!(f, "the batch has no examples: `{op}` of {list} is the first to give {what}")
-            }
-            Direction::Forward => write!(f, "`{op}` of {list} is the first to give {what}"),
-            Direction::Backward if inputs.is_empty() => write!(f, "the {op} {shape:?} gets {what}"),
-            Direction::Backward => write!(f, "the pullback of `{op}` of {list} is the first to give {what}"),
-        }
     }
 }
 

@@ -2,8 +2,8 @@
 
 use autograd::{Ignorance, Measure, Role};
 
-use crate::graph::Graph;
-use crate::numbers::root_mean_square;
+use crate::read::graph::Graph;
+use crate::read::numbers::root_mean_square;
 
 /// A loss, as it is before it is scaled and added to others; or all of one end of the network, as their mean.
 #[derive(Clone)]

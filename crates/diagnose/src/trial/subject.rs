@@ -7,12 +7,12 @@ use autograd::{Gradients, Id, Tape, Var};
 use nn::{Module, Param};
 use tensor::{Float, Tensor};
 
-use crate::finding::Action;
-use crate::graph::Graph;
 use crate::inspect::Inspector;
-use crate::numbers::Numbers;
-use crate::objective::Part;
-use crate::way::Way;
+use crate::read::graph::Graph;
+use crate::read::losses::Part;
+use crate::read::numbers::Numbers;
+use crate::read::way::Way;
+use crate::report::finding::Action;
 
 /// One pass, read off the tape.
 pub(crate) struct Pass {

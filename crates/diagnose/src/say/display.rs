@@ -3,11 +3,11 @@
 use std::fmt;
 use std::io::{self, IsTerminal, Write};
 
-use crate::finding::{Finding, Severity};
 use crate::report::Report;
-use crate::rows;
-use crate::stats::Stats;
-use crate::text::{NONE, aligned, sparkline};
+use crate::report::finding::{Finding, Severity};
+use crate::report::stats::Stats;
+use crate::say::rows;
+use crate::say::text::{NONE, aligned, sparkline};
 
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;

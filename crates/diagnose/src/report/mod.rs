@@ -1,11 +1,16 @@
-//! What an inspection found.
+//! What an inspection found: data alone.
+
+pub(crate) mod evidence;
+pub(crate) mod finding;
+pub(crate) mod history;
+pub(crate) mod stats;
 
 use tensor::Tensor;
 
-use crate::anomaly::Anomaly;
-use crate::finding::{Action, Fault, Finding, Severity};
-use crate::saturation::{Curve, Saturation};
-use crate::stats::Stats;
+use crate::read::anomaly::Anomaly;
+use crate::read::saturation::{Curve, Saturation};
+use crate::report::finding::{Action, Fault, Finding, Severity};
+use crate::report::stats::Stats;
 
 /// How a model starts, or stands: what [`inspect`](crate::inspect) reads off one pass.
 ///

@@ -8,8 +8,8 @@ use nn::{Module, Param, Path};
 use rand::Rng;
 use tensor::{Float, Tensor};
 
-use crate::graph::Graph;
-use crate::subject::trained;
+use crate::read::graph::Graph;
+use crate::trial::subject::trained;
 
 /// A start that could not be found.
 #[derive(Clone, PartialEq)]

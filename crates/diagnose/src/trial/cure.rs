@@ -6,8 +6,8 @@ use std::fmt;
 use nn::{Module, Path};
 use tensor::Float;
 
-use crate::finding::{Action, Fault, Finding, Severity};
 use crate::report::Report;
+use crate::report::finding::{Action, Fault, Finding, Severity};
 
 /// How often what is left is mended once more: what one layer gives changes the next.
 const ROUNDS: usize = 8;

@@ -4,9 +4,13 @@ use std::fmt;
 
 use tensor::{Float, Tensor};
 
+pub use super::evidence::Evidence;
+use crate::say::words::{self, Words};
+
 /// One fault: how bad it is, where, by which figure and rule, and what to do about it.
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
 pub struct Finding {
     /// How bad it is.
     pub severity: Severity,
@@ -14,8 +18,8 @@ pub struct Finding {
     pub fault: Fault,
     /// The module or parameter that it is about.
     pub place: String,
-    /// The figure that showed it; the message says what it measures.
-    pub figure: f64,
+    /// What showed it, with its numbers.
+    pub evidence: Evidence,
     /// What was found, in a few words, such as `61 % of tanh saturated`.
     pub brief: String,
     /// What was found, in one sentence.
@@ -84,21 +88,12 @@ pub enum Fault {
 }
 
 impl Finding {
-    /// Of what no change of a parameter mends, so far.
-    pub(crate) fn new(severity: Severity, fault: Fault, place: impl Into<String>, figure: f64) -> Self {
+    /// Of what no change of a parameter mends, so far. All that it says is made of the evidence.
+    pub(crate) fn new(severity: Severity, place: impl Into<String>, evidence: Evidence) -> Self {
         let place = place.into();
-        let (brief, message, remedy) = (String::new(), String::new(), String::new());
-        Finding { severity, fault, place, figure, brief, message, rule: "", remedy, actions: Vec::new() }
-    }
-
-    /// What was found: in a few words, and in a sentence.
-    pub(crate) fn says(self, brief: impl Into<String>, message: impl Into<String>) -> Self {
-        Finding { brief: brief.into(), message: message.into(), ..self }
-    }
-
-    /// The rule that is broken, and what a person can do about it.
-    pub(crate) fn rule(self, rule: &'static str, remedy: impl Into<String>) -> Self {
-        Finding { rule, remedy: remedy.into(), ..self }
+        let Words { brief, message, rule, remedy } = words::of(&place, &evidence);
+        let fault = evidence.fault();
+        Finding { severity, fault, place, evidence, brief, message, rule, remedy, actions: Vec::new() }
     }
 
     pub(crate) fn actions(self, actions: Vec<Action>) -> Self {
@@ -165,7 +160,7 @@ impl Action {
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Action::Scale { parameter, factor } => write!(f, "{parameter} × {}", crate::text::figure(*factor)),
+            Action::Scale { parameter, factor } => write!(f, "{parameter} × {}", crate::say::text::figure(*factor)),
             Action::Zero { parameter } => write!(f, "{parameter} to zero"),
         }
     }

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 
 use tensor::{Float, Real, Tensor};
 
-use crate::stats::Histogram;
+use crate::report::stats::Histogram;
 
 /// The values of one node, and what was measured of them so far.
 #[derive(Clone)]

@@ -1,6 +1,6 @@
 //! Aligned tables for a terminal, and figures as people read them.
 
-use crate::stats::Histogram;
+use crate::report::stats::Histogram;
 
 /// What stands where there is no figure.
 pub(crate) const NONE: &str = "–";

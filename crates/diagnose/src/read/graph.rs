@@ -13,8 +13,8 @@ use std::sync::Arc;
 use autograd::{Gradients, Role, Var};
 use tensor::Float;
 
-use crate::anomaly::first_lost;
-use crate::numbers::{NonFinite, Numbers, Units};
+use crate::read::anomaly::first_lost;
+use crate::read::numbers::{NonFinite, Numbers, Units};
 
 /// The values on a tape up to the loss, in the order in which they were computed.
 pub(crate) struct Graph {
@@ -340,7 +340,7 @@ impl Graph {
 
     /// The signal: the root mean square over units of how much each varies over the examples. NaN for one example.
     pub(crate) fn spread(&self, index: usize) -> f64 {
-        crate::numbers::root_mean_square(&self.units(index).std)
+        crate::read::numbers::root_mean_square(&self.units(index).std)
     }
 
     /// Whether a value differs from example to example, as far as it can be told.

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use autograd::Role;
 
-use crate::graph::Graph;
-use crate::numbers::range;
+use crate::read::graph::Graph;
+use crate::read::numbers::range;
 use crate::report::{Depth, Path, Stage, slope};
 
 /// The way to an end, as the blocks that it goes through.
@@ -192,7 +192,7 @@ mod tests {
     use tensor::Tensor;
 
     use super::*;
-    use crate::graph::Node;
+    use crate::read::graph::Node;
 
     const LAYER: Role = Role::Affine { weight: 1, bias: None };
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::report::{Activation, Report};
-use crate::text::{NONE, aligned, figure, percent};
+use crate::say::text::{NONE, aligned, figure, percent};
 
 /// Two or more reports in one table: a column each, such as before and after.
 ///

@@ -1,7 +1,7 @@
 //! The figures of a report in rows, of which the first is the header: for text and for pages.
 
 use crate::report::{Path, Report};
-use crate::text::{NONE, figure, percent};
+use crate::say::text::{NONE, figure, percent};
 
 type Rows = Vec<Vec<String>>;
 

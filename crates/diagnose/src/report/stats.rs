@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use crate::numbers::{Numbers, rms};
+use crate::read::numbers::{Numbers, rms};
 
 /// How many bins a [`Histogram`] has: as in the lecture's.
 pub const BINS: usize = 50;

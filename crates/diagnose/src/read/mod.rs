@@ -1,0 +1,8 @@
+//! What one pass is: its values, their measures, the ways of the signal, and the losses at their ends.
+
+pub(crate) mod anomaly;
+pub(crate) mod graph;
+pub(crate) mod losses;
+pub(crate) mod numbers;
+pub(crate) mod saturation;
+pub(crate) mod way;

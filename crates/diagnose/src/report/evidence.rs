@@ -1,0 +1,272 @@
+//! What showed a fault: its kind, with the numbers as numbers.
+
+use super::finding::Fault;
+use crate::read::anomaly::Anomaly;
+
+/// What showed a fault, with its numbers. The sentences of a [`Finding`](crate::Finding) are made of it. In JSON, `kind` is the variant's
+/// name in snake case, beside its fields.
+///
+/// # Example
+/// ```
+/// use diagnose::Evidence;
+/// use tensor::Tensor;
+///
+/// let report = diagnose::inspect_graph(|tape| tape.leaf(Tensor::full([64, 8], 4.0)).tanh().tanh().mean(..));
+/// let shares: Vec<f64> = report.findings.iter().filter_map(|finding| match finding.evidence {
+///     Evidence::Saturated { share, .. } => Some(share),
+///     _ => None,
+/// }).collect();
+/// assert!(shares.iter().all(|share| *share > 0.3));
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]
+#[non_exhaustive]
+pub enum Evidence {
+    /// A value or a gradient is NaN or infinite.
+    NotFinite {
+        /// Where the first was made.
+        anomaly: Anomaly,
+        /// At which step of a training, if one was watched.
+        step: Option<u64>,
+    },
+    /// The loss depends on no trained parameter.
+    ConstantLoss,
+    /// No example of the batch differs from another.
+    ExamplesAlike {
+        /// Whether all of them are zero.
+        zero: bool,
+    },
+    /// A feature of the input is far larger than most.
+    LargeFeature {
+        /// Which.
+        index: usize,
+        /// How many times as large as most.
+        times: f64,
+    },
+    /// The first layer does not make up for the scale of its input.
+    InputScale {
+        /// The root mean square of the input.
+        rms: f64,
+        /// Its mean.
+        mean: f64,
+        /// Its standard deviation.
+        std: f64,
+    },
+    /// Predictions and targets were broadcast against each other.
+    Broadcast {
+        /// The op.
+        op: &'static str,
+        /// The shape of the predictions.
+        predictions: Vec<usize>,
+        /// The shape of the targets.
+        targets: Vec<usize>,
+        /// The shape of the result.
+        result: Vec<usize>,
+    },
+    /// A loss that takes logits is given probabilities.
+    Probabilities {
+        /// The op of the loss.
+        loss: &'static str,
+        /// The op that made the probabilities.
+        by: &'static str,
+    },
+    /// Units have the same weights, and get the same gradients.
+    UnitsAlike {
+        /// The weights.
+        parameters: Vec<String>,
+        /// The share of units in the first of them that are copies of others.
+        share: f64,
+        /// Whether all units of one of them are the same.
+        all: bool,
+        /// Whether all of their elements are zero.
+        zero: bool,
+        /// The gain by which to draw them.
+        gain: String,
+    },
+    /// The first loss is above what it should be.
+    Excess {
+        /// The loss.
+        loss: f64,
+        /// What it should be.
+        expected: f64,
+        /// The number of classes C, where it should be ln C.
+        classes: Option<usize>,
+        /// The last layer's weight, where that is too large.
+        weight: Option<String>,
+    },
+    /// The targets are far from the outputs.
+    FarTargets {
+        /// The mean of the outputs.
+        outputs: f64,
+        /// The mean of the targets.
+        targets: f64,
+        /// The standard deviation of the targets.
+        std: f64,
+        /// The bias that could begin at their mean.
+        bias: Option<String>,
+    },
+    /// Most units of an activation are where it is flat.
+    Saturated {
+        /// The op of the activation.
+        activation: &'static str,
+        /// The share of its outputs that are saturated.
+        share: f64,
+        /// The standard deviation of its input.
+        std: f64,
+        /// How many units there are.
+        units: usize,
+        /// How many of them are saturated for every example, where the batch can tell.
+        dead: Option<usize>,
+        /// Whether it is flat on one side alone, as relu is.
+        one_sided: bool,
+        /// The weight before it, if one scales its input.
+        weight: Option<String>,
+        /// Whether that is the weight of a normalization.
+        normalizes: bool,
+        /// The gain by which to draw it.
+        gain: String,
+    },
+    /// Units are saturated for every example.
+    DeadUnits {
+        /// How many.
+        dead: usize,
+        /// How many there are.
+        units: usize,
+        /// How many examples there are.
+        examples: usize,
+        /// How many lie so far off that nothing brings them back.
+        stuck: usize,
+        /// Whether the activation is flat on one side alone.
+        one_sided: bool,
+    },
+    /// A softmax inside of the network sees little but its largest input.
+    SureSoftmax {
+        /// Its entropy, as a share of that of even shares.
+        entropy: f64,
+        /// The standard deviation of its input.
+        std: f64,
+    },
+    /// What a place gives is the same for all examples.
+    SignalDies {
+        /// The gain by which to draw its weights.
+        gain: String,
+    },
+    /// The signal grows or fades from layer to layer.
+    SignalScale {
+        /// By what it is multiplied with each layer.
+        factor: f64,
+        /// Whether that is what layers multiply it by, and not how its standard deviation changes.
+        by_gain: bool,
+        /// Whether branches are added to a trunk on the way.
+        joined: bool,
+        /// Where it dies.
+        dies_at: Option<String>,
+        /// The gain by which to draw the weights.
+        gain: String,
+    },
+    /// No gradient comes back through an op.
+    GradientDies {
+        /// The op.
+        op: &'static str,
+    },
+    /// The gradient grows or fades from layer to layer on the way back.
+    GradientScale {
+        /// By what it is multiplied with each layer back.
+        factor: f64,
+        /// The gain by which to draw the weights.
+        gain: String,
+    },
+    /// A parameter gets no gradient.
+    NoGradient,
+    /// A leaf gets a gradient, and the model does not list it.
+    Unlisted {
+        /// Its shape.
+        shape: Vec<usize>,
+    },
+    /// Two linear layers with nothing between them.
+    LinearPair {
+        /// The first.
+        first: String,
+        /// The second.
+        second: String,
+        /// How many such pairs there are.
+        pairs: usize,
+    },
+    /// The batch has one example.
+    OneExample {
+        /// How many tell more.
+        needed: usize,
+    },
+    /// A segment that is computed again on the way back is not on the tape.
+    Segment,
+    /// What scopes have computed is gone.
+    Scopes {
+        /// How many there were.
+        count: u64,
+    },
+    /// The judgement failed, which is a fault of this crate.
+    NotJudged {
+        /// Why.
+        why: String,
+    },
+    /// The scale of an activation has changed in a training.
+    Drift {
+        /// Its standard deviation at first.
+        from: f64,
+        /// At last.
+        to: f64,
+    },
+    /// No step moves any weight, though there are gradients.
+    NoWeightMoves,
+    /// Steps move weights too far, or not far enough.
+    StepSize {
+        /// The median of log₁₀ std(update) / std(weight).
+        log10: f64,
+        /// Whether it is too large.
+        high: bool,
+        /// Whether the loss rose by it at some time.
+        overshoots: bool,
+    },
+    /// The loss is higher at the end than at the beginning.
+    LossRises {
+        /// Its mean over the first steps.
+        first: f64,
+        /// And over the last.
+        last: f64,
+    },
+    /// Units have died in a training.
+    UnitsDied {
+        /// How many.
+        died: usize,
+        /// How many there are.
+        units: usize,
+        /// By which step.
+        step: u64,
+    },
+}
+
+impl Evidence {
+    /// What is wrong.
+    pub fn fault(&self) -> Fault {
+        match self {
+            Evidence::NotFinite { .. } => Fault::NotFinite,
+            Evidence::ConstantLoss => Fault::Constant,
+            Evidence::ExamplesAlike { .. } | Evidence::LargeFeature { .. } | Evidence::InputScale { .. } => Fault::Data,
+            Evidence::Broadcast { .. } => Fault::Broadcast,
+            Evidence::Probabilities { .. } => Fault::Logits,
+            Evidence::UnitsAlike { .. } => Fault::Symmetry,
+            Evidence::Excess { .. } | Evidence::FarTargets { .. } => Fault::Loss,
+            Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,
+            Evidence::DeadUnits { .. } | Evidence::UnitsDied { .. } => Fault::Dead,
+            Evidence::SignalDies { .. } | Evidence::SignalScale { .. } | Evidence::Drift { .. } => Fault::Signal,
+            Evidence::GradientDies { .. } | Evidence::GradientScale { .. } => Fault::Gradient,
+            Evidence::NoGradient => Fault::Unused,
+            Evidence::Unlisted { .. } => Fault::Unlisted,
+            Evidence::LinearPair { .. } => Fault::Linear,
+            Evidence::OneExample { .. } => Fault::Batch,
+            Evidence::Segment | Evidence::Scopes { .. } | Evidence::NotJudged { .. } => Fault::Unseen,
+            Evidence::LossRises { .. } | Evidence::StepSize { high: true, .. } => Fault::RateTooHigh,
+            Evidence::NoWeightMoves | Evidence::StepSize { .. } => Fault::RateTooLow,
+        }
+    }
+}

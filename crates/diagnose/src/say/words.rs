@@ -1,0 +1,480 @@
+//! Every sentence about a fault, made of its evidence.
+
+use crate::read::anomaly::{Anomaly, Direction};
+use crate::report::evidence::Evidence;
+use crate::say::text::{figure, percent};
+
+/// What a finding says.
+pub(crate) struct Words {
+    /// What was found, in a few words.
+    pub(crate) brief: String,
+    /// And in a sentence.
+    pub(crate) message: String,
+    /// The rule that is broken.
+    pub(crate) rule: &'static str,
+    /// What a person can do about it.
+    pub(crate) remedy: String,
+}
+
+const STEP_RULE: &str = "a step moves a weight by about a thousandth of itself";
+const DEAD_RULE: &str = "a unit that is flat for every example gets no gradient and does not learn";
+const UNSEEN: (&str, &str) = ("not all was looked into", "what is well is what was looked at");
+
+fn words(brief: impl Into<String>, message: impl Into<String>, rule: &'static str, remedy: impl Into<String>) -> Words {
+    Words { brief: brief.into(), message: message.into(), rule, remedy: remedy.into() }
+}
+
+/// What is said of evidence at a place.
+pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
+    match evidence {
+        Evidence::NotFinite { anomaly, step } => {
+            let what = anomaly.what;
+            let (brief, message) = match step {
+                None => (format!("{what} in {place}"), anomaly.to_string()),
+                Some(step) => (format!("{what} at step {step}"), format!("at step {step}, {anomaly}")),
+            };
+            // What a batch brought, or was there before the first step, no learning rate has done.
+            let remedy = match step.is_none_or(|step| step == 0) || anomaly.is_of_the_batch() {
+                true => of_anomaly(anomaly),
+                false => "begin again with a learning rate of a third, nn::Optimizer::new(rule, lr / 3.0)",
+            };
+            words(brief, message, "every value and every gradient is a finite number", remedy)
+        }
+        Evidence::ConstantLoss => words(
+            "a constant loss",
+            "the loss depends on no trained parameter, so that nothing can be learned",
+            "training changes parameters to make the loss smaller",
+            "compute the loss from what the model gives, with its parameters put on the tape by `Param::on`",
+        ),
+        Evidence::ExamplesAlike { zero } => {
+            let what = if *zero { "zero" } else { "alike" };
+            words(
+                format!("examples all {what}"),
+                format!("the examples of the batch are all {what}"),
+                "what is to be learned is how examples differ",
+                "inspect with a batch of real examples",
+            )
+        }
+        Evidence::LargeFeature { index, times } => words(
+            format!("a feature × {}", figure(*times)),
+            format!("feature {index} of the input is {} times as large as most: it drowns them", figure(*times)),
+            "features have about the same scale, so that each can be learned from",
+            "standardize each feature: (x − mean) / std",
+        ),
+        Evidence::InputScale { rms, mean, std } => {
+            let shift = if mean.abs() > 0.1 * std { format!("(x − {})", figure(*mean)) } else { "x".into() };
+            let [mean, std] = [*mean, *std].map(figure);
+            words(
+                format!("input of size {}", figure(*rms)),
+                format!("the input has mean {mean} and std {std}"),
+                "weights of gain / √fan_in are made for inputs of about mean 0 and standard deviation 1",
+                format!("scale the input: {shift} / {std}"),
+            )
+        }
+        Evidence::Broadcast { op, predictions, targets, result } => words(
+            "predictions broadcast against targets",
+            format!(
+                "`{op}` of {predictions:?}, {targets:?} gives {result:?}: every prediction is compared with every target"
+            ),
+            "predictions and targets have the same shape",
+            format!("reshape the targets to {predictions:?}"),
+        ),
+        Evidence::Probabilities { loss, by } => words(
+            format!("{by} before {loss}"),
+            format!(
+                "`{loss}` takes logits, and is given the result of `{by}`: between 0 and 1, they can hardly differ"
+            ),
+            "a loss of logits makes the probabilities itself",
+            format!("leave out `{by}`, or take a loss of probabilities"),
+        ),
+        Evidence::UnitsAlike { parameters, share, all, zero, gain } => {
+            let names = parameters.join(", ");
+            let what = match (zero, all) {
+                (true, _) => "are all zero".to_owned(),
+                (_, true) => "are alike".to_owned(),
+                _ => format!("are copies of others ({})", percent(*share)),
+            };
+            words(
+                if *all { "units all alike" } else { "units that are copies" },
+                format!("the units of {names} {what} and get alike gradients: they stay alike for ever"),
+                "units differ from the start, or they learn the same thing",
+                format!("draw {names} at random, by init::kaiming_normal(Gain::{gain})"),
+            )
+        }
+        Evidence::Excess { loss, expected, classes, weight } => {
+            let (what, of, rule) = match classes {
+                Some(classes) => (
+                    format!("ln {classes}"),
+                    format!("ln {classes} = {expected:.4}"),
+                    "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
+                ),
+                None => (
+                    format!("{expected:.4}"),
+                    format!("the {expected:.4} expected"),
+                    "the first loss is what was expected",
+                ),
+            };
+            // An expected loss of 0 has no multiples.
+            let times = Some(loss / expected).filter(|times| times.is_finite() && *times > 0.0);
+            let (brief, message) = match times {
+                Some(times) => {
+                    (format!("loss {times:.1} × {what}"), format!("the first loss is {loss:.4}, {times:.1} times {of}"))
+                }
+                None => (format!("loss {loss:.4}, not {what}"), format!("the first loss is {loss:.4}, not {of}")),
+            };
+            let remedy = match weight {
+                Some(weight) => format!("draw {weight} by init::normal(0.01)"),
+                None => "make the last layer's weights small, and its bias zero".to_owned(),
+            };
+            words(brief, message, rule, remedy)
+        }
+        Evidence::FarTargets { outputs, targets, std, bias } => {
+            let [outputs, targets, std] = [*outputs, *targets, *std].map(figure);
+            words(
+                format!("targets near {targets}, outputs near {outputs}"),
+                format!("the targets are {targets} (std {std}), the outputs {outputs}: training begins with that way"),
+                "outputs begin at the mean of the targets",
+                match bias {
+                    Some(bias) => format!("standardize the targets, or begin with {bias} at their mean, {targets}"),
+                    None => format!("standardize the targets, or add their mean, {targets}, to the outputs"),
+                },
+            )
+        }
+        Evidence::Saturated { activation, share, std, units, dead, one_sided, weight, normalizes, gain } => {
+            let what = if *one_sided { "off" } else { "saturated" };
+            let dead = dead
+                .filter(|dead| *dead > 0)
+                .map_or(String::new(), |dead| format!(", {dead} of {units} units for every example"));
+            words(
+                format!("{:.0} % of {activation} {what}", 100.0 * share),
+                format!("{} of {activation} are {what} (input std {}){dead}", percent(*share), figure(*std)),
+                "most units are where their activation is steep: a flat one passes no gradient",
+                match weight {
+                    Some(weight) if *normalizes => format!("begin with {weight} at 1"),
+                    Some(weight) => format!("draw {weight} by init::kaiming_normal(Gain::{gain})"),
+                    None => format!(
+                        "scale what goes in down to a standard deviation of 1, as init::kaiming_normal(Gain::{gain}) does"
+                    ),
+                },
+            )
+        }
+        Evidence::DeadUnits { dead, units, examples, stuck, one_sided } => words(
+            format!("{dead} of {units} units dead"),
+            format!(
+                "{dead} of {units} units are {} for all {examples} examples",
+                if *one_sided { "off" } else { "saturated" }
+            ),
+            DEAD_RULE,
+            match stuck {
+                0 => "start with smaller weights and a bias of zero, and train with a lower learning rate",
+                _ => "begin with these units again: random weights, and a bias of zero",
+            },
+        ),
+        Evidence::SureSoftmax { entropy, std } => words(
+            "softmax saturated",
+            format!(
+                "softmax sees little but the largest of its inputs (entropy {} of what is even)",
+                percent(*entropy)
+            ),
+            "scores of attention have a standard deviation of about 1: a sure softmax passes no gradient",
+            format!(
+                "divide the scores (std {}) by √(width of the keys), or draw the weights before them smaller",
+                figure(*std)
+            ),
+        ),
+        Evidence::SignalDies { gain } => words(
+            "the signal dies",
+            format!("the signal dies: what {place} gives is the same for all examples"),
+            "what differs from example to example comes to every layer",
+            format!("draw its weights by init::kaiming_normal(Gain::{gain})"),
+        ),
+        Evidence::SignalScale { factor, by_gain, joined, dies_at, gain } => {
+            let each = if *joined { "block" } else { "layer" };
+            let message = match by_gain {
+                true => format!("each layer multiplies the signal by {}", figure(*factor)),
+                false => format!("the signal {} with each {each}", change(*factor)),
+            };
+            words(
+                format!("signal × {} per layer", figure(*factor)),
+                dies_at.iter().fold(message, |message, place| format!("{message}, and dies at {place}")),
+                "x·W multiplies the standard deviation by √fan_in times that of W: weights of gain / √fan_in keep it",
+                match joined {
+                    true => {
+                        "draw the last weight of each branch by init::residual, or normalize the sums (nn::LayerNorm)"
+                            .into()
+                    }
+                    false => format!("draw them by init::kaiming_normal(Gain::{gain})"),
+                },
+            )
+        }
+        Evidence::GradientDies { op } => words(
+            "no gradient",
+            format!("the gradient dies: nothing comes back through `{op}`"),
+            "a gradient comes to every layer",
+            "look for what is multiplied by zero, flat, or too small for the float there",
+        ),
+        Evidence::GradientScale { factor, gain } => {
+            let what = if *factor < 1.0 { "vanishes" } else { "explodes" };
+            words(
+                format!("gradient {what}"),
+                format!("the gradient {what}: it {} with each layer back", change(*factor)),
+                "gradients have about the same scale in every layer, so that one learning rate suits all",
+                format!(
+                    "draw the weights by init::kaiming_normal(Gain::{gain}), or normalize the layers (nn::BatchNorm1d)"
+                ),
+            )
+        }
+        Evidence::NoGradient => words(
+            format!("{place} unused"),
+            format!("{place} gets no gradient: the loss does not depend on it"),
+            "every trained parameter has a share in the loss",
+            "use it in `forward`, or freeze it, or make it `nn::Param::state`",
+        ),
+        Evidence::Unlisted { shape } => words(
+            format!("{place} unlisted"),
+            format!("a leaf {shape:?} has a gradient, and the model does not list it"),
+            "an optimizer trains what the model lists",
+            "name its field in `nn::module!`, or put it on the tape as a constant if it is not trained",
+        ),
+        Evidence::LinearPair { first, second, .. } => words(
+            "linear layers in a row",
+            format!("nothing is between {first} and {second}: together they are one linear layer"),
+            "a product of two matrices is one matrix",
+            "put an activation between them, or leave one out",
+        ),
+        Evidence::OneExample { needed } => words(
+            "a batch of one",
+            "the batch has one example: how examples differ, and which units are dead, cannot be told",
+            "a standard deviation takes two numbers, and a unit is dead when it is so for many examples",
+            format!("inspect with {needed} examples or more"),
+        ),
+        Evidence::Segment => words(
+            UNSEEN.0,
+            "what is computed again on the way back (`recomputed`) is not on the tape, and was not looked at",
+            UNSEEN.1,
+            "`diagnose::inspect` looks into it",
+        ),
+        Evidence::Scopes { count } => words(
+            UNSEEN.0,
+            match count {
+                1 => "what a scope has computed is gone, and was not looked at".to_owned(),
+                count => format!("what {count} scopes have computed is gone, and was not looked at"),
+            },
+            UNSEEN.1,
+            "inspect what is computed in a scope (`Tape::scope`) by itself, or leave the scope out for an inspection",
+        ),
+        Evidence::NotJudged { why } => words(
+            "not judged",
+            format!("the model could not be judged: {why}"),
+            UNSEEN.1,
+            "this is a fault of `diagnose`: please report it with the model",
+        ),
+        Evidence::Drift { from, to } => words(
+            format!("scale × {}", figure(to / from)),
+            format!("its scale went from {} to {}", figure(*from), figure(*to)),
+            "what a layer gives keeps about its scale",
+            "lower the learning rate of its nn::Optimizer",
+        ),
+        Evidence::NoWeightMoves => words(
+            "no weight moves",
+            "no step moves any weight, though there are gradients",
+            STEP_RULE,
+            "give nn::Optimizer::new a learning rate above 0",
+        ),
+        Evidence::StepSize { log10, high, overshoots } => {
+            let words_of_size = if *high { "too high" } else { "too low" };
+            let loss = if *overshoots { "overshoots" } else { "does not fall" };
+            let change = match (high, overshoots) {
+                (true, true) => "lower it",
+                (true, false) => "lower it to a third",
+                (false, _) => "raise it by a factor of about 10",
+            };
+            words(
+                format!("learning rate {words_of_size}"),
+                format!(
+                    "the learning rate is {words_of_size}: a step moves weights by 10^{log10:.1} of themselves, and the loss {loss}"
+                ),
+                STEP_RULE,
+                format!("{change}, nn::Optimizer::new(rule, lr)"),
+            )
+        }
+        Evidence::LossRises { first, last } => words(
+            "the loss rises",
+            format!("the loss rises, from {} to {}", figure(*first), figure(*last)),
+            "training makes the loss smaller",
+            "lower the learning rate to a third, nn::Optimizer::new(rule, lr / 3.0)",
+        ),
+        Evidence::UnitsDied { died, units, step } => words(
+            format!("{died} units died"),
+            format!("{died} of {units} units have died by step {step}"),
+            DEAD_RULE,
+            "train with a lower learning rate, nn::Optimizer::new(rule, lr)",
+        ),
+    }
+}
+
+/// How a factor changes what it multiplies.
+fn change(factor: f64) -> String {
+    format!("{} to ×{}", if factor < 1.0 { "fades" } else { "grows" }, figure(factor))
+}
+
+/// What to do about a value that is not finite.
+fn of_anomaly(anomaly: &Anomaly) -> &'static str {
+    match () {
+        () if anomaly.is_data => "look for it in the data, and leave out or replace what holds it",
+        () if anomaly.is_empty() => "give it a batch with examples",
+        () if anomaly.inputs.is_empty() => "look for it where this tensor comes from",
+        () => "make its inputs smaller (a lower learning rate, smaller weights), or keep them inside the op's domain",
+    }
+}
+
+impl std::fmt::Display for Anomaly {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Anomaly { what, op, inputs, shape, .. } = self;
+        let list = inputs.iter().map(|dims| format!("{dims:?}")).collect::<Vec<_>>().join(", ");
+        match self.direction {
+            Direction::Forward if self.is_data => write!(f, "the data hold {what}: the {op} {shape:?}"),
+            Direction::Forward if inputs.is_empty() => write!(f, "the {op} {shape:?} holds {what}"),
+            Direction::Forward if self.is_empty() => {
+                write!(f, "the batch has no examples: `{op}` of {list} is the first to give {what}")
+            }
+            Direction::Forward => write!(f, "`{op}` of {list} is the first to give {what}"),
+            Direction::Backward if inputs.is_empty() => write!(f, "the {op} {shape:?} gets {what}"),
+            Direction::Backward => write!(f, "the pullback of `{op}` of {list} is the first to give {what}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::fmt::Write as _;
+
+    use super::*;
+
+    fn anomaly(direction: Direction, inputs: &[&[usize]], is_data: bool) -> Anomaly {
+        let (op, inputs) =
+            (if is_data { "constant" } else { "linear" }, inputs.iter().map(|dims| dims.to_vec()).collect());
+        Anomaly { direction, what: "NaN", op, place: "hidden".into(), inputs, shape: vec![32, 200], is_data }
+    }
+
+    /// Each kind, and each of the ways in which it is said.
+    fn examples() -> Vec<Evidence> {
+        use Direction::{Backward, Forward};
+        use Evidence::*;
+        let (gain, weight) = (|| "Tanh".to_owned(), || Some("hidden.weight".to_owned()));
+        let saturated = |one_sided, dead, weight: Option<String>, normalizes| Saturated {
+            activation: if one_sided { "relu" } else { "tanh" },
+            share: 0.612,
+            std: 5.19,
+            units: 200,
+            dead,
+            one_sided,
+            weight,
+            normalizes,
+            gain: gain(),
+        };
+        let scale = |factor, by_gain, joined, dies_at: Option<&str>| SignalScale {
+            factor,
+            by_gain,
+            joined,
+            dies_at: dies_at.map(str::to_owned),
+            gain: gain(),
+        };
+        let alike = |all, zero| UnitsAlike {
+            parameters: vec!["hidden.weight".into(), "output.weight".into()],
+            share: 0.25,
+            all,
+            zero,
+            gain: gain(),
+        };
+        let excess = |loss, expected, classes, weight| Excess { loss, expected, classes, weight };
+        let far =
+            |bias: Option<&str>| FarTargets { outputs: 0.1, targets: 53.0, std: 4.0, bias: bias.map(str::to_owned) };
+        let dead = |stuck, one_sided| DeadUnits { dead: 40, units: 200, examples: 32, stuck, one_sided };
+        let step = |log10, high, overshoots| StepSize { log10, high, overshoots };
+        vec![
+            NotFinite { anomaly: anomaly(Forward, &[&[32, 30], &[30, 200]], false), step: None },
+            NotFinite { anomaly: anomaly(Forward, &[&[0, 30], &[30, 200]], false), step: None },
+            NotFinite { anomaly: anomaly(Forward, &[], true), step: Some(3) },
+            NotFinite { anomaly: anomaly(Forward, &[], false), step: None },
+            NotFinite { anomaly: anomaly(Backward, &[&[32, 30], &[30, 200]], false), step: Some(3) },
+            NotFinite { anomaly: anomaly(Backward, &[], false), step: Some(0) },
+            ConstantLoss,
+            ExamplesAlike { zero: true },
+            ExamplesAlike { zero: false },
+            LargeFeature { index: 3, times: 4120.0 },
+            InputScale { rms: 130.7, mean: 127.0, std: 31.0 },
+            InputScale { rms: 31.0, mean: 0.0, std: 31.0 },
+            Broadcast { op: "sub", predictions: vec![32, 1], targets: vec![32], result: vec![32, 32] },
+            Probabilities { loss: "cross_entropy", by: "softmax" },
+            alike(true, true),
+            alike(true, false),
+            alike(false, false),
+            excess(27.88, 27_f64.ln(), Some(27), weight()),
+            excess(3.1, 1.0, None, None),
+            excess(3.1, 0.0, None, None),
+            far(Some("output.bias")),
+            far(None),
+            saturated(false, Some(0), weight(), false),
+            saturated(true, Some(12), weight(), true),
+            saturated(false, None, None, false),
+            dead(0, false),
+            dead(40, true),
+            SureSoftmax { entropy: 0.21, std: 9.3 },
+            SignalDies { gain: gain() },
+            scale(3.02, true, false, None),
+            scale(1.61, false, true, None),
+            scale(0.44, false, false, Some("layers.4")),
+            GradientDies { op: "relu" },
+            GradientScale { factor: 0.44, gain: gain() },
+            GradientScale { factor: 2.8, gain: gain() },
+            NoGradient,
+            Unlisted { shape: vec![30] },
+            LinearPair { first: "hidden".into(), second: "output".into(), pairs: 1 },
+            OneExample { needed: 32 },
+            Segment,
+            Scopes { count: 1 },
+            Scopes { count: 3 },
+            NotJudged { why: "cat: [32, 10] and [32, 20] do not fit along axis 0".into() },
+            Drift { from: 1.0, to: 14.2 },
+            NoWeightMoves,
+            step(-1.2, true, true),
+            step(-1.7, true, false),
+            step(-6.3, false, false),
+            LossRises { first: 2.3, last: 4.1 },
+            UnitsDied { died: 50, units: 200, step: 400 },
+        ]
+    }
+
+    /// To be read through by a person.
+    #[test]
+    fn every_sentence_is_in_the_golden_file() {
+        let mut text = String::new();
+        for evidence in examples() {
+            let (kind, words) = (format!("{evidence:?}"), of("hidden", &evidence));
+            let kind = kind.split([' ', '{']).next().unwrap_or_default();
+            let Words { brief, message, rule, remedy } = words;
+            let _ = writeln!(text, "{kind}\n  {brief}\n  {message}\n  rule: {rule}\n  cure: {remedy}\n");
+        }
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/say/sentences.txt");
+        if std::env::var_os("EVENKEEL_WRITE_SENTENCES").is_some() {
+            std::fs::write(path, &text).unwrap();
+        }
+        let golden = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(golden == text, "EVENKEEL_WRITE_SENTENCES=1 writes the sentences anew");
+    }
+
+    #[test]
+    fn every_kind_has_an_example() {
+        let source = include_str!("../report/evidence.rs");
+        let variant =
+            |line: &str| line.strip_prefix("    ")?.strip_suffix([',', '{']).map(|name| name.trim().to_owned());
+        let is_name = |name: &String| name.starts_with(char::is_uppercase) && name.chars().all(char::is_alphanumeric);
+        let kinds: BTreeSet<String> = source.lines().filter_map(variant).filter(is_name).collect();
+        let debug = examples().iter().map(|evidence| format!("{evidence:?}")).collect::<Vec<_>>();
+        let shown: BTreeSet<String> =
+            debug.iter().filter_map(|text| text.split([' ', '{']).next().map(str::to_owned)).collect();
+        assert!(kinds.len() > 25 && kinds == shown, "{:?}", kinds.symmetric_difference(&shown).collect::<Vec<_>>());
+    }
+}
