@@ -9,7 +9,7 @@ use crate::judge::limits::Limits;
 use crate::judge::unseen;
 use crate::read::anomaly::Anomaly;
 use crate::read::graph::Graph;
-use crate::read::numbers::mean_std;
+use crate::read::numbers::Numbers;
 use crate::report::finding::{Evidence, Finding, Severity, sort};
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
 use crate::trial::subject::{quietly, trained};
@@ -199,8 +199,8 @@ impl<T: Float> Watch<T> {
         let weights = parameters.iter().map(|(name, param)| WeightSample {
             name: name.clone(),
             shape: param.value().dims().to_vec(),
-            std: mean_std(param.value()).1,
-            gradient_std: gradient(param.id()).map(|gradient| mean_std(gradient).1),
+            std: Numbers::of(param.value()).mean_std().1,
+            gradient_std: gradient(param.id()).map(|gradient| Numbers::of(gradient).mean_std().1),
             update_data_log10: None,
         });
         let activations = activations(self.inspector.rules(), &graph, false).into_iter().map(|a| ActivationSample {
@@ -225,7 +225,7 @@ impl<T: Float> Watch<T> {
         self.moved.push(has_moved);
         for (((_, param), before), weight) in trained(model).iter().zip(&before).zip(&mut sample.weights) {
             if param.value().shape() == before.shape() {
-                let ratio = mean_std(&(param.value() - before)).1 / weight.std;
+                let ratio = Numbers::of(&(param.value() - before)).mean_std().1 / weight.std;
                 weight.update_data_log10 = Some(ratio.log10()).filter(|log| log.is_finite());
             }
         }

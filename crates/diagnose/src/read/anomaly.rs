@@ -4,7 +4,7 @@ use autograd::{Gradients, Op, Role, Var};
 use tensor::{Float, Tensor};
 
 use crate::read::graph::Graph;
-use crate::read::numbers::{NonFinite, Numbers};
+use crate::read::numbers::NonFinite;
 
 /// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,7 +110,7 @@ impl Graph {
 
 /// The op whose pullback gives the first share of a gradient that is not finite, going back from the loss.
 pub(crate) fn first_lost<T: Float>(loss: Var<'_, T>, gradients: &Gradients<T>) -> Option<(usize, NonFinite)> {
-    let lost = |gradient: &Tensor<T>| Numbers::of(gradient).lost();
+    let lost = |gradient: &Tensor<T>| NonFinite::of(gradient);
     let vars: Vec<Var<'_, T>> = loss.tape().vars().take(loss.index() + 1).collect();
     // What comes to no leaf does no harm.
     let mut leaves = vars.iter().filter(|var| matches!(var.role(), Role::Leaf)).filter_map(|var| gradients.get(*var));
