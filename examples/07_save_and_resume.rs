@@ -56,6 +56,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         .clip_norm(1.0)
         .seed(42)
         .checkpoint(&args.file, 500)
+        .with_state("watch", &watch)
         .resume(if args.anew { Resume::Never } else { Resume::IfThere })
         .on_gradients(|p| watch.borrow_mut().before_step(p.model, p.loss, p.gradients))
         .on_step(|p| watch.borrow_mut().after_step(p.model))

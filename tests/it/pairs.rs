@@ -381,10 +381,14 @@ impl<T: Float> Run<T> {
             }
             if on(Resume) && step == 3 {
                 let path = file(self.on);
-                Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average).save(&path).unwrap();
-                (net, optimizer) = (self.net(), self.optimizer());
+                let seen = watch.history().to_csv();
+                let checkpoint = Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average);
+                checkpoint.with_state("watch", &mut watch).save(&path).unwrap();
+                (net, optimizer, watch) = (self.net(), self.optimizer(), Watch::new().every(1));
                 average = Average::exponential(0.9).unwrap().with_warmup();
-                Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average).load(&path).unwrap();
+                let checkpoint = Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average);
+                checkpoint.with_state("watch", &mut watch).load(&path).unwrap();
+                assert_eq!(watch.history().to_csv(), seen);
                 std::fs::remove_file(path).unwrap();
             }
             if on(Inspect) && step == 2 {
@@ -457,6 +461,7 @@ impl<T: Float> Run<T> {
                 }
             }
         }
+        assert_eq!(watch.history().loss.len() as u64, if on(Watch) { STEPS } else { 0 });
         for (place, (path, param)) in net.parameters().into_iter().enumerate() {
             let by_feature = average.of(param).unwrap().iter().map(T::to_f64).collect();
             let average = if on(Average) { by_feature } else { average_by_hand[place].clone() };
@@ -476,7 +481,7 @@ impl<T: Float> Run<T> {
         for steps in legs {
             let mut optimizer = self.optimizer();
             if on(Resume) {
-                net = self.net();
+                (net, *watch.borrow_mut()) = (self.net(), Watch::new().every(1));
             }
             let mut fit = Fit::steps(*steps)
                 .batches(Batches::of(rows.clone(), ROWS / 2).unwrap())
@@ -498,12 +503,13 @@ impl<T: Float> Run<T> {
                     Flow::Continue
                 });
             if on(Resume) {
-                fit = fit.checkpoint(&path, 3);
+                fit = fit.checkpoint(&path, 3).with_state("watch", &watch);
             }
             fit.run(&mut net, &mut optimizer, |net, tape, rows| self.forward(net, tape, rows, (0, 0), &mut None))
                 .unwrap();
         }
         let _ = std::fs::remove_file(path);
+        assert_eq!(watch.borrow().history().loss.len() as u64, if on(Watch) { STEPS } else { 0 });
         let mut outcome = outcome.into_inner();
         net.parameters().iter().for_each(|(path, param)| outcome.note(format!("average of {path}"), param.value()));
         outcome

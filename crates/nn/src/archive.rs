@@ -146,6 +146,20 @@ impl<'a, T: Float> Archive<'a, T> {
         }
     }
 
+    /// Any number of texts, which are one in the file: a line for each.
+    pub fn texts(&mut self, name: &str, texts: &[String]) -> Vec<String> {
+        let line = |text: &String| text.replace('\\', "\\\\").replace('\n', "\\n") + "\n";
+        let Some(said) = self.text(name, &texts.iter().map(line).collect::<String>()) else {
+            self.mismatch(format!("does not say {}{name}", self.prefix));
+            return texts.to_vec();
+        };
+        let unescaped = |line: &str| {
+            let parts: Vec<String> = line.split("\\\\").map(|part| part.replace("\\n", "\n")).collect();
+            parts.join("\\")
+        };
+        said.split_terminator('\n').map(unescaped).collect()
+    }
+
     /// Any number of numbers.
     pub fn vector<E: Element>(&mut self, name: &str, x: &[E]) -> Vec<E> {
         let shape = match &self.way {
@@ -332,4 +346,20 @@ impl Reading<'_> {
 fn printable(text: String) -> String {
     let escaped = |c: char| if c.is_control() { c.escape_debug().to_string() } else { c.to_string() };
     if text.chars().any(char::is_control) { text.chars().map(escaped).collect() } else { text }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Param;
+
+    #[test]
+    fn texts_of_any_kind_come_back() {
+        let texts = ["", "a\nb", "\\n", "\\\\", "c\r", "", "\n"].map(str::to_owned).to_vec();
+        let (model, mut contents) = (Param::<f32>::new(Tensor::zeros([1])), Contents::default());
+        for texts in [&texts[..], &[]] {
+            assert_eq!(Archive::writing(Some(&model), &mut contents).texts("x", texts), texts);
+            assert_eq!(Archive::reading(Some(&model), &contents, false).texts("x", &["other".into()]), texts);
+        }
+    }
 }

@@ -196,7 +196,8 @@ impl Numbers {
         if first.len() == matrix.size(1) {
             return 0.0;
         }
-        let different: HashSet<Vec<u64>> = matrix.axis_iter(1).map(|column| column.iter().map(bits).collect()).collect();
+        let different: HashSet<Vec<u64>> =
+            matrix.axis_iter(1).map(|column| column.iter().map(bits).collect()).collect();
         1.0 - different.len() as f64 / matrix.size(1) as f64
     }
 }

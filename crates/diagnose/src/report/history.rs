@@ -34,7 +34,7 @@ pub struct ActivationSample {
     /// The module that it belongs to.
     pub place: String,
     /// Its op.
-    pub kind: &'static str,
+    pub kind: String,
     /// The mean of the output.
     pub mean: f64,
     /// The standard deviation of the output.

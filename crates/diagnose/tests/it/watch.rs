@@ -331,3 +331,36 @@ fn advice_about_a_rate_leads_to_a_lower_loss() {
     }
     assert!(advised > 20, "{advised}");
 }
+
+/// A training that is resumed is judged by all of it.
+#[cfg(feature = "checkpoint")]
+#[test]
+fn a_watch_goes_on_after_a_resume() {
+    let path = std::env::temp_dir().join(format!("evenkeel-watch-{}.safetensors", std::process::id()));
+    let (x, classes) = batch(64);
+    let go = |model: &mut Mlp, sgd: &mut Optimizer, watch: &mut Watch, to: u64| {
+        let mut tape = Tape::new();
+        while sgd.step_number() < to {
+            let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
+            let gradients = loss.backward();
+            watch.before_step(model, loss, &gradients);
+            tape.reset();
+            sgd.step(model, &gradients);
+            watch.after_step(model);
+        }
+    };
+    let new = || (Mlp::kaiming(), Optimizer::new(Sgd::default(), 1e-5).unwrap(), Watch::new().every(10));
+    let (mut model, mut sgd, mut whole) = new();
+    go(&mut model, &mut sgd, &mut whole, 60);
+    let (mut model, mut sgd, mut part) = new();
+    go(&mut model, &mut sgd, &mut part, 25);
+    nn::Checkpoint::new(&mut model).optimizer(&mut sgd).with_state("watch", &mut part).save(&path).unwrap();
+    let (mut model, mut sgd, mut rest) = new();
+    nn::Checkpoint::new(&mut model).optimizer(&mut sgd).with_state("watch", &mut rest).load(&path).unwrap();
+    go(&mut model, &mut sgd, &mut rest, 60);
+    assert_eq!(rest.history(), whole.history());
+    assert_eq!((rest.findings(), faults(&rest)), (whole.findings(), vec![Fault::RateTooLow]));
+    let samples: Vec<u64> = rest.history().samples.iter().map(|sample| sample.step).collect();
+    assert_eq!(samples, [0, 10, 20, 30, 40, 50]);
+    std::fs::remove_file(path).unwrap();
+}

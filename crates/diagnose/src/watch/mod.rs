@@ -1,8 +1,13 @@
 //! Watching a model while it trains.
 
+#[cfg(feature = "checkpoint")]
+mod state;
+mod trend;
+
 use autograd::{Gradients, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
+use trend::Trend;
 
 use crate::inspect::{Inspector, activations, cannot_be_judged};
 use crate::judge::limits::Limits;
@@ -16,7 +21,8 @@ use crate::trial::subject::{quietly, trained};
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
-/// It takes two calls in each step, and only reads. How far a step moves a weight is measured by what the optimizer did,
+/// It takes two calls in each step, and only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint or a fit by
+/// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the optimizer did,
 /// whichever it is: std(update) / std(data), of which log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
 /// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does
 /// not fall, by more than its own noise.
@@ -58,76 +64,9 @@ pub struct Watch<T: Float = f32> {
     /// For each sample, whether its step moved any weight.
     moved: Vec<bool>,
     /// What the loss costs those who know nothing, if it says so.
-    ignorance: Option<f64>,
+    baseline: Option<f64>,
     /// What the last look did not see.
     unseen: Vec<Finding>,
-}
-
-/// How the loss goes, from the first steps to the last.
-struct Trend {
-    first: f64,
-    last: f64,
-    /// The changes that are taken for one: above this, and more than chance explains.
-    least: f64,
-    /// How far the largest mean of five in a row is above twice the very first.
-    overshoot: f64,
-    /// By how many standard deviations the last losses rank above the first, for two draws of the same losses.
-    rank: f64,
-}
-
-impl Trend {
-    /// A change counts from this rank on.
-    const SURE: f64 = 3.0;
-
-    fn rises(&self) -> bool {
-        self.last - self.first > self.least.max(0.2 * self.first.abs()) && self.rank > Trend::SURE
-    }
-
-    /// A loss without noise falls surely, however little: a share of it is asked for too.
-    fn falls(&self) -> bool {
-        self.first - self.last > self.least.max(0.02 * self.first.abs()) && self.rank < -Trend::SURE
-    }
-
-    /// Whether the loss at some time was far above that of the beginning.
-    fn overshoots(&self) -> bool {
-        self.overshoot > self.least
-    }
-
-    /// Of two or more windows of losses; by Mann and Whitney (1947), which knows no shape of the noise.
-    fn of(losses: &[f64], ignorance: Option<f64>) -> Option<Trend> {
-        let window = (losses.len() / 10).max(10);
-        if losses.len() < 2 * window {
-            return None;
-        }
-        let (first, last) = (&losses[..window], &losses[losses.len() - window..]);
-        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
-        let above = |last: f64| {
-            first
-                .iter()
-                .map(|&first| {
-                    if last > first {
-                        1.0
-                    } else if last == first {
-                        0.5
-                    } else {
-                        0.0
-                    }
-                })
-                .sum::<f64>()
-        };
-        let n = window as f64;
-        let peak = losses.windows(5).map(mean).fold(f64::NEG_INFINITY, f64::max);
-        let overshoot = peak - losses[0] - losses[0].abs();
-        let rank =
-            (last.iter().map(|&last| above(last)).sum::<f64>() - n * n / 2.0) / (n * n * (2.0 * n + 1.0) / 12.0).sqrt();
-        Some(Trend {
-            first: mean(first),
-            last: mean(last),
-            least: ignorance.map_or(1e-3, |loss| 0.02 * loss.abs()),
-            overshoot,
-            rank,
-        })
-    }
 }
 
 impl<T: Float> Default for Watch<T> {
@@ -146,7 +85,7 @@ impl<T: Float> Watch<T> {
             anomaly: None,
             before: None,
             moved: Vec::new(),
-            ignorance: None,
+            baseline: None,
             unseen: Vec::new(),
         }
     }
@@ -188,7 +127,7 @@ impl<T: Float> Watch<T> {
         let graph = Graph::read(loss, None, None);
         self.unseen = unseen(&graph);
         if let [part] = &graph.parts()[..] {
-            self.ignorance = part.expected;
+            self.baseline = part.expected;
         }
         let parameters = trained(model);
         let gradient = |id| gradients.named(id);
@@ -205,7 +144,7 @@ impl<T: Float> Watch<T> {
         });
         let activations = activations(self.inspector.rules(), &graph, false).into_iter().map(|a| ActivationSample {
             place: a.place,
-            kind: a.kind,
+            kind: a.kind.to_owned(),
             mean: a.output.mean,
             std: a.output.std,
             saturated: a.saturated,
@@ -240,7 +179,7 @@ impl<T: Float> Watch<T> {
     pub fn findings(&self) -> Vec<Finding> {
         let limits = self.inspector.limits();
         let mut findings: Vec<Finding> = self.not_finite().into_iter().collect();
-        let trend = Trend::of(&self.history.loss, self.ignorance);
+        let trend = Trend::of(&self.history.loss, self.baseline);
         // One finding about the learning rate is enough.
         if findings.is_empty() {
             let rising = trend.as_ref().filter(|trend| trend.rises()).map(rising);
@@ -303,7 +242,7 @@ impl<T: Float> Watch<T> {
         let jump = jump.filter(|_| trend.overshoots());
         let median = jump.or_else(|| typical(&samples[samples.len() / 2..]).filter(|_| !trend.falls()))?;
         // Who knows more than nothing may move little: there is little left to learn.
-        let is_trained = self.ignorance.is_some_and(|ignorance| trend.first < 0.8 * ignorance);
+        let is_trained = self.baseline.is_some_and(|baseline| trend.first < 0.8 * baseline);
         let high = median > limits.update_high;
         let low = median < limits.update_low && !is_trained;
         let evidence = Evidence::StepSize { log10: median, high, overshoots: jump.is_some() };
