@@ -96,6 +96,7 @@
 mod backward;
 pub mod check;
 mod draws;
+mod finite;
 mod gradients;
 mod id;
 mod mode;
@@ -107,6 +108,7 @@ mod record;
 mod state;
 mod tape;
 
+pub use finite::{NonFinite, first_not_finite, first_not_finite_gradient};
 pub use gradients::Gradients;
 pub use id::Id;
 pub use mode::Mode;

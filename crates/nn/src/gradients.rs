@@ -122,7 +122,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
             return Err(Error::OtherModel { weights });
         };
         // That of finite numbers may be beyond f64.
-        if let Some(weight) = Some(norm).filter(|norm| !norm.is_finite()).and_then(|_| first_not_finite(model, self)) {
+        if let Some(weight) = Some(norm).filter(|norm| !norm.is_finite()).and_then(|_| first_lost(model, self)) {
             return Err(Error::NotFinite { weight });
         }
         let mut scale = |factor: f64| {
@@ -150,10 +150,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
 }
 
 /// The path of the first trained weight of a model whose gradient holds NaN or infinity.
-pub(crate) fn first_not_finite<T: Float>(
-    model: &(impl Module<T> + ?Sized),
-    gradients: &Gradients<T>,
-) -> Option<String> {
+pub(crate) fn first_lost<T: Float>(model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Option<String> {
     let mut first = None;
     model.visit(Path::root(), &mut |path, param| {
         if first.is_none() && param.is_trained() && gradients.named(param.id()).is_some_and(|of| !of.all_finite()) {

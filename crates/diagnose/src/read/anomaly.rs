@@ -1,10 +1,8 @@
 //! The first NaN or infinity, and the op that made it.
 
-use autograd::{Gradients, Op, Role, Var};
-use tensor::{Float, Tensor};
+use autograd::{NonFinite, Op, Role};
 
 use crate::read::graph::Graph;
-use crate::read::numbers::NonFinite;
 
 /// Where the first NaN or infinity was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -65,32 +63,8 @@ impl Anomaly {
 impl Graph {
     /// Where the first value that is NaN or infinite was made, forward or else backward.
     pub(crate) fn anomaly(&self) -> Option<Anomaly> {
-        if let Some(index) = (0..self.nodes.len()).find(|&index| self.makes_loss_of_numbers(index)) {
-            return Some(self.anomaly_at(Direction::Forward, index, self.nodes[index].value.lost()));
-        }
-        let (index, lost) = self.lost_backward?;
-        Some(self.anomaly_at(Direction::Backward, index, lost))
-    }
-
-    /// Whether a value is not finite where what it was computed from is; and not on purpose.
-    fn makes_loss_of_numbers(&self, index: usize) -> bool {
-        let (node, own) = (&self.nodes[index], self.nodes[index].value.lost());
-        if !own.any() {
-            return false;
-        }
-        let given: Vec<NonFinite> = node.inputs.iter().map(|&input| self.nodes[input].value.lost()).collect();
-        let none_given = |of: fn(&NonFinite) -> bool| !given.iter().any(of);
-        let made = own.nan && none_given(|given| given.nan)
-            || (own.positive || own.negative) && none_given(|given| given.any())
-            // Of a mask, a loss may be infinite: an example's class is one of those that are left out.
-            || matches!(node.role, Role::Loss { .. }) && none_given(|given| given.nan || given.positive);
-        // A mask is −∞ on purpose.
-        let is_mask = match node.role {
-            Role::Constant => !own.positive && !self.flow[index].enters,
-            Role::Masking => true,
-            _ => false,
-        };
-        made && (own.nan || !is_mask)
+        let forward = self.lost.map(|(index, lost)| self.anomaly_at(Direction::Forward, index, lost));
+        forward.or_else(|| self.lost_backward.map(|(index, lost)| self.anomaly_at(Direction::Backward, index, lost)))
     }
 
     fn anomaly_at(&self, direction: Direction, index: usize, lost: NonFinite) -> Anomaly {
@@ -108,33 +82,14 @@ impl Graph {
     }
 }
 
-/// The op whose pullback gives the first share of a gradient that is not finite, going back from the loss.
-pub(crate) fn first_lost<T: Float>(loss: Var<'_, T>, gradients: &Gradients<T>) -> Option<(usize, NonFinite)> {
-    let lost = |gradient: &Tensor<T>| NonFinite::of(gradient);
-    let vars: Vec<Var<'_, T>> = loss.tape().vars().take(loss.index() + 1).collect();
-    // What comes to no leaf does no harm.
-    let mut leaves = vars.iter().filter(|var| matches!(var.role(), Role::Leaf)).filter_map(|var| gradients.get(*var));
-    if leaves.all(Tensor::all_finite) {
-        return None;
-    }
-    let of = |var: &Var<'_, T>| gradients.get(*var).map(lost).filter(|lost| lost.any());
-    let (first, whole) = vars.iter().rev().find_map(|var| Some((var.index(), of(var)?)))?;
-    // Several ops may share the value: it is the one whose own share is not finite.
-    let share = |user: &Var<'_, T>| {
-        let shares = user.inputs().iter().any(|input| input.index() == first).then(|| gradients.get(*user))?;
-        let lost =
-            user.pull(shares?).into_iter().filter(|(input, _)| input.index() == first).map(|(_, share)| lost(&share));
-        Some((user.index(), lost.into_iter().find(|lost| lost.any())?))
-    };
-    Some(vars.iter().rev().find_map(share).unwrap_or((first, whole)))
-}
-
 #[cfg(test)]
 mod tests {
     use autograd::Var;
 
-    use super::*;
     use autograd::Tape;
+    use tensor::Tensor;
+
+    use super::*;
 
     fn of(build: impl Fn(&Tape) -> Var<'_>) -> Option<Anomaly> {
         let tape = Tape::new();

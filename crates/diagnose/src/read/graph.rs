@@ -10,16 +10,17 @@ use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use autograd::{Gradients, Role, Var};
+use autograd::{Gradients, NonFinite, Role, Var, first_not_finite, first_not_finite_gradient};
 use tensor::Float;
 
-use crate::read::anomaly::first_lost;
-use crate::read::numbers::{NonFinite, Numbers, Units};
+use crate::read::numbers::{Numbers, Units};
 
 /// The values on a tape up to the loss, in the order in which they were computed.
 pub(crate) struct Graph {
     pub(crate) nodes: Vec<Node>,
     pub(crate) loss: usize,
+    /// The op that gave the first value that is not finite, and what it gave.
+    pub(crate) lost: Option<(usize, NonFinite)>,
     /// The op whose pullback gave the first gradient that is not finite, and what it gave.
     pub(crate) lost_backward: Option<(usize, NonFinite)>,
     /// How many scopes there were in the pass, whose values are gone.
@@ -66,8 +67,6 @@ pub(crate) struct Flow {
     pub(crate) hidden: bool,
     /// Whether it goes into a product with another value, as a gate does, and into any op with another value.
     pub(crate) gates: bool,
-    /// Whether it goes into anything but a sum: what a mask does not.
-    pub(crate) enters: bool,
     pub(crate) mixes: bool,
     /// Which axis counts units; all others count examples. `None`: each element is an example of one unit.
     pub(crate) axis: Option<usize>,
@@ -111,14 +110,17 @@ impl Graph {
             units: OnceCell::new(),
         };
         let nodes = tape.vars().zip(tape.paths()).take(loss.index() + 1).map(read).collect();
-        let lost_backward = gradients.and_then(|gradients| first_lost(loss, gradients));
-        Graph { lost_backward, scopes: tape.scopes(), ..Graph::new(nodes) }
+        let by_index = |(var, held): (Var<'_, T>, NonFinite)| (var.index(), held);
+        let lost_backward = gradients.and_then(|gradients| first_not_finite_gradient(loss, gradients)).map(by_index);
+        let lost = first_not_finite(loss).map(by_index);
+        Graph { lost, lost_backward, scopes: tape.scopes(), ..Graph::new(nodes) }
     }
 
     /// Of nodes of which the last is the loss.
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
         let loss = nodes.len() - 1;
-        let mut graph = Graph { flow: vec![Flow::default(); nodes.len()], nodes, loss, lost_backward: None, scopes: 0 };
+        let mut graph =
+            Graph { flow: vec![Flow::default(); nodes.len()], nodes, loss, lost: None, lost_backward: None, scopes: 0 };
         graph.flow[loss].behind = true;
         graph.mark_backward();
         for index in 0..graph.nodes.len() {
@@ -143,7 +145,6 @@ impl Graph {
                 flow.hidden |= hides;
                 flow.gates |= others && matches!(role, Role::Multiplying);
                 flow.mixes |= others;
-                flow.enters |= !matches!(role, Role::Adding | Role::Keeping);
             }
         }
         // A leaf without a name that is put into a layer as its signal is data.

@@ -3,6 +3,7 @@
 use std::cell::OnceCell;
 use std::collections::HashSet;
 
+use autograd::NonFinite;
 use tensor::{Float, Tensor};
 
 /// The values of one node in f64, and what was measured of them so far.
@@ -11,36 +12,6 @@ pub(crate) struct Numbers {
     values: Tensor<f64>,
     moments: OnceCell<(f64, f64)>,
     lost: OnceCell<NonFinite>,
-}
-
-/// Which a tensor holds: NaN, positive or negative infinity, or none of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct NonFinite {
-    pub(crate) nan: bool,
-    pub(crate) positive: bool,
-    pub(crate) negative: bool,
-}
-
-impl NonFinite {
-    pub(crate) fn of<T: Float>(values: &Tensor<T>) -> Self {
-        if values.all_finite() {
-            return NonFinite::default();
-        }
-        let any = |is: fn(f64) -> bool| values.iter().any(|x| is(x.to_f64()));
-        NonFinite {
-            nan: any(f64::is_nan),
-            positive: any(|x| x == f64::INFINITY),
-            negative: any(|x| x == f64::NEG_INFINITY),
-        }
-    }
-
-    pub(crate) fn any(self) -> bool {
-        self != NonFinite::default()
-    }
-
-    pub(crate) fn what(self) -> &'static str {
-        if self.nan { "NaN" } else { "infinity" }
-    }
 }
 
 /// Mean and standard deviation over the examples, unit by unit; NaN where there are too few examples.

@@ -1,38 +1,24 @@
 //! Where a number was lost: the first NaN or infinity of a pass.
 
-use autograd::{Gradients, Role, Var};
+use autograd::{Gradients, Var, first_not_finite};
 use tensor::Float;
 
 use crate::Module;
 use crate::error::named;
-use crate::gradients::first_not_finite;
+use crate::gradients::first_lost;
 
 /// What a loss is that is not finite, and where on its tape that begins.
 pub(super) fn forward<T: Float>(model: &dyn Module<T>, loss: Var<'_, T>, called: &str) -> String {
     model.label(loss.tape());
     let loss_is = format!("{called} is {}", loss.item());
-    let holds_nan = |var: &Var<'_, T>| var.value().isnan().any(..).item();
-    let made_here = |var: &Var<'_, T>| {
-        let value = var.value();
-        if value.all_finite() {
-            return false;
-        }
-        // −∞ alone is on purpose in a mask, and in what it masks.
-        let masks = matches!(var.role(), Role::Constant | Role::Masking);
-        if masks && value.iter().all(|x| x.is_finite() || x.to_f64() == f64::NEG_INFINITY) {
-            return false;
-        }
-        let inputs = var.inputs();
-        inputs.iter().all(|input| input.value().all_finite()) || holds_nan(var) && !inputs.iter().any(holds_nan)
-    };
-    let Some(first) = loss.tape().vars().find(made_here) else { return loss_is };
+    let Some((first, held)) = first_not_finite(loss) else { return loss_is };
     let (op, shape, is_put_there) = (first.op(), first.shape(), first.inputs().is_empty());
     // What was put on the tape and has no path is the data; that of a model which is a parameter is empty.
     let path = match first.path() {
         Some(path) if is_put_there => Some(named(&path).to_owned()),
         path => path.filter(|path| !path.is_empty()).map(|path| path.to_string()),
     };
-    let what = if holds_nan(&first) { "NaN" } else { "infinity" };
+    let what = held.what();
     match (is_put_there, path) {
         (true, Some(path)) => format!("{loss_is}, as {path} {shape} holds {what}"),
         (true, None) => format!("{loss_is}, as the data hold {what}: the {op} {shape}"),
@@ -50,6 +36,6 @@ pub(super) fn weights<T: Float>(model: &dyn Module<T>) -> Option<String> {
 
 /// What is wrong with gradients of which one is not finite.
 pub(super) fn backward<T: Float>(model: &dyn Module<T>, gradients: &Gradients<T>) -> Option<String> {
-    let weight = first_not_finite(model, gradients)?;
+    let weight = first_lost(model, gradients)?;
     Some(crate::Error::NotFinite { weight }.to_string())
 }
