@@ -112,7 +112,7 @@ pub use finite::{NonFinite, first_not_finite, first_not_finite_gradient};
 pub use gradients::Gradients;
 pub use id::Id;
 pub use mode::Mode;
-pub use op::{Ignorance, Measure, Op, Role};
+pub use op::{Baseline, Distance, Op, Role};
 #[doc(hidden)]
 pub use ops::Right;
 pub use ops::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};

@@ -146,8 +146,8 @@ pub enum Role {
     Loss {
         /// The place of the model's predictions.
         predictions: usize,
-        /// What it costs to know nothing.
-        ignorance: Ignorance,
+        /// What the best constant prediction costs.
+        baseline: Baseline,
     },
     /// Some elements are replaced by a constant, which may be infinite on purpose.
     Masking,
@@ -155,22 +155,29 @@ pub enum Role {
     Segment,
 }
 
-/// What a loss is for a model that knows nothing: what an untrained one should begin with.
+/// The loss of an untrained model: what the best constant prediction costs. A reader of the tape computes it; a step of training does not.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Ignorance {
+pub enum Baseline {
     /// ln C, for this number of classes C: all of them have the same probability.
     Classes(usize),
     /// This number, such as ln 2 for a choice of two.
     Value(f64),
+    /// This number, times the mean of the product of the inputs at these places: what each element's loss is multiplied by.
+    Weighted {
+        /// What it is without weights.
+        value: f64,
+        /// The places of the factors, which broadcast to the losses.
+        factors: [Option<usize>; 2],
+    },
     /// The variance of the targets, which are the input at this place: the mean is predicted for all.
     Variance(usize),
-    /// What the best constant prediction costs, by this measure of an element and its target.
+    /// What the best constant prediction costs, by this distance of a prediction from its target.
     Constant {
         /// The place of the targets.
         targets: usize,
         /// What a prediction costs.
-        measure: Measure,
+        distance: Distance,
     },
     /// Nobody can say.
     Unknown,
@@ -179,7 +186,7 @@ pub enum Ignorance {
 /// What a prediction costs, by its difference d from the target.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
-pub enum Measure {
+pub enum Distance {
     /// |d|
     Absolute,
     /// d²/2 up to this |d|, which is δ, and δ (|d| − δ/2) beyond.
@@ -214,10 +221,9 @@ impl Role {
                 [Some(("weight", weight)), bias.map(|bias| ("bias", bias))]
             }
             Role::NormalizingChannels { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
-            Role::Loss {
-                predictions,
-                ignorance: Ignorance::Variance(targets) | Ignorance::Constant { targets, .. },
-            } => [Some(("predictions", predictions)), Some(("targets", targets))],
+            Role::Loss { predictions, baseline: Baseline::Variance(targets) | Baseline::Constant { targets, .. } } => {
+                [Some(("predictions", predictions)), Some(("targets", targets))]
+            }
             Role::Loss { predictions, .. } => [Some(("predictions", predictions)), None],
             _ => [None, None],
         }
@@ -249,7 +255,7 @@ mod tests {
         assert!(matches!((x * w).role(), Role::Multiplying) && matches!((x / 2.0).role(), Role::Scaling));
         assert!(matches!(x.softmax(-1).role(), Role::Softmax(1)) && matches!(x.mean(0).role(), Role::Reducing));
         let loss = w.cross_entropy(&Tensor::from([0, 1]));
-        assert!(matches!(loss.role(), Role::Loss { predictions: 0, ignorance: Ignorance::Classes(2) }));
+        assert!(matches!(loss.role(), Role::Loss { predictions: 0, baseline: Baseline::Classes(2) }));
     }
 
     #[test]
@@ -268,7 +274,7 @@ mod tests {
                 "mine: its role says that input 1 is its bias, but it has 1 input",
             ),
             (
-                Role::Loss { predictions: 0, ignorance: Ignorance::Variance(2) },
+                Role::Loss { predictions: 0, baseline: Baseline::Variance(2) },
                 "mine: its role says that input 2 is its targets, but it has 1 input",
             ),
             (Role::Adding, "mine: its role is that of an op of at least 2, but it has 1 input"),

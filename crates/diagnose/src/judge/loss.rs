@@ -2,7 +2,7 @@
 
 use std::f64::consts::LN_2;
 
-use autograd::{Ignorance, Role};
+use autograd::{Baseline, Role};
 
 use super::Judge;
 use crate::read::losses::Part;
@@ -135,7 +135,7 @@ impl Judge<'_> {
     pub(super) fn logits(&self) -> Vec<Finding> {
         let graph = self.graph;
         let find = |index: usize| {
-            let Role::Loss { predictions, ignorance } = graph.nodes[index].role else { return None };
+            let Role::Loss { predictions, baseline } = graph.nodes[index].role else { return None };
             let predictions = graph.input(index, predictions)?;
             let mut made = predictions;
             while matches!(graph.nodes[made].role, Role::Keeping) {
@@ -145,7 +145,7 @@ impl Judge<'_> {
             if !(by_softmax || Curve::of(graph.nodes[made].role).is_share()) {
                 return None;
             }
-            let classes = if let Ignorance::Classes(classes) = ignorance { classes } else { 1 };
+            let classes = if let Baseline::Classes(classes) = baseline { classes } else { 1 };
             let values = &graph.nodes[predictions].value;
             let examples = (values.numel() / classes.max(1)) as f64;
             // By logits, a gradient is a difference of probabilities; by probabilities, it is at least their inverse.
@@ -155,7 +155,7 @@ impl Judge<'_> {
             // A mean over the examples has divided by them; the losses of all have not.
             let shared = if of_loss.numel() == 1 { examples } else { 1.0 };
             let largest = most.max(-least) * shared / of_loss.first().abs();
-            if !matches!(ignorance, Ignorance::Classes(_) | Ignorance::Value(_))
+            if !matches!(baseline, Baseline::Classes(_) | Baseline::Value(_) | Baseline::Weighted { .. })
                 || largest.partial_cmp(&1.0)? == std::cmp::Ordering::Greater
             {
                 return None;

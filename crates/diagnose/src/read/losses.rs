@@ -1,6 +1,6 @@
 //! What a model is trained to make small: the losses on the way to the result, and what each costs those who know nothing.
 
-use autograd::{Ignorance, Measure, Role};
+use autograd::{Baseline, Distance, Role};
 
 use crate::read::graph::Graph;
 use crate::read::numbers::root_mean_square;
@@ -34,25 +34,30 @@ impl Graph {
     }
 
     fn by_role(&self, index: usize) -> Option<Part> {
-        let Role::Loss { predictions, ignorance } = self.nodes[index].role else { return None };
+        let Role::Loss { predictions, baseline } = self.nodes[index].role else { return None };
         let predictions = self.input(index, predictions)?;
         let values = &self.nodes[predictions].value;
-        let named = match ignorance {
-            Ignorance::Variance(targets) | Ignorance::Constant { targets, .. } => self.input(index, targets),
+        let named = match baseline {
+            Baseline::Variance(targets) | Baseline::Constant { targets, .. } => self.input(index, targets),
             _ => None,
         };
         let is_target = |&&input: &&usize| {
             input != predictions && !self.flow[input].model && self.nodes[input].value.numel() == values.numel()
         };
         let targets = named.or_else(|| self.nodes[index].inputs.iter().find(is_target).copied());
-        let classes = if let Ignorance::Classes(classes) = ignorance { Some(classes) } else { None };
-        let expected = match ignorance {
+        let classes = if let Baseline::Classes(classes) = baseline { Some(classes) } else { None };
+        let expected = match baseline {
             // Of those that are masked, nothing is to be known.
-            Ignorance::Classes(_) if values.lost().negative || values.range().0 < -1e4 => Some(values.ln_unmasked()),
-            Ignorance::Classes(classes) => (classes > 0).then(|| (classes as f64).ln()),
-            Ignorance::Value(value) => Some(value),
-            Ignorance::Variance(_) => targets.and_then(|targets| self.variance(targets)),
-            Ignorance::Constant { measure, .. } => targets.and_then(|targets| self.constant(targets, measure)),
+            Baseline::Classes(_) if values.lost().negative || values.range().0 < -1e4 => Some(values.ln_unmasked()),
+            Baseline::Classes(classes) => (classes > 0).then(|| (classes as f64).ln()),
+            Baseline::Value(value) => Some(value),
+            Baseline::Weighted { value, factors } => {
+                let factors = factors.into_iter().flatten().filter_map(|place| self.input(index, place));
+                let factors = factors.map(|factor| self.nodes[factor].value.values().clone());
+                factors.reduce(|a, b| a * b).map(|factor| value * factor.mean(..).item())
+            }
+            Baseline::Variance(_) => targets.and_then(|targets| self.variance(targets)),
+            Baseline::Constant { distance, .. } => targets.and_then(|targets| self.constant(targets, distance)),
             _ => None,
         };
         let losses = &self.nodes[index].value;
@@ -67,8 +72,8 @@ impl Graph {
         let weight = self.nodes[index].gradient.as_ref().map_or(1.0, |gradient| gradient.mean_std().0 * count);
         let value = if losses.numel() == 1 { losses.first() } else { losses.mean_std().0 };
         // A divergence is one of an example, and not of each of its shares.
-        let whole = match ignorance {
-            Ignorance::Constant { measure: Measure::Divergence, .. } => {
+        let whole = match baseline {
+            Baseline::Constant { distance: Distance::Divergence, .. } => {
                 values.dims().last().map_or(1.0, |&size| size as f64)
             }
             _ => 1.0,
@@ -79,7 +84,7 @@ impl Graph {
             value: value * whole,
             expected: expected.filter(|expected| expected.is_finite()).map(|expected| expected * whole),
             classes,
-            squares: matches!(ignorance, Ignorance::Variance(_)),
+            squares: matches!(baseline, Baseline::Variance(_)),
             examples,
             weight: weight / whole,
             std: values.mean_std().1,
@@ -134,31 +139,31 @@ impl Graph {
     }
 
     /// What the best constant prediction of each unit costs, as a mean over all elements.
-    fn constant(&self, targets: usize, measure: Measure) -> Option<f64> {
+    fn constant(&self, targets: usize, distance: Distance) -> Option<f64> {
         let values = &self.nodes[targets].value;
         let axis = values.dims().len().checked_sub(1);
-        let units = values.columns(axis.filter(|last| *last > 0 || measure == Measure::Divergence));
+        let units = values.columns(axis.filter(|last| *last > 0 || distance == Distance::Divergence));
         // Shares of a whole are the last axis; all others are examples.
-        let cost = match measure {
-            Measure::Divergence => {
+        let cost = match distance {
+            Distance::Divergence => {
                 let even = (values.dims().last().copied().unwrap_or(1).max(1) as f64).ln();
                 let term = |t: f64| if t > 0.0 { t * (t.ln() + even) } else { 0.0 };
                 mean(units.iter().flatten().map(|&t| term(t)))
             }
-            Measure::Gaussian(more) => {
+            Distance::Gaussian(more) => {
                 let of = |unit: &Vec<f64>| {
                     let middle = mean(unit.iter().copied());
                     0.5 * (mean(unit.iter().map(|t| (t - middle).powi(2))).ln() + 1.0) + more
                 };
                 mean(units.iter().map(of))
             }
-            Measure::Absolute => {
+            Distance::Absolute => {
                 let of = |unit: &Vec<f64>| mean(unit.iter().map(|t| (t - median(unit)).abs()));
                 mean(units.iter().map(of))
             }
-            Measure::Huber(delta) | Measure::SmoothL1(delta) => {
+            Distance::Huber(delta) | Distance::SmoothL1(delta) => {
                 let cost = |d: f64| if d <= delta { 0.5 * d * d } else { delta * (d - 0.5 * delta) };
-                let scale = if measure == Measure::Huber(delta) { 1.0 } else { 1.0 / delta };
+                let scale = if distance == Distance::Huber(delta) { 1.0 } else { 1.0 / delta };
                 let of = |unit: &Vec<f64>| {
                     let best = least_slope(unit, delta);
                     scale * mean(unit.iter().map(|t| cost((t - best).abs())))

@@ -1,6 +1,6 @@
 //! Ops of a user's own, which say by their role what they are.
 
-use autograd::{Ignorance, Op, Role, Saved, Tape, Var};
+use autograd::{Baseline, Op, Role, Saved, Tape, Var};
 use diagnose::{Fault, Inspector, inspect, inspect_graph};
 use init::{Initializer, normal};
 use nn::{Module, Param};
@@ -32,10 +32,10 @@ fn mine<'t>(weight: Var<'t>, x: Var<'t>) -> Var<'t> {
 }
 
 /// The mean of (y − t)².
-fn mse<'t>(y: Var<'t>, target: Var<'t>, ignorance: Ignorance) -> Var<'t> {
+fn mse<'t>(y: Var<'t>, target: Var<'t>, baseline: Baseline) -> Var<'t> {
     let difference = y.value() - target.value();
     let share = 2.0 / difference.numel() as f32;
-    let role = Role::Loss { predictions: 0, ignorance };
+    let role = Role::Loss { predictions: 0, baseline };
     y.record(Op::new("mse", role), difference.square().mean(..))
         .wrt(y, {
             let difference = difference.clone();
@@ -57,16 +57,16 @@ impl Net {
         Net { hidden: Param::new(random(hidden, &[64, 20], 1)), output: Param::new(random(output, &[1, 64], 2)) }
     }
 
-    fn loss<'t>(&self, tape: &'t Tape, ignorance: Ignorance) -> Var<'t> {
+    fn loss<'t>(&self, tape: &'t Tape, baseline: Baseline) -> Var<'t> {
         let x = tape.constant(random(1.0, &[256, 20], 3));
         let h = softsign(mine(self.hidden.on(tape), x));
-        mse(mine(self.output.on(tape), h), tape.constant(random(2.0, &[256, 1], 4) + 5.0), ignorance)
+        mse(mine(self.output.on(tape), h), tape.constant(random(2.0, &[256, 1], 4) + 5.0), baseline)
     }
 }
 
 #[test]
 fn an_own_linear_layer_and_an_own_activation_are_judged_and_cured() {
-    let look = |net: &Net| inspect(net, |net, tape| net.loss(tape, Ignorance::Value(29.0)));
+    let look = |net: &Net| inspect(net, |net, tape| net.loss(tape, Baseline::Value(29.0)));
     let mut net = Net::new(4.0, 0.01);
     let report = look(&net);
     assert_eq!((report.signal.len(), report.activations.len()), (2, 1));
@@ -83,15 +83,15 @@ fn an_own_linear_layer_and_an_own_activation_are_judged_and_cured() {
 #[test]
 fn a_loss_says_what_it_costs_to_know_nothing() {
     // Targets of mean 5 and standard deviation 2: the mean costs 4, and 0, which a small output gives, some 29.
-    let report = |ignorance| inspect(&Net::new(0.2, 0.01), |net, tape| net.loss(tape, ignorance));
-    let variance = report(Ignorance::Variance(1));
+    let report = |baseline| inspect(&Net::new(0.2, 0.01), |net, tape| net.loss(tape, baseline));
+    let variance = report(Baseline::Variance(1));
     assert!((variance.loss.expected.unwrap() - 4.0).abs() < 0.5, "{variance}");
     assert!(variance.has(Fault::Loss) && variance.loss.classes.is_none());
-    let value = report(Ignorance::Value(29.0));
+    let value = report(Baseline::Value(29.0));
     assert_eq!(value.loss.expected, Some(29.0));
     assert!(value.is_healthy(), "{value}");
     let own = Inspector::new().with_expected_loss(1.0);
-    let own = own.inspect(&Net::new(0.2, 0.01), |net, tape| net.loss(tape, Ignorance::Value(29.0)));
+    let own = own.inspect(&Net::new(0.2, 0.01), |net, tape| net.loss(tape, Baseline::Value(29.0)));
     assert_eq!(own.loss.expected, Some(1.0));
 }
 
@@ -115,7 +115,7 @@ fn a_frozen_weight_is_neither_missed_nor_cured() {
     let mut net = Net::new(4.0, 0.01);
     net.freeze("hidden").unwrap();
     let before = net.hidden.value().clone();
-    let report = inspect(&net, |net, tape| net.loss(tape, Ignorance::Value(29.0)));
+    let report = inspect(&net, |net, tape| net.loss(tape, Baseline::Value(29.0)));
     assert!(report.has(Fault::Saturation) && !report.has(Fault::Unused), "{report}");
     assert!(report.weights.iter().all(|weight| weight.name == "output"));
     report.cure(&mut net);

@@ -4,7 +4,7 @@ use tensor::{Float, Tensor};
 
 use super::{Reduction, broadcasts, targets};
 use crate::ops::Operand;
-use crate::{Ignorance, Op, Role, Var};
+use crate::{Baseline, Op, Role, Tape, Var};
 
 /// Options of [`Var::bce_loss_with`] and [`Var::bce_with_logits_loss_with`].
 ///
@@ -34,14 +34,17 @@ impl<T: Float> Default for Bce<'_, T> {
     }
 }
 
-/// What it costs to say one half: ln 2, but where some elements count for more.
-#[track_caller]
-fn one_half<T: Float>(factor: Option<&Tensor<T>>, weight: &Option<Tensor<T>>, targets: &Tensor<T>) -> Ignorance {
-    let share = match (factor, weight) {
-        (None, None) => 1.0,
-        _ => weighted(factor.cloned().unwrap_or_else(|| Tensor::ones_like(targets)), weight).mean(..).item().to_f64(),
-    };
-    Ignorance::Value(share * std::f64::consts::LN_2)
+/// The role of a loss of which one half costs ln 2, times what some elements count for: tensors that are put on the tape for its readers.
+fn role<'t, T: Float>(tape: &'t Tape<T>, factors: [Option<&Tensor<T>>; 2]) -> (Role, Vec<Var<'t, T>>) {
+    let mut inputs = Vec::new();
+    let places = factors.map(|factor| {
+        inputs.push(tape.constant(factor?.clone()));
+        Some(1 + inputs.len())
+    });
+    let value = std::f64::consts::LN_2;
+    let baseline =
+        if inputs.is_empty() { Baseline::Value(value) } else { Baseline::Weighted { value, factors: places } };
+    (Role::Loss { predictions: 0, baseline }, inputs)
 }
 
 impl<'t, T: Float> Var<'t, T> {
@@ -82,9 +85,10 @@ impl<'t, T: Float> Var<'t, T> {
         let (yes, no) = (x.ln().maximum(&least), (-&x).ln_1p().maximum(&least));
         let losses = -(&t * &yes + (-&t + T::ONE) * &no);
         let weight = options.weight.cloned();
-        let role = Role::Loss { predictions: 0, ignorance: one_half(None, &weight, &t) };
-        let record = self.record(Op::new("bce_loss", role), weighted(losses, &weight)).joint(
-            &[self, target],
+        let losses = weighted(losses, &weight);
+        let (role, factors) = role(self.tape(), [None, weight.as_ref()]);
+        let record = self.record(Op::new("bce_loss", role), losses).joint(
+            &[&[self, target], &factors[..]].concat(),
             move |g, shares| {
                 let g = weighted(g, &weight);
                 shares.give(1, || counted(&g * (&no - &yes), &weight));
@@ -143,10 +147,10 @@ impl<'t, T: Float> Var<'t, T> {
             losses = infinite.where_cond(&apart, &losses);
         }
         let weight = options.weight.cloned();
-        let ignorance = one_half(factor.as_ref(), &weight, &t);
-        let role = Role::Loss { predictions: 0, ignorance };
-        let record = self.record(Op::new("bce_with_logits_loss", role), weighted(losses, &weight)).joint(
-            &[self, target],
+        let losses = weighted(losses, &weight);
+        let (role, factors) = role(self.tape(), [factor.as_ref(), weight.as_ref()]);
+        let record = self.record(Op::new("bce_with_logits_loss", role), losses).joint(
+            &[&[self, target], &factors[..]].concat(),
             move |g, shares| {
                 let g = weighted(g, &weight);
                 shares.give(1, || {

@@ -4,7 +4,7 @@ use tensor::{Float, Pullback, Tensor};
 
 use super::{Reduction, targets};
 use crate::ops::Operand;
-use crate::{Ignorance, Op, Role, Var};
+use crate::{Baseline, Op, Role, Var};
 
 /// Options of [`Var::cross_entropy_with`] and [`Var::soft_cross_entropy`].
 ///
@@ -246,7 +246,7 @@ impl<'t, T: Float> Var<'t, T> {
 const OF_NONE: &str = "mean over targets that are all ignored or without weight";
 
 fn by_classes(classes: usize) -> Role {
-    Role::Loss { predictions: 0, ignorance: Ignorance::Classes(classes) }
+    Role::Loss { predictions: 0, baseline: Baseline::Classes(classes) }
 }
 
 #[track_caller]

@@ -4,7 +4,7 @@ use tensor::{Float, Tensor};
 
 use super::{Reduction, targets};
 use crate::ops::Operand;
-use crate::{Ignorance, Measure, Op, Role, Var};
+use crate::{Baseline, Distance, Op, Role, Var};
 
 impl<'t, T: Float> Var<'t, T> {
     /// The mean of the squared differences from targets of the same shape: y = Σ (x − t)² / n,  x̄ = 2 ȳ (x − t) / n = −t̄.
@@ -35,7 +35,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn mse_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
         let double = |d: &Tensor<T>| d * T::from_f64(2.0);
-        self.by_distance("mse_loss", targets, Ignorance::Variance(1), reduction, |d| d.square(), double)
+        self.by_distance("mse_loss", targets, Baseline::Variance(1), reduction, |d| d.square(), double)
     }
 
     /// The mean of the absolute differences from targets of the same shape: y = Σ |x − t| / n,  x̄ = ȳ sign(x − t) / n = −t̄, which is 0
@@ -64,8 +64,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// As [`l1_loss`](Self::l1_loss).
     #[track_caller]
     pub fn l1_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
-        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Absolute };
-        self.by_distance("l1_loss", targets, ignorance, reduction, |d| d.abs(), |d| d.sign())
+        let baseline = Baseline::Constant { targets: 1, distance: Distance::Absolute };
+        self.by_distance("l1_loss", targets, baseline, reduction, |d| d.abs(), |d| d.sign())
     }
 
     /// Half the square of each difference d from the targets up to |d| = δ, and linear beyond (Huber, 1964, *Robust Estimation of a
@@ -89,11 +89,11 @@ impl<'t, T: Float> Var<'t, T> {
         assert!(delta > 0.0, "huber_loss: δ is {delta}, but must be above 0");
         // An infinite one would be compared with an infinite distance.
         let limit = T::from_f64(delta.min(T::MAX.to_f64()));
-        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Huber(delta) };
+        let baseline = Baseline::Constant { targets: 1, distance: Distance::Huber(delta) };
         self.by_distance(
             "huber_loss",
             targets,
-            ignorance,
+            baseline,
             reduction,
             |d| huber(&d.abs(), limit),
             move |d| d.clamp(-limit, limit),
@@ -124,11 +124,11 @@ impl<'t, T: Float> Var<'t, T> {
         if limit < T::MIN_POSITIVE {
             return self.l1_loss_with(targets, reduction);
         }
-        let measure = Ignorance::Constant { targets: 1, measure: Measure::SmoothL1(beta) };
+        let distance = Baseline::Constant { targets: 1, distance: Distance::SmoothL1(beta) };
         self.by_distance(
             "smooth_l1_loss",
             targets,
-            measure,
+            distance,
             reduction,
             |d| {
                 let d = d.abs();
@@ -146,7 +146,7 @@ impl<'t, T: Float> Var<'t, T> {
         self,
         name: &'static str,
         target: impl Operand<'t, T>,
-        ignorance: Ignorance,
+        baseline: Baseline,
         reduction: Reduction,
         loss: impl Fn(&Tensor<T>) -> Tensor<T>,
         slope: impl Fn(&Tensor<T>) -> Tensor<T> + Send + 'static,
@@ -154,7 +154,7 @@ impl<'t, T: Float> Var<'t, T> {
         let target = targets(name, self, target);
         let d = self.value() - target.value();
         let losses = self
-            .record(Op::new(name, Role::Loss { predictions: 0, ignorance }), loss(&d))
+            .record(Op::new(name, Role::Loss { predictions: 0, baseline }), loss(&d))
             .joint(&[self, target], move |g, shares| {
                 let share = g * slope(&d);
                 if shares.wants(1) {

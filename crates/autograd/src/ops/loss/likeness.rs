@@ -4,7 +4,7 @@ use tensor::{Float, Tensor};
 
 use super::{Reduction, broadcasts, signs, targets};
 use crate::ops::Operand;
-use crate::{Ignorance, Measure, Op, Role, Var};
+use crate::{Baseline, Distance, Op, Role, Var};
 
 /// Options of [`Var::kl_div`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -58,11 +58,11 @@ impl<'t, T: Float> Var<'t, T> {
         let (p, ln) = if options.log_target { (t.exp(), t) } else { (t.clone(), t.ln()) };
         // Where p is 0, its logarithm has no weight.
         let terms = (&p * (&ln - &x)).masked_fill(&p.eq(T::ZERO), T::ZERO);
-        let ignorance = match options.log_target {
-            true => Ignorance::Unknown,
-            false => Ignorance::Constant { targets: 1, measure: Measure::Divergence },
+        let baseline = match options.log_target {
+            true => Baseline::Unknown,
+            false => Baseline::Constant { targets: 1, distance: Distance::Divergence },
         };
-        let record = self.record(Op::new("kl_div", Role::Loss { predictions: 0, ignorance }), terms).joint(
+        let record = self.record(Op::new("kl_div", Role::Loss { predictions: 0, baseline }), terms).joint(
             &[self, target],
             move |g, shares| {
                 shares.give(1, || {
@@ -110,8 +110,8 @@ impl<'t, T: Float> Var<'t, T> {
         let (d, half) = (self.value() - target.value(), T::from_f64(0.5));
         let more = if options.full { 0.5 * std::f64::consts::TAU.ln() } else { 0.0 };
         let losses = (d.square() / &v + v.ln()) * half + T::from_f64(more);
-        let ignorance = Ignorance::Constant { targets: 1, measure: Measure::Gaussian(more) };
-        let record = self.record(Op::new("gaussian_nll_loss", Role::Loss { predictions: 0, ignorance }), losses).joint(
+        let baseline = Baseline::Constant { targets: 1, distance: Distance::Gaussian(more) };
+        let record = self.record(Op::new("gaussian_nll_loss", Role::Loss { predictions: 0, baseline }), losses).joint(
             &[self, target, variance],
             move |g, shares| {
                 shares.give(2, || {
@@ -212,7 +212,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (alike, zero) = (labels.eq(T::ONE), T::ZERO);
         let over = (cosine.value() - T::from_f64(margin)).maximum(zero);
         let losses = alike.where_cond(&(-cosine.value() + T::ONE), &over);
-        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
+        let role = Role::Loss { predictions: 0, baseline: Baseline::Unknown };
         let slope = alike.where_cond(-T::ONE, cosine.value().gt(T::from_f64(margin)).cast::<T>());
         let record = cosine.record(Op::new("cosine_embedding_loss", role), losses).wrt(cosine, move |g| g * &slope);
         reduction.of(record.done())
@@ -239,7 +239,7 @@ impl<'t, T: Float> Var<'t, T> {
         let over = -(self.value() * labels) + T::ONE;
         let losses = over.relu();
         let slope = -(labels * over.gt(T::ZERO).cast::<T>());
-        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Value(1.0) };
+        let role = Role::Loss { predictions: 0, baseline: Baseline::Value(1.0) };
         reduction.of(self.record(Op::new("hinge_loss", role), losses).wrt(self, move |g| g * &slope).done())
     }
 
@@ -266,7 +266,7 @@ impl<'t, T: Float> Var<'t, T> {
         let lack = -&x + T::from_f64(margin);
         let losses = alike.where_cond(&x, lack.relu());
         let slope = alike.where_cond(T::ONE, &-lack.gt(T::ZERO).cast::<T>());
-        let role = Role::Loss { predictions: 0, ignorance: Ignorance::Unknown };
+        let role = Role::Loss { predictions: 0, baseline: Baseline::Unknown };
         reduction.of(self.record(Op::new("hinge_embedding_loss", role), losses).wrt(self, move |g| g * &slope).done())
     }
 }

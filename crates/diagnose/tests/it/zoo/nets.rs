@@ -1,6 +1,6 @@
 //! What the zoo's networks are made of: layers in lists, draws of one stream, and a few ops of a user's own.
 
-use autograd::{Ignorance, Op, Role, Tape, Var};
+use autograd::{Baseline, Op, Role, Tape, Var};
 use diagnose::{Cure, Fault, Inspector, Report, Severity};
 use init::{Gain, Initializer, kaiming_normal, normal, uniform};
 use nn::{BatchNorm1d, Embedding, Layer, LayerNorm, Linear, Param};
@@ -167,7 +167,7 @@ pub(super) fn mse<'t, T: Float>(y: Var<'t, T>, target: &Tensor<T>) -> Var<'t, T>
 pub(super) fn bce<'t>(x: Var<'t>, target: &Tensor) -> Var<'t> {
     let (value, target) = (x.value(), target.clone());
     let share = 1.0 / value.numel() as f32;
-    let role = Role::Loss { predictions: 0, ignorance: Ignorance::Value(std::f64::consts::LN_2) };
+    let role = Role::Loss { predictions: 0, baseline: Baseline::Value(std::f64::consts::LN_2) };
     x.record(Op::new("bce", role), (value.softplus() - &target * &value).mean(..))
         .wrt(x, move |g| (value.sigmoid() - &target) * (g.item() * share))
         .done()
@@ -177,7 +177,7 @@ pub(super) fn bce<'t>(x: Var<'t>, target: &Tensor) -> Var<'t> {
 pub(super) fn bce_of_shares<'t>(p: Var<'t>, target: &Tensor) -> Var<'t> {
     let (value, target) = (p.value(), target.clone());
     let share = 1.0 / value.numel() as f32;
-    let role = Role::Loss { predictions: 0, ignorance: Ignorance::Value(std::f64::consts::LN_2) };
+    let role = Role::Loss { predictions: 0, baseline: Baseline::Value(std::f64::consts::LN_2) };
     let (yes, no) = (value.ln(), (-&value + 1.0).ln());
     let loss = -(&target * yes + (-&target + 1.0) * no).mean(..);
     p.record(Op::new("bce_of_shares", role), loss)
