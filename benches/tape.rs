@@ -4,7 +4,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
-use evenkeel::autograd::{Attention, Cell, CrossEntropy};
+use evenkeel::autograd::{Attention, CellParams, CrossEntropy};
 use evenkeel::prelude::*;
 use evenkeel::tensor::keepdim;
 
@@ -68,7 +68,7 @@ const ROWS: &[Row] = &[
         on_tape: |x, y| {
             let width = x.shape().dims()[1];
             let weight = y.slice(0, ..1).expand([width, width]).repeat(&[1, 3]);
-            x.gru_cell(x, Cell { w_ih: weight, w_hh: weight, b_ih: None, b_hh: None })
+            x.gru_cell(x, CellParams { w_ih: weight, w_hh: weight, b_ih: None, b_hh: None })
         },
     },
     Row { name: "cross_entropy", on_tensors: None, on_tape: |x, _| x.cross_entropy(&classes(x)) },

@@ -47,7 +47,7 @@ impl<T: Float> Rule<T> for Normalized {
         m.axpy(T::from_f64(1.0 - keep), gradient);
         let norm = m.norm(2.0, ..).item().to_f64();
         if norm > 0.0 {
-            weight.axpy(T::from_f64(-at.rate / norm * (m.numel() as f64).sqrt()), m);
+            weight.axpy(T::from_f64(-at.lr / norm * (m.numel() as f64).sqrt()), m);
         }
     }
 }

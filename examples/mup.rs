@@ -39,7 +39,7 @@ fn start(width: usize, rate: f64, mup: bool) -> Result<(Vec<Linear>, Optimizer),
     ];
     let factor = if mup { BASE as f64 / width as f64 } else { 1.0 };
     let adam = Optimizer::new(nn::Adam::default(), rate)?;
-    Ok((model, adam.group("1.weight", |g| g.rate(factor))?.group("2.weight", |g| g.rate(factor))?))
+    Ok((model, adam.group("1.weight", |g| g.lr_scale(factor))?.group("2.weight", |g| g.lr_scale(factor))?))
 }
 
 /// What the layers give.

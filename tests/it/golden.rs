@@ -2,7 +2,7 @@
 //! `crates/autograd/tests/it`.)
 
 use approx::assert_relative_eq;
-use evenkeel::autograd::{Cell, CrossEntropy};
+use evenkeel::autograd::{CellParams, CrossEntropy};
 use evenkeel::prelude::*;
 use serde::Deserialize;
 
@@ -117,7 +117,7 @@ fn ten_steps_of_training_agree_with_pytorch() {
         h.linear(p[6], None).cross_entropy_with(&targets, options)
     });
     compare(&recurrent_run, |tape, p| {
-        let cell = Cell { w_ih: p[1], w_hh: p[2], b_ih: Some(p[3]), b_hh: Some(p[4]) };
+        let cell = CellParams { w_ih: p[1], w_hh: p[2], b_ih: Some(p[3]), b_hh: Some(p[4]) };
         let state = tape.constant(Tensor::zeros([32, 8]));
         let last = (0..3).fold(state, |h, t| p[0].embedding(&contexts.select(1, t)).gru_cell(h, cell));
         last.linear(p[5], None).squeeze(1).mse_loss(&(targets.cast::<f32>() / 27.0))

@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use evenkeel::autograd::{Gradients, Id, Mode, Tape, Var};
 use evenkeel::diagnose::{self, Action, Watch};
 use evenkeel::nn::{
-    AdamW, Average, BatchNorm1d, Batches, Checkpoint, Fit, Flow, Layer, ModelGradients, Module, Optimizer, Param,
-    Schedule, Shards, module,
+    AdamW, BatchNorm1d, Batches, Checkpoint, Fit, Flow, Layer, ModelGradients, Module, Optimizer, Param, Schedule,
+    Shards, WeightAverage, module,
 };
 use evenkeel::tensor::{Float, Tensor, keepdim, with_threads};
 
@@ -262,7 +262,7 @@ impl<T: Float> Run<T> {
         let h = if on(Recomputed) {
             let (a, a_value) = (net.a.id(), net.a.value().clone());
             let (id, stale, by_feature) = (net.made.id(), net.made.value().clone(), on(Dropout));
-            x.checkpoint(move |x| {
+            x.recomputed(move |x| {
                 let tape = x.tape();
                 let x = match by_feature {
                     true => x.dropout(0.25),
@@ -323,7 +323,11 @@ impl<T: Float> Run<T> {
         let schedule = if self.on.has(Schedule) || self.on.has(Fit) { schedule() } else { 1.0.into() };
         let optimizer = Optimizer::new(rule, schedule).unwrap().allow_missing();
         // What a group does can be taken back by hand in a loop by hand alone.
-        if self.on.has(Groups) || self.on.has(Fit) { optimizer.group("b", |g| g.rate(0.5)).unwrap() } else { optimizer }
+        if self.on.has(Groups) || self.on.has(Fit) {
+            optimizer.group("b", |g| g.lr_scale(0.5)).unwrap()
+        } else {
+            optimizer
+        }
     }
 
     /// The gradients of a pass over some rows, in two shards or one.
@@ -370,7 +374,7 @@ impl<T: Float> Run<T> {
         let on = |feature| self.on.has(feature);
         let (mut net, mut optimizer) = (self.net(), self.optimizer());
         let mut outcome = Outcome::default();
-        let mut average = Average::exponential(0.9).unwrap().with_warmup();
+        let mut average = WeightAverage::exponential(0.9).unwrap().with_warmup();
         let mut average_by_hand: Vec<Vec<f64>> = Vec::new();
         let mut watch = Watch::new().every(1);
         let rows = self.rows();
@@ -385,7 +389,7 @@ impl<T: Float> Run<T> {
                 let checkpoint = Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average);
                 checkpoint.with_state("watch", &mut watch).save(&path).unwrap();
                 (net, optimizer, watch) = (self.net(), self.optimizer(), Watch::new().every(1));
-                average = Average::exponential(0.9).unwrap().with_warmup();
+                average = WeightAverage::exponential(0.9).unwrap().with_warmup();
                 let checkpoint = Checkpoint::new(&mut net).optimizer(&mut optimizer).average(&mut average);
                 checkpoint.with_state("watch", &mut watch).load(&path).unwrap();
                 assert_eq!(watch.history().to_csv(), seen);

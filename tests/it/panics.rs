@@ -3,7 +3,7 @@
 use std::panic::{self, UnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use evenkeel::autograd::{Attention, Bce, Cell, CrossEntropy, GaussianNll, Id, KlDiv, Reduction};
+use evenkeel::autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, Reduction};
 use evenkeel::prelude::*;
 use evenkeel::tensor::{Activation, Pullback};
 
@@ -394,13 +394,13 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             on_tape(|x, _| omit(x.attention(x.sum(0), x, Attention::default())))
         }),
         at!("rnn_cell: an input [2, 3] and a state [2, 3] need w_ih of [3, 3], got [4, 5]", || {
-            on_tape(|x, y| omit(x.rnn_cell(x, Cell { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
+            on_tape(|x, y| omit(x.rnn_cell(x, CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
         }),
         at!("gru_cell: an input [2, 3] and a state [2, 3] need w_ih of [3, 9], got [4, 5]", || {
-            on_tape(|x, y| omit(x.gru_cell(x, Cell { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
+            on_tape(|x, y| omit(x.gru_cell(x, CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
         }),
         at!("lstm_cell: the state is [2, 3], its memory [4, 5]", || {
-            on_tape(|x, y| omit(x.lstm_cell((x, y), Cell { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
+            on_tape(|x, y| omit(x.lstm_cell((x, y), CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
         }),
         at!("cross_entropy: the class of example 1 is 3, but of 3 each must be in 0..=2", || {
             on_tape(|x, _| omit(x.cross_entropy(&Tensor::from([2, 3]))))
@@ -580,7 +580,7 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("step: the pattern \"bias\" meets no weight; there are its own", || {
             let mut w = Param::new(matrix());
             let gradients = w.on(&Tape::new()).sum(..).backward();
-            let lost = Optimizer::new(Sgd::default(), 0.1).unwrap().group("bias", |g| g.rate(2.0));
+            let lost = Optimizer::new(Sgd::default(), 0.1).unwrap().group("bias", |g| g.lr_scale(2.0));
             lost.unwrap().step(&mut w, &gradients);
         }),
         at!("step: muon cannot move 1, which is [2]: only a matrix can be made orthogonal", || {
@@ -611,17 +611,17 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut model, &gradients);
         }),
         at!("update: the average is in the model's place", || {
-            let (mut w, mut average) = (Param::new(matrix()), nn::Average::mean());
+            let (mut w, mut average) = (Param::new(matrix()), nn::WeightAverage::mean());
             average.update(&w);
             average.swap(&mut w).unwrap();
             average.update(&w);
         }),
         at!("update: needs the shape [2, 3], got [4]", || {
-            matrix().update(&Tensor::zeros([4]), &mut [], evenkeel::tensor::Update::Descent { rate: 0.1, l2: 0.0 });
+            matrix().update(&Tensor::zeros([4]), &mut [], evenkeel::tensor::Update::Descent { lr: 0.1, l2: 0.0 });
         }),
         at!("update: it keeps two tensors of each weight, but 0 tensors are given", || {
-            let [rate, l2, rho, take, eps] = [0.1; 5];
-            matrix().update(&matrix(), &mut [], evenkeel::tensor::Update::Ratio { rate, l2, rho, take, eps });
+            let [lr, l2, rho, one_minus_rho, eps] = [0.1; 5];
+            matrix().update(&matrix(), &mut [], evenkeel::tensor::Update::Ratio { lr, l2, rho, one_minus_rho, eps });
         }),
         at!("update_by: it keeps 1 tensors of each weight, but 0", || matrix().update_by(
             &matrix(),
@@ -658,12 +658,12 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             let attention = nn::MultiheadAttention::new_torch(4, 2, &mut rng()).unwrap();
             let (tape, other) = (Tape::new(), Tape::new());
             let [queries, keys] = [&tape, &other].map(|tape| tape.constant(Tensor::zeros([2, 3, 4])));
-            omit(attention.attend(queries, keys, nn::Attend::default()));
+            omit(attention.attend(queries, keys, nn::AttentionMask::default()));
         }),
         at!("MultiheadAttention::attend: keys [2, 3, 4] need a mask of [2, 3], got [3]", || {
             let (tape, seen) = (Tape::new(), Tensor::full([3], true));
             let (attention, x) = (nn::MultiheadAttention::new_torch(4, 2, &mut rng()), Tensor::zeros([2, 3, 4]));
-            let (x, how) = (tape.constant(x), nn::Attend { causal: false, seen: Some(&seen) });
+            let (x, how) = (tape.constant(x), nn::AttentionMask { causal: false, seen: Some(&seen) });
             omit(attention.unwrap().attend(x, x, how));
         }),
         at!("Bilinear::forward: the inputs [2, 3] and [2, 3] do not fit the weight [3, 4, 5]", || {

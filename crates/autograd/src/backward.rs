@@ -2,8 +2,8 @@
 
 use tensor::{Float, Shape, Tensor};
 
-use crate::gradients::{Gradients, Kept, Marks};
-use crate::tape::{Given, Graph, Part, Var};
+use crate::gradients::{BitSet, Gradients, RetainedGradient};
+use crate::tape::{Graph, PulledGradients, SliceGradient, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The gradients of this value, which has one element, with respect to every leaf that it depends on.
@@ -61,8 +61,8 @@ impl<T: Float> Var<'_, T> {
             self.op()
         );
         let graph = self.tape.graph.borrow();
-        let (kept, handed_on) = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
-        Gradients::new(self.tape.id, kept, handed_on, self.tape.updates())
+        let (kept, not_retained) = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
+        Gradients::new(self.tape.id, kept, not_retained, self.tape.updates())
     }
 }
 
@@ -90,11 +90,12 @@ impl<'t, T: Float> Var<'t, T> {
         let node = &graph.nodes[self.index as usize];
         let (want, got) = (node.value.shape(), gradient.shape());
         assert!(want == got, "pull: the value is {want}, the gradient {got}");
-        let mut given = Given { shares: Vec::new(), parts: Vec::new(), missing: None };
+        let mut given = PulledGradients { shares: Vec::new(), parts: Vec::new(), missing: None };
         if let Some(pullbacks) = &node.pullbacks {
             pullbacks.pull(gradient.clone(), &mut given);
         }
-        let whole = |(index, part): (u32, Part<T>)| (index, part.whole(graph.nodes[index as usize].value.shape()));
+        let whole =
+            |(index, part): (u32, SliceGradient<T>)| (index, part.whole(graph.nodes[index as usize].value.shape()));
         let shares = given.shares.into_iter().chain(given.parts.into_iter().map(whole));
         shares.map(|(index, share)| (Var { tape: self.tape, index }, share)).collect()
     }
@@ -102,20 +103,30 @@ impl<'t, T: Float> Var<'t, T> {
 
 /// Walks from the node `last` down to the first, and hands each gradient on to the inputs. Leaves keep their gradients.
 #[track_caller]
-fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: bool) -> (Vec<Kept<T>>, Marks) {
-    let (mut kept, mut handed_on) = (Vec::with_capacity(graph.named.len()), Marks::default());
+fn sweep<T: Float>(
+    graph: &Graph<T>,
+    last: usize,
+    seed: Tensor<T>,
+    keep_all: bool,
+) -> (Vec<RetainedGradient<T>>, BitSet) {
+    let (mut kept, mut not_retained) = (Vec::with_capacity(graph.named.len()), BitSet::default());
     // Room for what is waiting in most models.
     let (slots, free) = (Vec::with_capacity(8), Vec::with_capacity(8));
     let mut pending = Pending { slot_of: vec![0; last + 1], slots, free };
     pending.add(last, seed);
-    let mut given = Given { shares: Vec::with_capacity(4), parts: Vec::new(), missing: None };
+    let mut given = PulledGradients { shares: Vec::with_capacity(4), parts: Vec::new(), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
         let Some(gradient) = pending.take(index) else { continue };
         let is_leaf = node.pullbacks.is_none();
         if is_leaf || keep_all || node.retained {
-            kept.push(Kept { index: Some(index as u32), name: node.name, is_leaf, gradient: gradient.clone() });
+            kept.push(RetainedGradient {
+                index: Some(index as u32),
+                name: node.name,
+                is_leaf,
+                gradient: gradient.clone(),
+            });
         } else {
-            handed_on.insert(index as u32);
+            not_retained.insert(index as u32);
         }
         let Some(pullbacks) = &node.pullbacks else { continue };
         pullbacks.pull(gradient, &mut given);
@@ -141,7 +152,7 @@ fn sweep<T: Float>(graph: &Graph<T>, last: usize, seed: Tensor<T>, keep_all: boo
         }
     }
     kept.reverse();
-    (kept, handed_on)
+    (kept, not_retained)
 }
 
 /// The gradients that have come in so far for values still to be visited. Few are waiting at a time, however long the tape.
@@ -178,7 +189,7 @@ impl<T: Float> Pending<T> {
     }
 
     /// Adds a part of the gradient of the value at `index`, which has this shape.
-    fn add_part(&mut self, index: usize, part: &Part<T>, shape: &Shape) {
+    fn add_part(&mut self, index: usize, part: &SliceGradient<T>, shape: &Shape) {
         let slot = self.slot_of[index].checked_sub(1).map(|slot| &mut self.slots[slot as usize]);
         if let Some(slot) = slot
             && let Some(earlier) = slot.take()
@@ -190,7 +201,7 @@ impl<T: Float> Pending<T> {
     }
 }
 
-impl<T: Float> Part<T> {
+impl<T: Float> SliceGradient<T> {
     /// The gradient of all of a value of this shape.
     fn whole(&self, shape: &Shape) -> Tensor<T> {
         let mut widths = vec![(0, 0); shape.rank()];

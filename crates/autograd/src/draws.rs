@@ -26,37 +26,37 @@ pub(crate) fn mixed(x: u64) -> u64 {
     x ^ x >> 31
 }
 
-/// The keys that a segment of a pass draws, which is computed twice.
+/// Random keys, recorded on a recomputed segment's first run and replayed on its second.
 #[derive(Default)]
-pub(crate) struct Draws {
+pub(crate) struct KeyLog {
     keys: Vec<[u8; 32]>,
     /// How many are drawn.
     drawn: usize,
-    mode: Drawing,
+    mode: Recording,
 }
 
 #[derive(Clone, Copy, Default, PartialEq)]
-enum Drawing {
-    /// Nobody will ask.
+enum Recording {
+    /// Nobody will ask for them.
     #[default]
-    Once,
-    /// For the first time.
-    Kept,
-    /// Again.
-    Again,
+    Off,
+    /// A first run, to be replayed.
+    Record,
+    /// A second run.
+    Replay,
 }
 
-impl Draws {
+impl KeyLog {
     /// Those of a pass that computes a segment again.
     pub(crate) fn repeated(keys: Vec<[u8; 32]>) -> Self {
-        Draws { keys, drawn: 0, mode: Drawing::Again }
+        KeyLog { keys, drawn: 0, mode: Recording::Replay }
     }
 
     /// Those of a tape within.
     pub(crate) fn within(&self) -> Self {
         match self.mode {
-            Drawing::Again => Draws::repeated(self.keys[self.drawn..].to_vec()),
-            Drawing::Once | Drawing::Kept => Draws { mode: Drawing::Kept, ..Draws::default() },
+            Recording::Replay => KeyLog::repeated(self.keys[self.drawn..].to_vec()),
+            Recording::Off | Recording::Record => KeyLog { mode: Recording::Record, ..KeyLog::default() },
         }
     }
 
@@ -68,23 +68,23 @@ impl Draws {
     /// What has been drawn within counts as drawn here.
     pub(crate) fn join(&mut self, inner: &Self) {
         match self.mode {
-            Drawing::Once => return,
-            Drawing::Kept => self.keys.extend(inner.keys()),
-            Drawing::Again => {}
+            Recording::Off => return,
+            Recording::Record => self.keys.extend(inner.keys()),
+            Recording::Replay => {}
         }
         self.drawn += inner.drawn;
     }
 
-    pub(crate) fn again(&mut self) -> Option<[u8; 32]> {
-        if self.mode != Drawing::Again {
+    pub(crate) fn replay(&mut self) -> Option<[u8; 32]> {
+        if self.mode != Recording::Replay {
             return None;
         }
         self.drawn += 1;
         Some(*self.keys.get(self.drawn - 1).expect("a segment draws as much again as at first"))
     }
 
-    pub(crate) fn keep(&mut self, key: [u8; 32]) {
-        if self.mode == Drawing::Kept {
+    pub(crate) fn record(&mut self, key: [u8; 32]) {
+        if self.mode == Recording::Record {
             self.keys.push(key);
             self.drawn += 1;
         }

@@ -32,17 +32,17 @@ use crate::tape::Var;
 pub struct Gradients<T: Float = f32> {
     tape: Id,
     /// First those of values of this tape, by rising place; then those that other passes brought.
-    kept: Vec<Kept<T>>,
+    kept: Vec<RetainedGradient<T>>,
     /// Where in `kept` the leaves are that have a name of their own, sorted by it.
     named: Vec<(Id, u32)>,
     /// The values of this tape that the result depends on, and whose gradients were not kept.
-    handed_on: Marks,
+    not_retained: BitSet,
     updates: Updates<T>,
 }
 
 /// A gradient that was kept.
 #[derive(Clone, Debug)]
-pub(crate) struct Kept<T: Float> {
+pub(crate) struct RetainedGradient<T: Float> {
     /// The place on the tape of what it is the gradient of, if it is of this tape.
     pub(crate) index: Option<u32>,
     /// The name of a leaf that has one.
@@ -52,8 +52,8 @@ pub(crate) struct Kept<T: Float> {
 }
 
 impl<T: Float> Gradients<T> {
-    pub(crate) fn new(tape: Id, kept: Vec<Kept<T>>, handed_on: Marks, updates: Updates<T>) -> Self {
-        Gradients { tape, named: names(&kept), kept, handed_on, updates }
+    pub(crate) fn new(tape: Id, kept: Vec<RetainedGradient<T>>, not_retained: BitSet, updates: Updates<T>) -> Self {
+        Gradients { tape, named: names(&kept), kept, not_retained, updates }
     }
 
     /// The gradient with respect to a value, in its shape; `None` where the result does not depend on it, where it needs no
@@ -67,7 +67,7 @@ impl<T: Float> Gradients<T> {
         if var.tape.id != self.tape {
             return None;
         }
-        let lost = self.handed_on.contains(var.index);
+        let lost = self.not_retained.contains(var.index);
         assert!(!lost, "get: the gradient of {var:?} was not kept; call `retain_gradient` on it before `backward`");
         let position = self.position(var.index)?;
         Some(&self.kept[position].gradient)
@@ -196,7 +196,7 @@ impl<T: Float> Gradients<T> {
                     own.gradient.axpy(factor, &theirs.gradient);
                     placed |= own.index.is_none() && index.is_some();
                 }
-                None => new.push(Kept { index, gradient: &theirs.gradient * factor, ..theirs.clone() }),
+                None => new.push(RetainedGradient { index, gradient: &theirs.gradient * factor, ..theirs.clone() }),
             }
         }
         if placed {
@@ -209,7 +209,7 @@ impl<T: Float> Gradients<T> {
             }
         }
         if same_pass {
-            self.handed_on.join(&other.handed_on);
+            self.not_retained.join(&other.not_retained);
         }
         if placed || !new.is_empty() {
             self.kept.append(&mut new);
@@ -240,7 +240,7 @@ impl<T: Float> std::ops::AddAssign for Gradients<T> {
     }
 }
 
-fn names<T: Float>(kept: &[Kept<T>]) -> Vec<(Id, u32)> {
+fn names<T: Float>(kept: &[RetainedGradient<T>]) -> Vec<(Id, u32)> {
     let mut named: Vec<(Id, u32)> =
         kept.iter().enumerate().filter_map(|(position, kept)| Some((kept.name?, position as u32))).collect();
     id::sort(&mut named);
@@ -249,9 +249,9 @@ fn names<T: Float>(kept: &[Kept<T>]) -> Vec<(Id, u32)> {
 
 /// A set of places on a tape, a bit each.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Marks(Vec<u64>);
+pub(crate) struct BitSet(Vec<u64>);
 
-impl Marks {
+impl BitSet {
     pub(crate) fn insert(&mut self, place: u32) {
         let word = place as usize / 64;
         if word >= self.0.len() {
@@ -264,7 +264,7 @@ impl Marks {
         self.0.get(place as usize / 64).is_some_and(|word| word >> (place % 64) & 1 == 1)
     }
 
-    /// Marks of either.
+    /// BitSet of either.
     fn join(&mut self, other: &Self) {
         if other.0.len() > self.0.len() {
             self.0.resize(other.0.len(), 0);
@@ -379,6 +379,6 @@ mod tests {
         let tape = Tape::new();
         let x = tape.leaf(Tensor::scalar(1.0));
         let gradients = (0..10_000).fold(x, |y, _| y.scale(1.0)).backward();
-        assert_eq!((gradients.kept.len(), gradients.handed_on.0.len()), (1, 10_000 / 64 + 1));
+        assert_eq!((gradients.kept.len(), gradients.not_retained.0.len()), (1, 10_000 / 64 + 1));
     }
 }

@@ -114,9 +114,9 @@ pub use id::Id;
 pub use mode::Mode;
 pub use op::{Baseline, Distance, Op, Role};
 #[doc(hidden)]
-pub use ops::Right;
-pub use ops::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};
-pub use record::{Record, Shares};
-pub use state::{Share, Updates};
+pub use ops::OperandValue;
+pub use ops::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};
+pub use record::{InputGradients, Record};
+pub use state::{RunningWeight, Updates};
 pub use tape::{Tape, Var};
 pub use tensor::Saved;

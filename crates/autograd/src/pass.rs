@@ -10,7 +10,7 @@ use tensor::{Float, Tensor};
 use crate::draws::{Seed, mixed};
 use crate::id::Id;
 use crate::mode::Mode;
-use crate::state::{Share, Updates};
+use crate::state::{RunningWeight, Updates};
 use crate::tape::{Substitute, Tape};
 
 impl<T: Float> Tape<T> {
@@ -200,17 +200,17 @@ impl<T: Float> Tape<T> {
     /// ```
     #[track_caller]
     pub fn draw_key(&self, op: &str) -> [u8; 32] {
-        if let Some(key) = self.draws.borrow_mut().again() {
+        if let Some(key) = self.draws.borrow_mut().replay() {
             return key;
         }
         let key = self.fresh_key(op);
-        self.draws.borrow_mut().keep(key);
+        self.draws.borrow_mut().record(key);
         key
     }
 
     /// The place that the next value would have on a tape where nothing is computed again.
     pub(crate) fn place(&self) -> u64 {
-        (self.len() as u64).wrapping_add_signed(self.beyond.get())
+        (self.len() as u64).wrapping_add_signed(self.key_offset.get())
     }
 
     #[track_caller]
@@ -261,16 +261,16 @@ impl<T: Float> Tape<T> {
     ///
     /// # Example
     /// ```
-    /// use autograd::{Id, Share, Tape};
+    /// use autograd::{Id, RunningWeight, Tape};
     /// use tensor::Tensor;
     ///
     /// let (id, mut mean) = (Id::new(), Tensor::scalar(2.0));
     /// let tape = Tape::new();
-    /// tape.defer_running(id, Share::Mean { seen: 1 }, Tensor::scalar(4.0)); // the second
+    /// tape.defer_running(id, RunningWeight::Mean { seen: 1 }, Tensor::scalar(4.0)); // the second
     /// tape.updates().apply(id, &mut mean);
     /// assert_eq!(mean.item(), 3.0);
     /// ```
-    pub fn defer_running(&self, id: Id, share: Share, found: Tensor<T>) {
+    pub fn defer_running(&self, id: Id, share: RunningWeight, found: Tensor<T>) {
         self.updates.borrow_mut().push_running(id, share, found);
     }
 
@@ -345,7 +345,7 @@ mod tests {
             let x = tape.leaf(Tensor::ones([4]));
             // Drawn for a value that the segment may put on the tape.
             let before = tape.draw_key("before");
-            let y = if recomputed { x.checkpoint(|x| noisy(noisy(x))) } else { noisy(noisy(x)) };
+            let y = if recomputed { x.recomputed(|x| noisy(noisy(x))) } else { noisy(noisy(x)) };
             let after = tape.draw_key("after");
             (y.value(), y.backward_with(Tensor::ones([4])).get(x).cloned(), before, after)
         };

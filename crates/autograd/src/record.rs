@@ -3,7 +3,7 @@
 use tensor::{Float, Tensor};
 
 use crate::op::Op;
-use crate::tape::{Given, Part, Pullbacks, Tape, Var};
+use crate::tape::{Pullbacks, PulledGradients, SliceGradient, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
@@ -57,12 +57,12 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     {
-        let give = move |g, input, given: &mut Given<T>| given.shares.push((input, pullback(g)));
+        let give = move |g, input, given: &mut PulledGradients<T>| given.shares.push((input, pullback(g)));
         let give = self.needs_gradient(input).then_some(give);
         self.and(|before| Single { before, input: input.index, give })
     }
 
-    /// Gives one pullback for several inputs whose gradients share work. It puts them into [`Shares`], by the inputs'
+    /// Gives one pullback for several inputs whose gradients share work. It puts them into [`InputGradients`], by the inputs'
     /// places in `inputs`.
     ///
     /// It is dropped at once where none of the inputs needs a gradient.
@@ -96,7 +96,7 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     #[track_caller]
     pub fn joint<F>(self, inputs: &[Var<'t, T>], pullback: F) -> Record<'t, T, impl Pullbacks<T> + use<T, P, F>>
     where
-        F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
+        F: Fn(Tensor<T>, &mut InputGradients<'_, T>) + Send + 'static,
     {
         // A loop, since a panic in a closure would be at its own line and not at the caller's.
         let mut listed = Vec::with_capacity(inputs.len());
@@ -120,8 +120,8 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     where
         F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     {
-        let give = move |g, input, given: &mut Given<T>| {
-            given.parts.push((input, Part { gradient: pullback(g), axis, start }));
+        let give = move |g, input, given: &mut PulledGradients<T>| {
+            given.parts.push((input, SliceGradient { gradient: pullback(g), axis, start }));
         };
         let give = self.needs_gradient(input).then_some(give);
         self.and(|before| Single { before, input: input.index, give })
@@ -131,7 +131,11 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
     #[track_caller]
     pub(crate) fn without(self, input: Var<'t, T>) -> Record<'t, T, impl Pullbacks<T> + use<T, P>> {
         self.needs_gradient(input);
-        self.and(|before| Single::<_, fn(Tensor<T>, u32, &mut Given<T>)> { before, input: input.index, give: None })
+        self.and(|before| Single::<_, fn(Tensor<T>, u32, &mut PulledGradients<T>)> {
+            before,
+            input: input.index,
+            give: None,
+        })
     }
 
     /// Puts the result on the tape.
@@ -175,7 +179,7 @@ impl<T: Float> Pullbacks<T> for () {
         false
     }
 
-    fn pull(&self, _: Tensor<T>, _: &mut Given<T>) {}
+    fn pull(&self, _: Tensor<T>, _: &mut PulledGradients<T>) {}
 }
 
 /// The pullback of one input, after others.
@@ -190,7 +194,7 @@ impl<T, P, F> Pullbacks<T> for Single<P, F>
 where
     T: Float,
     P: Pullbacks<T>,
-    F: Fn(Tensor<T>, u32, &mut Given<T>) + Send + 'static,
+    F: Fn(Tensor<T>, u32, &mut PulledGradients<T>) + Send + 'static,
 {
     fn count(&self) -> usize {
         self.before.count() + 1
@@ -205,7 +209,7 @@ where
         self.give.is_some() || self.before.needed()
     }
 
-    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
+    fn pull(&self, gradient: Tensor<T>, given: &mut PulledGradients<T>) {
         let own = pull_before(&self.before, self.give.is_some(), gradient, given);
         if let (Some(give), Some(own)) = (&self.give, own) {
             give(own, self.input, given);
@@ -225,7 +229,7 @@ impl<T, P, F> Pullbacks<T> for Joint<P, F>
 where
     T: Float,
     P: Pullbacks<T>,
-    F: Fn(Tensor<T>, &mut Shares<'_, T>) + Send + 'static,
+    F: Fn(Tensor<T>, &mut InputGradients<'_, T>) + Send + 'static,
 {
     fn count(&self) -> usize {
         self.before.count() + self.inputs.len()
@@ -240,10 +244,10 @@ where
         self.pullback.is_some() || self.before.needed()
     }
 
-    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>) {
+    fn pull(&self, gradient: Tensor<T>, given: &mut PulledGradients<T>) {
         let own = pull_before(&self.before, self.pullback.is_some(), gradient, given);
         if let (Some(pullback), Some(own)) = (&self.pullback, own) {
-            let mut shares = Shares { inputs: self.inputs.clone(), given };
+            let mut shares = InputGradients { inputs: self.inputs.clone(), given };
             pullback(own, &mut shares);
             let left_out = shares.inputs.iter().find(|&&(_, still_needed)| still_needed);
             given.missing = given.missing.or(left_out.map(|&(input, _)| input));
@@ -257,7 +261,7 @@ fn pull_before<T: Float>(
     before: &impl Pullbacks<T>,
     needed_after: bool,
     gradient: Tensor<T>,
-    given: &mut Given<T>,
+    given: &mut PulledGradients<T>,
 ) -> Option<Tensor<T>> {
     match (before.needed(), needed_after) {
         (true, true) => before.pull(gradient.clone(), given),
@@ -271,13 +275,13 @@ fn pull_before<T: Float>(
 }
 
 /// Where a joint pullback puts the gradients of its inputs; see [`Record::joint`].
-pub struct Shares<'a, T: Float> {
+pub struct InputGradients<'a, T: Float> {
     /// Each with whether its gradient is still to be given.
     inputs: Box<[(u32, bool)]>,
-    given: &'a mut Given<T>,
+    given: &'a mut PulledGradients<T>,
 }
 
-impl<T: Float> Shares<'_, T> {
+impl<T: Float> InputGradients<'_, T> {
     /// Whether the input at this place needs a gradient that it has not been given yet.
     ///
     /// # Panics

@@ -45,12 +45,12 @@ enum How<T: Float> {
     /// r ← keep · r + add
     Affine { keep: f64, add: Tensor<T> },
     /// r ← r + share · (found − r)
-    Running { share: Share, found: Tensor<T> },
+    Running { share: RunningWeight, found: Tensor<T> },
 }
 
 /// What share of a running average is what a pass has found.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Share {
+pub enum RunningWeight {
     /// Always this one, so that what was found long ago is forgotten.
     Momentum(f64),
     /// 1 / (n + 1), so that the average is the plain mean of all that was found, of which so many, n, are in it already.
@@ -70,7 +70,7 @@ impl<T: Float> Updates<T> {
         self.changes.push(Change { pass: self.own, of, how: How::Affine { keep, add } });
     }
 
-    pub(crate) fn push_running(&mut self, of: Id, share: Share, found: Tensor<T>) {
+    pub(crate) fn push_running(&mut self, of: Id, share: RunningWeight, found: Tensor<T>) {
         self.changes.push(Change { pass: self.own, of, how: How::Running { share, found } });
     }
 
@@ -100,8 +100,8 @@ impl<T: Float> Updates<T> {
                     *value = if keep == 0.0 { new.clone() } else { &*value * T::from_f64(keep) + new };
                     continue;
                 }
-                How::Running { share: Share::Momentum(share), .. } => share,
-                How::Running { share: Share::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
+                How::Running { share: RunningWeight::Momentum(share), .. } => share,
+                How::Running { share: RunningWeight::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
             };
             more += 1;
             value.lerp_assign(new, share);
@@ -112,11 +112,11 @@ impl<T: Float> Updates<T> {
     ///
     /// # Example
     /// ```
-    /// use autograd::{Id, Share, Tape};
+    /// use autograd::{Id, RunningWeight, Tape};
     /// use tensor::Tensor;
     ///
     /// let (id, tape) = (Id::new(), Tape::new());
-    /// tape.defer_running(id, Share::Momentum(0.1), Tensor::scalar(3.0));
+    /// tape.defer_running(id, RunningWeight::Momentum(0.1), Tensor::scalar(3.0));
     /// assert_eq!(tape.updates().found(id).next(), Some(&Tensor::scalar(3.0)));
     /// ```
     pub fn found(&self, id: Id) -> impl Iterator<Item = &Tensor<T>> {

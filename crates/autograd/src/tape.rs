@@ -8,7 +8,7 @@ use std::sync::Arc;
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
 
-use crate::draws::{Draws, Seed};
+use crate::draws::{KeyLog, Seed};
 use crate::id::{Id, Places};
 use crate::mode::Mode;
 use crate::op::{Op, Role};
@@ -57,11 +57,11 @@ pub struct Tape<T: Float = f32> {
     /// How many scopes there were since the last reset.
     pub(crate) scopes: Cell<u64>,
     /// Where the next value would be if all segments that are computed again were on the tape: so much beyond its end.
-    pub(crate) beyond: Cell<i64>,
+    pub(crate) key_offset: Cell<i64>,
     /// The names on the tape that this one is a segment of: they have their places there.
-    pub(crate) outer: Places,
+    pub(crate) enclosing_names: Places,
     /// What the segment on this tape has drawn, or is to draw again.
-    pub(crate) draws: RefCell<Draws>,
+    pub(crate) draws: RefCell<KeyLog>,
 }
 
 pub(crate) struct Graph<T: Float> {
@@ -166,8 +166,8 @@ impl<T: Float> Tape<T> {
             paths: RefCell::default(),
             substitutes: RefCell::default(),
             scopes: Cell::new(0),
-            beyond: Cell::new(0),
-            outer: Places::default(),
+            key_offset: Cell::new(0),
+            enclosing_names: Places::default(),
             draws: RefCell::default(),
         }
     }
@@ -265,8 +265,8 @@ impl<T: Float> Tape<T> {
         let (op, needs_gradient) = if trained { (Op::LEAF, self.wants_gradients) } else { (Op::CONSTANT, false) };
         let leaf = self.push_leaf(op, value.clone(), needs_gradient, Some(id));
         self.graph.borrow_mut().named.insert(id, leaf.index);
-        if self.outer.get(id).is_some() {
-            self.beyond.set(self.beyond.get() - 1);
+        if self.enclosing_names.get(id).is_some() {
+            self.key_offset.set(self.key_offset.get() - 1);
         }
         leaf
     }
@@ -331,7 +331,7 @@ impl<T: Float> Tape<T> {
         self.retains_all.set(all);
     }
 
-    /// Puts all that [segments](Var::checkpoint) compute on the tape from now on, as if they were none, or no longer: for diagnostics. Values
+    /// Puts all that [segments](Var::recomputed) compute on the tape from now on, as if they were none, or no longer: for diagnostics. Values
     /// and gradients are the same; the memory that segments save is not.
     ///
     /// # Example
@@ -341,7 +341,7 @@ impl<T: Float> Tape<T> {
     ///
     /// let tape = Tape::new();
     /// tape.keep_segments(true);
-    /// let y = tape.leaf(Tensor::from([1.0])).checkpoint(|x| x.tanh().square());
+    /// let y = tape.leaf(Tensor::from([1.0])).recomputed(|x| x.tanh().square());
     /// assert_eq!((y.op(), tape.len()), ("square", 3));
     /// ```
     pub fn keep_segments(&self, keep: bool) {
@@ -390,8 +390,8 @@ impl<T: Float> Tape<T> {
         self.seed.set(None);
         self.drawn.set((0, 0));
         self.scopes.set(0);
-        self.beyond.set(0);
-        *self.draws.get_mut() = Draws::default();
+        self.key_offset.set(0);
+        *self.draws.get_mut() = KeyLog::default();
         // The gradients of the pass carry its updates; what nobody took is forgotten.
         *self.updates.get_mut() = Updates::of_pass(self.id);
     }
@@ -444,12 +444,12 @@ pub trait Pullbacks<T: Float>: Send + 'static {
     fn needed(&self) -> bool;
 
     /// Turns the gradient of the result into those of the inputs that need one.
-    fn pull(&self, gradient: Tensor<T>, given: &mut Given<T>);
+    fn pull(&self, gradient: Tensor<T>, given: &mut PulledGradients<T>);
 }
 
 /// The gradient of some indices of an axis; that of all others is 0. It is added where it belongs: a sequence that is taken apart
 /// step by step gets as much as it has, and not all of it for each step.
-pub(crate) struct Part<T: Float> {
+pub(crate) struct SliceGradient<T: Float> {
     pub(crate) gradient: Tensor<T>,
     pub(crate) axis: usize,
     /// The first of the indices.
@@ -457,11 +457,11 @@ pub(crate) struct Part<T: Float> {
 }
 
 /// What the pullbacks of a node have given.
-pub struct Given<T: Float> {
+pub struct PulledGradients<T: Float> {
     /// By the inputs' indices, in their shapes.
     pub(crate) shares: Vec<(u32, Tensor<T>)>,
     /// By the inputs' indices.
-    pub(crate) parts: Vec<(u32, Part<T>)>,
+    pub(crate) parts: Vec<(u32, SliceGradient<T>)>,
     /// An input that a joint pullback left out.
     pub(crate) missing: Option<u32>,
 }

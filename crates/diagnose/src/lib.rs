@@ -85,7 +85,7 @@ pub use read::saturation::Saturation;
 pub use report::finding::{Action, Evidence, Fault, Finding, Severity};
 pub use report::history::{ActivationSample, History, Sample, WeightSample};
 pub use report::stats::{BINS, Histogram, Stats};
-pub use report::{Activation, Depth, Loss, Map, Path, Report, Signal, Stage, Weight};
+pub use report::{Activation, Depth, Loss, Map, Report, Signal, SignalPath, Stage, Weight};
 pub use say::compare::Comparison;
 pub use trial::cure::Cure;
 pub use trial::start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};

@@ -10,7 +10,7 @@ use tensor::{Element, Float, Shape, Tensor};
 
 use crate::{Error, Module};
 
-/// What a training goes on with from step to step, such as the counters of a [`Plateau`](crate::Plateau): a type that implements this is kept
+/// What a training goes on with from step to step, such as the counters of a [`ReduceOnPlateau`](crate::ReduceOnPlateau): a type that implements this is kept
 /// by [`Checkpoint::with_state`](crate::Checkpoint::with_state) and [`Fit::with_state`](crate::Fit::with_state). Feature `checkpoint`.
 ///
 /// One function writes and reads: it hands each field to an [`Archive`] and takes back the value to go on with, which is the same when a file

@@ -6,7 +6,7 @@ use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
 use crate::error::{Error, list};
-use crate::model::Path;
+use crate::model::ParamPath;
 use crate::model::{Module, none_of};
 
 /// What is asked of [`Gradients`] with the model at hand that they are of. In scope, these are methods of theirs.
@@ -65,7 +65,7 @@ pub trait ModelGradients<T: Float> {
 impl<T: Float> ModelGradients<T> for Gradients<T> {
     fn missing(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
         let mut missing = Vec::new();
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             if param.is_trained() && self.named(param.id()).is_none() {
                 missing.push(path.to_string());
             }
@@ -75,7 +75,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
 
     fn unlisted(&self, model: &(impl Module<T> + ?Sized)) -> Vec<String> {
         let mut listed: Vec<Id> = Vec::new();
-        model.visit(Path::root(), &mut |_, param| listed.push(param.id()));
+        model.visit(ParamPath::root(), &mut |_, param| listed.push(param.id()));
         let mut others = Vec::new();
         for (id, gradient) in self.iter() {
             if !listed.contains(&id) {
@@ -100,7 +100,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
 
     fn by_path(&self, model: &(impl Module<T> + ?Sized)) -> Vec<(String, &Tensor<T>)> {
         let mut found = Vec::new();
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             if let Some(gradient) = self.named(param.id()) {
                 found.push((path.to_string(), gradient));
             }
@@ -112,7 +112,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
         above_0(max)?;
         // A weight that the model lists twice is one of the vector's parts.
         let mut weights = HashSet::new();
-        model.visit(Path::root(), &mut |_, param| {
+        model.visit(ParamPath::root(), &mut |_, param| {
             if param.is_trained() {
                 weights.insert(param.id());
             }
@@ -152,7 +152,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
 /// The path of the first trained weight of a model whose gradient holds NaN or infinity.
 pub(crate) fn first_lost<T: Float>(model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Option<String> {
     let mut first = None;
-    model.visit(Path::root(), &mut |path, param| {
+    model.visit(ParamPath::root(), &mut |path, param| {
         if first.is_none() && param.is_trained() && gradients.named(param.id()).is_some_and(|of| !of.all_finite()) {
             first = Some(path.to_string());
         }

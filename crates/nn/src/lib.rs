@@ -52,10 +52,10 @@
 //! |---|---|
 //! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
 //! | optimizers | [`Optimizer`] with a [`Rule`]: [`Sgd`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`]; [`Lbfgs`] by itself |
-//! | the rate | [`Schedule`], which shows them all in a picture; [`Plateau`] |
-//! | averages | [`Average`], [`refresh_statistics`] |
+//! | the learning rate | [`Schedule`], which shows them all in a picture; [`ReduceOnPlateau`] |
+//! | averages | [`WeightAverage`], [`refresh_statistics`] |
 //! | data | [`Batches`], [`split()`], [`folds`] |
-//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`Stopping`] by itself; [`Shards`], a batch side by side on several threads |
+//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`EarlyStopping`] by itself; [`Shards`], a batch side by side on several threads |
 //! | files | with the feature `checkpoint`: `save`, `load`, `ModelFile` (PyTorch's state dicts), `Checkpoint`, `Numbered` |
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training,
@@ -119,7 +119,7 @@
 //! compared, and what does not fit is listed, before anything is changed.
 //!
 //! # Schedules
-//! The rates of 100 steps, by [`Schedule`]:
+//! The learning rates of 100 steps, by [`Schedule`]:
 //!
 #![doc = include_str!("optimizer/schedules.svg")]
 
@@ -142,18 +142,19 @@ pub use error::Error;
 pub use files::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
 pub use gradients::ModelGradients;
 pub use layers::{
-    Attend, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm,
-    Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual, Sequential, TransformerBlock,
+    AttentionMask, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM,
+    LayerNorm, Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual, Sequential,
+    TransformerBlock,
 };
-pub use model::{Func, Kind, Layer, Module, Param, Path, func};
+pub use model::{Func, Kind, Layer, Module, Param, ParamPath, func};
 pub use optimizer::{
-    Adadelta, Adagrad, Adam, AdamW, At, Average, Group, Lbfgs, Lion, Muon, MuonRate, NAdam, OneCycle, Optimizer, Plan,
-    Planned, Plateau, RAdam, RMSprop, Rule, Schedule, Sgd, refresh_statistics,
+    Adadelta, Adagrad, Adam, AdamW, At, Group, Lbfgs, Lion, Muon, MuonLr, NAdam, OneCycle, Optimizer, Plan, Planned,
+    RAdam, RMSprop, ReduceOnPlateau, Rule, Schedule, Sgd, WeightAverage, refresh_statistics,
 };
-pub use training::fit::{Best, Fit, Flow, Pass, Progress, Record, Report, Stopped, Weights};
+pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Pass, Progress, Stopped, Weights};
 #[cfg(feature = "checkpoint")]
 pub use training::fit::{CheckpointAt, Resume};
-pub use training::{Batches, Prefetch, Shards, Stopping, folds, folds_stratified, split, split_stratified};
+pub use training::{Batches, EarlyStopping, Prefetch, Shards, folds, folds_stratified, split, split_stratified};
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.
 pub mod activations {

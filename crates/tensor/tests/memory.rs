@@ -94,8 +94,9 @@ fn shared_among_threads() {
     let x = numbers(&[if cfg!(miri) { 13_500 } else { 300_000 }]);
     let updated = |threads| {
         let (mut w, mut kept) = (x.clone(), [x.abs(), x.square()]);
-        let [rate, l2, rho, take, eps] = [0.1, 0.01, 0.9, 0.1, 1e-3];
-        tensor::with_threads(threads, || w.update(&x, &mut kept, Update::Ratio { rate, l2, rho, take, eps })).unwrap();
+        let [lr, l2, rho, one_minus_rho, eps] = [0.1, 0.01, 0.9, 0.1, 1e-3];
+        tensor::with_threads(threads, || w.update(&x, &mut kept, Update::Ratio { lr, l2, rho, one_minus_rho, eps }))
+            .unwrap();
         (w, kept)
     };
     assert_eq!(updated(1), updated(2));

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use autograd::{Attention, Cell, Tape, Var};
+use autograd::{Attention, CellParams, Tape, Var};
 use nn::{AdamW, Optimizer, Param, Sgd};
 use tensor::Tensor;
 
@@ -101,7 +101,7 @@ impl<'t> Ops for OnTape<'t> {
     fn gru(x: &Var<'t>, steps: usize, [w_ih, b_ih, w_hh, b_hh]: [&Var<'t>; 4]) -> Var<'t> {
         let [batch, all] = x.shape().dims().try_into().expect("a matrix");
         let width = all / steps;
-        let cell = Cell { w_ih: *w_ih, w_hh: *w_hh, b_ih: Some(*b_ih), b_hh: Some(*b_hh) };
+        let cell = CellParams { w_ih: *w_ih, w_hh: *w_hh, b_ih: Some(*b_ih), b_hh: Some(*b_hh) };
         let begin = x.tape().constant(Tensor::zeros([batch, width]));
         (0..steps).fold(begin, |state, step| x.narrow(1, step * width, width).gru_cell(state, cell))
     }

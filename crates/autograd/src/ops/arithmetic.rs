@@ -31,61 +31,61 @@ use crate::{Op, Role, Tape, Var};
 pub trait Operand<'t, T: Float> {
     /// The operand, on the tape of the other one.
     #[doc(hidden)]
-    fn on(self, tape: &'t Tape<T>) -> Right<'t, T>;
+    fn into_operand(self, tape: &'t Tape<T>) -> OperandValue<'t, T>;
 }
 
 /// An operand: a number takes no place on the tape.
 #[doc(hidden)]
-pub enum Right<'t, T: Float> {
+pub enum OperandValue<'t, T: Float> {
     Var(Var<'t, T>),
     Number(T),
 }
 
-impl<'t, T: Float> Right<'t, T> {
+impl<'t, T: Float> OperandValue<'t, T> {
     /// The operand as a value; a number is a constant without axes.
-    pub(super) fn on_tape(self, tape: &'t Tape<T>) -> Var<'t, T> {
+    pub(super) fn into_var(self, tape: &'t Tape<T>) -> Var<'t, T> {
         match self {
-            Right::Var(x) => x,
-            Right::Number(x) => tape.constant(Tensor::scalar(x)),
+            OperandValue::Var(x) => x,
+            OperandValue::Number(x) => tape.constant(Tensor::scalar(x)),
         }
     }
 }
 
 impl<'t, T: Float> Operand<'t, T> for Var<'t, T> {
-    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
-        Right::Var(self)
+    fn into_operand(self, _: &'t Tape<T>) -> OperandValue<'t, T> {
+        OperandValue::Var(self)
     }
 }
 
 impl<'t, T: Float> Operand<'t, T> for &Var<'t, T> {
-    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
-        Right::Var(*self)
+    fn into_operand(self, _: &'t Tape<T>) -> OperandValue<'t, T> {
+        OperandValue::Var(*self)
     }
 }
 
 impl<'t, T: Float> Operand<'t, T> for T {
-    fn on(self, _: &'t Tape<T>) -> Right<'t, T> {
-        Right::Number(self)
+    fn into_operand(self, _: &'t Tape<T>) -> OperandValue<'t, T> {
+        OperandValue::Number(self)
     }
 }
 
 impl<'t, T: Float> Operand<'t, T> for &Tensor<T> {
-    fn on(self, tape: &'t Tape<T>) -> Right<'t, T> {
-        Right::Var(tape.constant(self.clone()))
+    fn into_operand(self, tape: &'t Tape<T>) -> OperandValue<'t, T> {
+        OperandValue::Var(tape.constant(self.clone()))
     }
 }
 
 impl<'t, T: Float> Operand<'t, T> for Tensor<T> {
-    fn on(self, tape: &'t Tape<T>) -> Right<'t, T> {
-        Right::Var(tape.constant(self))
+    fn into_operand(self, tape: &'t Tape<T>) -> OperandValue<'t, T> {
+        OperandValue::Var(tape.constant(self))
     }
 }
 
 #[track_caller]
-fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+fn add<'t, T: Float>(x: Var<'t, T>, other: OperandValue<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.record(Op::new("add", Role::Keeping), x.value() + c).wrt(x, |g| g).done(),
-        Right::Var(y) => y,
+        OperandValue::Number(c) => return x.record(Op::new("add", Role::Keeping), x.value() + c).wrt(x, |g| g).done(),
+        OperandValue::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
     let sum = &*x.peek() + &*y.peek();
@@ -93,10 +93,10 @@ fn add<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 }
 
 #[track_caller]
-fn sub<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+fn sub<'t, T: Float>(x: Var<'t, T>, other: OperandValue<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.record(Op::new("sub", Role::Keeping), x.value() - c).wrt(x, |g| g).done(),
-        Right::Var(y) => y,
+        OperandValue::Number(c) => return x.record(Op::new("sub", Role::Keeping), x.value() - c).wrt(x, |g| g).done(),
+        OperandValue::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.shape());
     let difference = &*x.peek() - &*y.peek();
@@ -107,10 +107,10 @@ fn sub<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 }
 
 #[track_caller]
-fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+fn mul<'t, T: Float>(x: Var<'t, T>, other: OperandValue<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => return x.scale(c),
-        Right::Var(y) => y,
+        OperandValue::Number(c) => return x.scale(c),
+        OperandValue::Var(y) => y,
     };
     let (a, b) = (x.value(), y.value());
     let (of_a, of_b) = (a.shape().clone(), b.shape().clone());
@@ -121,12 +121,12 @@ fn mul<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
 }
 
 #[track_caller]
-fn div<'t, T: Float>(x: Var<'t, T>, other: Right<'t, T>) -> Var<'t, T> {
+fn div<'t, T: Float>(x: Var<'t, T>, other: OperandValue<'t, T>) -> Var<'t, T> {
     let y = match other {
-        Right::Number(c) => {
+        OperandValue::Number(c) => {
             return x.record(Op::new("div", Role::Scaling), x.value() / c).wrt(x, move |g| g / c).done();
         }
-        Right::Var(y) => y,
+        OperandValue::Var(y) => y,
     };
     let (a, b) = (x.shape(), y.value());
     let quotient = &*x.peek() / &b;
@@ -163,7 +163,7 @@ macro_rules! operator {
             /// The shapes do not broadcast, or the two are on different tapes.
             #[track_caller]
             fn $method(self, other: R) -> Self {
-                $method(self, other.on(self.tape()))
+                $method(self, other.into_operand(self.tape()))
             }
         }
 
@@ -172,7 +172,7 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: R) -> Var<'t, T> {
-                $method(*self, other.on(self.tape()))
+                $method(*self, other.into_operand(self.tape()))
             }
         }
 
@@ -181,7 +181,7 @@ macro_rules! operator {
 
             #[track_caller]
             fn $method(self, other: Var<'t, T>) -> Var<'t, T> {
-                $method(other.tape().constant(self.clone()), Right::Var(other))
+                $method(other.tape().constant(self.clone()), OperandValue::Var(other))
             }
         }
 
@@ -212,7 +212,7 @@ macro_rules! operator {
 operator! {
     /// y = a + b,  ā = ȳ,  b̄ = ȳ.
     Add add
-    |c, x| add(x, Right::Number(c))
+    |c, x| add(x, OperandValue::Number(c))
 }
 operator! {
     /// y = a − b,  ā = ȳ,  b̄ = −ȳ.
@@ -222,7 +222,7 @@ operator! {
 operator! {
     /// y = a b,  ā = ȳ b,  b̄ = ȳ a. By a number it is [`scale`](Var::scale).
     Mul mul
-    |c, x| mul(x, Right::Number(c))
+    |c, x| mul(x, OperandValue::Number(c))
 }
 operator! {
     /// y = a / b,  ā = ȳ / b,  b̄ = −ȳ y / b.

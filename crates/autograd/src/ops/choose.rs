@@ -47,7 +47,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn maximum(self, other: impl Operand<'t, T>) -> Self {
-        let other = other.on(self.tape()).on_tape(self.tape());
+        let other = other.into_operand(self.tape()).into_var(self.tape());
         let y = self.peek().maximum(other.value());
         extreme("maximum", self, other, y, |a, b| a.lt(b))
     }
@@ -68,7 +68,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn minimum(self, other: impl Operand<'t, T>) -> Self {
-        let other = other.on(self.tape()).on_tape(self.tape());
+        let other = other.into_operand(self.tape()).into_var(self.tape());
         let y = self.peek().minimum(other.value());
         extreme("minimum", self, other, y, |a, b| a.gt(b))
     }
@@ -91,7 +91,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn where_cond(self, mask: &Tensor<bool>, other: impl Operand<'t, T>) -> Self {
-        let other = other.on(self.tape()).on_tape(self.tape());
+        let other = other.into_operand(self.tape()).into_var(self.tape());
         let (x, y) = (self.value(), other.value());
         let (x_shape, y_shape, mask) = (x.shape().clone(), y.shape().clone(), mask.clone());
         self.record("where_cond", mask.where_cond(&x, &y))

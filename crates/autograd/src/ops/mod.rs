@@ -6,7 +6,6 @@
 mod activation;
 mod arithmetic;
 mod attention;
-mod checkpoint;
 mod choose;
 mod dropout;
 mod einsum;
@@ -17,12 +16,13 @@ mod loss;
 mod matmul;
 mod norm;
 mod power;
+mod recomputed;
 mod recurrent;
 mod reduce;
 mod softmax;
 mod view;
 
-pub use arithmetic::{Operand, Right};
+pub use arithmetic::{Operand, OperandValue};
 pub use attention::Attention;
 pub use loss::{Bce, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction};
-pub use recurrent::Cell;
+pub use recurrent::CellParams;

@@ -2,7 +2,7 @@
 
 use tensor::{Float, Tensor};
 
-use super::arithmetic::{Operand, Right};
+use super::arithmetic::{Operand, OperandValue};
 use crate::{Op, Role, Var};
 
 impl<'t, T: Float> Var<'t, T> {
@@ -85,9 +85,9 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn pow(self, exponent: impl Operand<'t, T>) -> Self {
-        let exponent = match exponent.on(self.tape()) {
-            Right::Number(exponent) => return self.powf(exponent),
-            Right::Var(exponent) => exponent,
+        let exponent = match exponent.into_operand(self.tape()) {
+            OperandValue::Number(exponent) => return self.powf(exponent),
+            OperandValue::Var(exponent) => exponent,
         };
         let (a, b) = (self.value(), exponent.value());
         let y = a.pow(&b);

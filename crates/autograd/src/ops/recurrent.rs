@@ -7,7 +7,7 @@ use crate::Var;
 /// The parameters of a recurrent cell with inputs `[N, E]` and a state `[N, H]`, of which `G` gates are computed: 1 by [`Var::rnn_cell`], 3 by
 /// [`Var::gru_cell`], 4 by [`Var::lstm_cell`]. They are PyTorch's, but for the weights, which are transposed here.
 #[derive(Clone, Copy)]
-pub struct Cell<'t, T: Float = f32> {
+pub struct CellParams<'t, T: Float = f32> {
     /// The weight of the input, `[E, G H]`.
     pub w_ih: Var<'t, T>,
     /// The weight of the state, `[H, G H]`.
@@ -18,7 +18,7 @@ pub struct Cell<'t, T: Float = f32> {
     pub b_hh: Option<Var<'t, T>>,
 }
 
-impl<'t, T: Float> Cell<'t, T> {
+impl<'t, T: Float> CellParams<'t, T> {
     /// What input and state give to the gates, each for itself.
     #[track_caller]
     fn gates(&self, op: &str, count: usize, x: Var<'t, T>, h: Var<'t, T>) -> [Var<'t, T>; 2] {
@@ -46,17 +46,17 @@ impl<'t, T: Float> Var<'t, T> {
     ///
     /// # Example
     /// ```
-    /// use autograd::{Cell, Tape};
+    /// use autograd::{CellParams, Tape};
     /// use tensor::Tensor;
     ///
     /// let tape = Tape::new();
     /// let leaf = |dims: [usize; 2]| tape.leaf(Tensor::zeros(dims));
-    /// let cell = Cell { w_ih: leaf([3, 2]), w_hh: leaf([2, 2]), b_ih: None, b_hh: None };
+    /// let cell = CellParams { w_ih: leaf([3, 2]), w_hh: leaf([2, 2]), b_ih: None, b_hh: None };
     /// let h = leaf([5, 3]).rnn_cell(leaf([5, 2]), cell);
     /// assert_eq!(h.shape().dims(), [5, 2]);
     /// ```
     #[track_caller]
-    pub fn rnn_cell(self, state: Self, cell: Cell<'t, T>) -> Self {
+    pub fn rnn_cell(self, state: Self, cell: CellParams<'t, T>) -> Self {
         let [of_input, of_state] = cell.gates("rnn_cell", 1, self, state);
         (of_input + of_state).tanh()
     }
@@ -70,17 +70,17 @@ impl<'t, T: Float> Var<'t, T> {
     ///
     /// # Example
     /// ```
-    /// use autograd::{Cell, Tape};
+    /// use autograd::{CellParams, Tape};
     /// use tensor::Tensor;
     ///
     /// let tape = Tape::new();
     /// let leaf = |dims: [usize; 2]| tape.leaf(Tensor::zeros(dims));
-    /// let cell = Cell { w_ih: leaf([3, 6]), w_hh: leaf([2, 6]), b_ih: None, b_hh: None };
+    /// let cell = CellParams { w_ih: leaf([3, 6]), w_hh: leaf([2, 6]), b_ih: None, b_hh: None };
     /// let state = tape.leaf(Tensor::ones([1, 2]));
     /// assert_eq!(leaf([1, 3]).gru_cell(state, cell).value(), Tensor::from([[0.5, 0.5]])); // z is one half
     /// ```
     #[track_caller]
-    pub fn gru_cell(self, state: Self, cell: Cell<'t, T>) -> Self {
+    pub fn gru_cell(self, state: Self, cell: CellParams<'t, T>) -> Self {
         let [of_input, of_state] = cell.gates("gru_cell", 3, self, state);
         let width = state.shape().dims().last().copied().unwrap_or(0);
         let part = |of: Self, from: usize, count: usize| of.narrow(-1, from * width, count * width);
@@ -100,18 +100,18 @@ impl<'t, T: Float> Var<'t, T> {
     ///
     /// # Example
     /// ```
-    /// use autograd::{Cell, Tape};
+    /// use autograd::{CellParams, Tape};
     /// use tensor::Tensor;
     ///
     /// let tape = Tape::new();
     /// let leaf = |dims: [usize; 2]| tape.leaf(Tensor::zeros(dims));
-    /// let cell = Cell { w_ih: leaf([3, 8]), w_hh: leaf([2, 8]), b_ih: None, b_hh: None };
+    /// let cell = CellParams { w_ih: leaf([3, 8]), w_hh: leaf([2, 8]), b_ih: None, b_hh: None };
     /// let memory = tape.leaf(Tensor::ones([1, 2]));
     /// let (_, memory) = leaf([1, 3]).lstm_cell((leaf([1, 2]), memory), cell);
     /// assert_eq!(memory.value(), Tensor::from([[0.5, 0.5]])); // half is forgotten
     /// ```
     #[track_caller]
-    pub fn lstm_cell(self, (h, c): (Self, Self), cell: Cell<'t, T>) -> (Self, Self) {
+    pub fn lstm_cell(self, (h, c): (Self, Self), cell: CellParams<'t, T>) -> (Self, Self) {
         assert!(h.shape() == c.shape(), "lstm_cell: the state is {}, its memory {}", h.shape(), c.shape());
         let [of_input, of_state] = cell.gates("lstm_cell", 4, self, h);
         let width = h.shape().dims().last().copied().unwrap_or(0);

@@ -57,19 +57,19 @@ fn elementwise<T: Float + Bits>() -> Vec<Row<T>> {
         "add_assign" { let mut z = x.clone(); z += y; z -= &y.slice(0, ..1); z *= y; z /= of::<T>(0.7); z };
         "update" {
             // What is kept is the square of y or of other numbers, as a mean of squares is not below 0.
-            let [rate, l2, part, eps] = [0.1, 0.01, 0.9, 1e-3].map(of::<T>);
+            let [lr, l2, part, eps] = [0.1, 0.01, 0.9, 1e-3].map(of::<T>);
             let take = of(0.1);
             let steps = [
-                (0, Update::Descent { rate, l2 }),
-                (1, Update::Momentum { rate, l2, momentum: part, take, nesterov: false }),
-                (1, Update::Momentum { rate, l2, momentum: part, take, nesterov: true }),
-                (2, Update::Moments { take: [take; 2], beta_2: part, l2, keep: part, of_m: rate, of_g: l2, root: rate, eps }),
-                (3, Update::Moments { take: [take; 2], beta_2: part, l2, keep: part, of_m: rate, of_g: l2, root: rate, eps }),
-                (1, Update::MeanSquare { rate, l2, alpha: part, take, eps, momentum: part, centered: true }),
-                (3, Update::MeanSquare { rate, l2, alpha: part, take, eps, momentum: part, centered: true }),
-                (1, Update::SumOfSquares { rate, l2, eps }),
-                (2, Update::Ratio { rate, l2, rho: part, take, eps }),
-                (1, Update::Sign { rate, keep: part, take: [take; 2] }),
+                (0, Update::Descent { lr, l2 }),
+                (1, Update::Momentum { lr, l2, momentum: part, one_minus_dampening: take, nesterov: false }),
+                (1, Update::Momentum { lr, l2, momentum: part, one_minus_dampening: take, nesterov: true }),
+                (2, Update::Moments { one_minus_betas: [take; 2], beta_2: part, l2, decay: part, m_scale: lr, g_scale: l2, v_scale: lr, eps }),
+                (3, Update::Moments { one_minus_betas: [take; 2], beta_2: part, l2, decay: part, m_scale: lr, g_scale: l2, v_scale: lr, eps }),
+                (1, Update::MeanSquare { lr, l2, alpha: part, one_minus_alpha: take, eps, momentum: part, centered: true }),
+                (3, Update::MeanSquare { lr, l2, alpha: part, one_minus_alpha: take, eps, momentum: part, centered: true }),
+                (1, Update::SumOfSquares { lr, l2, eps }),
+                (2, Update::Ratio { lr, l2, rho: part, one_minus_rho: take, eps }),
+                (1, Update::Sign { lr, decay: part, one_minus_betas: [take; 2] }),
             ];
             steps.into_iter().map(|(kept, how)| {
                 let (mut w, mut kept) = (x.clone(), vec![y * y; kept]);

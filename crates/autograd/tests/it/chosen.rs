@@ -2,7 +2,7 @@
 
 #![allow(clippy::cloned_ref_to_slice_refs, reason = "some calls have one input and others several")]
 
-use autograd::{Attention, Bce, CrossEntropy, Id, KlDiv, NllLoss, Reduction, Share, Tape, Var};
+use autograd::{Attention, Bce, CrossEntropy, Id, KlDiv, NllLoss, Reduction, RunningWeight, Tape, Var};
 use tensor::{Float, Tensor};
 
 const INF: f64 = f64::INFINITY;
@@ -188,7 +188,7 @@ for_floats! {
                 let mut state = Tensor::<T>::ones([1]);
                 for found in found {
                     let tape = Tape::<T>::default();
-                    tape.defer_running(id, Share::Momentum(share), Tensor::from([T::from_f64(found)]));
+                    tape.defer_running(id, RunningWeight::Momentum(share), Tensor::from([T::from_f64(found)]));
                     tape.updates().apply(id, &mut state);
                 }
                 state.item().to_f64()

@@ -76,10 +76,10 @@ fn next<'t>(known: &[Var<'t, f64>], kinds: Kinds, rng: &mut ChaCha8Rng) -> Var<'
         33 if kinds.segments => {
             // Dropout too, where there is chance, and a segment within a segment.
             let p = if kinds.chance { 0.3 } else { 0.0 };
-            a.checkpoint(move |x| {
+            a.recomputed(move |x| {
                 let h = if p > 0.0 { x.tanh().dropout(p) } else { x.tanh() };
                 // Its input is used once: the shares of several uses are added before those of uses outside.
-                h.checkpoint(move |x| if p > 0.0 { x.dropout(p).sin() } else { x.sin() })
+                h.recomputed(move |x| if p > 0.0 { x.dropout(p).sin() } else { x.sin() })
             }) * b
         }
         33 => a.tanh().sin() * b,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::{env, fs};
 
-use autograd::{Attention, Cell, CrossEntropy, NllLoss, Reduction, Tape, Var, check};
+use autograd::{Attention, CellParams, CrossEntropy, NllLoss, Reduction, Tape, Var, check};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Float, Shape, Tensor, keepdim, npy};
@@ -411,7 +411,7 @@ fn recurrent<'t, T: Float>(case: &Case<'_>, tape: &'t Tape<T>, value: &dyn Fn(us
         Var::cat(&order.iter().map(|&gate| parts[gate]).collect::<Vec<_>>(), 0)
     };
     let biases = case.has(3).then(|| value(3).select(0, 0).split(&[order.len() * width; 2], 0));
-    let cell = Cell {
+    let cell = CellParams {
         w_ih: gates(value(1).select(0, 0)).t(),
         w_hh: gates(value(2).select(0, 0)).t(),
         b_ih: biases.as_ref().map(|biases| gates(biases[0])),

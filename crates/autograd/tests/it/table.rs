@@ -1,6 +1,6 @@
 //! The table of ops: each with its options, and with the shapes and numbers on which it is tried. To add an op is to add a row.
 
-use autograd::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Tape, Var};
+use autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Tape, Var};
 use tensor::{Activation, Float, Shape, Tensor, keepdim};
 
 /// From what the numbers of an input are drawn.
@@ -222,8 +222,8 @@ fn last<T: Float>(x: Var<'_, T>) -> usize {
     *x.shape().dims().last().unwrap()
 }
 
-fn cell<'t, T: Float>(x: &[Var<'t, T>]) -> Cell<'t, T> {
-    Cell { w_ih: x[0], w_hh: x[1], b_ih: Some(x[2]), b_hh: Some(x[3]) }
+fn cell<'t, T: Float>(x: &[Var<'t, T>]) -> CellParams<'t, T> {
+    CellParams { w_ih: x[0], w_hh: x[1], b_ih: Some(x[2]), b_hh: Some(x[3]) }
 }
 
 /// As targets, shares that add up to 1.
@@ -301,7 +301,7 @@ fn elementwise<T: Float>() -> Vec<Row<T>> {
             let wide = [&[2][..], x[0].shape().dims()].concat();
             x[0].masked_fill(&mask(&Shape::from(&wide[..])), number(7.0))
         };
-        "checkpoint" ONE [Real] x[0].checkpoint(|x| x.tanh() * x.sin());
+        "recomputed" ONE [Real] x[0].recomputed(|x| x.tanh() * x.sin());
         "dropout" ONE [Real] x[0].dropout(0.3);
         "detach" ONE [Real] x[0] + x[0].detach();
         "prelu" PRELU [Real Positive] x[0].prelu(x[1]);
@@ -476,7 +476,7 @@ fn networks<T: Float>() -> Vec<Row<T>> {
         "lstm_cell" LSTM [Real] x[0].lstm_cell((x[1], x[2]), cell(&x[3..])).0;
         "lstm_cell: memory" LSTM [Real] x[0].lstm_cell((x[1], x[2]), cell(&x[3..])).1;
         "lstm_cell: no bias" LSTM [Real] {
-            let cell = Cell { w_ih: x[3], w_hh: x[4], b_ih: None, b_hh: None };
+            let cell = CellParams { w_ih: x[3], w_hh: x[4], b_ih: None, b_hh: None };
             x[0].lstm_cell((x[1], x[2]), cell).0 + x[5].sum(..) + x[6].sum(..)
         };
     }

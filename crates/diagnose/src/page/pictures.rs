@@ -4,7 +4,7 @@ use super::chart::{Axes, Chart, Line};
 use super::map;
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
 use crate::report::stats::Stats;
-use crate::report::{Activation, Path, Report, Stage, Weight};
+use crate::report::{Activation, Report, SignalPath, Stage, Weight};
 use crate::say::text::percent;
 
 /// A picture that is not drawn yet: charts of several runs have the same axes.
@@ -127,7 +127,7 @@ fn gradient_by_layer(report: &Report) -> Chart {
 
 /// A line for each path of a network that is no stack.
 fn by_path(report: &Report, figure: fn(&Stage) -> f64) -> Vec<Line> {
-    let line = |path: &Path| by_layer(&format!("to {}", path.place), path.stages.iter().map(figure));
+    let line = |path: &SignalPath| by_layer(&format!("to {}", path.place), path.stages.iter().map(figure));
     report.paths.iter().map(line).collect()
 }
 

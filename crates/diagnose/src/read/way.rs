@@ -6,7 +6,7 @@ use autograd::Role;
 
 use crate::read::graph::Graph;
 use crate::read::numbers::range;
-use crate::report::{Depth, Path, Stage, slope};
+use crate::report::{Depth, SignalPath, Stage, slope};
 
 /// The way to an end, as the blocks that it goes through.
 pub(crate) struct Way {
@@ -146,7 +146,7 @@ impl Graph {
     }
 
     /// For people to read: what is on the way more than once is one stage.
-    pub(crate) fn path(&self, way: &Way) -> Path {
+    pub(crate) fn path(&self, way: &Way) -> SignalPath {
         let mut stages: Vec<(String, Kind, Vec<&Block>)> = Vec::new();
         let mut known: HashMap<(String, Kind), usize> = HashMap::new();
         for block in &way.blocks {
@@ -175,7 +175,7 @@ impl Graph {
         };
         let stages = stages.into_iter().map(stage).collect();
         let end = self.scaled_by(way.end).map_or(way.end, |affine| affine.output);
-        Path { place: self.place(end), stages }
+        SignalPath { place: self.place(end), stages }
     }
 
     /// Whether a value goes into a normalization, directly or after a bias is added.

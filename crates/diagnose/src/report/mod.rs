@@ -29,7 +29,7 @@ pub struct Report {
     /// Every linear layer: what comes in, and what goes out.
     pub signal: Vec<Signal>,
     /// The ways of the signal from the inputs to each end of the network.
-    pub paths: Vec<Path>,
+    pub paths: Vec<SignalPath>,
     /// Every weight and bias, in the model's order.
     pub weights: Vec<Weight>,
     /// How signal and gradient change along depth.
@@ -198,7 +198,7 @@ impl Signal {
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
-pub struct Path {
+pub struct SignalPath {
     /// The layer at its end.
     pub place: String,
     /// What it goes through on the way there.

@@ -1,6 +1,6 @@
 //! The figures of a report in rows, of which the first is the header: for text and for pages.
 
-use crate::report::{Path, Report};
+use crate::report::{Report, SignalPath};
 use crate::say::text::{NONE, figure, percent};
 
 type Rows = Vec<Vec<String>>;
@@ -44,7 +44,7 @@ pub(crate) fn signal(report: &Report) -> Rows {
 
 /// The ways through a network that is no stack.
 pub(crate) fn paths(report: &Report) -> Vec<Rows> {
-    let table = |path: &Path| {
+    let table = |path: &SignalPath| {
         let mut rows = header(&[&format!("path to {}", path.place), "", "std", "factor", "grad std"]);
         rows.extend(path.stages.iter().map(|stage| {
             let kind = format!("{}{}", stage.kind, times(stage.uses));

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 use std::fmt;
 
-use nn::{Module, Path};
+use nn::{Module, ParamPath};
 use tensor::Float;
 
 use crate::report::Report;
@@ -206,7 +206,7 @@ impl Report {
     /// ```
     pub fn cure<T: Float>(&self, model: &mut (impl Module<T> + ?Sized)) -> Cure {
         let mut applied = Vec::new();
-        model.visit_mut(Path::root(), &mut |path, param| {
+        model.visit_mut(ParamPath::root(), &mut |path, param| {
             let path = path.to_string();
             if let Some(action) = self.cure.iter().find(|action| action.parameter() == path) {
                 action.apply(param.value_mut());

@@ -4,7 +4,7 @@ use std::fmt;
 
 use autograd::{Tape, Var};
 use init::{Gain, Initializer, orthogonal};
-use nn::{Module, Param, Path};
+use nn::{Module, Param, ParamPath};
 use rand::Rng;
 use tensor::{Float, Tensor};
 
@@ -307,7 +307,7 @@ fn parameter<'a, T: Float>(model: &'a (impl Module<T> + ?Sized), name: &str) -> 
 }
 
 fn change<T: Float>(model: &mut (impl Module<T> + ?Sized), name: &str, change: impl Fn(&mut Tensor<T>)) {
-    model.visit_mut(Path::root(), &mut |path, param| {
+    model.visit_mut(ParamPath::root(), &mut |path, param| {
         if path.to_string() == name {
             change(param.value_mut());
         }

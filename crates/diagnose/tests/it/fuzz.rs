@@ -133,7 +133,7 @@ impl Random {
             24 => {
                 let weight = &self.weights[Self::place(width) * (WIDTHS.len() + 1)];
                 let (id, value) = (weight.id(), weight.value().clone());
-                x.checkpoint(move |x| x.matmul(x.tape().named_leaf(id, &value)).tanh())
+                x.recomputed(move |x| x.matmul(x.tape().named_leaf(id, &value)).tanh())
             }
             25 => {
                 let inner = tape.scope(|tape| tape.constant(x.value()).tanh().value());

@@ -11,18 +11,18 @@ use super::format::{self, FileKind, read_checkpoint};
 use super::model::{self, MODEL};
 use crate::archive::{Archive, Stateful};
 use crate::model::lent;
-use crate::{Average, Error, Lbfgs, Module, Optimizer, Plateau, Stopping};
+use crate::{EarlyStopping, Error, Lbfgs, Module, Optimizer, ReduceOnPlateau, WeightAverage};
 
 /// All of a training in one `.safetensors` file: the model, what the optimizer keeps of each weight and its counts,
-/// averages, the counters of a [`Plateau`] and a [`Stopping`], whatever else is [`Stateful`], the seed, and notes of your own. A training that is
+/// averages, the counters of a [`ReduceOnPlateau`] and a [`EarlyStopping`], whatever else is [`Stateful`], the seed, and notes of your own. A training that is
 /// loaded goes on with the very bits that it would have had. Feature `checkpoint`.
 ///
 /// Tensors are called `model.hidden.weight`, `optimizer.m.hidden.weight`, `optimizer.t.hidden.weight` (the steps of
 /// the weight), `average.hidden.weight`; whatever reads the format reads them, such as `safetensors.numpy.load_file`.
 /// Numbers and a checksum of the whole are in the file's metadata.
 ///
-/// What is a function of the step, the rate of a [`Schedule`](crate::Schedule), the rows of
-/// [`Batches`](crate::Batches), what dropout draws, needs no keeping. Numbers that a program sets, such as a rate or a
+/// What is a function of the step, the learning rate of a [`Schedule`](crate::Schedule), the rows of
+/// [`Batches`](crate::Batches), what dropout draws, needs no keeping. Numbers that a program sets, such as a learning rate or a
 /// momentum, are those of the program, not of the file: a training may go on with others.
 ///
 /// # Example
@@ -167,7 +167,7 @@ impl<'a, T: Float> Checkpoint<'a, T> {
 
     /// Adds an average of the weights; there may be several, and their order counts.
     #[must_use]
-    pub fn average(self, average: &'a mut Average<T>) -> Self {
+    pub fn average(self, average: &'a mut WeightAverage<T>) -> Self {
         let number = 1 + self.parts.iter().filter(|(name, _)| name.starts_with("average")).count();
         let name = if number == 1 { "average".to_owned() } else { format!("average{number}") };
         self.with_state(&name, average)
@@ -175,13 +175,13 @@ impl<'a, T: Float> Checkpoint<'a, T> {
 
     /// Adds the counters of a plateau.
     #[must_use]
-    pub fn plateau(self, plateau: &'a mut Plateau) -> Self {
+    pub fn plateau(self, plateau: &'a mut ReduceOnPlateau) -> Self {
         self.with_state("plateau", plateau)
     }
 
     /// Adds the counters of what ends the training.
     #[must_use]
-    pub fn stopping(self, stopping: &'a mut Stopping) -> Self {
+    pub fn stopping(self, stopping: &'a mut EarlyStopping) -> Self {
         self.with_state("stopping", stopping)
     }
 
@@ -215,7 +215,7 @@ impl<'a, T: Float> Checkpoint<'a, T> {
     ///
     /// # Errors
     /// It cannot be written, and what was there before is still there; or an average is
-    /// [swapped in](Average::swap), whether it is a part of the checkpoint or not; or a slot of a rule of your own is called `t`; or two parts
+    /// [swapped in](WeightAverage::swap), whether it is a part of the checkpoint or not; or a slot of a rule of your own is called `t`; or two parts
     /// have one name.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let mut contents = Contents::default();

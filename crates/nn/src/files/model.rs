@@ -1,14 +1,14 @@
 //! A model as tensors by name, of ours or of PyTorch's.
 
 use std::collections::HashMap;
-use std::path::{Path as FilePath, PathBuf};
+use std::path::{Path, PathBuf};
 
 use tensor::safetensors::Contents;
 use tensor::{Float, Tensor};
 
 use super::format::{self, FORMAT, FileKind};
 use crate::archive::Archive;
-use crate::{Error, Module, Path};
+use crate::{Error, Module, ParamPath};
 
 /// What stands before the names of a model's parameters in a checkpoint.
 pub(crate) const MODEL: &str = "model.";
@@ -41,7 +41,7 @@ pub(crate) const MODEL: &str = "model.";
 /// # std::fs::remove_file(&path).unwrap();
 /// # Ok::<(), nn::Error>(())
 /// ```
-pub fn save<T: Float>(path: impl AsRef<FilePath>, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
+pub fn save<T: Float>(path: impl AsRef<Path>, model: &(impl Module<T> + ?Sized)) -> Result<(), Error> {
     ModelFile::at(path).save(model)
 }
 
@@ -55,7 +55,7 @@ pub fn save<T: Float>(path: impl AsRef<FilePath>, model: &(impl Module<T> + ?Siz
 ///
 /// # Example
 /// See [`save`].
-pub fn load<T: Float>(path: impl AsRef<FilePath>, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
+pub fn load<T: Float>(path: impl AsRef<Path>, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
     ModelFile::at(path).load(model).map(|_| ())
 }
 
@@ -104,7 +104,7 @@ enum Names {
 
 impl ModelFile {
     /// The file at this path.
-    pub fn at(path: impl AsRef<FilePath>) -> Self {
+    pub fn at(path: impl AsRef<Path>) -> Self {
         ModelFile { path: path.as_ref().to_owned(), names: None, partial: false, converts: false }
     }
 
@@ -206,7 +206,7 @@ const ORDER: &str = "format";
 /// Whether any part of a model is called otherwise in PyTorch, or has its axes in another order.
 fn differs_in_torch<T: Float>(model: &(impl Module<T> + ?Sized)) -> bool {
     let mut differs = false;
-    model.visit(Path::root(), &mut |path, _| {
+    model.visit(ParamPath::root(), &mut |path, _| {
         differs |= !path.axes_in_torch().is_empty() || path.name_in_torch() != path.to_string();
     });
     differs
@@ -216,7 +216,7 @@ fn differs_in_torch<T: Float>(model: &(impl Module<T> + ?Sized)) -> bool {
 /// other shows that it is ours. One that shows that it is PyTorch's does not fit, and is an error, unless parts are passed over.
 fn is_in_doubt<T: Float>(model: &(impl Module<T> + ?Sized), contents: &Contents, partial: bool) -> bool {
     let (mut both, mut ours_alone, mut torch_alone) = (false, false, false);
-    model.visit(Path::root(), &mut |path, param| {
+    model.visit(ParamPath::root(), &mut |path, param| {
         let (name, axes) = named(&path, "", true);
         let dims = param.value().dims();
         let has = |name: &str, dims: &[usize]| contents.tensors.get(name).is_some_and(|x| x.shape().dims() == dims);
@@ -241,7 +241,7 @@ fn tracked_beside(name: &str) -> Option<String> {
 }
 
 /// What a parameter is called in a file, and the order of its axes there; none are as they are.
-fn named(path: &Path<'_>, prefix: &str, torch: bool) -> (String, &'static [usize]) {
+fn named(path: &ParamPath<'_>, prefix: &str, torch: bool) -> (String, &'static [usize]) {
     match torch {
         true => (prefix.to_owned() + &path.name_in_torch(), path.axes_in_torch()),
         false => (format!("{prefix}{path}"), &[]),
@@ -257,7 +257,7 @@ pub(crate) fn walk<T: Float>(
 ) -> Vec<Tensor<T>> {
     let mut taken: HashMap<String, String> = HashMap::new();
     let mut found = Vec::new();
-    model.visit(Path::root(), &mut |path, param| {
+    model.visit(ParamPath::root(), &mut |path, param| {
         let own = param.value();
         let (name, axes) = named(&path, prefix, torch);
         if torch && let Some(other) = taken.insert(name.clone(), path.to_string()) {

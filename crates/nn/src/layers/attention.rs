@@ -17,7 +17,7 @@ use crate::{Error, Layer, module};
 /// # Example
 /// ```
 /// use autograd::Tape;
-/// use nn::{Attend, MultiheadAttention};
+/// use nn::{AttentionMask, MultiheadAttention};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
@@ -26,7 +26,7 @@ use crate::{Error, Layer, module};
 /// let tape = Tape::new();
 /// let x = tape.constant(Tensor::ones([2, 3, 16]));
 /// let seen = Tensor::from([[true, true, false], [true, true, true]]); // the first example has two steps
-/// let y = attention.attend(x, x, Attend { causal: true, seen: Some(&seen) });
+/// let y = attention.attend(x, x, AttentionMask { causal: true, seen: Some(&seen) });
 /// assert_eq!(y.shape().dims(), [2, 3, 16]);
 /// # Ok::<(), nn::Error>(())
 /// ```
@@ -47,10 +47,10 @@ module!(impl<T> MultiheadAttention<T> { in_proj as "in_proj_", out_proj, .. });
 ///
 /// # Example
 /// ```
-/// let causal = nn::Attend { causal: true, ..nn::Attend::default() };
+/// let causal = nn::AttentionMask { causal: true, ..nn::AttentionMask::default() };
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Attend<'a> {
+pub struct AttentionMask<'a> {
     /// Whether query i sees the keys 0..=i only.
     pub causal: bool,
     /// Which keys of each example may be seen at all, `[N, S]`: true where they may. PyTorch's `key_padding_mask` is
@@ -131,7 +131,7 @@ impl<T: Float> MultiheadAttention<T> {
     /// # Panics
     /// The shapes do not fit.
     #[track_caller]
-    pub fn attend<'t>(&self, queries: Var<'t, T>, keys: Var<'t, T>, how: Attend<'_>) -> Var<'t, T> {
+    pub fn attend<'t>(&self, queries: Var<'t, T>, keys: Var<'t, T>, how: AttentionMask<'_>) -> Var<'t, T> {
         let (of_queries, of_keys) = (queries.shape(), keys.shape());
         let width = self.out_proj.weight.value().size(0);
         let (&[examples, len, of_query], &[others, count, of_key]) = (of_queries.dims(), of_keys.dims()) else {
@@ -183,6 +183,6 @@ impl<T: Float> Layer<T> for MultiheadAttention<T> {
     /// The input has another rank, or another number of features.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        self.attend(x, x, Attend::default())
+        self.attend(x, x, AttentionMask::default())
     }
 }

@@ -1,6 +1,6 @@
 //! Batch normalization as a layer, with its running statistics.
 
-use autograd::{Share, Var};
+use autograd::{RunningWeight, Var};
 use tensor::{Float, Shape, Tensor};
 
 use super::of_size;
@@ -182,9 +182,9 @@ impl<T: Float> BatchNorm1d<T> {
             let share = match &self.num_batches_tracked {
                 Some(count) => {
                     tape.defer_update(count.id(), 1.0, Tensor::scalar(T::ONE));
-                    Share::Mean { seen: count.count() }
+                    RunningWeight::Mean { seen: count.count() }
                 }
-                None => Share::Momentum(self.momentum),
+                None => RunningWeight::Momentum(self.momentum),
             };
             tape.defer_running(running_mean.id(), share, mean);
             tape.defer_running(running_var.id(), share, var * T::from_f64(n / (n - 1.0)));

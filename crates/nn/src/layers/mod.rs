@@ -17,7 +17,7 @@ mod rms_norm;
 mod sequential;
 mod transformer;
 
-pub use attention::{Attend, MultiheadAttention};
+pub use attention::{AttentionMask, MultiheadAttention};
 pub use batch_norm::BatchNorm1d;
 pub use bilinear::Bilinear;
 pub use dropout::Dropout;
@@ -69,12 +69,12 @@ use of_size;
 macro_rules! without_parameters {
     ($Layer:ty $(, |$self:ident| $describe:expr)?) => {
         impl<T: tensor::Float> $crate::Module<T> for $Layer {
-            fn visit<'a>(&'a self, _: $crate::Path<'_>, _: &mut dyn FnMut($crate::Path<'_>, &'a $crate::Param<T>)) {}
+            fn visit<'a>(&'a self, _: $crate::ParamPath<'_>, _: &mut dyn FnMut($crate::ParamPath<'_>, &'a $crate::Param<T>)) {}
 
             fn visit_mut<'a>(
                 &'a mut self,
-                _: $crate::Path<'_>,
-                _: &mut dyn FnMut($crate::Path<'_>, &'a mut $crate::Param<T>),
+                _: $crate::ParamPath<'_>,
+                _: &mut dyn FnMut($crate::ParamPath<'_>, &'a mut $crate::Param<T>),
             ) {
             }
 

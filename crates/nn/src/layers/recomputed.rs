@@ -5,9 +5,9 @@ use std::sync::Arc;
 use autograd::Var;
 use tensor::Float;
 
-use crate::{Layer, Module, Param, Path};
+use crate::{Layer, Module, Param, ParamPath};
 
-/// A layer of whose values the tape keeps the result alone, by [`Var::checkpoint`]: what lies between is computed again on the way back.
+/// A layer of whose values the tape keeps the result alone, by [`Var::recomputed`]: what lies between is computed again on the way back.
 /// It has the paths, the values and the gradients that the layer has without, dropout included. PyTorch's `torch.utils.checkpoint`.
 ///
 /// A deep model of n such blocks keeps n results and the inside of one block, for a third of the time more.
@@ -54,13 +54,13 @@ impl<L: Clone> Clone for Recomputed<L> {
 }
 
 impl<T: Float, L: Module<T>> Module<T> for Recomputed<L> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         self.inner.visit(path, visit);
     }
 
     /// # Panics
     /// A tape still has the layer's segment: it is to be reset before the weights are moved.
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         let Some(inner) = Arc::get_mut(&mut self.inner) else {
             panic!(
                 "Recomputed: a tape still has to compute this layer again; reset the tape before the weights are moved"
@@ -69,7 +69,7 @@ impl<T: Float, L: Module<T>> Module<T> for Recomputed<L> {
         inner.visit_mut(path, visit);
     }
 
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         self.inner.outline(path, tell);
     }
 }
@@ -78,7 +78,7 @@ impl<T: Float, L: Layer<T> + 'static> Layer<T> for Recomputed<L> {
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let inner = Arc::clone(&self.inner);
-        x.checkpoint(move |x| inner.forward(x))
+        x.recomputed(move |x| inner.forward(x))
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         let mut layer = Recomputed::new(Param::new(Tensor::from([1.0_f32])));
         let inner = Arc::clone(&layer.inner);
         let tape = Tape::new();
-        let _ = tape.leaf(Tensor::from([2.0])).checkpoint(move |x| x * inner.on(x.tape()));
+        let _ = tape.leaf(Tensor::from([2.0])).recomputed(move |x| x * inner.on(x.tape()));
         layer.parameters_mut();
     }
 }

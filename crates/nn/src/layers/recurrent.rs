@@ -1,6 +1,6 @@
 //! Recurrent layers: a cell that is applied to each step of a sequence.
 
-use autograd::{Cell, Tape, Var};
+use autograd::{CellParams, Tape, Var};
 use init::Initializer;
 use rand::Rng;
 use tensor::{Float, Shape, Tensor};
@@ -88,9 +88,9 @@ macro_rules! recurrent {
             }
 
             #[track_caller]
-            fn cell<'t>(&self, tape: &'t Tape<T>) -> Cell<'t, T> {
+            fn cell<'t>(&self, tape: &'t Tape<T>) -> CellParams<'t, T> {
                 const CALL: &str = concat!(stringify!($Layer), "::run");
-                Cell {
+                CellParams {
                     w_ih: self.weight_ih.used_by(CALL, "weight_ih", tape),
                     w_hh: self.weight_hh.used_by(CALL, "weight_hh", tape),
                     b_ih: Some(self.bias_ih.used_by(CALL, "bias_ih", tape)),

@@ -3,7 +3,7 @@
 use autograd::Var;
 use tensor::Float;
 
-use crate::{Layer, Module, Param, Path};
+use crate::{Layer, Module, Param, ParamPath};
 
 /// x + f(x), for a layer f whose result has the shape of its input (He et al., 2016, *Deep Residual Learning for Image
 /// Recognition*).
@@ -25,15 +25,15 @@ pub struct Residual<L> {
 
 // The macro takes one float, and f may be a layer of several.
 impl<T: Float, L: Module<T>> Module<T> for Residual<L> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         self.inner.visit(path.field("inner"), visit);
     }
 
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         self.inner.visit_mut(path.field("inner"), visit);
     }
 
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         tell(path, "Residual".into());
         self.inner.outline(path.field("inner"), tell);
     }

@@ -6,7 +6,7 @@ use std::ops::{Deref, DerefMut};
 use autograd::Var;
 use tensor::Float;
 
-use crate::{Layer, Module, Param, Path};
+use crate::{Layer, Module, Param, ParamPath};
 
 /// Layers of any kinds, applied one after the other; [`seq!`](crate::seq!) makes one. The paths of their parameters
 /// begin with their numbers, such as `0.weight`. PyTorch's `nn.Sequential`.
@@ -78,15 +78,15 @@ impl<T: Float> DerefMut for Sequential<T> {
 }
 
 impl<T: Float> Module<T> for Sequential<T> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         self.0.visit(path, visit);
     }
 
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         self.0.visit_mut(path, visit);
     }
 
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         self.0.outline(path, tell);
     }
 }

@@ -5,7 +5,7 @@ use init::Initializer;
 use rand::Rng;
 use tensor::{Activation, Float};
 
-use super::{Attend, Dropout, LayerNorm, Linear, MultiheadAttention, in_f32};
+use super::{AttentionMask, Dropout, LayerNorm, Linear, MultiheadAttention, in_f32};
 use crate::{Error, Layer, module};
 
 /// A block of a transformer that normalizes first (Xiong et al., 2020, *On Layer Normalization in the Transformer
@@ -125,7 +125,7 @@ impl<T: Float> TransformerBlock<T> {
     /// # Panics
     /// The shapes do not fit.
     #[track_caller]
-    pub fn attend<'t>(&self, x: Var<'t, T>, how: Attend<'_>) -> Var<'t, T> {
+    pub fn attend<'t>(&self, x: Var<'t, T>, how: AttentionMask<'_>) -> Var<'t, T> {
         let normal = self.norm1.forward(x);
         let x = x + self.dropped(self.self_attn.attend(normal, normal, how));
         let h = self.linear1.forward(self.norm2.forward(x)).activation(self.activation);
@@ -146,6 +146,6 @@ impl<T: Float> Layer<T> for TransformerBlock<T> {
     /// The input has another rank, or another number of features.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
-        self.attend(x, Attend::default())
+        self.attend(x, AttentionMask::default())
     }
 }

@@ -5,7 +5,7 @@ use tensor::{Activation, Float};
 
 use crate::model::Module;
 use crate::model::Param;
-use crate::model::Path;
+use crate::model::ParamPath;
 
 /// A module that maps one value to another.
 ///
@@ -86,9 +86,9 @@ impl<T: Float, L: Layer<T> + ?Sized> Layer<T> for Box<L> {
 }
 
 impl<T: Float> Module<T> for Activation {
-    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {}
+    fn visit<'a>(&'a self, _: ParamPath<'_>, _: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {}
 
-    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {}
+    fn visit_mut<'a>(&'a mut self, _: ParamPath<'_>, _: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {}
 
     fn describe(&self) -> String {
         format!("{self:?}")
@@ -124,9 +124,9 @@ where
 }
 
 impl<T: Float, F> Module<T> for Func<F> {
-    fn visit<'a>(&'a self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {}
+    fn visit<'a>(&'a self, _: ParamPath<'_>, _: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {}
 
-    fn visit_mut<'a>(&'a mut self, _: Path<'_>, _: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {}
+    fn visit_mut<'a>(&'a mut self, _: ParamPath<'_>, _: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {}
 }
 
 impl<T: Float, F> Layer<T> for Func<F>

@@ -108,8 +108,8 @@ macro_rules! module {
     (@fields $T:tt; [$($check:tt)*]; $({$part:tt $($torch:tt)*})*) => {
         fn visit<'module>(
             &'module self,
-            path: $crate::Path<'_>,
-            visit: &mut dyn ::core::ops::FnMut($crate::Path<'_>, &'module $crate::Param<$T>),
+            path: $crate::ParamPath<'_>,
+            visit: &mut dyn ::core::ops::FnMut($crate::ParamPath<'_>, &'module $crate::Param<$T>),
         ) {
             $($check)*
             let _ = (&path, &visit);
@@ -121,8 +121,8 @@ macro_rules! module {
 
         fn visit_mut<'module>(
             &'module mut self,
-            path: $crate::Path<'_>,
-            visit: &mut dyn ::core::ops::FnMut($crate::Path<'_>, &'module mut $crate::Param<$T>),
+            path: $crate::ParamPath<'_>,
+            visit: &mut dyn ::core::ops::FnMut($crate::ParamPath<'_>, &'module mut $crate::Param<$T>),
         ) {
             let _ = (&path, &visit);
             $({
@@ -131,7 +131,7 @@ macro_rules! module {
             })*
         }
 
-        fn outline(&self, path: $crate::Path<'_>, tell: &mut dyn ::core::ops::FnMut($crate::Path<'_>, ::std::string::String)) {
+        fn outline(&self, path: $crate::ParamPath<'_>, tell: &mut dyn ::core::ops::FnMut($crate::ParamPath<'_>, ::std::string::String)) {
             tell(path, $crate::Module::<$T>::describe(self));
             $($crate::Module::<$T>::outline(&self.$part, path.field(::core::stringify!($part)), tell);)*
         }

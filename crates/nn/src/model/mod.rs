@@ -12,6 +12,6 @@ pub use module::Module;
 pub(crate) use module::{lent, none_of};
 pub use param::{Kind, Param};
 pub(crate) use path::matches;
-pub use path::{InTorch, Path};
+pub use path::{InTorch, ParamPath};
 pub(crate) use picture::grouped;
 pub use picture::picture;

@@ -5,7 +5,7 @@ use tensor::{Float, Tensor};
 
 use crate::error::{Error, list, named};
 use crate::model::{Kind, Param};
-use crate::model::{Path, matches};
+use crate::model::{ParamPath, matches};
 
 /// A thing with parameters and state: a layer, a model, a part of one.
 ///
@@ -19,14 +19,14 @@ use crate::model::{Path, matches};
 pub trait Module<T: Float = f32> {
     /// Calls `visit` with the path and value of every parameter, state too, in the order in which the model names its
     /// parts.
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>));
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>));
 
     /// Calls `visit` with the path of every parameter and the parameter, to be changed, in the same order.
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>));
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>));
 
     /// Calls `tell` with its own path and what it is [called](Self::describe), then so for its parts: for a picture of the model. A
     /// module that tells of no parts is shown by its parameters alone.
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         tell(path, self.describe());
     }
 
@@ -53,7 +53,7 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn parameters(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
-        self.visit(Path::root(), &mut |path, param| {
+        self.visit(ParamPath::root(), &mut |path, param| {
             if param.kind() != Kind::State {
                 found.push((path.to_string(), param));
             }
@@ -82,7 +82,7 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn parameters_mut(&mut self) -> Vec<(String, &mut Param<T>)> {
         let mut found = Vec::new();
-        self.visit_mut(Path::root(), &mut |path, param| {
+        self.visit_mut(ParamPath::root(), &mut |path, param| {
             if param.kind() != Kind::State {
                 found.push((path.to_string(), param));
             }
@@ -103,7 +103,7 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn state(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
-        self.visit(Path::root(), &mut |path, param| {
+        self.visit(ParamPath::root(), &mut |path, param| {
             if param.kind() == Kind::State {
                 found.push((path.to_string(), param));
             }
@@ -114,14 +114,14 @@ pub trait Module<T: Float = f32> {
     /// Weights and state, with their paths: what is to be saved. PyTorch's `state_dict`.
     fn state_dict(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
-        self.visit(Path::root(), &mut |path, param| found.push((path.to_string(), param)));
+        self.visit(ParamPath::root(), &mut |path, param| found.push((path.to_string(), param)));
         found
     }
 
     /// Weights and state, with their paths, to be changed: what is to be loaded.
     fn state_dict_mut(&mut self) -> Vec<(String, &mut Param<T>)> {
         let mut found = Vec::new();
-        self.visit_mut(Path::root(), &mut |path, param| found.push((path.to_string(), param)));
+        self.visit_mut(ParamPath::root(), &mut |path, param| found.push((path.to_string(), param)));
         found
     }
 
@@ -140,7 +140,7 @@ pub trait Module<T: Float = f32> {
     /// ```
     fn values(&self) -> Vec<Tensor<T>> {
         let mut values = Vec::new();
-        self.visit(Path::root(), &mut |_, param| values.push(param.value().clone()));
+        self.visit(ParamPath::root(), &mut |_, param| values.push(param.value().clone()));
         values
     }
 
@@ -156,7 +156,7 @@ pub trait Module<T: Float = f32> {
         }
         assert!(shapes.next().is_none(), "assign: the values are of another model, which has more of them");
         let mut values = values.iter();
-        self.visit_mut(Path::root(), &mut |_, param| {
+        self.visit_mut(ParamPath::root(), &mut |_, param| {
             *param.value_mut() = values.next().expect("as many as parameters").clone();
             param.clear_padding();
         });
@@ -165,7 +165,7 @@ pub trait Module<T: Float = f32> {
     /// The elements of all weights, frozen ones too.
     fn parameter_count(&self) -> usize {
         let mut count = 0;
-        self.visit(Path::root(), &mut |_, param| {
+        self.visit(ParamPath::root(), &mut |_, param| {
             count += if param.kind() == Kind::State { 0 } else { param.value().numel() };
         });
         count
@@ -243,14 +243,14 @@ pub trait Module<T: Float = f32> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     fn label(&self, tape: &Tape<T>) {
-        self.visit(Path::root(), &mut |path, param| tape.set_path(param.id(), path.to_string()));
+        self.visit(ParamPath::root(), &mut |path, param| tape.set_path(param.id(), path.to_string()));
     }
 
     /// Applies the changes of state that a pass has deferred. An optimizer's step does this; call it after a pass that no step
     /// follows.
     fn apply(&mut self, updates: &Updates<T>) {
         if !updates.is_empty() {
-            self.visit_mut(Path::root(), &mut |_, param| param.apply_updates(updates));
+            self.visit_mut(ParamPath::root(), &mut |_, param| param.apply_updates(updates));
         }
     }
 
@@ -258,7 +258,7 @@ pub trait Module<T: Float = f32> {
     /// gradient; and applies the changes of state that the pass has deferred.
     ///
     /// # Panics
-    /// No weight has a gradient: these are the gradients of another model. Or an [average](crate::Average) is in the weights' place; nothing
+    /// No weight has a gradient: these are the gradients of another model. Or an [average](crate::WeightAverage) is in the weights' place; nothing
     /// is moved.
     ///
     /// # Example
@@ -269,17 +269,17 @@ pub trait Module<T: Float = f32> {
     ///
     /// let mut w = Param::new(Tensor::from([3.0]));
     /// let gradients = w.on(&Tape::new()).scale(2.0).sum(..).backward();
-    /// w.update(&gradients, &mut |_, w, gradient| w.value_mut().axpy(-0.5, gradient)); // descent with a rate of 0.5
+    /// w.update(&gradients, &mut |_, w, gradient| w.value_mut().axpy(-0.5, gradient)); // descent with a learning rate of 0.5
     /// assert_eq!(w.value(), &Tensor::from([2.0]));
     /// ```
     #[track_caller]
     #[allow(clippy::type_complexity, reason = "a name for it would have to be looked up")]
-    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(Path<'_>, &mut Param<T>, &Tensor<T>)) {
+    fn update(&mut self, gradients: &Gradients<T>, step: &mut dyn FnMut(ParamPath<'_>, &mut Param<T>, &Tensor<T>)) {
         if let Some(why) = lent(self) {
             panic!("step: {why}");
         }
         let mut moved = 0;
-        self.visit_mut(Path::root(), &mut |path, param| {
+        self.visit_mut(ParamPath::root(), &mut |path, param| {
             if let Some(gradient) = gradients.named(param.id()).filter(|_| param.is_trained()) {
                 step(path, param, gradient);
                 moved += 1;
@@ -287,7 +287,7 @@ pub trait Module<T: Float = f32> {
         });
         if moved == 0 {
             let mut weights = Vec::new();
-            self.visit(Path::root(), &mut |path, _| weights.push(path.to_string()));
+            self.visit(ParamPath::root(), &mut |path, _| weights.push(path.to_string()));
             panic!("{}", none_of(&weights));
         }
         self.apply(gradients.updates());
@@ -297,7 +297,7 @@ pub trait Module<T: Float = f32> {
 /// What is said of a model in which an average has taken the weights' place, if one has.
 pub(crate) fn lent<T: Float>(model: &(impl Module<T> + ?Sized)) -> Option<&'static str> {
     let mut any = false;
-    model.visit(Path::root(), &mut |_, param| any |= param.is_lent());
+    model.visit(ParamPath::root(), &mut |_, param| any |= param.is_lent());
     any.then_some(
         "an average is in the place of the model's weights; swap it out again before, or drop it to go on with it",
     )
@@ -322,29 +322,29 @@ fn set_frozen<T: Float>(parameters: Vec<(String, &mut Param<T>)>, pattern: &str,
 }
 
 impl<T: Float> Module<T> for Param<T> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         visit(path, self);
     }
 
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         visit(path, self);
     }
 }
 
 impl<T: Float, M: Module<T>> Module<T> for Option<M> {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         if let Some(module) = self {
             module.visit(path, visit);
         }
     }
 
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         if let Some(module) = self {
             module.visit_mut(path, visit);
         }
     }
 
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         if let Some(module) = self {
             module.outline(path, tell);
         }
@@ -352,19 +352,19 @@ impl<T: Float, M: Module<T>> Module<T> for Option<M> {
 }
 
 impl<T: Float, M: Module<T>> Module<T> for [M] {
-    fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+    fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
         for (index, module) in self.iter().enumerate() {
             module.visit(path.index(index), visit);
         }
     }
 
-    fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+    fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
         for (index, module) in self.iter_mut().enumerate() {
             module.visit_mut(path.index(index), visit);
         }
     }
 
-    fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+    fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
         tell(path, "Sequential".into());
         for (index, module) in self.iter().enumerate() {
             module.outline(path.index(index), tell);
@@ -376,17 +376,17 @@ impl<T: Float, M: Module<T>> Module<T> for [M] {
 macro_rules! forwarded {
     ([$($generics:tt)*] $Container:ty, $inner:ident => $shared:expr, $unique:expr) => {
         impl<T: Float, M: Module<T> $($generics)*> Module<T> for $Container {
-            fn visit<'a>(&'a self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a Param<T>)) {
+            fn visit<'a>(&'a self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a Param<T>)) {
                 let $inner = self;
                 $shared.visit(path, visit);
             }
 
-            fn visit_mut<'a>(&'a mut self, path: Path<'_>, visit: &mut dyn FnMut(Path<'_>, &'a mut Param<T>)) {
+            fn visit_mut<'a>(&'a mut self, path: ParamPath<'_>, visit: &mut dyn FnMut(ParamPath<'_>, &'a mut Param<T>)) {
                 let $inner = self;
                 $unique.visit_mut(path, visit);
             }
 
-            fn outline(&self, path: Path<'_>, tell: &mut dyn FnMut(Path<'_>, String)) {
+            fn outline(&self, path: ParamPath<'_>, tell: &mut dyn FnMut(ParamPath<'_>, String)) {
                 let $inner = self;
                 $shared.outline(path, tell);
             }

@@ -141,7 +141,7 @@ impl<T: Float> Param<T> {
         self.root
     }
 
-    /// Whether the value is that of an [average](crate::Average), which is to be swapped out again.
+    /// Whether the value is that of an [average](crate::WeightAverage), which is to be swapped out again.
     pub(crate) fn is_lent(&self) -> bool {
         self.lent_to.strong_count() > 0
     }

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Where in a model a parameter is, such as `layers.1.weight`. It lives on the stack and is spelled out only when asked.
 #[derive(Clone, Copy)]
-pub struct Path<'a> {
-    above: Option<&'a Path<'a>>,
+pub struct ParamPath<'a> {
+    above: Option<&'a ParamPath<'a>>,
     part: Part<'a>,
     in_torch: Option<&'a InTorch>,
 }
@@ -26,27 +26,27 @@ enum Part<'a> {
     Index(usize),
 }
 
-impl<'a> Path<'a> {
+impl<'a> ParamPath<'a> {
     /// The model itself.
     pub fn root() -> Self {
-        Path { above: None, part: Part::Root, in_torch: None }
+        ParamPath { above: None, part: Part::Root, in_torch: None }
     }
 
     /// The part of this one that has this name.
-    pub fn field(&'a self, name: &'a str) -> Path<'a> {
-        Path { above: Some(self), part: Part::Field(name), in_torch: None }
+    pub fn field(&'a self, name: &'a str) -> ParamPath<'a> {
+        ParamPath { above: Some(self), part: Part::Field(name), in_torch: None }
     }
 
     /// The part of this one that has this number.
-    pub fn index(&'a self, index: usize) -> Path<'a> {
-        Path { above: Some(self), part: Part::Index(index), in_torch: None }
+    pub fn index(&'a self, index: usize) -> ParamPath<'a> {
+        ParamPath { above: Some(self), part: Part::Index(index), in_torch: None }
     }
 
     /// The same part, which PyTorch calls otherwise or whose axes it orders otherwise; for the macro
     /// [`module!`](crate::module!).
     #[doc(hidden)]
     pub fn in_torch(self, in_torch: &'a InTorch) -> Self {
-        Path { in_torch: Some(in_torch), ..self }
+        ParamPath { in_torch: Some(in_torch), ..self }
     }
 
     /// How PyTorch orders the axes of the parameter: its tensor is ours, permuted so. None are as they are.
@@ -58,19 +58,19 @@ impl<'a> Path<'a> {
     ///
     /// # Example
     /// ```
-    /// use nn::{Module, MultiheadAttention, Path};
+    /// use nn::{Module, MultiheadAttention, ParamPath};
     /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
     /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// let attention = MultiheadAttention::new_torch(8, 2, &mut rng)?;
     /// let mut names = Vec::new();
-    /// attention.visit(Path::root(), &mut |path, _| names.push((path.name_in_torch(), path.axes_in_torch())));
+    /// attention.visit(ParamPath::root(), &mut |path, _| names.push((path.name_in_torch(), path.axes_in_torch())));
     /// assert_eq!(names[0], ("in_proj_weight".to_owned(), &[1, 0][..])); // here `in_proj.weight`
     /// # Ok::<(), nn::Error>(())
     /// ```
     pub fn name_in_torch(&self) -> String {
-        let own = |path: &Path<'_>| path.in_torch.and_then(|in_torch| in_torch.name);
-        let mut name = self.above.map_or(String::new(), Path::name_in_torch);
+        let own = |path: &ParamPath<'_>| path.in_torch.and_then(|in_torch| in_torch.name);
+        let mut name = self.above.map_or(String::new(), ParamPath::name_in_torch);
         if !name.is_empty() && !self.above.and_then(own).is_some_and(|own| own.ends_with('_')) {
             name.push('.');
         }
@@ -83,7 +83,7 @@ impl<'a> Path<'a> {
     }
 }
 
-impl fmt::Display for Path<'_> {
+impl fmt::Display for ParamPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(above) = self.above {
             above.fmt(f)?;
@@ -134,7 +134,7 @@ mod tests {
             attention: MultiheadAttention::new_torch(4, 2, &mut rng).unwrap(),
         };
         let mut got = Vec::new();
-        model.visit(Path::root(), &mut |path, _| got.push((path.name_in_torch(), path.axes_in_torch().len())));
+        model.visit(ParamPath::root(), &mut |path, _| got.push((path.name_in_torch(), path.axes_in_torch().len())));
         let want = [
             ("lstms.0.weight_ih_l0", 2),
             ("lstms.0.weight_hh_l0", 2),

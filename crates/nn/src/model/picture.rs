@@ -7,15 +7,15 @@ use tensor::{Float, Shape};
 use crate::model::Kind;
 use crate::model::Layer;
 use crate::model::Module;
-use crate::model::Path;
+use crate::model::ParamPath;
 
 /// Writes a model: the name of each layer, the shapes of its parameters, and how many numbers these are.
 #[allow(clippy::missing_errors_doc, reason = "those of the formatter")]
 pub fn picture<T: Float>(module: &(impl Module<T> + ?Sized), f: &mut Formatter<'_>) -> fmt::Result {
     // What is generic in the float ends here, since that is compiled in the user's crate.
     let (mut outline, mut parameters) = (Vec::new(), Vec::new());
-    module.outline(Path::root(), &mut |path, name| outline.push(Part { path: path.to_string(), name }));
-    module.visit(Path::root(), &mut |path, param| {
+    module.outline(ParamPath::root(), &mut |path, name| outline.push(Part { path: path.to_string(), name }));
+    module.visit(ParamPath::root(), &mut |path, param| {
         let shape = param.value().shape().clone();
         parameters.push(Parameter { path: path.to_string(), shape, kind: param.kind() });
     });

@@ -9,7 +9,7 @@ use tensor::{Float, Tensor};
 use super::by_weight::ByWeight;
 use crate::error::{list, named};
 use crate::model::Kind;
-use crate::model::Path;
+use crate::model::ParamPath;
 use crate::model::lent;
 use crate::{Error, Module, Param};
 
@@ -24,11 +24,11 @@ use crate::{Error, Module, Param};
 ///
 /// # Example
 /// ```
-/// use nn::{Average, Param};
+/// use nn::{WeightAverage, Param};
 /// use tensor::Tensor;
 ///
 /// let mut w = Param::new(Tensor::from([0.0]));
-/// let mut average = Average::mean();
+/// let mut average = WeightAverage::mean();
 /// for value in [1.0, 2.0, 6.0] {
 ///     *w.value_mut() = Tensor::from([value]); // an optimizer's step
 ///     average.update(&w);
@@ -40,7 +40,7 @@ use crate::{Error, Module, Param};
 /// # Ok::<(), nn::Error>(())
 /// ```
 #[derive(Clone, Debug)]
-pub struct Average<T: Float = f32> {
+pub struct WeightAverage<T: Float = f32> {
     kind: Averaging,
     values: ByWeight<Tensor<T>>,
     updates: u64,
@@ -54,7 +54,7 @@ enum Averaging {
     Mean,
 }
 
-impl<T: Float> Average<T> {
+impl<T: Float> WeightAverage<T> {
     /// a ← a + (1 − decay)(w − a), where the first w is the first a. PyTorch's `get_ema_multi_avg_fn(decay)`.
     ///
     /// # Errors
@@ -63,16 +63,16 @@ impl<T: Float> Average<T> {
         if !(0.0..=1.0).contains(&decay) {
             return Err(Error::Range { what: "the decay of an average", value: decay, rule: "in 0..=1" });
         }
-        Ok(Average::new(Averaging::Exponential { decay, warms_up: false }))
+        Ok(WeightAverage::new(Averaging::Exponential { decay, warms_up: false }))
     }
 
     /// The mean of all w. PyTorch's `get_swa_multi_avg_fn()`.
     pub fn mean() -> Self {
-        Average::new(Averaging::Mean)
+        WeightAverage::new(Averaging::Mean)
     }
 
     fn new(kind: Averaging) -> Self {
-        Average { kind, values: ByWeight::new(), updates: 0, swapped: None }
+        WeightAverage { kind, values: ByWeight::new(), updates: 0, swapped: None }
     }
 
     /// An exponential average whose decay is (1 + n) / (10 + n) after n updates, while that is smaller: so that the
@@ -105,7 +105,7 @@ impl<T: Float> Average<T> {
         if let Err(why) = self.check(model) {
             panic!("update: {why}");
         }
-        model.visit(Path::root(), &mut |path, param| match self.values.get_mut(param.id()) {
+        model.visit(ParamPath::root(), &mut |path, param| match self.values.get_mut(param.id()) {
             Some(average) if param.kind() != Kind::State => average.lerp_assign(param.value(), share),
             Some(state) => *state = param.value().clone(),
             None => self.values.insert(path.to_string(), param, param.value().clone()),
@@ -120,7 +120,7 @@ impl<T: Float> Average<T> {
         }
         self.values.follow(model, "the average").map_err(|error| error.to_string())?;
         let (mut changed, mut unknown) = (Vec::new(), Vec::new());
-        model.visit(Path::root(), &mut |path, param| match self.values.get(param.id()) {
+        model.visit(ParamPath::root(), &mut |path, param| match self.values.get(param.id()) {
             None => unknown.push(named(&path.to_string()).to_owned()),
             Some(average) if average.shape() != param.value().shape() => {
                 changed.push(named(&path.to_string()).to_owned())
@@ -140,7 +140,7 @@ impl<T: Float> Average<T> {
     /// The average has not been updated with this model; nothing is changed.
     pub fn swap(&mut self, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
         let mut unknown = Vec::new();
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             if self.values.get(param.id()).is_none_or(|value| value.shape() != param.value().shape()) {
                 unknown.push(path.to_string());
             }
@@ -151,7 +151,7 @@ impl<T: Float> Average<T> {
         }
         self.swapped = if self.swapped.is_none() { Some(Arc::new(())) } else { None };
         let mark = self.swapped.as_ref().map_or_else(Weak::new, Arc::downgrade);
-        model.visit_mut(Path::root(), &mut |_, param| {
+        model.visit_mut(ParamPath::root(), &mut |_, param| {
             if let Some(value) = self.values.get_mut(param.id()) {
                 std::mem::swap(value, param.value_mut());
                 param.lend(mark.clone());
@@ -177,7 +177,7 @@ impl<T: Float> Average<T> {
 }
 
 #[cfg(feature = "checkpoint")]
-impl<T: Float> crate::Stateful<T> for Average<T> {
+impl<T: Float> crate::Stateful<T> for WeightAverage<T> {
     fn walk(&self, at: &mut crate::Archive<'_, T>) -> Self {
         if self.swapped.is_some() {
             let why = "is in the model's place; swap it out again before it is saved".into();
@@ -190,11 +190,11 @@ impl<T: Float> crate::Stateful<T> for Average<T> {
                 values.insert(path, param, value);
             }
         }
-        Average { kind: self.kind, values, updates, swapped: None }
+        WeightAverage { kind: self.kind, values, updates, swapped: None }
     }
 }
 
-/// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`Average`]: the
+/// Finds the running statistics of batch norms anew, for weights that no pass has seen, such as an [`WeightAverage`]: the
 /// mean of what `passes` passes in training mode show, each by `forward`, which is given the number of the pass; counts
 /// begin at 0. PyTorch's `optim.swa_utils.update_bn`.
 ///
@@ -222,7 +222,7 @@ pub fn refresh_statistics<T: Float, M: Module<T> + ?Sized>(
         tape.seed(0, pass as u64);
         forward(model, &tape, pass);
         let updates = tape.updates();
-        model.visit_mut(Path::root(), &mut |_, param| {
+        model.visit_mut(ParamPath::root(), &mut |_, param| {
             let id = param.id();
             let n = seen.entry(id).or_insert(0);
             // What is no running average, such as a count, begins at 0.

@@ -7,7 +7,7 @@ use tensor::Float;
 
 use crate::error::{list, named};
 use crate::model::Module;
-use crate::model::Path;
+use crate::model::ParamPath;
 use crate::{Error, Param};
 
 /// Something for each weight, found by the weight's name.
@@ -81,7 +81,7 @@ impl<V> ByWeight<V> {
     ) -> Result<(), Error> {
         let mut new: HashMap<(Id, String), Id> = HashMap::new();
         let mut back = Vec::new();
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             let id = param.id();
             if self.left.contains(&id) {
                 back.push(named(&path.to_string()).to_owned());
@@ -98,7 +98,7 @@ impl<V> ByWeight<V> {
         }
         // Where the model still has the weight itself, its clone is another one.
         let mut own = HashSet::new();
-        model.visit(Path::root(), &mut |_, param| _ = own.insert(param.id()));
+        model.visit(ParamPath::root(), &mut |_, param| _ = own.insert(param.id()));
         let moves: Vec<(Id, Id)> = self
             .entries
             .iter()

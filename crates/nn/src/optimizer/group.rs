@@ -12,7 +12,7 @@ use crate::{Error, Schedule};
 #[derive(Clone)]
 pub struct Group<T: Float = f32> {
     pub(super) pattern: String,
-    pub(super) rate: Option<f64>,
+    pub(super) lr_scale: Option<f64>,
     pub(super) weight_decay: Option<f64>,
     pub(super) frozen: Option<bool>,
     pub(super) rule: Option<Arc<dyn Rule<T>>>,
@@ -20,13 +20,13 @@ pub struct Group<T: Float = f32> {
 
 impl<T: Float> Group<T> {
     pub(super) fn new(pattern: &str) -> Self {
-        Group { pattern: pattern.into(), rate: None, weight_decay: None, frozen: None, rule: None }
+        Group { pattern: pattern.into(), lr_scale: None, weight_decay: None, frozen: None, rule: None }
     }
 
-    /// By what the rate of the step is multiplied.
+    /// By what the learning rate of the step is multiplied.
     #[must_use]
-    pub fn rate(self, factor: f64) -> Self {
-        Group { rate: Some(factor), ..self }
+    pub fn lr_scale(self, factor: f64) -> Self {
+        Group { lr_scale: Some(factor), ..self }
     }
 
     /// The weight decay, in the place of the rule's.
@@ -49,10 +49,10 @@ impl<T: Float> Group<T> {
     }
 
     pub(super) fn check(&self) -> Result<(), Error> {
-        if let Some(rate) = self.rate {
-            Schedule::check_rate(rate).map_err(|_| Error::Range {
-                what: "the factor of a group's rate",
-                value: rate,
+        if let Some(lr_scale) = self.lr_scale {
+            Schedule::check_lr(lr_scale).map_err(|_| Error::Range {
+                what: "the factor of a group's learning rate",
+                value: lr_scale,
                 rule: "at least 0 and finite in f32",
             })?;
         }
@@ -66,7 +66,10 @@ impl<T: Float> Group<T> {
 impl<T: Float> fmt::Debug for Group<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut group = f.debug_struct("Group");
-        group.field("pattern", &self.pattern).field("rate", &self.rate).field("weight_decay", &self.weight_decay);
+        group
+            .field("pattern", &self.pattern)
+            .field("learning rate", &self.lr_scale)
+            .field("weight_decay", &self.weight_decay);
         group.field("frozen", &self.frozen).field("rule", &self.rule.as_ref().map(|rule| rule.name())).finish()
     }
 }

@@ -1,4 +1,4 @@
-//! The optimizer: a rule, a schedule of its rate, groups of weights, and what is kept of each weight from step to step.
+//! The optimizer: a rule, a schedule of its learning rate, groups of weights, and what is kept of each weight from step to step.
 
 mod average;
 mod by_weight;
@@ -16,22 +16,22 @@ use std::fmt;
 use std::sync::Arc;
 
 use autograd::Gradients;
-pub use average::{Average, refresh_statistics};
+pub use average::{WeightAverage, refresh_statistics};
 pub use group::Group;
 pub use plan::{Plan, Planned};
-pub use plateau::Plateau;
+pub use plateau::ReduceOnPlateau;
 pub(crate) use rule::power;
 pub use rule::{At, Rule};
-pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonRate, NAdam, RAdam, RMSprop, Sgd};
+pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonLr, NAdam, RAdam, RMSprop, Sgd};
 pub use schedule::{OneCycle, Schedule};
 use tensor::{Float, Tensor};
 
 use crate::error::named;
 use crate::model::matches;
-use crate::{Error, ModelGradients, Module, Path};
+use crate::{Error, ModelGradients, Module, ParamPath};
 use by_weight::ByWeight;
 
-/// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a rate that is a [`Schedule`] of the
+/// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a learning rate that is a [`Schedule`] of the
 /// number of the step, groups of weights by path that are treated otherwise, and what the rule keeps of each weight,
 /// found by the weight's name. PyTorch's `optim.Optimizer` and its scheduler.
 ///
@@ -65,7 +65,7 @@ pub struct Optimizer<T: Float = f32> {
     /// Whether the weights of `slots` were looked at with their gradients: what comes from a file was not.
     checked: bool,
     step: u64,
-    /// What the schedule's rate is multiplied by.
+    /// What the schedule's learning rate is multiplied by.
     scale: f64,
     /// Whether a weight without a gradient is a mistake.
     complete: bool,
@@ -94,22 +94,22 @@ impl<T: Float> Rules<'_, T> {
     }
 
     fn setting(&self, path: &str) -> Setting {
-        let (mut rate, mut decay, mut frozen, mut rule) = (1.0, None, false, None);
+        let (mut lr_scale, mut decay, mut frozen, mut rule) = (1.0, None, false, None);
         for (index, group) in self.groups.iter().enumerate().filter(|(_, group)| matches(&group.pattern, path)) {
-            rate = group.rate.unwrap_or(rate);
+            lr_scale = group.lr_scale.unwrap_or(lr_scale);
             decay = group.weight_decay.or(decay);
             frozen = group.frozen.unwrap_or(frozen);
             rule = group.rule.as_ref().map(|_| index).or(rule);
         }
         let weight_decay = decay.unwrap_or_else(|| self.of(rule).weight_decay());
-        Setting { rate, weight_decay, frozen, rule }
+        Setting { lr_scale, weight_decay, frozen, rule }
     }
 }
 
 /// How a weight is treated, by the groups that its path is in.
 #[derive(Clone, Copy)]
 struct Setting {
-    rate: f64,
+    lr_scale: f64,
     weight_decay: f64,
     frozen: bool,
     /// The group that has a rule of its own.
@@ -117,7 +117,7 @@ struct Setting {
 }
 
 impl<T: Float> Optimizer<T> {
-    /// An optimizer that moves weights by `rule` with the rate `schedule`, which may be one number.
+    /// An optimizer that moves weights by `rule` with the learning rate `schedule`, which may be one number.
     ///
     /// # Errors
     /// The rule refuses its numbers, or the schedule its own.
@@ -130,7 +130,7 @@ impl<T: Float> Optimizer<T> {
     }
 
     /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters:
-    /// their rate is multiplied, their weight decay another, their rule another, or they stay. Where a path is in
+    /// their learning rate is multiplied, their weight decay another, their rule another, or they stay. Where a path is in
     /// several groups, what the last of them says holds.
     ///
     /// # Errors
@@ -147,8 +147,8 @@ impl<T: Float> Optimizer<T> {
     /// let model = Linear::new(30, 200, &init::normal(0.1), &mut rng)?;
     /// let adamw = Optimizer::new(AdamW::default(), 1e-3)?
     ///     .group("*bias", |g| g.weight_decay(0.0))?
-    ///     .group("weight", |g| g.rate(0.5))?;
-    /// println!("{}", adamw.plan(&model)?); // the rate and the decay of every weight
+    ///     .group("weight", |g| g.lr_scale(0.5))?;
+    /// println!("{}", adamw.plan(&model)?); // the learning rate and the decay of every weight
     /// # Ok::<(), nn::Error>(())
     /// ```
     pub fn group(mut self, pattern: &str, set: impl FnOnce(Group<T>) -> Group<T>) -> Result<Self, Error> {
@@ -169,7 +169,7 @@ impl<T: Float> Optimizer<T> {
         Optimizer { complete: false, ..self }
     }
 
-    /// How every weight of the model is treated: its rule, its rate at the next step, its weight decay. It prints as a
+    /// How every weight of the model is treated: its rule, its learning rate at the next step, its weight decay. It prints as a
     /// table.
     ///
     /// # Errors
@@ -184,15 +184,15 @@ impl<T: Float> Optimizer<T> {
         }
         let (rules, mut weights) = (self.rules(), Vec::new());
         for (path, param) in parameters {
-            let Setting { rate, weight_decay, frozen, rule } = rules.setting(&path);
+            let Setting { lr_scale, weight_decay, frozen, rule } = rules.setting(&path);
             let (rule, shape) = (rules.of(rule), param.value().shape().clone());
             let frozen = frozen || !param.is_trained();
             if let Some(why) = rule.refuses(&shape).filter(|_| !frozen) {
                 let why = format!("cannot move {}, which is {shape}: {why}", named(&path));
                 return Err(Error::Invalid { what: rule.name(), why });
             }
-            let rate = if frozen { 0.0 } else { rate * self.rate() };
-            weights.push(Planned { path, shape, rule: rule.name(), rate, weight_decay, frozen });
+            let lr = if frozen { 0.0 } else { lr_scale * self.lr() };
+            weights.push(Planned { path, shape, rule: rule.name(), lr, weight_decay, frozen });
         }
         Ok(Plan { weights })
     }
@@ -209,7 +209,7 @@ impl<T: Float> Optimizer<T> {
         Rules { rule: &*self.rule, groups: &self.groups }
     }
 
-    /// Moves every trained weight of `model` that has a gradient, by the rate of this step; the others stay. The
+    /// Moves every trained weight of `model` that has a gradient, by the learning rate of this step; the others stay. The
     /// changes that the pass has deferred for the model's state, such as running statistics, are applied too.
     ///
     /// In place, if nothing else holds the values: reset the tape before, or each is copied first.
@@ -220,22 +220,22 @@ impl<T: Float> Optimizer<T> {
     /// It is the first step of this optimizer, or the first with a weight, such as one that was unfrozen; and a trained weight has no
     /// gradient, or a leaf that the model does not list has one (see [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds
     /// a mistake. Or the model is another one than before, or goes on beside a clone that has taken its place. Or no weight has a gradient:
-    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure gives no rate, or an
-    /// [`Average`](crate::Average) is in the weights' place. No weight has moved.
+    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure gives no learning rate, or an
+    /// [`WeightAverage`](crate::WeightAverage) is in the weights' place. No weight has moved.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         if let Err(why) = self.meet(model, gradients) {
             panic!("step: {why}");
         }
-        let now = self.rate();
-        if let Err(error) = Schedule::check_rate(now) {
+        let now = self.lr();
+        if let Err(error) = Schedule::check_lr(now) {
             panic!("step: at step {}, {error}", self.step);
         }
         let Optimizer { rule, groups, slots, .. } = self;
         let rules = Rules { rule: &**rule, groups };
         model.update(gradients, &mut |_, param, gradient| {
             let slot = slots.get_mut(param.id()).expect("the optimizer has met all weights");
-            let Setting { rate, weight_decay, rule, frozen } = slot.setting;
+            let Setting { lr_scale, weight_decay, rule, frozen } = slot.setting;
             if frozen {
                 return;
             }
@@ -245,7 +245,7 @@ impl<T: Float> Optimizer<T> {
                 slot.kept = (0..rule.slots().len()).map(start).collect();
             }
             slot.t += 1;
-            let at = At { t: slot.t, rate: now * rate, weight_decay };
+            let at = At { t: slot.t, lr: now * lr_scale, weight_decay };
             rule.step(&at, param.value_mut(), gradient, &mut slot.kept);
         });
         self.step += 1;
@@ -255,7 +255,7 @@ impl<T: Float> Optimizer<T> {
     #[track_caller]
     fn meet(&mut self, model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Result<(), String> {
         let (mut is_new, mut wrong) = (!self.checked, None);
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             if !param.is_trained() {
                 return;
             }
@@ -280,7 +280,7 @@ impl<T: Float> Optimizer<T> {
         self.plan(model).map_err(|error| error.to_string())?;
         self.slots.follow(model, "what the optimizer keeps").map_err(|error| error.to_string())?;
         let mut trained = HashMap::new();
-        model.visit(Path::root(), &mut |path, param| {
+        model.visit(ParamPath::root(), &mut |path, param| {
             if param.is_trained() {
                 trained.insert(param.id(), (path.to_string(), param));
             }
@@ -296,7 +296,7 @@ impl<T: Float> Optimizer<T> {
                 );
             }
             let mut listed = HashSet::new();
-            model.visit(Path::root(), &mut |_, param| _ = listed.insert(param.id()));
+            model.visit(ParamPath::root(), &mut |_, param| _ = listed.insert(param.id()));
             self.slots.retain(|id| listed.contains(&id));
         }
         for (path, param) in trained.into_values().filter(|(_, param)| !self.slots.has(param.id())).collect::<Vec<_>>()
@@ -308,8 +308,8 @@ impl<T: Float> Optimizer<T> {
         Ok(())
     }
 
-    /// The rate of the next step: the schedule's, [scaled](Self::set_scale).
-    pub fn rate(&self) -> f64 {
+    /// The learning rate of the next step: the schedule's, [scaled](Self::set_scale).
+    pub fn lr(&self) -> f64 {
         self.schedule.at(self.step) * self.scale
     }
 
@@ -318,17 +318,17 @@ impl<T: Float> Optimizer<T> {
         self.step
     }
 
-    /// Multiplies the schedule's rate by `scale` from now on, such as that of a [`Plateau`](crate::Plateau).
+    /// Multiplies the schedule's learning rate by `scale` from now on, such as that of a [`ReduceOnPlateau`](crate::ReduceOnPlateau).
     ///
     /// # Errors
     /// It is negative or not finite; the old one stays.
     pub fn set_scale(&mut self, scale: f64) -> Result<(), Error> {
-        Error::unless_at_least_0("the scale of the rate", scale)?;
+        Error::unless_at_least_0("the scale of the learning rate", scale)?;
         self.scale = scale;
         Ok(())
     }
 
-    /// The rate as a function of the step.
+    /// The learning rate as a function of the step.
     pub fn schedule(&self) -> &Schedule {
         &self.schedule
     }

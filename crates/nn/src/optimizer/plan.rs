@@ -22,8 +22,8 @@ pub struct Planned {
     pub shape: Shape,
     /// The name of its rule.
     pub rule: &'static str,
-    /// The rate of its next step.
-    pub rate: f64,
+    /// The learning rate of its next step.
+    pub lr: f64,
     /// Its weight decay.
     pub weight_decay: f64,
     /// Whether it stays.
@@ -33,12 +33,12 @@ pub struct Planned {
 impl fmt::Display for Plan {
     /// A row for each weight, in columns.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let head = ["weight", "shape", "rule", "rate", "weight decay"].map(String::from);
+        let head = ["weight", "shape", "rule", "lr", "weight decay"].map(String::from);
         let rows = self.weights.iter().map(|weight| {
             let number = |x: f64| if x == 0.0 || (1e-3..1e4).contains(&x) { format!("{x}") } else { format!("{x:e}") };
-            let rate = if weight.frozen { "frozen".into() } else { number(weight.rate) };
+            let lr = if weight.frozen { "frozen".into() } else { number(weight.lr) };
             let decay = if weight.frozen { String::new() } else { number(weight.weight_decay) };
-            [weight.path.clone(), weight.shape.to_string(), weight.rule.into(), rate, decay]
+            [weight.path.clone(), weight.shape.to_string(), weight.rule.into(), lr, decay]
         });
         let rows: Vec<[String; 5]> = std::iter::once(head).chain(rows).collect();
         let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or(0);

@@ -1,23 +1,23 @@
-//! Lowering the rate when nothing gets better.
+//! Lowering the learning rate when nothing gets better.
 
 use crate::Error;
 
-/// What lowers the rate when a metric, such as the loss on held-out rows, no longer gets better. It gives a factor for
+/// What lowers the learning rate when a metric, such as the loss on held-out rows, no longer gets better. It gives a factor for
 /// [`Optimizer::set_scale`](crate::Optimizer::set_scale), and has counters of its own. PyTorch's `ReduceLROnPlateau`,
 /// whose defaults it has, but that no change is too small to be made (`eps`), and that a share of a negative best has no sign: there, PyTorch
 /// calls what is the same or a little worse better.
 ///
 /// # Example
 /// ```
-/// use nn::Plateau;
+/// use nn::ReduceOnPlateau;
 ///
-/// let mut plateau = Plateau::new(0.5, 2)?;
+/// let mut plateau = ReduceOnPlateau::new(0.5, 2)?;
 /// let scales = [1.0, 0.9, 0.95, 0.95, 0.95, 0.8].map(|loss| plateau.observe(loss));
 /// assert_eq!(scales, [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]); // the third in a row that is not better than 0.9
 /// # Ok::<(), nn::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Plateau {
+pub struct ReduceOnPlateau {
     factor: f64,
     patience: u64,
     threshold: f64,
@@ -30,8 +30,8 @@ pub struct Plateau {
     scale: f64,
 }
 
-impl Plateau {
-    /// One that multiplies the rate by `factor` when the metric was not better than the best for more than `patience`
+impl ReduceOnPlateau {
+    /// One that multiplies the learning rate by `factor` when the metric was not better than the best for more than `patience`
     /// observations in a row.
     ///
     /// # Errors
@@ -45,7 +45,7 @@ impl Plateau {
             });
         }
         let (threshold, cooldown, least, maximize) = (1e-4, 0, 0.0, false);
-        Ok(Plateau {
+        Ok(ReduceOnPlateau {
             factor,
             patience,
             threshold,
@@ -68,13 +68,13 @@ impl Plateau {
             let what = "the threshold of a plateau";
             return Err(Error::Range { what, value: threshold, rule: "at least 0 and below 1" });
         }
-        Ok(Plateau { threshold, ..self })
+        Ok(ReduceOnPlateau { threshold, ..self })
     }
 
-    /// The same, which after it has lowered the rate does not count so many observations.
+    /// The same, which after it has lowered the learning rate does not count so many observations.
     #[must_use]
     pub fn cooldown(self, observations: u64) -> Self {
-        Plateau { cooldown: observations, ..self }
+        ReduceOnPlateau { cooldown: observations, ..self }
     }
 
     /// The same, whose factor does not go below this one.
@@ -85,16 +85,16 @@ impl Plateau {
         if !(0.0..=1.0).contains(&least) {
             return Err(Error::Range { what: "the least factor of a plateau", value: least, rule: "in 0..=1" });
         }
-        Ok(Plateau { least, ..self })
+        Ok(ReduceOnPlateau { least, ..self })
     }
 
     /// The same for a metric that is to be large, such as an accuracy.
     #[must_use]
     pub fn maximize(self) -> Self {
-        Plateau { maximize: true, ..self }
+        ReduceOnPlateau { maximize: true, ..self }
     }
 
-    /// Takes note of a metric, and returns the factor of the rate from now on. NaN is not better than anything.
+    /// Takes note of a metric, and returns the factor of the learning rate from now on. NaN is not better than anything.
     pub fn observe(&mut self, metric: f64) -> f64 {
         // Relative to the size of the best, whatever its sign.
         let margin = |best: f64| if best.is_finite() { self.threshold * best.abs() } else { 0.0 };
@@ -118,7 +118,7 @@ impl Plateau {
         self.scale
     }
 
-    /// The factor of the rate.
+    /// The factor of the learning rate.
     pub fn scale(&self) -> f64 {
         self.scale
     }
@@ -130,9 +130,9 @@ impl Plateau {
 }
 
 #[cfg(feature = "checkpoint")]
-impl<T: tensor::Float> crate::Stateful<T> for Plateau {
+impl<T: tensor::Float> crate::Stateful<T> for ReduceOnPlateau {
     fn walk(&self, at: &mut crate::Archive<'_, T>) -> Self {
-        Plateau {
+        ReduceOnPlateau {
             best: at.optional("best", self.best),
             bad: at.number("bad", self.bad),
             cooling: at.number("cooling", self.cooling),
@@ -148,44 +148,47 @@ mod tests {
 
     #[test]
     fn a_cooldown_does_not_count_and_the_least_factor_holds() {
-        let mut plateau = Plateau::new(0.1, 0).unwrap().cooldown(2).least(0.05).unwrap();
+        let mut plateau = ReduceOnPlateau::new(0.1, 0).unwrap().cooldown(2).least(0.05).unwrap();
         let scales: Vec<f64> = (0..8).map(|_| plateau.observe(1.0)).collect();
         assert_eq!(scales, [1.0, 0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.05]);
     }
 
     #[test]
     fn what_is_no_number_is_not_better_and_what_is_large_may_be() {
-        let mut plateau = Plateau::new(0.5, 1).unwrap();
+        let mut plateau = ReduceOnPlateau::new(0.5, 1).unwrap();
         assert_eq!([f64::NAN, f64::NAN, f64::NAN].map(|metric| plateau.observe(metric)), [1.0, 0.5, 0.5]);
         assert_eq!((plateau.best(), plateau.observe(3.0), plateau.best()), (None, 0.5, Some(3.0)));
-        let mut accuracy = Plateau::new(0.5, 0).unwrap().maximize();
+        let mut accuracy = ReduceOnPlateau::new(0.5, 0).unwrap().maximize();
         assert_eq!([0.5, 0.6, 0.60001, 0.7].map(|metric| accuracy.observe(metric)), [1.0, 1.0, 0.5, 0.5]);
     }
 
     #[test]
     fn below_0_better_is_better_too() {
         // Log-likelihoods: the same eight times, then worse and worse, then better.
-        let mut plateau = Plateau::new(0.5, 2).unwrap();
+        let mut plateau = ReduceOnPlateau::new(0.5, 2).unwrap();
         let scales: Vec<f64> = (0..8).map(|_| plateau.observe(-1.0)).collect();
         assert_eq!(scales, [1.0, 1.0, 1.0, 0.5, 0.5, 0.5, 0.25, 0.25]);
-        let mut plateau = Plateau::new(0.5, 0).unwrap();
+        let mut plateau = ReduceOnPlateau::new(0.5, 0).unwrap();
         let worse = [-1.0, -0.97, -0.94, -0.91].map(|metric| plateau.observe(metric));
         assert_eq!((worse, plateau.best()), ([1.0, 0.5, 0.25, 0.125], Some(-1.0)));
         assert_eq!((plateau.observe(-1.1), plateau.best()), (0.125, Some(-1.1)));
-        let mut rising = Plateau::new(0.5, 0).unwrap().maximize();
+        let mut rising = ReduceOnPlateau::new(0.5, 0).unwrap().maximize();
         assert_eq!([-1.0, -1.0, -0.99, -0.98999].map(|metric| rising.observe(metric)), [1.0, 0.5, 0.5, 0.25]);
         // From 0 on, anything below is better, and from −∞ nothing.
-        let mut ends = Plateau::new(0.5, 0).unwrap();
+        let mut ends = ReduceOnPlateau::new(0.5, 0).unwrap();
         assert_eq!([0.0, -1e-300, f64::NEG_INFINITY, -1e308].map(|m| ends.observe(m)), [1.0, 1.0, 1.0, 0.5]);
-        let mut ends = Plateau::new(0.5, 0).unwrap();
+        let mut ends = ReduceOnPlateau::new(0.5, 0).unwrap();
         assert_eq!([f64::INFINITY, 5.0].map(|m| ends.observe(m)), [1.0, 1.0]);
     }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
         for bad in [-0.1, 1.0, f64::NAN] {
-            assert!(Plateau::new(bad, 1).is_err() && Plateau::new(0.1, 1).unwrap().threshold(bad).is_err(), "{bad}");
+            assert!(
+                ReduceOnPlateau::new(bad, 1).is_err() && ReduceOnPlateau::new(0.1, 1).unwrap().threshold(bad).is_err(),
+                "{bad}"
+            );
         }
-        assert!(Plateau::new(0.1, 1).unwrap().least(1.1).is_err());
+        assert!(ReduceOnPlateau::new(0.1, 1).unwrap().least(1.1).is_err());
     }
 }

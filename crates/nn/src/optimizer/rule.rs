@@ -10,8 +10,8 @@ use crate::Error;
 pub struct At {
     /// Which step of this weight it is, from 1.
     pub t: u64,
-    /// The rate.
-    pub rate: f64,
+    /// The learning rate.
+    pub lr: f64,
     /// The weight decay: the rule's own, or that of the weight's group.
     pub weight_decay: f64,
 }
@@ -52,7 +52,7 @@ pub(crate) fn power(beta: f64, t: u64) -> f64 {
 ///     fn step(&self, at: &At, weight: &mut Tensor, gradient: &Tensor, slots: &mut [Tensor]) {
 ///         weight.update_by(gradient, slots, |w, g, [m]| {
 ///             *m = self.momentum * *m + (1.0 - self.momentum) * g;
-///             *w -= at.rate as f32 * m.signum();
+///             *w -= at.lr as f32 * m.signum();
 ///         });
 ///     }
 /// }

@@ -1,4 +1,4 @@
-//! The rate as a function of the step.
+//! The learning rate as a function of the step.
 
 use std::f64::consts::PI;
 use std::fmt;
@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use crate::Error;
 
-/// A rate as a function of the number of the step, from 0: a value, which holds no state, so that a training that is
-/// resumed goes on with the same rates.
+/// A learning rate as a function of the number of the step, from 0: a value, which holds no state, so that a training that is
+/// resumed goes on with the same learning rates.
 ///
 /// Past the end of a schedule that has one, its last value holds. All are checked by
 /// [`Optimizer::new`](crate::Optimizer::new), or by [`check`](Self::check).
@@ -30,21 +30,21 @@ pub struct Schedule(Kind);
 enum Kind {
     Constant(f64),
     Steps {
-        rate: f64,
+        lr: f64,
         milestones: Vec<u64>,
         factor: f64,
     },
     Every {
-        rate: f64,
+        lr: f64,
         every: u64,
         factor: f64,
     },
     Exponential {
-        rate: f64,
+        lr: f64,
         factor: f64,
     },
     Polynomial {
-        rate: f64,
+        lr: f64,
         n: u64,
         power: f64,
         floor: f64,
@@ -55,7 +55,7 @@ enum Kind {
         n: u64,
     },
     Cosine {
-        rate: f64,
+        lr: f64,
         n: u64,
         floor: f64,
         restarts: Option<u64>,
@@ -88,7 +88,7 @@ impl PartialEq for Function {
     }
 }
 
-/// One cycle of the rate (Smith and Topin, 2018, *Super-Convergence*): it rises from `peak` / `start_factor` to `peak`
+/// One cycle of the learning rate (Smith and Topin, 2018, *Super-Convergence*): it rises from `peak` / `start_factor` to `peak`
 /// and falls to `peak` / (`start_factor` · `final_factor`), each as a half wave of a cosine, or in a line. PyTorch's
 /// `OneCycleLR`, without its cycling of the momentum.
 ///
@@ -101,9 +101,9 @@ impl PartialEq for Function {
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
-    /// The largest rate.
+    /// The largest learning rate.
     pub peak: f64,
-    /// The steps in all, of which the last has the least rate.
+    /// The steps in all, of which the last has the least learning rate.
     pub steps: u64,
     /// The share of steps in which it rises: 0.3 by default. PyTorch's `pct_start`.
     pub rise: f64,
@@ -147,54 +147,54 @@ impl From<OneCycle> for Schedule {
 }
 
 impl From<f64> for Schedule {
-    fn from(rate: f64) -> Self {
-        Schedule::constant(rate)
+    fn from(lr: f64) -> Self {
+        Schedule::constant(lr)
     }
 }
 
 impl Schedule {
-    /// The same rate at each step. PyTorch has no name for it; its `ConstantLR` is `constant(factor * rate).then(n,
-    /// constant(rate))`.
-    pub fn constant(rate: f64) -> Self {
-        Schedule(Kind::Constant(rate))
+    /// The same learning rate at each step. PyTorch has no name for it; its `ConstantLR` is `constant(factor * lr).then(n,
+    /// constant(lr))`.
+    pub fn constant(lr: f64) -> Self {
+        Schedule(Kind::Constant(lr))
     }
 
-    /// The rate, multiplied by `factor` from each of the milestones on, which rise. PyTorch's `MultiStepLR`.
+    /// The learning rate, multiplied by `factor` from each of the milestones on, which rise. PyTorch's `MultiStepLR`.
     ///
     /// # Example
     /// ```
     /// let schedule = nn::Schedule::steps(1.0, [30, 60], 0.1);
     /// assert_eq!([29, 30, 59, 60].map(|step| schedule.at(step)), [1.0, 0.1, 0.1, 0.010000000000000002]);
     /// ```
-    pub fn steps(rate: f64, milestones: impl Into<Vec<u64>>, factor: f64) -> Self {
-        Schedule(Kind::Steps { rate, milestones: milestones.into(), factor })
+    pub fn steps(lr: f64, milestones: impl Into<Vec<u64>>, factor: f64) -> Self {
+        Schedule(Kind::Steps { lr, milestones: milestones.into(), factor })
     }
 
-    /// The rate, multiplied by `factor` every `every` steps. PyTorch's `StepLR`.
-    pub fn every(rate: f64, every: u64, factor: f64) -> Self {
-        Schedule(Kind::Every { rate, every, factor })
+    /// The learning rate, multiplied by `factor` every `every` steps. PyTorch's `StepLR`.
+    pub fn every(lr: f64, every: u64, factor: f64) -> Self {
+        Schedule(Kind::Every { lr, every, factor })
     }
 
-    /// rate · factorᵏ at step k. PyTorch's `ExponentialLR`.
-    pub fn exponential(rate: f64, factor: f64) -> Self {
-        Schedule(Kind::Exponential { rate, factor })
+    /// lr · factorᵏ at step k. PyTorch's `ExponentialLR`.
+    pub fn exponential(lr: f64, factor: f64) -> Self {
+        Schedule(Kind::Exponential { lr, factor })
     }
 
-    /// rate · (1 − k / n)^power at step k, 0 from step n on. PyTorch's `PolynomialLR`.
-    pub fn polynomial(rate: f64, n: u64, power: f64) -> Self {
-        Schedule(Kind::Polynomial { rate, n, power, floor: 0.0 })
+    /// lr · (1 − k / n)^power at step k, 0 from step n on. PyTorch's `PolynomialLR`.
+    pub fn polynomial(lr: f64, n: u64, power: f64) -> Self {
+        Schedule(Kind::Polynomial { lr, n, power, floor: 0.0 })
     }
 
-    /// In a line from one rate at step 0 to another at step n. PyTorch's `LinearLR`.
+    /// In a line from one learning rate at step 0 to another at step n. PyTorch's `LinearLR`.
     pub fn linear(from: f64, to: f64, n: u64) -> Self {
         Schedule(Kind::Linear { from, to, n })
     }
 
-    /// From `rate` at step 0 along half a wave of a cosine to 0 at step n, or what it goes [down to](Self::down_to)
+    /// From `lr` at step 0 along half a wave of a cosine to 0 at step n, or what it goes [down to](Self::down_to)
     /// (Loshchilov and Hutter, 2017, *SGDR: Stochastic Gradient Descent with Warm Restarts*). PyTorch's
     /// `CosineAnnealingLR`, which rises again after its `T_max`; here the last value holds.
-    pub fn cosine(rate: f64, n: u64) -> Self {
-        Schedule(Kind::Cosine { rate, n, floor: 0.0, restarts: None })
+    pub fn cosine(lr: f64, n: u64) -> Self {
+        Schedule(Kind::Cosine { lr, n, floor: 0.0, restarts: None })
     }
 
     /// One cycle with PyTorch's defaults: [`OneCycle`].
@@ -205,10 +205,10 @@ impl Schedule {
     /// What a closure says, which is to be a pure function of the step. PyTorch's `LambdaLR`, whose closure gives a
     /// factor.
     ///
-    /// A rate that is negative or not finite makes the optimizer's step panic. Two such schedules are equal if one is a
+    /// A learning rate that is negative or not finite makes the optimizer's step panic. Two such schedules are equal if one is a
     /// clone of the other.
-    pub fn of(rate: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
-        Schedule(Kind::Of(Function(Arc::new(rate))))
+    pub fn of(lr: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
+        Schedule(Kind::Of(Function(Arc::new(lr))))
     }
 
     /// A cosine or a polynomial that ends at `floor` and not at 0. PyTorch's `eta_min`.
@@ -242,7 +242,7 @@ impl Schedule {
         })
     }
 
-    /// The same after a warm-up of so many steps: step k of them has (k + 1) / steps of the rate that the schedule
+    /// The same after a warm-up of so many steps: step k of them has (k + 1) / steps of the learning rate that the schedule
     /// begins with. Lengths and milestones count all steps, those of the warm-up too; what falls steadily begins to
     /// fall when the warm-up has ended. 0 is none.
     ///
@@ -276,7 +276,7 @@ impl Schedule {
         if change(kind) { self } else { Schedule(Kind::Without { what, of: Box::new(self.0) }) }
     }
 
-    /// The rate of a step.
+    /// The learning rate of a step.
     pub fn at(&self, step: u64) -> f64 {
         self.0.at(step)
     }
@@ -284,14 +284,14 @@ impl Schedule {
     /// Makes sure that every number of it is in range.
     ///
     /// # Errors
-    /// A rate or a factor is negative or not finite, a length is 0, milestones do not rise, a warm-up is as long as the
+    /// A learning rate or a factor is negative or not finite, a length is 0, milestones do not rise, a warm-up is as long as the
     /// whole, or a method was called that the schedule does not have, such as [`down_to`](Self::down_to) of a constant.
     pub fn check(&self) -> Result<(), Error> {
         self.0.check()
     }
 
-    /// Whether a number can be a rate.
-    pub(crate) fn check_rate(value: f64) -> Result<(), Error> {
+    /// Whether a number can be a learning rate.
+    pub(crate) fn check_lr(value: f64) -> Result<(), Error> {
         if (0.0..=f64::from(f32::MAX)).contains(&value) {
             return Ok(());
         }
@@ -303,17 +303,17 @@ impl Kind {
     fn at(&self, step: u64) -> f64 {
         let k = step as f64;
         match *self {
-            Kind::Constant(rate) => rate,
-            Kind::Steps { rate, ref milestones, factor } => {
-                rate * libm::pow(factor, milestones.partition_point(|&at| at <= step) as f64)
+            Kind::Constant(lr) => lr,
+            Kind::Steps { lr, ref milestones, factor } => {
+                lr * libm::pow(factor, milestones.partition_point(|&at| at <= step) as f64)
             }
-            Kind::Every { rate, every, factor } => rate * libm::pow(factor, (step / every.max(1)) as f64),
-            Kind::Exponential { rate, factor } => rate * libm::pow(factor, k),
+            Kind::Every { lr, every, factor } => lr * libm::pow(factor, (step / every.max(1)) as f64),
+            Kind::Exponential { lr, factor } => lr * libm::pow(factor, k),
             Kind::Polynomial { floor, n, .. } if step >= n => floor,
-            Kind::Polynomial { rate, n, power, floor } => floor + (rate - floor) * libm::pow(1.0 - k / n as f64, power),
+            Kind::Polynomial { lr, n, power, floor } => floor + (lr - floor) * libm::pow(1.0 - k / n as f64, power),
             Kind::Linear { to, n, .. } if step >= n => to,
             Kind::Linear { from, to, n } => from + (to - from) * (k / n as f64),
-            Kind::Cosine { rate, n, floor, restarts: Some(factor) } => {
+            Kind::Cosine { lr, n, floor, restarts: Some(factor) } => {
                 let (mut start, mut len) = (0, n.max(1));
                 if factor == 1 {
                     start = step / len * len;
@@ -322,10 +322,10 @@ impl Kind {
                     start += len;
                     len = len.saturating_mul(factor.max(1));
                 }
-                wave(rate, floor, (step - start) as f64 / len as f64)
+                wave(lr, floor, (step - start) as f64 / len as f64)
             }
             Kind::Cosine { n, floor, .. } if step >= n => floor,
-            Kind::Cosine { rate, n, floor, .. } => wave(rate, floor, k / n as f64),
+            Kind::Cosine { lr, n, floor, .. } => wave(lr, floor, k / n as f64),
             Kind::OneCycle(ref cycle) => cycle.at(step),
             Kind::Of(ref function) => (function.0)(step),
             Kind::WarmUp { steps, ref of } if step < steps => of.at(0) * ((k + 1.0) / steps as f64),
@@ -355,26 +355,26 @@ impl Kind {
 
     fn check(&self) -> Result<(), Error> {
         let invalid = |why: String| Err(Error::Invalid { what: "the schedule", why });
-        let rates = |rates: &[f64]| rates.iter().try_for_each(|&rate| Schedule::check_rate(rate));
+        let lrs = |lrs: &[f64]| lrs.iter().try_for_each(|&lr| Schedule::check_lr(lr));
         let factor = |factor| Error::unless_at_least_0("the factor of a schedule", factor);
         let long = |n: u64| if n == 0 { invalid("is 0 steps long, but must have at least 1".into()) } else { Ok(()) };
         match *self {
-            Kind::Constant(rate) => rates(&[rate]),
-            Kind::Steps { rate, ref milestones, factor: by } => {
-                rates(&[rate])?;
+            Kind::Constant(lr) => lrs(&[lr]),
+            Kind::Steps { lr, ref milestones, factor: by } => {
+                lrs(&[lr])?;
                 factor(by)?;
                 match milestones.windows(2).find(|pair| pair[0] >= pair[1]) {
                     Some(pair) => invalid(format!("has milestones that do not rise: {}, then {}", pair[0], pair[1])),
                     None => Ok(()),
                 }
             }
-            Kind::Every { rate, every, factor: by } => {
-                rates(&[rate])?;
+            Kind::Every { lr, every, factor: by } => {
+                lrs(&[lr])?;
                 factor(by)?;
                 long(every)
             }
-            Kind::Exponential { rate, factor: by } => {
-                rates(&[rate])?;
+            Kind::Exponential { lr, factor: by } => {
+                lrs(&[lr])?;
                 if by > 1.0 {
                     return Err(Error::Range {
                         what: "the factor of an exponential schedule",
@@ -384,17 +384,17 @@ impl Kind {
                 }
                 factor(by)
             }
-            Kind::Polynomial { rate, n, power, floor } => {
-                rates(&[rate, floor])?;
+            Kind::Polynomial { lr, n, power, floor } => {
+                lrs(&[lr, floor])?;
                 Error::unless_at_least_0("the power of a schedule", power)?;
                 long(n)
             }
             Kind::Linear { from, to, n } => {
-                rates(&[from, to])?;
+                lrs(&[from, to])?;
                 long(n)
             }
-            Kind::Cosine { rate, n, floor, restarts } => {
-                rates(&[rate, floor])?;
+            Kind::Cosine { lr, n, floor, restarts } => {
+                lrs(&[lr, floor])?;
                 long(n)?;
                 match restarts {
                     Some(0) => invalid("restarts after 0 times as many steps, but must after at least as many".into()),
@@ -402,7 +402,7 @@ impl Kind {
                 }
             }
             Kind::OneCycle(OneCycle { peak, steps, rise, start_factor, final_factor, .. }) => {
-                rates(&[peak])?;
+                lrs(&[peak])?;
                 if !(0.0..=1.0).contains(&rise) {
                     return Err(Error::Range {
                         what: "the share of one cycle that rises",
@@ -461,17 +461,17 @@ impl fmt::Debug for Kind {
     /// As it is written.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Kind::Constant(rate) => write!(f, "constant({rate})"),
-            Kind::Steps { rate, milestones, factor } => write!(f, "steps({rate}, {milestones:?}, {factor})"),
-            Kind::Every { rate, every, factor } => write!(f, "every({rate}, {every}, {factor})"),
-            Kind::Exponential { rate, factor } => write!(f, "exponential({rate}, {factor})"),
-            Kind::Polynomial { rate, n, power, floor } => {
-                write!(f, "polynomial({rate}, {n}, {power})")?;
+            Kind::Constant(lr) => write!(f, "constant({lr})"),
+            Kind::Steps { lr, milestones, factor } => write!(f, "steps({lr}, {milestones:?}, {factor})"),
+            Kind::Every { lr, every, factor } => write!(f, "every({lr}, {every}, {factor})"),
+            Kind::Exponential { lr, factor } => write!(f, "exponential({lr}, {factor})"),
+            Kind::Polynomial { lr, n, power, floor } => {
+                write!(f, "polynomial({lr}, {n}, {power})")?;
                 if *floor == 0.0 { Ok(()) } else { write!(f, ".down_to({floor})") }
             }
             Kind::Linear { from, to, n } => write!(f, "linear({from}, {to}, {n})"),
-            Kind::Cosine { rate, n, floor, restarts } => {
-                write!(f, "cosine({rate}, {n})")?;
+            Kind::Cosine { lr, n, floor, restarts } => {
+                write!(f, "cosine({lr}, {n})")?;
                 if *floor != 0.0 {
                     write!(f, ".down_to({floor})")?;
                 }
@@ -534,7 +534,7 @@ mod tests {
             (Schedule::steps(1.0, [2, 4], 0.5), 0.25),
         ] {
             assert_eq!(schedule.check(), Ok(()));
-            assert!([7, 8, 1000, u64::MAX].map(|k| schedule.at(k)).iter().all(|rate| (rate - last).abs() < 1e-12));
+            assert!([7, 8, 1000, u64::MAX].map(|k| schedule.at(k)).iter().all(|lr| (lr - last).abs() < 1e-12));
         }
         let restarts = Schedule::cosine(1.0, 7).restarts(1);
         assert_eq!((restarts.at(7 << 40), restarts.at(0)), (1.0, 1.0));
@@ -543,24 +543,24 @@ mod tests {
 
     #[test]
     fn what_is_out_of_range_is_refused() {
-        for rate in [-1e-3, f64::NAN, f64::INFINITY, 1e39] {
+        for lr in [-1e-3, f64::NAN, f64::INFINITY, 1e39] {
             let all = [
-                Schedule::constant(rate),
-                Schedule::steps(rate, [1], 0.1),
-                Schedule::every(rate, 1, 0.1),
-                Schedule::exponential(rate, 0.1),
-                Schedule::polynomial(rate, 1, 1.0),
-                Schedule::linear(rate, 1.0, 1),
-                Schedule::linear(1.0, rate, 1),
-                Schedule::cosine(rate, 1),
-                Schedule::cosine(1.0, 1).down_to(rate),
-                Schedule::one_cycle(rate, 1),
-                Schedule::constant(rate).warmup(3),
-                Schedule::constant(1.0).then(3, rate),
+                Schedule::constant(lr),
+                Schedule::steps(lr, [1], 0.1),
+                Schedule::every(lr, 1, 0.1),
+                Schedule::exponential(lr, 0.1),
+                Schedule::polynomial(lr, 1, 1.0),
+                Schedule::linear(lr, 1.0, 1),
+                Schedule::linear(1.0, lr, 1),
+                Schedule::cosine(lr, 1),
+                Schedule::cosine(1.0, 1).down_to(lr),
+                Schedule::one_cycle(lr, 1),
+                Schedule::constant(lr).warmup(3),
+                Schedule::constant(1.0).then(3, lr),
             ];
             for schedule in all {
                 let why = refused(&schedule);
-                assert_eq!(why, format!("the learning rate is {rate}, but must be at least 0 and finite in f32"));
+                assert_eq!(why, format!("the learning rate is {lr}, but must be at least 0 and finite in f32"));
             }
         }
         let milestones = Schedule::steps(1.0, [30, 60, 60], 0.1);

@@ -7,4 +7,4 @@ mod stopping;
 
 pub use batches::{Batches, Prefetch, folds, folds_stratified, split, split_stratified};
 pub use shards::Shards;
-pub use stopping::Stopping;
+pub use stopping::EarlyStopping;

@@ -5,9 +5,9 @@
 ///
 /// # Example
 /// ```
-/// use nn::Stopping;
+/// use nn::EarlyStopping;
 ///
-/// let mut stopping = Stopping::after(2);
+/// let mut stopping = EarlyStopping::after(2);
 /// let mut best = Vec::new();
 /// for (step, loss) in [1.0, 0.8, 0.9, 0.7, 0.7, 0.9, 0.1].into_iter().enumerate() {
 ///     if stopping.observe(loss) {
@@ -20,16 +20,16 @@
 /// assert_eq!((best, stopping.best()), (vec![3], Some(0.7)));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
-pub struct Stopping {
+pub struct EarlyStopping {
     patience: u64,
     best: Option<f64>,
     bad: u64,
 }
 
-impl Stopping {
+impl EarlyStopping {
     /// Ends after so many losses in a row that were not better than the best.
     pub fn after(patience: u64) -> Self {
-        Stopping { patience, best: None, bad: 0 }
+        EarlyStopping { patience, best: None, bad: 0 }
     }
 
     /// Takes note of a loss, and returns whether it is the best so far. NaN is not better than anything.
@@ -55,8 +55,8 @@ impl Stopping {
 }
 
 #[cfg(feature = "checkpoint")]
-impl<T: tensor::Float> crate::Stateful<T> for Stopping {
+impl<T: tensor::Float> crate::Stateful<T> for EarlyStopping {
     fn walk(&self, at: &mut crate::Archive<'_, T>) -> Self {
-        Stopping { best: at.optional("best", self.best), bad: at.number("bad", self.bad), patience: self.patience }
+        EarlyStopping { best: at.optional("best", self.best), bad: at.number("bad", self.bad), patience: self.patience }
     }
 }

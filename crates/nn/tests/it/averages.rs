@@ -1,13 +1,15 @@
 //! Averages of weights, and statistics anew.
 
-use nn::{Average, BatchNorm1d, Layer, Module, Param, refresh_statistics};
+use nn::{BatchNorm1d, Layer, Module, Param, WeightAverage, refresh_statistics};
 use tensor::Tensor;
 
 use crate::golden::{assert_close, fill, rows};
 
 #[test]
 fn averages_are_those_of_pytorch() {
-    for (name, mut average) in [("exponential", Average::exponential(0.9).unwrap()), ("mean", Average::mean())] {
+    for (name, mut average) in
+        [("exponential", WeightAverage::exponential(0.9).unwrap()), ("mean", WeightAverage::mean())]
+    {
         let mut w = Param::<f64>::new(fill([3, 4], 0));
         for (step, want) in rows("averages", name).iter().enumerate() {
             *w.value_mut() = fill([3, 4], step);
@@ -20,7 +22,7 @@ fn averages_are_those_of_pytorch() {
 #[test]
 fn a_warm_up_forgets_the_first_weights_soon() {
     let mut w = Param::<f64>::new(Tensor::from([100.0]));
-    let mut average = Average::exponential(0.999).unwrap().with_warmup();
+    let mut average = WeightAverage::exponential(0.999).unwrap().with_warmup();
     average.update(&w);
     *w.value_mut() = Tensor::from([0.0]);
     let mut want = 100.0;
@@ -43,7 +45,7 @@ fn an_average_is_swapped_in_and_out_with_the_state() {
     let values = |model: &BatchNorm1d<f64>| -> Vec<f64> {
         model.state_dict().iter().map(|(_, param)| param.value().get(&[0]).unwrap()).collect()
     };
-    let mut average = Average::mean();
+    let mut average = WeightAverage::mean();
     for to in [1.0, 3.0] {
         set(&mut model, to);
         average.update(&model);
@@ -59,7 +61,7 @@ fn an_average_is_swapped_in_and_out_with_the_state() {
     let why = average.swap(&mut other).unwrap_err().to_string();
     assert!(why.starts_with("the average has not been updated with this model: it lacks weight, bias"), "{why}");
     for bad in [-0.1, 1.1, f64::NAN] {
-        assert!(Average::<f32>::exponential(bad).is_err());
+        assert!(WeightAverage::<f32>::exponential(bad).is_err());
     }
 }
 
@@ -67,7 +69,7 @@ fn an_average_is_swapped_in_and_out_with_the_state() {
 #[should_panic(expected = "update: the average is in the model's place; swap it out again before")]
 fn what_is_swapped_in_is_not_averaged() {
     let mut w = Param::new(Tensor::from([1.0]));
-    let mut average = Average::mean();
+    let mut average = WeightAverage::mean();
     average.update(&w);
     average.swap(&mut w).unwrap();
     average.update(&w);

@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use autograd::Tape;
 use nn::{
-    Adam, Average, BatchNorm1d, Checkpoint, Layer, Lbfgs, Linear, ModelFile, Module, Optimizer, Param, RMSprop, Sgd,
-    module,
+    Adam, BatchNorm1d, Checkpoint, Layer, Lbfgs, Linear, ModelFile, Module, Optimizer, Param, RMSprop, Sgd,
+    WeightAverage, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -201,7 +201,7 @@ fn a_checkpoint_of_something_else_is_refused_and_nothing_is_changed() {
     assert!(said.ends_with("the seed is 1 in the file, and 2 here"), "{said}");
 
     // An average in the model's place would be taken for the weights.
-    let mut average = Average::mean();
+    let mut average = WeightAverage::mean();
     average.update(&other);
     average.swap(&mut other).unwrap();
     let said = why(Checkpoint::new(&mut other).average(&mut average).save(&path));
@@ -581,16 +581,16 @@ fn words_say_what_is_so_and_what_would_be_right() {
     Checkpoint::new(&mut w).optimizer(&mut sgd).save(&path).unwrap();
 
     // Parts that are new on resume.
-    let mut plateau = nn::Plateau::new(0.5, 1).unwrap();
+    let mut plateau = nn::ReduceOnPlateau::new(0.5, 1).unwrap();
     let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).plateau(&mut plateau).load(&path));
     assert!(
         said.ends_with("keeps no plateau, and there is one here: it was written without; leave it out, or begin anew"),
         "{said}"
     );
-    let mut average = Average::mean();
+    let mut average = WeightAverage::mean();
     let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).average(&mut average).load(&path));
     assert!(said.contains("keeps no average, and there is one here"), "{said}");
-    let mut stopping = nn::Stopping::after(3);
+    let mut stopping = nn::EarlyStopping::after(3);
     let said = why(Checkpoint::new(&mut w).optimizer(&mut sgd).stopping(&mut stopping).load(&path));
     assert!(said.contains("keeps no stopping, and there is one here"), "{said}");
 

@@ -4,8 +4,8 @@ use std::cell::RefCell;
 
 use autograd::{Mode, Tape, Var};
 use nn::{
-    Adam, Average, BatchNorm1d, Batches, Best, Dropout, Error, Fit, Flow, Layer, Linear, ModelGradients, Module,
-    Optimizer, Param, Plateau, Schedule, Sgd, Stopped, Weights, module,
+    Adam, BatchNorm1d, Batches, Best, Dropout, Error, Fit, Flow, Layer, Linear, ModelGradients, Module, Optimizer,
+    Param, ReduceOnPlateau, Schedule, Sgd, Stopped, WeightAverage, Weights, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -164,13 +164,13 @@ fn a_fit_ends_when_nothing_gets_better_and_lowers_the_rate_before() {
     // It goes away from where it should.
     let mut w = Param::<f64>::new(Tensor::from([1.0]));
     let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
-    let rates = RefCell::new(Vec::new());
+    let lrs = RefCell::new(Vec::new());
     let report = Fit::steps(100)
         .batches(Batches::new(4, 2).unwrap())
         .evaluate(rows(0..4), 2)
         .stop_after(3)
-        .plateau(Plateau::new(0.5, 1).unwrap())
-        .on_step(|p| rates.borrow_mut().push(p.rate))
+        .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
+        .on_step(|p| lrs.borrow_mut().push(p.lr))
         .run(&mut w, &mut sgd, |w, tape, _| match tape.is_training() {
             true => w.on(tape).sum(..),
             false => w.on(tape).square().sum(..) * -1.0 + 5.0,
@@ -178,7 +178,7 @@ fn a_fit_ends_when_nothing_gets_better_and_lowers_the_rate_before() {
         .unwrap();
     assert_eq!((report.stopped, report.steps, report.best.unwrap().step), (Stopped::NoBetter, 8, 2));
     assert!((w.value().item_at() - 0.8).abs() < 1e-12);
-    assert_eq!(*rates.borrow(), [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]);
+    assert_eq!(*lrs.borrow(), [0.1, 0.1, 0.1, 0.1, 0.1, 0.1, 0.05, 0.05]);
     assert!(report.to_string().starts_with("stopped at step 8, as nothing got better"), "{report}");
 }
 
@@ -196,7 +196,7 @@ impl Only for Tensor<f64> {
 #[test]
 fn without_an_evaluation_the_average_or_the_last_weights_stay() {
     let run = |average: Option<f64>| {
-        let (mut w, mut by_hand) = (Param::<f64>::new(Tensor::from([1.0])), Average::exponential(0.5).unwrap());
+        let (mut w, mut by_hand) = (Param::<f64>::new(Tensor::from([1.0])), WeightAverage::exponential(0.5).unwrap());
         let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
         let mut fit = Fit::steps(250).batches(Batches::new(4, 2).unwrap()).on_step(|p| {
             by_hand.update(p.model);
@@ -224,7 +224,7 @@ fn hooks_see_the_pass_and_the_step_in_their_order() {
         })
         .on_step(|p| seen.borrow_mut().push(format!("after {} of {}", p.step, p.steps)))
         .on_step(|p| if p.step == 2 { Flow::Stop } else { Flow::Continue })
-        .on_step(|p| assert!(p.loss > 0.0 && p.rate > 0.04 && p.gradients.of_norm(p.model) > 0.0))
+        .on_step(|p| assert!(p.loss > 0.0 && p.lr > 0.04 && p.gradients.of_norm(p.model) > 0.0))
         .run(&mut net, &mut optimizer, |net, tape, rows| net.loss(tape, rows))
         .unwrap();
     assert_eq!(*seen.borrow(), ["0 cross_entropy", "after 1 of 10", "1 cross_entropy", "after 2 of 10"]);
@@ -373,7 +373,7 @@ fn what_cannot_be_fitted_is_refused_before_anything_moves() {
     assert!(why(&|fit| fit.evaluate(rows(2), 0)).contains("every 0 steps"));
     assert!(why(&|fit| fit.evaluate(rows(4).reshape([2, 2]), 1)).contains("the rows [2, 2]"));
     assert!(why(&|fit| fit.stop_after(3)).contains("makes none; add `evaluate(rows, every)`"));
-    assert!(why(&|fit| fit.plateau(Plateau::new(0.5, 1).unwrap())).contains("makes none"));
+    assert!(why(&|fit| fit.plateau(ReduceOnPlateau::new(0.5, 1).unwrap())).contains("makes none"));
     assert!(why(&|fit| fit.evaluate(rows(2), 1).stop_after(0)).contains("after 0 evaluations"));
     assert!(why(&|fit| fit.accumulate(0)).contains("accumulates 0 batches"));
     for bad in [0.0, -1.0, f64::NAN] {

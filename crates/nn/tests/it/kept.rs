@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use autograd::{Tape, Var};
 use nn::{
-    AdamW, Average, BatchNorm1d, Batches, Checkpoint, Fit, Layer, Lbfgs, Linear, ModelFile, Module, Muon, Optimizer,
-    Plateau, Stopping, module,
+    AdamW, BatchNorm1d, Batches, Checkpoint, EarlyStopping, Fit, Layer, Lbfgs, Linear, ModelFile, Module, Muon,
+    Optimizer, ReduceOnPlateau, WeightAverage, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -48,9 +48,9 @@ impl Net {
 struct Training {
     net: Net,
     optimizer: Optimizer,
-    averages: [Average; 2],
-    plateau: Plateau,
-    stopping: Stopping,
+    averages: [WeightAverage; 2],
+    plateau: ReduceOnPlateau,
+    stopping: EarlyStopping,
 }
 
 impl Training {
@@ -66,9 +66,9 @@ impl Training {
         Training {
             net: Net::new(),
             optimizer,
-            averages: [Average::exponential(0.7).unwrap().with_warmup(), Average::mean()],
-            plateau: Plateau::new(0.5, 0).unwrap().cooldown(1),
-            stopping: Stopping::after(3),
+            averages: [WeightAverage::exponential(0.7).unwrap().with_warmup(), WeightAverage::mean()],
+            plateau: ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
+            stopping: EarlyStopping::after(3),
         }
     }
 
@@ -114,7 +114,7 @@ fn fit(steps: u64, path: &Path) {
         .batches(Batches::of(rows(0..8), 4).unwrap().shuffled(3))
         .evaluate(rows(8..12), 2)
         .stop_after(4)
-        .plateau(Plateau::new(0.5, 1).unwrap())
+        .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
         .average(0.8)
         .seed(5)
         .checkpoint(path, 3)
@@ -227,7 +227,7 @@ fn a_damaged_file_of_an_older_version_is_found_out() {
 fn a_state_by_a_name_that_is_taken_is_refused() {
     let path = folder("taken").join("x.safetensors");
     for name in ["", "model", "history", "a.b", "plateau"] {
-        let (mut net, [mut one, mut other]) = (Net::new(), [(); 2].map(|()| Plateau::new(0.5, 1).unwrap()));
+        let (mut net, [mut one, mut other]) = (Net::new(), [(); 2].map(|()| ReduceOnPlateau::new(0.5, 1).unwrap()));
         let checkpoint = Checkpoint::new(&mut net).plateau(&mut one).with_state(name, &mut other);
         let why = checkpoint.save(&path).unwrap_err().to_string();
         assert!(why.contains(&format!("by the name {name:?}, which is taken or has a dot")), "{why}");
@@ -239,7 +239,7 @@ fn a_state_by_a_name_that_is_taken_is_refused() {
 #[test]
 fn a_state_that_is_missing_on_one_side_is_said() {
     let path = folder("one_side").join("x.safetensors");
-    let (mut net, mut state) = (Net::new(), Stopping::after(3));
+    let (mut net, mut state) = (Net::new(), EarlyStopping::after(3));
     state.observe(2.0);
     Checkpoint::new(&mut net).with_state("mine", &mut state).save(&path).unwrap();
     let why = Checkpoint::new(&mut net).load(&path).unwrap_err().to_string();
@@ -247,9 +247,9 @@ fn a_state_that_is_missing_on_one_side_is_said() {
         why.ends_with("keeps the state of mine, and there is none here: add it as it was when the file was written"),
         "{why}"
     );
-    let mut other = Stopping::after(3);
+    let mut other = EarlyStopping::after(3);
     let both = Checkpoint::new(&mut net).with_state("mine", &mut other);
-    let why = both.with_state("yours", &mut Stopping::after(1)).load(&path).unwrap_err().to_string();
+    let why = both.with_state("yours", &mut EarlyStopping::after(1)).load(&path).unwrap_err().to_string();
     assert!(why.contains("keeps no yours, and there is one here"), "{why}");
     assert_eq!(other.best(), None);
     Checkpoint::new(&mut net).with_state("mine", &mut other).load(&path).unwrap();

@@ -186,7 +186,7 @@ fn check_attention(name: &str) {
     let seen = Tensor::from([[true, true, false], [true, true, true]]);
     let layer = filled(MultiheadAttention::try_torch(8, 2, &mut rng()).unwrap(), 1);
     let others = name.ends_with("others");
-    let how = Attend {
+    let how = AttentionMask {
         causal: name.ends_with("causal") || name.ends_with("both"),
         seen: ["keys", "both", "others"].iter().any(|end| name.ends_with(end)).then_some(&seen),
     };

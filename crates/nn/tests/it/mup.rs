@@ -18,7 +18,7 @@ fn data() -> (Tensor, Tensor<i64>) {
 }
 
 /// The last loss, and how far the values of each layer have moved.
-fn train(width: usize, rate: f64, steps: usize, mup: bool) -> (f64, [f64; 3]) {
+fn train(width: usize, lr: f64, steps: usize, mup: bool) -> (f64, [f64; 3]) {
     let (rng, (x, y)) = (&mut ChaCha8Rng::seed_from_u64(7), data());
     let (usual, by_width) = (kaiming_normal(Gain::Linear), mup_output(Gain::Linear, BASE));
     let mut model = vec![
@@ -27,11 +27,11 @@ fn train(width: usize, rate: f64, steps: usize, mup: bool) -> (f64, [f64; 3]) {
         Linear::new(width, 10, if mup { &by_width } else { &usual }, rng).unwrap(),
     ];
     let factor = if mup { BASE as f64 / width as f64 } else { 1.0 };
-    let mut adam = Optimizer::new(Adam::default(), rate)
+    let mut adam = Optimizer::new(Adam::default(), lr)
         .unwrap()
-        .group("1.weight", |g| g.rate(factor))
+        .group("1.weight", |g| g.lr_scale(factor))
         .unwrap()
-        .group("2.weight", |g| g.rate(factor))
+        .group("2.weight", |g| g.lr_scale(factor))
         .unwrap();
     let mut tape = Tape::new();
     let mut values = Vec::new();
@@ -63,7 +63,7 @@ fn drift(mup: bool) -> [f64; 3] {
 fn values_do_not_drift_with_the_width_by_mup_and_do_as_usual() {
     let by_mup = drift(true);
     assert!(by_mup.iter().all(|&drift| drift < 2.5), "{by_mup:?}");
-    // The control: the same check sees what the usual start and rates do.
+    // The control: the same check sees what the usual start and learning rates do.
     let usual = drift(false);
     assert!(usual[1] > 4.0, "{usual:?}");
 }

@@ -2,7 +2,7 @@
 
 use autograd::{Gradients, Tape};
 use nn::{
-    Adadelta, Adagrad, Adam, AdamW, At, Lbfgs, Lion, Module, Muon, MuonRate, NAdam, Optimizer, Param, RAdam, RMSprop,
+    Adadelta, Adagrad, Adam, AdamW, At, Lbfgs, Lion, Module, Muon, MuonLr, NAdam, Optimizer, Param, RAdam, RMSprop,
     Rule, Schedule, Sgd,
 };
 use tensor::{Float, Tensor, with_threads};
@@ -11,8 +11,8 @@ use crate::golden::{assert_close, fill, names, rows};
 
 /// The optimizer of a golden case, whose name begins with it.
 pub(crate) fn optimizer<T: Float>(name: &str) -> Optimizer<T> {
-    fn of<T: Float>(rule: impl Rule<T> + 'static, rate: f64) -> Optimizer<T> {
-        Optimizer::new(rule, rate).unwrap()
+    fn of<T: Float>(rule: impl Rule<T> + 'static, lr: f64) -> Optimizer<T> {
+        Optimizer::new(rule, lr).unwrap()
     }
     let name = name.split(", ").next().unwrap();
     match name {
@@ -36,7 +36,7 @@ pub(crate) fn optimizer<T: Float>(name: &str) -> Optimizer<T> {
             of(rule, 0.01)
         }
         "adagrad" => of(Adagrad::default(), 0.1),
-        "adagrad: all" => of(Adagrad { rate_decay: 0.2, initial: 0.5, weight_decay: 0.1, eps: 1e-5 }, 0.1),
+        "adagrad: all" => of(Adagrad { lr_decay: 0.2, initial: 0.5, weight_decay: 0.1, eps: 1e-5 }, 0.1),
         "adadelta" => of(Adadelta::default(), 1.0),
         "adadelta: all" => of(Adadelta { rho: 0.8, eps: 1e-3, weight_decay: 0.1 }, 0.7),
         "nadam" => of(NAdam::default(), 0.05),
@@ -48,10 +48,10 @@ pub(crate) fn optimizer<T: Float>(name: &str) -> Optimizer<T> {
         "lion" => of(Lion::default(), 0.05),
         "lion: weight decay" => of(Lion { betas: (0.8, 0.9), weight_decay: 0.3 }, 0.05),
         "muon" | "muon: all" => {
-            let rate = MuonRate::MatchAdamW;
+            let lr = MuonLr::MatchAdamW;
             let rule = match name {
                 "muon" => Muon::default(),
-                _ => Muon { momentum: 0.5, nesterov: false, weight_decay: 0.5, rate, ..Muon::default() },
+                _ => Muon { momentum: 0.5, nesterov: false, weight_decay: 0.5, lr, ..Muon::default() },
             };
             of(rule, 0.05).group("1", |g| g.rule(AdamW::default())).unwrap()
         }
@@ -100,8 +100,8 @@ fn trajectories_are_those_of_pytorch() {
     check_all::<f32>(1e-6);
 }
 
-fn lbfgs(rate: f64, set: impl FnOnce(&mut Lbfgs)) -> Lbfgs {
-    let mut lbfgs = Lbfgs::new(rate).unwrap();
+fn lbfgs(lr: f64, set: impl FnOnce(&mut Lbfgs)) -> Lbfgs {
+    let mut lbfgs = Lbfgs::new(lr).unwrap();
     set(&mut lbfgs);
     lbfgs
 }
@@ -168,9 +168,9 @@ fn l_bfgs_with_a_search_finds_the_bottom_and_never_rises() {
     check::<f64>(1e-12);
     check::<f32>(1e-6);
     // Of other valleys too, from far away and with a first length that is far off.
-    for (rate, start) in [(1.0, -1.2), (1e-3, 3.0), (100.0, -2.0)] {
+    for (lr, start) in [(1.0, -1.2), (1e-3, 3.0), (100.0, -2.0)] {
         let mut p = Param::<f64>::new(Tensor::from([start, 1.0]));
-        let mut lbfgs = lbfgs(rate, |l| {
+        let mut lbfgs = lbfgs(lr, |l| {
             l.wolfe = true;
             l.iterations = 200;
             l.evaluations = 500;
@@ -185,7 +185,7 @@ fn l_bfgs_with_a_search_finds_the_bottom_and_never_rises() {
             });
             losses.push(loss.unwrap());
         }
-        assert!(p.value().allclose(&Tensor::from([1.0, 1.0]), 0.0, 1e-4), "{rate}: {:?}, {losses:?}", p.value());
+        assert!(p.value().allclose(&Tensor::from([1.0, 1.0]), 0.0, 1e-4), "{lr}: {:?}, {losses:?}", p.value());
     }
 }
 
@@ -293,14 +293,14 @@ fn groups_are_met_by_path_and_the_last_that_says_something_holds() {
         .unwrap()
         .group("*.1", |g| g.weight_decay(0.0))
         .unwrap()
-        .group("1.*", |g| g.rate(0.5).weight_decay(0.25))
+        .group("1.*", |g| g.lr_scale(0.5).weight_decay(0.25))
         .unwrap()
         .group("2.*", |g| g.freeze(true))
         .unwrap()
         .group("2.1", |g| g.freeze(false).rule(Sgd::default()))
         .unwrap();
     let want = "\
-weight  shape   rule   rate    weight decay
+weight  shape   rule   lr    weight decay
 0.0     [2, 2]  adamw  0.1     0.01
 0.1     [2]     adamw  0.1     0
 1.0     [2, 2]  adamw  0.05    0.25
@@ -308,7 +308,7 @@ weight  shape   rule   rate    weight decay
 2.0     [2, 2]  adamw  frozen
 2.1     [2]     sgd    0.1     0";
     assert_eq!(optimizer.plan(&model).unwrap().to_string(), want);
-    let lost = optimizer.group("4.*", |g| g.rate(2.0)).unwrap();
+    let lost = optimizer.group("4.*", |g| g.lr_scale(2.0)).unwrap();
     let why = lost.plan(&model).unwrap_err().to_string();
     assert_eq!(why, "the pattern \"4.*\" meets no weight; there are 0.0, 0.1, 1.0, 1.1, 2.0, 2.1");
     let muon: Optimizer = Optimizer::new(Muon::default(), 0.1).unwrap();
@@ -321,7 +321,7 @@ fn a_group_moves_as_an_optimizer_of_its_own_would() {
     let mut together = model::<f64>();
     let mut optimizer = Optimizer::new(Adam::default(), Schedule::exponential(0.1, 0.9))
         .unwrap()
-        .group("1", |g| g.rate(0.5).weight_decay(0.3))
+        .group("1", |g| g.lr_scale(0.5).weight_decay(0.3))
         .unwrap();
     let (mut alone, mut second) = (
         Optimizer::new(Adam { weight_decay: 0.3, ..Adam::default() }, Schedule::exponential(0.05, 0.9)).unwrap(),
@@ -336,7 +336,7 @@ fn a_group_moves_as_an_optimizer_of_its_own_would() {
         assert_close("a group", &numbers(&together)[12..], &numbers(&[second.clone()]), 1e-15);
     }
     assert_eq!(optimizer.step_number(), 5);
-    assert!((optimizer.rate() - 0.1 * 0.9_f64.powi(5)).abs() < 1e-15);
+    assert!((optimizer.lr() - 0.1 * 0.9_f64.powi(5)).abs() < 1e-15);
 }
 
 #[test]
@@ -373,9 +373,9 @@ fn a_transposed_weight_is_moved_like_any_other() {
 #[test]
 fn numbers_out_of_range_are_refused_by_name() {
     let why = |result: Result<Optimizer, nn::Error>| result.unwrap_err().to_string();
-    for rate in [-0.1, f64::NAN, f64::INFINITY] {
-        let refused = why(Optimizer::new(Sgd::default(), rate));
-        assert_eq!(refused, format!("the learning rate is {rate}, but must be at least 0 and finite in f32"));
+    for lr in [-0.1, f64::NAN, f64::INFINITY] {
+        let refused = why(Optimizer::new(Sgd::default(), lr));
+        assert_eq!(refused, format!("the learning rate is {lr}, but must be at least 0 and finite in f32"));
     }
     for beta in [-0.1, 1.0, 1.5, f64::NAN] {
         let both = [(beta, 0.9), (0.9, beta)];
@@ -397,7 +397,7 @@ fn numbers_out_of_range_are_refused_by_name() {
         assert!(Optimizer::<f32>::new(Sgd { weight_decay: decay, ..Sgd::default() }, 0.1).is_err());
         let optimizer = || Optimizer::<f32>::new(Adam::default(), 0.1).unwrap();
         assert!(optimizer().group("*", |g| g.weight_decay(decay)).is_err());
-        assert!(optimizer().group("*", |g| g.rate(decay)).is_err());
+        assert!(optimizer().group("*", |g| g.lr_scale(decay)).is_err());
         assert!(optimizer().set_scale(decay).is_err());
     }
     for eps in [0.0, -1e-8, 1e-60, f64::NAN] {
@@ -410,7 +410,7 @@ fn numbers_out_of_range_are_refused_by_name() {
     let (mut late, mut model) = (Optimizer::<f32>::new(Sgd::default(), 0.1).unwrap(), model());
     let gradients = gradients(&model, 0, true, 1.0);
     late.step(&mut model, &gradients);
-    assert!(why(late.group("*", |g| g.rate(2.0))).starts_with("the group \"*\" comes after the first step"));
+    assert!(why(late.group("*", |g| g.lr_scale(2.0))).starts_with("the group \"*\" comes after the first step"));
     let grouped = Optimizer::<f32>::new(Sgd::default(), 0.1).unwrap();
     assert!(grouped.group("*", |g| g.rule(Adam { betas: (2.0, 0.0), ..Adam::default() })).is_err());
 }
@@ -428,7 +428,7 @@ fn a_step_that_cannot_be_made_says_why() {
     let mut optimizer = Optimizer::new(AdamW::default(), 0.1).unwrap();
     assert!(panics(|| optimizer.step(&mut model, &one)).starts_with("step: no gradient has come to 1: use them in"));
     let both = gradients(&model, 0, true, 1.0);
-    let mut lost = Optimizer::new(AdamW::default(), 0.1).unwrap().group("bias", |g| g.rate(0.0)).unwrap();
+    let mut lost = Optimizer::new(AdamW::default(), 0.1).unwrap().group("bias", |g| g.lr_scale(0.0)).unwrap();
     assert_eq!(panics(|| lost.step(&mut model, &both)), "step: the pattern \"bias\" meets no weight; there are 0, 1");
     let mut closure = Optimizer::new(Sgd::default(), Schedule::of(|step| 1.0 - step as f64)).unwrap();
     closure.step(&mut model, &both);
@@ -445,7 +445,7 @@ fn a_step_that_cannot_be_made_says_why() {
     let start = numbers(&model);
     optimizer.step(&mut model, &both);
     assert_eq!(optimizer.step_number(), 2);
-    // Of equal gradients, each step of Adam is as long as the rate.
+    // Of equal gradients, each step of Adam is as long as the learning rate.
     let moved = numbers(&model).iter().zip(&start).map(|(now, before)| (now - before).abs()).fold(0.0, f64::max);
     assert!((moved - 0.1).abs() < 1e-3, "{moved}");
     *model[1].value_mut() = fill([2], 1);
@@ -465,7 +465,7 @@ fn a_rule_of_ones_own_is_one_like_the_others() {
             &["steps"]
         }
         fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-            let half = T::from_f64(0.5 * at.rate);
+            let half = T::from_f64(0.5 * at.lr);
             weight
                 .update_by(gradient, slots, |w, g, [steps]| (*w, *steps) = (*w * half + g * T::ZERO, *steps + T::ONE));
         }

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 
 use autograd::{Gradients, Tape, Var};
 use nn::{
-    Adam, AdamW, Average, BatchNorm1d, Batches, Checkpoint, Dropout, Embedding, Fit, Flow, Layer, Lbfgs, Linear, Muon,
-    Numbered, OneCycle, Optimizer, Param, Plateau, Report, Resume, Schedule, Stopped, Stopping, Weights, module,
+    Adam, AdamW, BatchNorm1d, Batches, Checkpoint, Dropout, EarlyStopping, Embedding, Fit, FitReport, Flow, Layer,
+    Lbfgs, Linear, Muon, Numbered, OneCycle, Optimizer, Param, ReduceOnPlateau, Resume, Schedule, Stopped,
+    WeightAverage, Weights, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -79,9 +80,9 @@ fn schedules() -> Vec<Schedule> {
 struct Training {
     net: Net,
     optimizer: Optimizer,
-    averages: [Average; 2],
-    plateau: Plateau,
-    stopping: Stopping,
+    averages: [WeightAverage; 2],
+    plateau: ReduceOnPlateau,
+    stopping: EarlyStopping,
     batches: Batches,
 }
 
@@ -90,9 +91,9 @@ impl Training {
         Training {
             net: net(),
             optimizer: optimizer.allow_missing(),
-            averages: [Average::exponential(0.7).unwrap().with_warmup(), Average::mean()],
-            plateau: Plateau::new(0.5, 0).unwrap().cooldown(1),
-            stopping: Stopping::after(3),
+            averages: [WeightAverage::exponential(0.7).unwrap().with_warmup(), WeightAverage::mean()],
+            plateau: ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
+            stopping: EarlyStopping::after(3),
             batches: Batches::new(ROWS, 16).unwrap().shuffled(3),
         }
     }
@@ -166,7 +167,9 @@ fn every_rule_goes_on_as_if_it_had_not_ended() {
         if name.starts_with("muon") {
             let muon = || Optimizer::new(Muon::default(), 0.02).unwrap();
             let by_adam = |pattern| {
-                move |optimizer: Optimizer| optimizer.group(pattern, |g| g.rule(AdamW::default()).rate(0.5)).unwrap()
+                move |optimizer: Optimizer| {
+                    optimizer.group(pattern, |g| g.rule(AdamW::default()).lr_scale(0.5)).unwrap()
+                }
             };
             check(name, &folder, &|| by_adam("norm.*")(by_adam("*.bias")(muon())));
         } else {
@@ -187,8 +190,8 @@ fn what_was_not_taken_from_the_file_would_be_noticed() {
     training.checkpoint().save(&whole).unwrap();
     type Change = fn(&mut Training);
     let changes: [Change; 5] = [
-        |of| of.averages[0] = Average::exponential(0.7).unwrap().with_warmup(),
-        |of| of.plateau = Plateau::new(0.5, 0).unwrap().cooldown(1),
+        |of| of.averages[0] = WeightAverage::exponential(0.7).unwrap().with_warmup(),
+        |of| of.plateau = ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
         |of| assert!(of.stopping.observe(-1.0)),
         |of| of.optimizer.set_scale(0.9).unwrap(),
         |of| *of.net.embedding.weight.value_mut() *= 1.000001,
@@ -245,7 +248,7 @@ fn l_bfgs_goes_on_as_if_it_had_not_ended() {
 }
 
 /// A fit with all that it has, up to a step; `stop` ends it before.
-fn fit(steps: u64, path: &Path, stop: Option<u64>, set: &dyn Fn(Fit<'static>) -> Fit<'static>) -> (Net, Report) {
+fn fit(steps: u64, path: &Path, stop: Option<u64>, set: &dyn Fn(Fit<'static>) -> Fit<'static>) -> (Net, FitReport) {
     let mut net = net();
     let mut optimizer = Optimizer::new(AdamW::default(), Schedule::cosine(0.03, 40).warmup(4)).unwrap();
     let rows = |range: std::ops::Range<i64>| range.collect::<Tensor<i64>>();
@@ -253,7 +256,7 @@ fn fit(steps: u64, path: &Path, stop: Option<u64>, set: &dyn Fn(Fit<'static>) ->
         .batches(Batches::of(rows(0..48), 10).unwrap().shuffled(3))
         .evaluate(rows(48..60), 3)
         .stop_after(4)
-        .plateau(Plateau::new(0.5, 1).unwrap())
+        .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
         .clip_norm(1.0)
         .accumulate(2)
         .average(0.8)
@@ -290,7 +293,7 @@ fn a_fit_goes_on_as_if_it_had_not_ended() {
     same(&whole, &parts, "fit");
     let (again, finished) = fit(40, &parts, None, &|fit| fit);
     assert_eq!((finished.steps, finished.resumed_at), (report.steps, report.steps), "it took a further step");
-    assert_eq!(Report { resumed_at: 0, ..finished }, report);
+    assert_eq!(FitReport { resumed_at: 0, ..finished }, report);
     assert!(weights(&again) == weights(&net));
     // The file's model is what the fit gives.
     let mut loaded = self::net();
@@ -311,8 +314,8 @@ fn a_fit_may_be_gone_on_from_by_hand() {
         })
     });
     let (mut net, mut adamw) = (net(), Optimizer::new(AdamW::default(), 0.01).unwrap());
-    let (mut average, mut stopping) = (Average::exponential(0.8).unwrap(), Stopping::after(4));
-    let mut plateau = Plateau::new(0.5, 1).unwrap();
+    let (mut average, mut stopping) = (WeightAverage::exponential(0.8).unwrap(), EarlyStopping::after(4));
+    let mut plateau = ReduceOnPlateau::new(0.5, 1).unwrap();
     let checkpoint = Checkpoint::new(&mut net).optimizer(&mut adamw).average(&mut average);
     let loaded = checkpoint.stopping(&mut stopping).plateau(&mut plateau).load(&path).unwrap();
     assert_eq!((loaded.step, loaded.seed, average.updates()), (7, Some(5), 7));
@@ -408,7 +411,7 @@ fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays()
         let fit = Fit::steps(9)
             .batches(Batches::of((0..48).collect(), 10).unwrap().shuffled(3))
             .evaluate(rows, 3)
-            .plateau(Plateau::new(0.5, 1).unwrap())
+            .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
             .accumulate(2)
             .average(0.8)
             .seed(5)

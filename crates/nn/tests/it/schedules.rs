@@ -1,6 +1,6 @@
 //! Every schedule to its end, and plateaus.
 
-use nn::{OneCycle, Plateau, Schedule};
+use nn::{OneCycle, ReduceOnPlateau, Schedule};
 
 use crate::golden::{assert_close, names, row};
 
@@ -44,10 +44,10 @@ fn schedules_are_those_of_pytorch_to_their_ends() {
 fn plateaus_are_those_of_pytorch() {
     let metrics = row("plateaus", "metrics");
     let plateaus = [
-        ("default", Plateau::new(0.1, 2).unwrap()),
-        ("cooldown", Plateau::new(0.5, 1).unwrap().cooldown(2)),
-        ("maximize", Plateau::new(0.5, 1).unwrap().maximize()),
-        ("threshold", Plateau::new(0.5, 1).unwrap().threshold(0.2).unwrap().least(0.2).unwrap()),
+        ("default", ReduceOnPlateau::new(0.1, 2).unwrap()),
+        ("cooldown", ReduceOnPlateau::new(0.5, 1).unwrap().cooldown(2)),
+        ("maximize", ReduceOnPlateau::new(0.5, 1).unwrap().maximize()),
+        ("threshold", ReduceOnPlateau::new(0.5, 1).unwrap().threshold(0.2).unwrap().least(0.2).unwrap()),
     ];
     assert_eq!(names("plateaus").len(), plateaus.len() + 1);
     for (name, mut plateau) in plateaus {

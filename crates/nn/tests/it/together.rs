@@ -5,8 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use autograd::{Gradients, Tape};
 use nn::{
-    Adadelta, Adagrad, Adam, AdamW, Average, Batches, Fit, Lbfgs, Linear, Lion, ModelGradients, Module, NAdam,
-    Optimizer, Param, Plateau, RAdam, RMSprop, Rule, Sgd, module,
+    Adadelta, Adagrad, Adam, AdamW, Batches, Fit, Lbfgs, Linear, Lion, ModelGradients, Module, NAdam, Optimizer, Param,
+    RAdam, RMSprop, ReduceOnPlateau, Rule, Sgd, WeightAverage, module,
 };
 use tensor::{Float, Tensor};
 
@@ -128,7 +128,7 @@ fn a_part_that_is_replaced_starts_anew_and_the_rest_goes_on() {
     let a = model.a.value().clone();
     let of = gradients(&model, true);
     optimizer.step(&mut model, &of);
-    // The first step of Adam is as long as the rate.
+    // The first step of Adam is as long as the learning rate.
     assert!((model.b.value().item() - (3.0 * (1.0 - 1e-4) - 0.01)).abs() < 1e-6);
     assert_ne!(model.a.value(), &a);
 }
@@ -179,7 +179,7 @@ fn rng() -> rand_chacha::ChaCha8Rng {
 
 #[test]
 fn while_an_average_is_in_the_models_place_nothing_moves_it() {
-    let (mut model, mut optimizer, mut average) = (two(), adamw(), Average::mean());
+    let (mut model, mut optimizer, mut average) = (two(), adamw(), WeightAverage::mean());
     average.update(&model);
     let of = gradients(&model, true);
     average.swap(&mut model).unwrap();
@@ -188,7 +188,7 @@ fn while_an_average_is_in_the_models_place_nothing_moves_it() {
     let mut lbfgs = Lbfgs::new(0.1).unwrap();
     let why = says(|| _ = lbfgs.step(&mut model, |model| (1.0, gradients(model, true))));
     assert!(why.starts_with("step: an average is in"), "{why}");
-    let why = says(|| Average::mean().update(&model));
+    let why = says(|| WeightAverage::mean().update(&model));
     assert!(why.starts_with("update: an average is in"), "{why}");
     #[cfg(feature = "checkpoint")]
     {
@@ -212,7 +212,7 @@ fn while_an_average_is_in_the_models_place_nothing_moves_it() {
 
 #[test]
 fn an_average_goes_on_with_a_clone_and_not_with_another_model() {
-    for new in [Average::mean, || Average::exponential(0.9).unwrap()] {
+    for new in [WeightAverage::mean, || WeightAverage::exponential(0.9).unwrap()] {
         let run = |clone: bool| {
             let (mut model, mut average) = (two(), new());
             for step in 0..5 {
@@ -263,7 +263,7 @@ fn averages_are_as_near_as_their_float_allows() {
     // Against f64, of weights that move.
     let at = |step: u64| 7.7 + libm_free_wave(step);
     for (decay, most) in [(0.9999, 1e-5), (0.999999, 1e-3)] {
-        let mut average = Average::exponential(decay).unwrap();
+        let mut average = WeightAverage::exponential(decay).unwrap();
         let (mut w, mut want) = (Param::new(Tensor::from([0.0_f32])), 0.0);
         for step in 0..200_000 {
             let value = at(step) as f32;
@@ -274,16 +274,18 @@ fn averages_are_as_near_as_their_float_allows() {
         let got = f64::from(average.of(&w).unwrap().item());
         assert!((got - want).abs() < most, "{decay}: {got} and {want}");
     }
-    for mut average in
-        [Average::mean(), Average::exponential(0.999).unwrap(), Average::exponential(0.9999).unwrap().with_warmup()]
-    {
+    for mut average in [
+        WeightAverage::mean(),
+        WeightAverage::exponential(0.999).unwrap(),
+        WeightAverage::exponential(0.9999).unwrap().with_warmup(),
+    ] {
         let w = Param::new(Tensor::from([7.7_f32]));
         (0..100_000).for_each(|_| average.update(&w));
         assert_eq!(average.of(&w).unwrap().item(), 7.7);
     }
     // A decay of 0 is the last, and of 1 the first, whatever came between.
     let mut w = Param::new(Tensor::from([1.0_f32]));
-    let mut averages = [0.0, 1.0].map(|decay| Average::exponential(decay).unwrap());
+    let mut averages = [0.0, 1.0].map(|decay| WeightAverage::exponential(decay).unwrap());
     for value in [1.0, f32::NAN, 3.0] {
         *w.value_mut() = Tensor::from([value]);
         averages.iter_mut().for_each(|average| average.update(&w));
@@ -386,7 +388,7 @@ fn an_evaluation_that_never_comes_is_said() {
         fit.run(&mut Param::new(Tensor::from([1.0])), &mut sgd, |w, tape, _| w.on(tape).square().sum(..)).map(|_| ())
     };
     let said = "the fit is to go by evaluations every 100 steps, and ends after 50, before the first";
-    for fit in [fit(50, 100).stop_after(3), fit(50, 100).plateau(Plateau::new(0.5, 1).unwrap())] {
+    for fit in [fit(50, 100).stop_after(3), fit(50, 100).plateau(ReduceOnPlateau::new(0.5, 1).unwrap())] {
         let why = run(fit).unwrap_err().to_string();
         assert!(why.starts_with(said), "{why}");
     }
@@ -406,10 +408,10 @@ fn accumulated_gradients_are_no_larger_than_the_largest() {
 
 #[test]
 fn lbfgs_never_leaves_a_model_where_the_loss_is_lost() {
-    fn run<T: Float>(rate: f64, iterations: usize, wolfe: bool) {
+    fn run<T: Float>(lr: f64, iterations: usize, wolfe: bool) {
         // 5 √w + w, whose gradient grows without end towards 0; below it there is no loss.
         let mut w = Param::<T>::new(Tensor::full([1], T::from_f64(1.0)));
-        let mut lbfgs = Lbfgs::new(rate).unwrap();
+        let mut lbfgs = Lbfgs::new(lr).unwrap();
         (lbfgs.iterations, lbfgs.wolfe) = (iterations, wolfe);
         for _ in 0..4 {
             let before = w.value().item().to_f64();
@@ -422,11 +424,11 @@ fn lbfgs_never_leaves_a_model_where_the_loss_is_lost() {
             let result = lbfgs.step(&mut w, loss);
             let (after, now) = (w.value().item().to_f64(), loss(&w).0.to_f64());
             match result {
-                Ok(first) => assert!(first.is_finite() && now.is_finite(), "{rate}, {iterations}: {after}"),
+                Ok(first) => assert!(first.is_finite() && now.is_finite(), "{lr}, {iterations}: {after}"),
                 Err(error) => {
                     assert!(
                         after.is_finite() && now.is_finite() && !wolfe,
-                        "{rate}, {iterations}: {after} from {before}"
+                        "{lr}, {iterations}: {after} from {before}"
                     );
                     assert!(error.to_string().contains("is not finite, and was taken back; `wolfe`"), "{error}");
                     return;
@@ -434,11 +436,11 @@ fn lbfgs_never_leaves_a_model_where_the_loss_is_lost() {
             }
         }
     }
-    for rate in [0.01, 0.3, 1.0, 10.0] {
+    for lr in [0.01, 0.3, 1.0, 10.0] {
         for iterations in [1, 2, 3, 20] {
             for wolfe in [false, true] {
-                run::<f32>(rate, iterations, wolfe);
-                run::<f64>(rate, iterations, wolfe);
+                run::<f32>(lr, iterations, wolfe);
+                run::<f64>(lr, iterations, wolfe);
             }
         }
     }
@@ -512,7 +514,7 @@ fn what_the_first_step_checks_is_checked_after_a_resume_too() {
     optimizer.step(&mut model, &of);
     nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).save(&path).unwrap();
     let resumed = |group: &str| {
-        let mut optimizer = adamw().group(group, |g| g.rate(0.5)).unwrap();
+        let mut optimizer = adamw().group(group, |g| g.lr_scale(0.5)).unwrap();
         let mut model = two();
         nn::Checkpoint::new(&mut model).optimizer(&mut optimizer).load(&path).unwrap();
         (model, optimizer)

@@ -20,7 +20,7 @@ mod scalar;
 mod scan;
 mod simd;
 mod softmax;
-mod update;
+pub(crate) mod update;
 
 pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
@@ -58,4 +58,4 @@ pub(crate) use softmax::{
 };
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use update::Update;
-pub(crate) use update::{Runs, Step, update};
+pub(crate) use update::{Step, update};

@@ -20,108 +20,108 @@ pub trait Step<T, const N: usize>: Sync {
 /// Each variant has the formula that a family of optimizers has in common. What depends on the number of the step, such
 /// as a correction of bias, is in its coefficients, which the optimizer computes. `l2` λ adds λ w to the gradient
 /// first: weight decay by the loss. Where a formula squares it, a finite gradient is taken to be no larger than the root of the largest
-/// number, 1.8e19 in f32: its square would be infinite, and the weight not move again. `keep` is what w is multiplied by first: 1, or 1 − rate · λ, which is weight decay
-/// apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*).
+/// number, 1.8e19 in f32: its square would be infinite, and the weight not move again.
+/// `decay` is what w is multiplied by first: 1, or 1 − lr · λ, which is weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*).
 ///
 /// # Example
 /// ```
 /// use tensor::{Tensor, Update};
 ///
 /// let mut w = Tensor::from([3.0, -1.0]);
-/// w.update(&Tensor::from([2.0, 2.0]), &mut [], Update::Descent { rate: 0.5, l2: 0.0 });
+/// w.update(&Tensor::from([2.0, 2.0]), &mut [], Update::Descent { lr: 0.5, l2: 0.0 });
 /// assert_eq!(w, Tensor::from([2.0, -2.0]));
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Update<T> {
-    /// w ← w − rate · (g + l2 · w). Nothing is kept.
+    /// w ← w − lr · (g + l2 · w). Nothing is kept.
     Descent {
-        /// The rate.
-        rate: T,
+        /// The learning rate.
+        lr: T,
         /// λ
         l2: T,
     },
-    /// m ← momentum · m + take · g; w ← w − rate · m, or, by Nesterov, w − rate · (g + momentum · m). Kept: m.
+    /// m ← momentum · m + (1 − dampening) · g; w ← w − lr · m, or, by Nesterov, w − lr · (g + momentum · m). Kept: m.
     Momentum {
-        /// The rate.
-        rate: T,
+        /// The learning rate.
+        lr: T,
         /// λ
         l2: T,
-        /// What stays of m.
+        /// Decay rate of m.
         momentum: T,
-        /// What comes of g.
-        take: T,
+        /// What of g is added to m: 1 − dampening.
+        one_minus_dampening: T,
         /// Whether by Nesterov.
         nesterov: bool,
     },
-    /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²; w ← keep · w − (of_m · m + of_g · g) / (root · √v + eps). Kept:
+    /// m ← m + (1 − β₁)(g − m), v ← β₂ v + (1 − β₂) g²; w ← decay · w − (m_scale · m + g_scale · g) / (v_scale · √v + eps). Kept:
     /// m, v; and the largest v so far, which then stands under the root (AMSGrad), if there are three.
     Moments {
         /// 1 − β₁ and 1 − β₂
-        take: [T; 2],
+        one_minus_betas: [T; 2],
         /// β₂
         beta_2: T,
         /// λ
         l2: T,
-        /// What stays of w.
-        keep: T,
-        /// The share of m.
-        of_m: T,
-        /// The share of g.
-        of_g: T,
-        /// What the root of v is multiplied by.
-        root: T,
-        /// What is added to it.
+        /// What w is multiplied by: 1 − lr · λ for decoupled weight decay, else 1.
+        decay: T,
+        /// The factor of m.
+        m_scale: T,
+        /// The factor of g.
+        g_scale: T,
+        /// The factor of √v.
+        v_scale: T,
+        /// Added to the divisor.
         eps: T,
     },
-    /// v ← α v + (1 − α) g²; w ← w − rate · g / (√v + eps). Kept: v. With three kept, v, b and a: if `centered`, a ← a
-    /// + (1 − α)(g − a) and √(v − a²) in the place of √v; b ← momentum · b + g / (√v + eps) and w ← w − rate · b.
+    /// v ← α v + (1 − α) g²; w ← w − lr · g / (√v + eps). Kept: v. With three kept, v, b and a: if `centered`, a ← a
+    /// + (1 − α)(g − a) and √(v − a²) in the place of √v; b ← momentum · b + g / (√v + eps) and w ← w − lr · b.
     MeanSquare {
-        /// The rate.
-        rate: T,
+        /// The learning rate.
+        lr: T,
         /// λ
         l2: T,
         /// α
         alpha: T,
         /// 1 − α
-        take: T,
+        one_minus_alpha: T,
         /// Added to the root.
         eps: T,
-        /// What stays of b.
+        /// Decay rate of b.
         momentum: T,
-        /// Whether by the variance.
+        /// Whether the mean is subtracted: by the variance.
         centered: bool,
     },
-    /// s ← s + g²; w ← w − rate · g / (√s + eps). Kept: s.
+    /// s ← s + g²; w ← w − lr · g / (√s + eps). Kept: s.
     SumOfSquares {
-        /// The rate.
-        rate: T,
+        /// The learning rate.
+        lr: T,
         /// λ
         l2: T,
         /// Added to the root.
         eps: T,
     },
-    /// v ← ρ v + (1 − ρ) g², d = g √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d²; w ← w − rate · d. Kept: v, u.
+    /// v ← ρ v + (1 − ρ) g², d = g √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d²; w ← w − lr · d. Kept: v, u.
     Ratio {
-        /// The rate.
-        rate: T,
+        /// The learning rate.
+        lr: T,
         /// λ
         l2: T,
         /// ρ
         rho: T,
         /// 1 − ρ
-        take: T,
+        one_minus_rho: T,
         /// Added under the roots.
         eps: T,
     },
-    /// w ← keep · w − rate · sign(m + (1 − β₁)(g − m)), then m ← m + (1 − β₂)(g − m), with sign 0 = 0. Kept: m.
+    /// w ← decay · w − lr · sign(m + (1 − β₁)(g − m)), then m ← m + (1 − β₂)(g − m), with sign 0 = 0. Kept: m.
     Sign {
-        /// The rate.
-        rate: T,
-        /// What stays of w.
-        keep: T,
+        /// The learning rate.
+        lr: T,
+        /// What w is multiplied by: 1 − lr · λ.
+        decay: T,
         /// 1 − β₁ and 1 − β₂
-        take: [T; 2],
+        one_minus_betas: [T; 2],
     },
 }
 
@@ -131,7 +131,7 @@ macro_rules! formula {
         $Name:ident { $($field:ident),* }, [$($kept:ident),*] of $N:literal $(, squares in $square:literal)?,
         |$w:ident, $g:ident| $body:block
     ) => {
-        struct $Name<T> { $($field: T),* }
+        pub(crate) struct $Name<T> { $(pub(crate) $field: T),* }
 
         impl<T: Real> Step<T, $N> for $Name<T> {
             $(const SQUARE: Option<usize> = Some($square);)?
@@ -145,125 +145,82 @@ macro_rules! formula {
     };
 }
 
-formula!(Descent { rate, l2 }, [] of 0, |w, g| { (w - rate * (g + l2 * w), []) });
+formula!(Descent { lr, l2 }, [] of 0, |w, g| { (w - lr * (g + l2 * w), []) });
 
-formula!(Momentum { rate, l2, momentum, take, ahead, now }, [m] of 1, |w, g| {
+formula!(Momentum { lr, l2, momentum, one_minus_dampening, ahead, now }, [m] of 1, |w, g| {
     let g = g + l2 * w;
-    let m = momentum * m + take * g;
+    let m = momentum * m + one_minus_dampening * g;
     // One of both is 0: g + momentum · m by Nesterov, else m.
-    (w - rate * (now * g + ahead * m), [m])
+    (w - lr * (now * g + ahead * m), [m])
 });
 
-formula!(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }, [m, v] of 2, squares in 1, |w, g| {
+formula!(Moments { one_minus_beta_1, one_minus_beta_2, beta_2, l2, decay, m_scale, g_scale, v_scale, eps }, [m, v] of 2, squares in 1, |w, g| {
     let g = g + l2 * w;
-    let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
-    (keep * w - (of_m * m + of_g * g) / (root * v.sqrt() + eps), [m, v])
+    let (m, v) = (m + one_minus_beta_1 * (g - m), beta_2 * v + one_minus_beta_2 * (g * g));
+    (decay * w - (m_scale * m + g_scale * g) / (v_scale * v.sqrt() + eps), [m, v])
 });
 
-struct LargestMoments<T>(Moments<T>);
+pub(crate) struct LargestMoments<T>(pub(crate) Moments<T>);
 
 impl<T: Real> Step<T, 3> for LargestMoments<T> {
     const SQUARE: Option<usize> = Some(1);
 
     #[inline(always)]
     fn step(&self, w: T, g: T, [m, v, most]: [T; 3]) -> (T, [T; 3]) {
-        let &LargestMoments(Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps }) = self;
+        let &LargestMoments(Moments {
+            one_minus_beta_1,
+            one_minus_beta_2,
+            beta_2,
+            l2,
+            decay,
+            m_scale,
+            g_scale,
+            v_scale,
+            eps,
+        }) = self;
         let g = g + l2 * w;
-        let (m, v) = (m + take_1 * (g - m), beta_2 * v + take_2 * (g * g));
+        let (m, v) = (m + one_minus_beta_1 * (g - m), beta_2 * v + one_minus_beta_2 * (g * g));
         // A v that is NaN is the largest.
         let most = if most > v { most } else { v };
-        (keep * w - (of_m * m + of_g * g) / (root * most.sqrt() + eps), [m, v, most])
+        (decay * w - (m_scale * m + g_scale * g) / (v_scale * most.sqrt() + eps), [m, v, most])
     }
 }
 
-formula!(MeanSquare { rate, l2, alpha, take, eps }, [v] of 1, squares in 0, |w, g| {
+formula!(MeanSquare { lr, l2, alpha, one_minus_alpha, eps }, [v] of 1, squares in 0, |w, g| {
     let g = g + l2 * w;
-    let v = alpha * v + take * (g * g);
-    (w - rate * (g / (v.sqrt() + eps)), [v])
+    let v = alpha * v + one_minus_alpha * (g * g);
+    (w - lr * (g / (v.sqrt() + eps)), [v])
 });
 
-formula!(MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, [v, b, a] of 3, squares in 0, |w, g| {
+formula!(MeanSquareMomentum { lr, l2, alpha, one_minus_alpha, eps, momentum, centered }, [v, b, a] of 3, squares in 0, |w, g| {
     let g = g + l2 * w;
-    let (v, a) = (alpha * v + take * (g * g), a + take * (g - a));
-    // By rounding the difference may be below 0, where there is no root.
+    let (v, a) = (alpha * v + one_minus_alpha * (g * g), a + one_minus_alpha * (g - a));
+    // By rounding the difference may be below 0, where there is no v_scale.
     let variance = v - centered * (a * a);
     let variance = if variance < T::ZERO { T::ZERO } else { variance };
     let b = momentum * b + g / (variance.sqrt() + eps);
-    (w - rate * b, [v, b, a])
+    (w - lr * b, [v, b, a])
 });
 
-formula!(SumOfSquares { rate, l2, eps }, [s] of 1, squares in 0, |w, g| {
+formula!(SumOfSquares { lr, l2, eps }, [s] of 1, squares in 0, |w, g| {
     let g = g + l2 * w;
     let s = s + g * g;
-    (w - rate * (g / (s.sqrt() + eps)), [s])
+    (w - lr * (g / (s.sqrt() + eps)), [s])
 });
 
-formula!(Ratio { rate, l2, rho, take, eps }, [v, u] of 2, squares in 0, |w, g| {
+formula!(Ratio { lr, l2, rho, one_minus_rho, eps }, [v, u] of 2, squares in 0, |w, g| {
     let g = g + l2 * w;
-    let v = rho * v + take * (g * g);
+    let v = rho * v + one_minus_rho * (g * g);
     let d = (u + eps).sqrt() / (v + eps).sqrt() * g;
-    (w - rate * d, [v, rho * u + take * (d * d)])
+    (w - lr * d, [v, rho * u + one_minus_rho * (d * d)])
 });
 
-formula!(Sign { rate, keep, take_1, take_2 }, [m] of 1, |w, g| {
-    let c = m + take_1 * (g - m);
+formula!(Sign { lr, decay, one_minus_beta_1, one_minus_beta_2 }, [m] of 1, |w, g| {
+    let c = m + one_minus_beta_1 * (g - m);
     // NaN stays.
-    let sign = if c > T::ZERO { rate } else if c < T::ZERO { -rate } else { rate * c };
-    (keep * w - sign, [m + take_2 * (g - m)])
+    let sign = if c > T::ZERO { lr } else if c < T::ZERO { -lr } else { lr * c };
+    (decay * w - sign, [m + one_minus_beta_2 * (g - m)])
 });
-
-/// What calls the loop, with a formula and as many numbers kept as it takes.
-pub(crate) trait Runs<T> {
-    fn run<const N: usize>(self, formula: &impl Step<T, N>, cost: f64);
-}
-
-impl<T: Real> Update<T> {
-    /// Calls `with` with the formula of this update for so many numbers kept of each element. `None` if it takes
-    /// another number: how many.
-    pub(crate) fn with_formula(self, kept: usize, with: impl Runs<T>) -> Result<(), &'static str> {
-        /// What an element costs beside the memory, in nanoseconds: a division, and a root.
-        const DIVISION: f64 = crate::par::DIVISION;
-        const PASS: f64 = 2.0 * crate::par::STREAM;
-        match (self, kept) {
-            (Update::Descent { rate, l2 }, 0) => with.run(&Descent { rate, l2 }, PASS),
-            (Update::Momentum { rate, l2, momentum, take, nesterov }, 1) => {
-                let (now, ahead) = if nesterov { (T::ONE, momentum) } else { (T::ZERO, T::ONE) };
-                with.run(&Momentum { rate, l2, momentum, take, ahead, now }, PASS);
-            }
-            (Update::Moments { take: [take_1, take_2], beta_2, l2, keep, of_m, of_g, root, eps }, 2 | 3) => {
-                let moments = Moments { take_1, take_2, beta_2, l2, keep, of_m, of_g, root, eps };
-                match kept {
-                    2 => with.run(&moments, PASS + 2.0 * DIVISION),
-                    _ => with.run(&LargestMoments(moments), PASS + 2.0 * DIVISION),
-                }
-            }
-            (Update::MeanSquare { rate, l2, alpha, take, eps, .. }, 1) => {
-                with.run(&MeanSquare { rate, l2, alpha, take, eps }, PASS + 2.0 * DIVISION);
-            }
-            (Update::MeanSquare { rate, l2, alpha, take, eps, momentum, centered }, 3) => {
-                let centered = if centered { T::ONE } else { T::ZERO };
-                with.run(&MeanSquareMomentum { rate, l2, alpha, take, eps, momentum, centered }, PASS + 2.0 * DIVISION);
-            }
-            (Update::SumOfSquares { rate, l2, eps }, 1) => {
-                with.run(&SumOfSquares { rate, l2, eps }, PASS + 2.0 * DIVISION);
-            }
-            (Update::Ratio { rate, l2, rho, take, eps }, 2) => {
-                with.run(&Ratio { rate, l2, rho, take, eps }, PASS + 3.0 * DIVISION);
-            }
-            (Update::Sign { rate, keep, take: [take_1, take_2] }, 1) => {
-                with.run(&Sign { rate, keep, take_1, take_2 }, PASS);
-            }
-            (Update::Descent { .. }, _) => return Err("nothing"),
-            (Update::Momentum { .. } | Update::SumOfSquares { .. } | Update::Sign { .. }, _) => {
-                return Err("one tensor");
-            }
-            (Update::Moments { .. }, _) => return Err("two or three tensors"),
-            (Update::MeanSquare { .. }, _) => return Err("one or three tensors"),
-            (Update::Ratio { .. }, _) => return Err("two tensors"),
-        }
-        Ok(())
-    }
-}
 
 /// Elements that are worked on at once: read into arrays, which nothing else can point to, so that the loop over them
 /// becomes vectors however many numbers are kept.

@@ -2,7 +2,10 @@
 
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{self, Runs, Step, Update};
+use crate::kernel::update::{
+    Descent, LargestMoments, MeanSquare, MeanSquareMomentum, Moments, Momentum, Ratio, Sign, SumOfSquares,
+};
+use crate::kernel::{self, Step, Update};
 use crate::par;
 use crate::tensor::Tensor;
 
@@ -21,7 +24,7 @@ impl<T: Float> Tensor<T> {
     /// use tensor::{Tensor, Update};
     ///
     /// let (mut w, mut m) = (Tensor::from([1.0]), [Tensor::from([2.0])]);
-    /// let momentum = Update::Momentum { rate: 0.5, l2: 0.0, momentum: 0.5, take: 1.0, nesterov: false };
+    /// let momentum = Update::Momentum { lr: 0.5, l2: 0.0, momentum: 0.5, one_minus_dampening: 1.0, nesterov: false };
     /// w.update(&Tensor::from([1.0]), &mut m, momentum);
     /// assert_eq!((w, m), (Tensor::from([0.0]), [Tensor::from([2.0])]));
     /// ```
@@ -30,7 +33,7 @@ impl<T: Float> Tensor<T> {
         T::updated(self, gradient, kept, how).or_panic();
     }
 
-    /// The same by a formula of one's own, of an element's weight, its gradient, and the N numbers that are kept of it,
+    /// Updates by a formula of your own: of an element's weight, its gradient, and the N numbers that are kept of it,
     /// all to be changed.
     ///
     /// # Panics
@@ -62,7 +65,7 @@ impl<T: Float> Tensor<T> {
                 (w, kept)
             }
         }
-        run("update_by", self, gradient, kept, &By(formula), par::DIVISION).or_panic();
+        run("update_by", (self, gradient, kept), &By(formula), par::DIVISION).or_panic();
     }
 }
 
@@ -73,21 +76,50 @@ pub(crate) fn updated<T: Float>(
     kept: &mut [Tensor<T>],
     how: Update<T>,
 ) -> Result<(), Error> {
-    struct Over<'a, T: Float> {
-        w: &'a mut Tensor<T>,
-        gradient: &'a Tensor<T>,
-        kept: &'a mut [Tensor<T>],
-        result: &'a mut Result<(), Error>,
-    }
-    impl<T: Float> Runs<T> for Over<'_, T> {
-        fn run<const N: usize>(self, formula: &impl Step<T, N>, cost: f64) {
-            *self.result = run("update", self.w, self.gradient, self.kept, formula, cost);
+    /// What an element costs beside the memory, in nanoseconds: a division, and a root.
+    const DIVISION: f64 = par::DIVISION;
+    const PASS: f64 = 2.0 * par::STREAM;
+    let count = kept.len();
+    let wrong = |want| Err(wrong_count("update", want, count));
+    let into = (w, gradient, kept);
+    match (how, count) {
+        (Update::Descent { lr, l2 }, 0) => run("update", into, &Descent { lr, l2 }, PASS),
+        (Update::Descent { .. }, _) => wrong("nothing"),
+        (Update::Momentum { lr, l2, momentum, one_minus_dampening, nesterov }, 1) => {
+            let (now, ahead) = if nesterov { (T::ONE, momentum) } else { (T::ZERO, T::ONE) };
+            run("update", into, &Momentum { lr, l2, momentum, one_minus_dampening, ahead, now }, PASS)
         }
+        (Update::Moments { one_minus_betas, beta_2, l2, decay, m_scale, g_scale, v_scale, eps }, 2 | 3) => {
+            let [one_minus_beta_1, one_minus_beta_2] = one_minus_betas;
+            let moments =
+                Moments { one_minus_beta_1, one_minus_beta_2, beta_2, l2, decay, m_scale, g_scale, v_scale, eps };
+            match count {
+                2 => run("update", into, &moments, PASS + 2.0 * DIVISION),
+                _ => run("update", into, &LargestMoments(moments), PASS + 2.0 * DIVISION),
+            }
+        }
+        (Update::Moments { .. }, _) => wrong("two or three tensors"),
+        (Update::MeanSquare { lr, l2, alpha, one_minus_alpha, eps, .. }, 1) => {
+            run("update", into, &MeanSquare { lr, l2, alpha, one_minus_alpha, eps }, PASS + 2.0 * DIVISION)
+        }
+        (Update::MeanSquare { lr, l2, alpha, one_minus_alpha, eps, momentum, centered }, 3) => {
+            let centered = if centered { T::ONE } else { T::ZERO };
+            let formula = MeanSquareMomentum { lr, l2, alpha, one_minus_alpha, eps, momentum, centered };
+            run("update", into, &formula, PASS + 2.0 * DIVISION)
+        }
+        (Update::MeanSquare { .. }, _) => wrong("one or three tensors"),
+        (Update::SumOfSquares { lr, l2, eps }, 1) => {
+            run("update", into, &SumOfSquares { lr, l2, eps }, PASS + 2.0 * DIVISION)
+        }
+        (Update::Ratio { lr, l2, rho, one_minus_rho, eps }, 2) => {
+            run("update", into, &Ratio { lr, l2, rho, one_minus_rho, eps }, PASS + 3.0 * DIVISION)
+        }
+        (Update::Ratio { .. }, _) => wrong("two tensors"),
+        (Update::Sign { lr, decay, one_minus_betas: [one_minus_beta_1, one_minus_beta_2] }, 1) => {
+            run("update", into, &Sign { lr, decay, one_minus_beta_1, one_minus_beta_2 }, PASS)
+        }
+        (Update::Momentum { .. } | Update::SumOfSquares { .. } | Update::Sign { .. }, _) => wrong("one tensor"),
     }
-    let (mut result, count) = (Ok(()), kept.len());
-    let over = Over { w, gradient, kept, result: &mut result };
-    how.with_formula(count, over).map_err(|want| wrong_count("update", want, count))?;
-    result
 }
 
 fn wrong_count(op: &'static str, want: &str, count: usize) -> Error {
@@ -96,9 +128,7 @@ fn wrong_count(op: &'static str, want: &str, count: usize) -> Error {
 
 fn run<T: Float, const N: usize>(
     op: &'static str,
-    w: &mut Tensor<T>,
-    gradient: &Tensor<T>,
-    kept: &mut [Tensor<T>],
+    (w, gradient, kept): (&mut Tensor<T>, &Tensor<T>, &mut [Tensor<T>]),
     formula: &impl Step<T, N>,
     cost: f64,
 ) -> Result<(), Error> {

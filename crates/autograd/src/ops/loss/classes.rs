@@ -163,7 +163,7 @@ impl<'t, T: Float> Var<'t, T> {
     ) -> Self {
         let x = self.value();
         assert!(x.rank() > 0, "cross_entropy: needs logits [..., C], got {}", x.shape());
-        let target = target.on(self.tape()).on_tape(self.tape());
+        let target = target.into_operand(self.tape()).into_var(self.tape());
         let (ln, size) = (x.log_softmax(-1), x.size(-1));
         let weight = weight.map(|weight| checked("cross_entropy", weight, size).clone());
         let wanted = weight.as_ref().map_or_else(|| target.value(), |weight| target.value() * weight);

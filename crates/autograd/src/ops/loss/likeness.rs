@@ -174,7 +174,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn cosine_similarity(self, other: impl Operand<'t, T>, axis: isize, eps: f64) -> Self {
-        let other = other.on(self.tape()).on_tape(self.tape());
+        let other = other.into_operand(self.tape()).into_var(self.tape());
         let product = self.normalize(axis, eps) * other.normalize(axis, eps);
         product.sum(axis)
     }

@@ -61,7 +61,7 @@ impl Reduction {
 /// The targets of predictions as a value of the same shape: one that broadcasts hides a mistake.
 #[track_caller]
 fn targets<'t, T: Float>(op: &str, predictions: Var<'t, T>, targets: impl Operand<'t, T>) -> Var<'t, T> {
-    let targets = targets.on(predictions.tape()).on_tape(predictions.tape());
+    let targets = targets.into_operand(predictions.tape()).into_var(predictions.tape());
     same_shape(op, predictions, targets.value());
     targets
 }

@@ -1,6 +1,6 @@
 //! Every activation, norm and loss of the tape, by its role: well at a good start, and found out at one that is ten times too large.
 
-use autograd::{Attention, Bce, Cell, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
+use autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
 use diagnose::{Fault, Severity};
 use init::{Gain, kaiming_normal, lecun_normal, normal, orthogonal};
 use nn::{Layer, Param};
@@ -116,7 +116,7 @@ fn judged(
 fn every_loss_is_known() {
     type Loss = for<'t> fn(&mut Draw, &'t Tape, Var<'t>) -> Var<'t>;
     const NONE: Reduction = Reduction::None;
-    let losses: [(&str, usize, Loss); 20] = [
+    let losses: [(&str, usize, Loss); 22] = [
         ("cross_entropy", 10, |d, _, x| x.cross_entropy(&d.y(64, 10))),
         ("cross_entropy of each", 10, |d, _, x| {
             let options = CrossEntropy { reduction: NONE, ..CrossEntropy::default() };
@@ -151,6 +151,16 @@ fn every_loss_is_known() {
         ("bce_with_logits_loss of rare ones", 4, |d, _, x| {
             let weight = Tensor::from([9.0]);
             let options = Bce { pos_weight: Some(&weight), ..Bce::default() };
+            x.bce_with_logits_loss_with(d.bits([64, 4], 0.1), options)
+        }),
+        ("bce_with_logits_loss with weights", 4, |d, _, x| {
+            let weight = Tensor::from([0.5, 1.0, 2.0, 4.0]);
+            let options = Bce { weight: Some(&weight), ..Bce::default() };
+            x.bce_with_logits_loss_with(d.bits([64, 4], 0.5), options)
+        }),
+        ("bce_with_logits_loss with both weights", 4, |d, _, x| {
+            let (weight, rare) = (Tensor::from([0.5, 1.0, 2.0, 4.0]), Tensor::from([9.0]));
+            let options = Bce { weight: Some(&weight), pos_weight: Some(&rare), ..Bce::default() };
             x.bce_with_logits_loss_with(d.bits([64, 4], 0.1), options)
         }),
         ("kl_div", 10, |d, _, x| {
@@ -195,7 +205,7 @@ fn cells_attention_gates_and_joined_branches_are_known() {
     fn unrolled(
         d: &mut Draw,
         gates: usize,
-        step: impl for<'t> Fn(Var<'t>, Var<'t>, Var<'t>, Cell<'t>) -> (Var<'t>, Var<'t>),
+        step: impl for<'t> Fn(Var<'t>, Var<'t>, Var<'t>, CellParams<'t>) -> (Var<'t>, Var<'t>),
     ) -> Outcome {
         let mut net = Net { l: vec![d.linear(64, 10, &normal(0.01))], ..Net::default() };
         net.p.push(d.param([20, gates * 64], &lecun_normal(Gain::Linear)));
@@ -208,7 +218,7 @@ fn cells_attention_gates_and_joined_branches_are_known() {
         let (x, y) = (d.x([64, 8, 20]), d.y(64, 10));
         d.look(net, |net, tape| {
             let [w_ih, w_hh, b_ih, b_hh] = [0, 1, 2, 3].map(|i| net.p[i].on(tape));
-            let cell = Cell { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) };
+            let cell = CellParams { w_ih, w_hh, b_ih: Some(b_ih), b_hh: Some(b_hh) };
             let zero = tape.constant(Tensor::zeros([64, 64]));
             let (mut h, mut c) = (zero, zero);
             for t in 0..8 {

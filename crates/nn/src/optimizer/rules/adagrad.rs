@@ -6,7 +6,7 @@ use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
 /// Adagrad (Duchi, Hazan and Singer, 2011, *Adaptive Subgradient Methods for Online Learning and Stochastic
-/// Optimization*): with ĝ = g + weight_decay · w, s ← s + ĝ², and w ← w − rate / (1 + (t − 1) rate_decay) · ĝ / (√s +
+/// Optimization*): with ĝ = g + weight_decay · w, s ← s + ĝ², and w ← w − lr / (1 + (t − 1) lr_decay) · ĝ / (√s +
 /// eps). PyTorch's `optim.Adagrad`.
 ///
 /// # Example
@@ -16,8 +16,8 @@ use crate::{At, Error, Rule};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adagrad {
-    /// How the rate falls with a weight's steps: 0 by default. PyTorch's `lr_decay`.
-    pub rate_decay: f64,
+    /// How the learning rate falls with a weight's steps: 0 by default. PyTorch's `lr_decay`.
+    pub lr_decay: f64,
     /// What s begins at: 0 by default. PyTorch's `initial_accumulator_value`.
     pub initial: f64,
     /// What is added to the root, above 0: 1e-10 by default.
@@ -28,7 +28,7 @@ pub struct Adagrad {
 
 impl Default for Adagrad {
     fn default() -> Self {
-        Adagrad { rate_decay: 0.0, initial: 0.0, eps: 1e-10, weight_decay: 0.0 }
+        Adagrad { lr_decay: 0.0, initial: 0.0, eps: 1e-10, weight_decay: 0.0 }
     }
 }
 
@@ -50,21 +50,21 @@ impl<T: Float> Rule<T> for Adagrad {
     }
 
     fn check(&self) -> Result<(), Error> {
-        Error::unless_at_least_0("the decay of the rate", self.rate_decay)?;
+        Error::unless_at_least_0("the decay of the learning rate", self.lr_decay)?;
         Error::unless_at_least_0("the initial sum of squares", self.initial)?;
         check_eps(self.eps)?;
         check_decay(self.weight_decay)
     }
 
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        let rate = at.rate / (1.0 + (at.t - 1) as f64 * self.rate_decay);
-        let [rate, l2, eps] = [rate, at.weight_decay, self.eps].map(T::from_f64);
-        weight.update(gradient, slots, Update::SumOfSquares { rate, l2, eps });
+        let lr = at.lr / (1.0 + (at.t - 1) as f64 * self.lr_decay);
+        let [lr, l2, eps] = [lr, at.weight_decay, self.eps].map(T::from_f64);
+        weight.update(gradient, slots, Update::SumOfSquares { lr, l2, eps });
     }
 }
 
 /// Adadelta (Zeiler, 2012, *ADADELTA: An Adaptive Learning Rate Method*): with ĝ = g + weight_decay · w, v ← ρ v + (1 −
-/// ρ) ĝ², d = ĝ √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d², and w ← w − rate · d; its rate is 1. PyTorch's
+/// ρ) ĝ², d = ĝ √(u + eps) / √(v + eps), u ← ρ u + (1 − ρ) d², and w ← w − lr · d; its learning rate is 1. PyTorch's
 /// `optim.Adadelta`.
 ///
 /// # Example
@@ -108,8 +108,8 @@ impl<T: Float> Rule<T> for Adadelta {
     }
 
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        let [rate, l2, rho, take, eps] =
-            [at.rate, at.weight_decay, self.rho, 1.0 - self.rho, self.eps].map(T::from_f64);
-        weight.update(gradient, slots, Update::Ratio { rate, l2, rho, take, eps });
+        let [lr, l2, rho, one_minus_rho, eps] =
+            [at.lr, at.weight_decay, self.rho, 1.0 - self.rho, self.eps].map(T::from_f64);
+        weight.update(gradient, slots, Update::Ratio { lr, l2, rho, one_minus_rho, eps });
     }
 }

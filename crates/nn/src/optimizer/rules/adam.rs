@@ -1,4 +1,4 @@
-//! Adam and its kin: all divide an average of gradients by the root of an average of their squares.
+//! Adam and its kin: all divide an average of gradients by the v_scale of an average of their squares.
 
 use tensor::{Float, Tensor, Update};
 
@@ -12,24 +12,24 @@ struct Moments {
     eps: f64,
     /// λ, and whether it is apart from the loss.
     decay: (f64, bool),
-    of_m: f64,
-    of_g: f64,
-    root: f64,
+    m_scale: f64,
+    g_scale: f64,
+    v_scale: f64,
 }
 
 impl Moments {
     fn step<T: Float>(self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
         let number = T::from_f64;
         let (decay, apart) = self.decay;
-        let (l2, keep) = if apart { (0.0, 1.0 - at.rate * decay) } else { (decay, 1.0) };
+        let (l2, keep) = if apart { (0.0, 1.0 - at.lr * decay) } else { (decay, 1.0) };
         let how = Update::Moments {
-            take: [number(1.0 - self.betas.0), number(1.0 - self.betas.1)],
+            one_minus_betas: [number(1.0 - self.betas.0), number(1.0 - self.betas.1)],
             beta_2: number(self.betas.1),
             l2: number(l2),
-            keep: number(keep),
-            of_m: number(self.of_m),
-            of_g: number(self.of_g),
-            root: number(self.root),
+            decay: number(keep),
+            m_scale: number(self.m_scale),
+            g_scale: number(self.g_scale),
+            v_scale: number(self.v_scale),
             eps: number(self.eps),
         };
         weight.update(gradient, slots, how);
@@ -67,7 +67,7 @@ const TWO: &[&str] = &["m", "v"];
 const THREE: &[&str] = &["m", "v", "v_max"];
 
 /// Adam with weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*): m
-/// ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², and w ← (1 − rate · weight_decay) w − rate · m̂ / (√v̂ + eps) with m̂ =
+/// ← β₁ m + (1 − β₁) g, v ← β₂ v + (1 − β₂) g², and w ← (1 − lr · weight_decay) w − lr · m̂ / (√v̂ + eps) with m̂ =
 /// m / (1 − β₁ᵗ) and v̂ = v / (1 − β₂ᵗ). PyTorch's `optim.AdamW`.
 ///
 /// # Example
@@ -83,11 +83,11 @@ const THREE: &[&str] = &["m", "v", "v_max"];
 pub struct AdamW {
     /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the root, above 0: 1e-8 by default.
+    /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
     /// What share of a weight goes at each step, times the rate: 0.01 by default.
     pub weight_decay: f64,
-    /// Whether the largest v so far stands under the root (Reddi et al., 2018, *On the Convergence of Adam and Beyond*).
+    /// Whether the largest v so far stands under the v_scale (Reddi et al., 2018, *On the Convergence of Adam and Beyond*).
     pub amsgrad: bool,
 }
 
@@ -118,11 +118,11 @@ rule!(
 pub struct Adam {
     /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the root, above 0: 1e-8 by default.
+    /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
     /// How much of a weight is added to its gradient: 0 by default.
     pub weight_decay: f64,
-    /// Whether the largest v so far stands under the root.
+    /// Whether the largest v so far stands under the v_scale.
     pub amsgrad: bool,
 }
 
@@ -142,12 +142,12 @@ rule!(
 );
 
 fn adam(betas: (f64, f64), eps: f64, decay: (f64, bool), at: &At) -> Moments {
-    let (of_m, root) = (at.rate / at.correction(betas.0), 1.0 / at.correction(betas.1).sqrt());
-    Moments { betas, eps, decay, of_m, of_g: 0.0, root }
+    let (m_scale, v_scale) = (at.lr / at.correction(betas.0), 1.0 / at.correction(betas.1).sqrt());
+    Moments { betas, eps, decay, m_scale, g_scale: 0.0, v_scale }
 }
 
 /// Adam with Nesterov's momentum (Dozat, 2016, *Incorporating Nesterov Momentum into Adam*): with μₜ = β₁ (1 − ½ ·
-/// 0.96^(t · momentum_decay)) and v̂ as of [`Adam`], w ← w − rate · ((1 − μₜ) g / (1 − Πμ) + μₜ₊₁ m / (1 − μₜ₊₁ Πμ)) /
+/// 0.96^(t · momentum_decay)) and v̂ as of [`Adam`], w ← w − lr · ((1 − μₜ) g / (1 − Πμ) + μₜ₊₁ m / (1 − μₜ₊₁ Πμ)) /
 /// (√v̂ + eps), where Πμ is the product of μ₁ to μₜ. PyTorch's `optim.NAdam`.
 ///
 /// # Example
@@ -159,7 +159,7 @@ fn adam(betas: (f64, f64), eps: f64, decay: (f64, bool), at: &At) -> Moments {
 pub struct NAdam {
     /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the root, above 0: 1e-8 by default.
+    /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
     /// The weight decay: 0 by default.
     pub weight_decay: f64,
@@ -196,15 +196,16 @@ rule!(
     |self| TWO,
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
         let [now, next, product] = self.momenta(at.t);
-        let (of_g, of_m) = (at.rate * (1.0 - now) / (1.0 - product), at.rate * next / (1.0 - product * next));
-        let root = 1.0 / at.correction(self.betas.1).sqrt();
+        let (g_scale, m_scale) = (at.lr * (1.0 - now) / (1.0 - product), at.lr * next / (1.0 - product * next));
+        let v_scale = 1.0 / at.correction(self.betas.1).sqrt();
         let decay = (at.weight_decay, self.decoupled);
-        Moments { betas: self.betas, eps: self.eps, decay, of_m, of_g, root }.step(at, weight, gradient, slots);
+        Moments { betas: self.betas, eps: self.eps, decay, m_scale, g_scale, v_scale }
+            .step(at, weight, gradient, slots);
     }
 );
 
 /// Adam whose first steps are rectified (Liu et al., 2020, *On the Variance of the Adaptive Learning Rate and Beyond*):
-/// as [`Adam`] with the rate multiplied by r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2 / (1 − β₂) − 1 and ρ
+/// as [`Adam`] with the learning rate multiplied by r = √((ρ − 4)(ρ − 2) ρ∞ / ((ρ∞ − 4)(ρ∞ − 2) ρ)), ρ∞ = 2 / (1 − β₂) − 1 and ρ
 /// = ρ∞ − 2 t β₂ᵗ / (1 − β₂ᵗ); while ρ ≤ 5, by m̂ alone. As PyTorch's `optim.RAdam`, eps is added to √v before the
 /// correction.
 ///
@@ -217,7 +218,7 @@ rule!(
 pub struct RAdam {
     /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the root, above 0: 1e-8 by default.
+    /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
     /// The weight decay: 0 by default.
     pub weight_decay: f64,
@@ -236,18 +237,18 @@ rule!(
     "radam",
     |self| TWO,
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        let (beta_2, of_m) = (self.betas.1, at.rate / at.correction(self.betas.0));
+        let (beta_2, m_scale) = (self.betas.1, at.lr / at.correction(self.betas.0));
         let most = 2.0 / (1.0 - beta_2) - 1.0;
         let rho = most - 2.0 * at.t as f64 * power(beta_2, at.t) / at.correction(beta_2);
-        // While the variance is not to be known, the root counts for nothing and the divisor is 1.
-        let (of_m, root, eps) = if rho > 5.0 {
+        // While the variance is not to be known, the v_scale counts for nothing and the divisor is 1.
+        let (m_scale, v_scale, eps) = if rho > 5.0 {
             let rectified = (rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho);
-            (of_m * (rectified * at.correction(beta_2)).sqrt(), 1.0, self.eps)
+            (m_scale * (rectified * at.correction(beta_2)).sqrt(), 1.0, self.eps)
         } else {
-            (of_m, 0.0, 1.0)
+            (m_scale, 0.0, 1.0)
         };
         let decay = (at.weight_decay, self.decoupled);
-        Moments { betas: self.betas, eps, decay, of_m, of_g: 0.0, root }.step(at, weight, gradient, slots);
+        Moments { betas: self.betas, eps, decay, m_scale, g_scale: 0.0, v_scale }.step(at, weight, gradient, slots);
     }
 );
 

@@ -11,7 +11,7 @@ use tensor::{Float, Tensor};
 use super::super::state::has_rule;
 use super::check_eps;
 use crate::model::lent;
-use crate::{Error, ModelGradients, Module, Path, Schedule};
+use crate::{Error, ModelGradients, Module, ParamPath, Schedule};
 
 /// L-BFGS (Liu and Nocedal, 1989, *On the Limited Memory BFGS Method for Large Scale Optimization*): descent along −H
 /// g, where H is what the last steps show of the inverse of the second derivatives. For a loss of all examples that is
@@ -44,7 +44,7 @@ use crate::{Error, ModelGradients, Module, Path, Schedule};
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     /// How far a step goes along its direction; where it is searched, how far the search goes first: 1 by default.
-    pub rate: f64,
+    pub lr: f64,
     /// The directions in a step at most: 20 by default. PyTorch's `max_iter`.
     pub iterations: usize,
     /// The looks at the loss in a step at most: 25 by default. PyTorch's `max_eval`.
@@ -122,14 +122,14 @@ impl Memory {
 }
 
 impl Lbfgs {
-    /// With PyTorch's defaults, and this rate.
+    /// With PyTorch's defaults, and this learning rate.
     ///
     /// # Errors
-    /// The rate is negative or not finite.
-    pub fn new(rate: f64) -> Result<Self, Error> {
-        Schedule::check_rate(rate)?;
+    /// The learning rate is negative or not finite.
+    pub fn new(lr: f64) -> Result<Self, Error> {
+        Schedule::check_lr(lr)?;
         Ok(Lbfgs {
-            rate,
+            lr,
             iterations: 20,
             evaluations: 25,
             history: 100,
@@ -153,14 +153,14 @@ impl Lbfgs {
     ///
     /// # Panics
     /// A trained weight has no gradient, or a leaf that the model does not list has one; the model has other weights than the steps before
-    /// were of; or an [average](crate::Average) is in their place.
+    /// were of; or an [average](crate::WeightAverage) is in their place.
     #[track_caller]
     pub fn step<T: Float, M: Module<T> + ?Sized>(
         &mut self,
         model: &mut M,
         mut look: impl FnMut(&M) -> (T, Gradients<T>),
     ) -> Result<f64, Error> {
-        Schedule::check_rate(self.rate)?;
+        Schedule::check_lr(self.lr)?;
         check_eps(self.tolerance_grad)?;
         check_eps(self.tolerance_change)?;
         if self.history == 0 {
@@ -203,7 +203,7 @@ impl Lbfgs {
             let direction = self.memory.direction(&now.gradient, self.history);
             let slope = dot(&now.gradient, &direction);
             // PyTorch's: the first direction is as long as the gradient, which says nothing of how far to go.
-            let length = if is_first { (1.0 / now.gradient.abs().sum(..).item()).min(1.0) } else { 1.0 } * self.rate;
+            let length = if is_first { (1.0 / now.gradient.abs().sum(..).item()).min(1.0) } else { 1.0 } * self.lr;
             if slope.is_nan() || slope > -self.tolerance_change {
                 break;
             }
@@ -222,7 +222,11 @@ impl Lbfgs {
                 self.memory = Memory::default();
                 set(model, &x);
                 let what = if next.loss.is_finite() { "a gradient" } else { "the loss" };
-                let cure = if self.wolfe { "a smaller rate" } else { "`wolfe`, which searches, or a smaller rate" };
+                let cure = if self.wolfe {
+                    "a smaller learning rate"
+                } else {
+                    "`wolfe`, which searches, or a smaller learning rate"
+                };
                 let why = format!("has led to where {what} is not finite, and was taken back; {cure} may do");
                 return Err(Error::Invalid { what: "a move of L-BFGS", why });
             }
@@ -333,7 +337,7 @@ fn search(
 /// The trained weights, one after the other.
 fn weights<T: Float>(model: &(impl Module<T> + ?Sized)) -> Tensor<f64> {
     let mut parts = Vec::new();
-    model.visit(Path::root(), &mut |_, param| {
+    model.visit(ParamPath::root(), &mut |_, param| {
         if param.is_trained() {
             parts.push(param.value().cast::<f64>().reshape(param.value().numel()));
         }
@@ -344,7 +348,7 @@ fn weights<T: Float>(model: &(impl Module<T> + ?Sized)) -> Tensor<f64> {
 /// Their gradients likewise.
 fn flat<T: Float>(model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Tensor<f64> {
     let mut parts = Vec::new();
-    model.visit(Path::root(), &mut |_, param| {
+    model.visit(ParamPath::root(), &mut |_, param| {
         if param.is_trained() {
             let n = param.value().numel();
             let gradient = gradients.named(param.id()).map(|gradient| gradient.cast::<f64>().reshape(n));
@@ -356,7 +360,7 @@ fn flat<T: Float>(model: &(impl Module<T> + ?Sized), gradients: &Gradients<T>) -
 
 fn set<T: Float>(model: &mut (impl Module<T> + ?Sized), x: &Tensor<f64>) {
     let mut start = 0;
-    model.visit_mut(Path::root(), &mut |_, param| {
+    model.visit_mut(ParamPath::root(), &mut |_, param| {
         if param.is_trained() {
             let n = param.value().numel();
             let shape = param.value().shape().clone();

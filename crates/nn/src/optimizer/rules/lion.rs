@@ -5,11 +5,11 @@ use tensor::{Float, Tensor, Update};
 use super::{check_betas, check_decay};
 use crate::{At, Error, Rule};
 
-/// Lion (Chen et al., 2023, *Symbolic Discovery of Optimization Algorithms*): w ← (1 − rate · weight_decay) w − rate ·
-/// sign(β₁ m + (1 − β₁) g), then m ← β₂ m + (1 − β₂) g. Its rate is a third to a tenth of [`AdamW`](crate::AdamW)'s,
+/// Lion (Chen et al., 2023, *Symbolic Discovery of Optimization Algorithms*): w ← (1 − lr · weight_decay) w − lr ·
+/// sign(β₁ m + (1 − β₁) g), then m ← β₂ m + (1 − β₂) g. Its learning rate is a third to a tenth of [`AdamW`](crate::AdamW)'s,
 /// and its weight decay as many times larger.
 ///
-/// PyTorch has none. Every step moves an element by the rate, or not at all where the sign is that of 0.
+/// PyTorch has none. Every step moves an element by the learning rate, or not at all where the sign is that of 0.
 ///
 /// # Example
 /// ```
@@ -49,8 +49,8 @@ impl<T: Float> Rule<T> for Lion {
     }
 
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        let [rate, keep] = [at.rate, 1.0 - at.rate * at.weight_decay].map(T::from_f64);
-        let take = [1.0 - self.betas.0, 1.0 - self.betas.1].map(T::from_f64);
-        weight.update(gradient, slots, Update::Sign { rate, keep, take });
+        let [lr, decay] = [at.lr, 1.0 - at.lr * at.weight_decay].map(T::from_f64);
+        let one_minus_betas = [1.0 - self.betas.0, 1.0 - self.betas.1].map(T::from_f64);
+        weight.update(gradient, slots, Update::Sign { lr, decay, one_minus_betas });
     }
 }

@@ -12,7 +12,7 @@ pub use adagrad::{Adadelta, Adagrad};
 pub use adam::{Adam, AdamW, NAdam, RAdam};
 pub use lbfgs::Lbfgs;
 pub use lion::Lion;
-pub use muon::{Muon, MuonRate};
+pub use muon::{Muon, MuonLr};
 pub use rmsprop::RMSprop;
 pub use sgd::Sgd;
 

@@ -6,7 +6,7 @@ use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
 /// Muon (Jordan et al., 2024, *Muon: An Optimizer for Hidden Layers in Neural Networks*), for matrices: m ← m + (1 −
-/// momentum)(g − m), and w ← (1 − rate · weight_decay) w − rate · factor · O, where O is g + momentum · (m − g), or m
+/// momentum)(g − m), and w ← (1 − lr · weight_decay) w − lr · factor · O, where O is g + momentum · (m − g), or m
 /// without Nesterov, brought near the orthogonal matrix that is closest to it. PyTorch's `optim.Muon`.
 ///
 /// That is done by so many `steps` of X ← a X + (b A + c A²) X with A = X Xᵀ, from X = that matrix over its norm: its
@@ -19,7 +19,7 @@ use crate::{At, Error, Rule};
 /// use nn::{AdamW, Muon, Optimizer};
 ///
 /// let optimizer: Optimizer = Optimizer::new(Muon::default(), 0.02)?
-///     .group("*bias", |g| g.rule(AdamW::default()).rate(0.05))?;
+///     .group("*bias", |g| g.rule(AdamW::default()).lr(0.05))?;
 /// # Ok::<(), nn::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
@@ -36,14 +36,14 @@ pub struct Muon {
     pub coefficients: [f64; 3],
     /// The least norm that is divided by, above 0: 1e-7 by default.
     pub eps: f64,
-    /// How the rate depends on the shape of a matrix.
-    pub rate: MuonRate,
+    /// How the learning rate depends on the shape of a matrix.
+    pub lr: MuonLr,
 }
 
-/// How [`Muon`]'s rate depends on the shape `[fan_in, fan_out]` of a matrix; PyTorch's `adjust_lr_fn`.
+/// How [`Muon`]'s learning rate depends on the shape `[fan_in, fan_out]` of a matrix; PyTorch's `adjust_lr_fn`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum MuonRate {
+pub enum MuonLr {
     /// √max(1, fan_out / fan_in); PyTorch's `"original"`.
     #[default]
     Original,
@@ -61,7 +61,7 @@ impl Default for Muon {
             steps: 5,
             coefficients: [3.4445, -4.775, 2.0315],
             eps: 1e-7,
-            rate: MuonRate::Original,
+            lr: MuonLr::Original,
         }
     }
 }
@@ -118,11 +118,11 @@ impl<T: Float> Rule<T> for Muon {
         *m += &((gradient - &*m) * T::from_f64(1.0 - self.momentum));
         let ahead = if self.nesterov { gradient + (&*m - gradient) * momentum } else { m.clone() };
         let [fan_in, fan_out] = [weight.size(0) as f64, weight.size(1) as f64];
-        let factor = match self.rate {
-            MuonRate::Original => (fan_out / fan_in).max(1.0).sqrt(),
-            MuonRate::MatchAdamW => 0.2 * fan_in.max(fan_out).sqrt(),
+        let factor = match self.lr {
+            MuonLr::Original => (fan_out / fan_in).max(1.0).sqrt(),
+            MuonLr::MatchAdamW => 0.2 * fan_in.max(fan_out).sqrt(),
         };
-        *weight *= T::from_f64(1.0 - at.rate * at.weight_decay);
-        weight.axpy(T::from_f64(-at.rate * factor), &self.orthogonalized(&ahead));
+        *weight *= T::from_f64(1.0 - at.lr * at.weight_decay);
+        weight.axpy(T::from_f64(-at.lr * factor), &self.orthogonalized(&ahead));
     }
 }

@@ -6,10 +6,10 @@ use super::{check_beta, check_decay, check_eps};
 use crate::{At, Error, Rule};
 
 /// RMSprop (Tieleman and Hinton, 2012, lecture 6.5 of *Neural Networks for Machine Learning*): with ĝ = g +
-/// weight_decay · w, v ← α v + (1 − α) ĝ², and w ← w − rate · ĝ / (√v + eps). PyTorch's `optim.RMSprop`.
+/// weight_decay · w, v ← α v + (1 − α) ĝ², and w ← w − lr · ĝ / (√v + eps). PyTorch's `optim.RMSprop`.
 ///
 /// Centered (Graves, 2013, *Generating Sequences with Recurrent Neural Networks*), √(v − a²) stands in the place of √v,
-/// with the average a of gradients. With momentum, b ← momentum · b + ĝ / (√v + eps), and w ← w − rate · b.
+/// with the average a of gradients. With momentum, b ← momentum · b + ĝ / (√v + eps), and w ← w − lr · b.
 ///
 /// Where rounding makes v − a² negative it is 0 here, and NaN in PyTorch.
 ///
@@ -61,10 +61,10 @@ impl<T: Float> Rule<T> for RMSprop {
 
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
         let how = Update::MeanSquare {
-            rate: T::from_f64(at.rate),
+            lr: T::from_f64(at.lr),
             l2: T::from_f64(at.weight_decay),
             alpha: T::from_f64(self.alpha),
-            take: T::from_f64(1.0 - self.alpha),
+            one_minus_alpha: T::from_f64(1.0 - self.alpha),
             eps: T::from_f64(self.eps),
             momentum: T::from_f64(self.momentum),
             centered: self.centered,

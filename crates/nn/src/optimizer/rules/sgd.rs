@@ -6,11 +6,11 @@ use super::{check_beta, check_decay};
 use crate::{At, Error, Rule};
 
 /// Stochastic gradient descent (Robbins and Monro, 1951, *A Stochastic Approximation Method*): with ĝ = g +
-/// weight_decay · w, and without momentum, w ← w − rate · ĝ. PyTorch's `optim.SGD`.
+/// weight_decay · w, and without momentum, w ← w − lr · ĝ. PyTorch's `optim.SGD`.
 ///
-/// With momentum (Polyak, 1964): m ← momentum · m + (1 − dampening) ĝ, where m is ĝ at the first step; w ← w − rate ·
+/// With momentum (Polyak, 1964): m ← momentum · m + (1 − dampening) ĝ, where m is ĝ at the first step; w ← w − lr ·
 /// m, or by Nesterov (as in Sutskever et al., 2013, *On the Importance of Initialization and Momentum in Deep
-/// Learning*) w − rate · (ĝ + momentum · m).
+/// Learning*) w − lr · (ĝ + momentum · m).
 ///
 /// All is 0 and off by default.
 ///
@@ -68,12 +68,12 @@ impl<T: Float> Rule<T> for Sgd {
     }
 
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]) {
-        let [rate, l2, momentum] = [at.rate, at.weight_decay, self.momentum].map(T::from_f64);
+        let [lr, l2, momentum] = [at.lr, at.weight_decay, self.momentum].map(T::from_f64);
         let how = if slots.is_empty() {
-            Update::Descent { rate, l2 }
+            Update::Descent { lr, l2 }
         } else {
-            let take = T::from_f64(if at.t == 1 { 1.0 } else { 1.0 - self.dampening });
-            Update::Momentum { rate, l2, momentum, take, nesterov: self.nesterov }
+            let one_minus_dampening = T::from_f64(if at.t == 1 { 1.0 } else { 1.0 - self.dampening });
+            Update::Momentum { lr, l2, momentum, one_minus_dampening, nesterov: self.nesterov }
         };
         weight.update(gradient, slots, how);
     }

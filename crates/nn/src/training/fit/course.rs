@@ -2,8 +2,8 @@
 
 use tensor::{Float, Tensor};
 
-use super::{Fit, Record, Report, Stopped, Weights, lost};
-use crate::{Average, Error, Module, Optimizer, Plateau, Stopping};
+use super::{Fit, FitReport, HistoryRow, Stopped, Weights, lost};
+use crate::{EarlyStopping, Error, Module, Optimizer, ReduceOnPlateau, WeightAverage};
 
 /// The best evaluation of a fit.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub(super) struct Ledger {
     /// The losses since the last record, each times its rows, and the rows.
     loss_sum: f64,
     rows_sum: f64,
-    history: Vec<Record>,
+    history: Vec<HistoryRow>,
 }
 
 #[cfg(feature = "checkpoint")]
@@ -35,7 +35,7 @@ impl Ledger {
             (best, at.number("loss_sum", self.loss_sum), at.number("rows_sum", self.rows_sum))
         });
         let history = at.within("history", |at| {
-            let of = |of: &dyn Fn(&Record) -> f64| self.history.iter().map(of).collect::<Vec<f64>>();
+            let of = |of: &dyn Fn(&HistoryRow) -> f64| self.history.iter().map(of).collect::<Vec<f64>>();
             let steps: Vec<i64> = self.history.iter().map(|of| of.step as i64).collect();
             let (steps, train) = (at.vector("step", &steps), at.vector("train", &of(&|of| of.train)));
             // Where there was no evaluation, NaN.
@@ -43,7 +43,7 @@ impl Ledger {
             if [train.len(), held_out.len()] != [steps.len(); 2] {
                 at.mismatch("has histories of several lengths");
             }
-            let row = |((step, train), held_out): ((&i64, f64), f64)| Record {
+            let row = |((step, train), held_out): ((&i64, f64), f64)| HistoryRow {
                 step: step.unsigned_abs(),
                 train,
                 held_out: Some(held_out).filter(|loss| !loss.is_nan()),
@@ -56,9 +56,9 @@ impl Ledger {
 
 /// The state of a fit, from step to step.
 pub(super) struct Course<T: Float> {
-    pub(super) stopping: Stopping,
-    plateau: Option<Plateau>,
-    average: Option<Average<T>>,
+    pub(super) stopping: EarlyStopping,
+    plateau: Option<ReduceOnPlateau>,
+    average: Option<WeightAverage<T>>,
     pub(super) ledger: Ledger,
     /// The model's values at the best evaluation.
     pub(super) best_values: Vec<Tensor<T>>,
@@ -71,9 +71,9 @@ impl<T: Float> Course<T> {
     pub(super) fn new(fit: &Fit<'_, T>) -> Result<Self, Error> {
         fit.check()?;
         Ok(Course {
-            stopping: Stopping::after(fit.stop_after.unwrap_or(u64::MAX)),
+            stopping: EarlyStopping::after(fit.stop_after.unwrap_or(u64::MAX)),
             plateau: fit.plateau.clone(),
-            average: fit.average.map(Average::exponential).transpose()?.map(Average::with_warmup),
+            average: fit.average.map(WeightAverage::exponential).transpose()?.map(WeightAverage::with_warmup),
             ledger: Ledger::default(),
             best_values: Vec::new(),
             good: Vec::new(),
@@ -122,7 +122,7 @@ impl<T: Float> Course<T> {
     pub(super) fn record(&mut self, model: &dyn Module<T>, step: u64, every: u64, held_out: Option<f64>) {
         if step.is_multiple_of(every) {
             let Ledger { loss_sum, rows_sum, history, .. } = &mut self.ledger;
-            history.push(Record { step, train: *loss_sum / *rows_sum, held_out });
+            history.push(HistoryRow { step, train: *loss_sum / *rows_sum, held_out });
             (*loss_sum, *rows_sum) = (0.0, 0.0);
             if lost::weights(model).is_none() {
                 self.good = model.values();
@@ -174,7 +174,7 @@ impl<T: Float> Course<T> {
         steps: u64,
         resumed_at: u64,
         stopped: Stopped,
-    ) -> Report {
+    ) -> FitReport {
         let weights = self.weights();
         match weights {
             Weights::Best => model.assign(&self.best_values),
@@ -182,6 +182,6 @@ impl<T: Float> Course<T> {
             Weights::Last => {}
         }
         let Ledger { best, history, .. } = self.ledger;
-        Report { steps, resumed_at, stopped, best, weights, history, unremoved: Vec::new() }
+        FitReport { steps, resumed_at, stopped, best, weights, history, unremoved: Vec::new() }
     }
 }

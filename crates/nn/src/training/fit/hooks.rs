@@ -37,8 +37,8 @@ pub struct Progress<'a, T: Float = f32> {
     pub gradients: &'a Gradients<T>,
     /// The mean loss of the step's rows, before the step.
     pub loss: f64,
-    /// The rate of the step.
-    pub rate: f64,
+    /// The learning rate of the step.
+    pub lr: f64,
     /// The mean loss of the held-out rows, if this step was followed by an evaluation.
     pub held_out: Option<f64>,
     /// The best evaluation so far.

@@ -20,7 +20,7 @@ pub use autosave::{CheckpointAt, Resume};
 use course::Course;
 pub use hooks::{Flow, Pass, Progress};
 use hooks::{OnGradients, OnStep};
-pub use report::{Best, Record, Report, Stopped, Weights};
+pub use report::{Best, FitReport, HistoryRow, Stopped, Weights};
 use tensor::{Float, Tensor};
 
 #[cfg(feature = "checkpoint")]
@@ -28,7 +28,7 @@ use crate::Stateful;
 #[cfg(feature = "checkpoint")]
 use crate::files::checkpoint::{Held, Part};
 use crate::gradients::above_0;
-use crate::{Batches, Error, ModelGradients, Module, Optimizer, Plateau};
+use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
 
 /// A training: steps over batches, with evaluations on held-out rows, an end when nothing gets better, checkpoints, and
 /// the best weights in the end. The loop of the [crate's page](crate) with what most trainings add to it, and no more: a model
@@ -70,7 +70,7 @@ pub struct Fit<'a, T: Float = f32> {
     batches: Option<Batches>,
     evaluate: Option<Evaluation>,
     stop_after: Option<u64>,
-    plateau: Option<Plateau>,
+    plateau: Option<ReduceOnPlateau>,
     average: Option<f64>,
     clip_norm: Option<f64>,
     accumulate: u64,
@@ -89,7 +89,7 @@ pub struct Fit<'a, T: Float = f32> {
 struct Step<T: Float> {
     gradients: Gradients<T>,
     loss: f64,
-    rate: f64,
+    lr: f64,
 }
 
 /// Which rows are evaluated, and every how many steps.
@@ -155,14 +155,14 @@ impl<'a, T: Float> Fit<'a, T> {
         Fit { stop_after: Some(evaluations), ..self }
     }
 
-    /// Lowers the rate when the evaluations no longer get better.
+    /// Lowers the learning rate when the evaluations no longer get better.
     #[must_use]
-    pub fn plateau(self, plateau: Plateau) -> Self {
+    pub fn plateau(self, plateau: ReduceOnPlateau) -> Self {
         Fit { plateau: Some(plateau), ..self }
     }
 
-    /// Averages the weights with this decay, see [`Average::exponential`](crate::Average::exponential), which
-    /// [warms up](crate::Average::with_warmup), so that the first weights are soon forgotten; the averages are evaluated, and are what the model
+    /// Averages the weights with this decay, see [`WeightAverage::exponential`](crate::WeightAverage::exponential), which
+    /// [warms up](crate::WeightAverage::with_warmup), so that the first weights are soon forgotten; the averages are evaluated, and are what the model
     /// has in the end.
     #[must_use]
     pub fn average(self, decay: f64) -> Self {
@@ -234,12 +234,12 @@ impl<'a, T: Float> Fit<'a, T> {
     /// # Example
     /// ```
     /// use std::cell::RefCell;
-    /// use nn::{Batches, Fit, Optimizer, Param, Sgd, Stopping};
+    /// use nn::{Batches, Fit, Optimizer, Param, Sgd, EarlyStopping};
     /// # use tensor::Tensor;
     ///
     /// # let path = std::env::temp_dir().join(format!("evenkeel-state-{}.safetensors", std::process::id()));
     /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
-    /// let smallest = RefCell::new(Stopping::after(3));
+    /// let smallest = RefCell::new(EarlyStopping::after(3));
     /// Fit::steps(100)
     ///     .batches(Batches::new(10, 2)?)
     ///     .checkpoint(&path, 50)
@@ -306,7 +306,7 @@ impl<'a, T: Float> Fit<'a, T> {
         model: &mut M,
         optimizer: &mut Optimizer<T>,
         mut loss_of: impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
-    ) -> Result<Report, Error> {
+    ) -> Result<FitReport, Error> {
         let mut course = Course::new(&self)?;
         #[cfg(feature = "checkpoint")]
         let (mut autosave, resume) = (Autosave::of(&mut self), self.resume);
@@ -332,7 +332,7 @@ impl<'a, T: Float> Fit<'a, T> {
                 model: &*model,
                 gradients: &step.gradients,
                 loss: step.loss,
-                rate: step.rate,
+                lr: step.lr,
                 held_out,
                 best: course.ledger.best,
             };
@@ -348,7 +348,7 @@ impl<'a, T: Float> Fit<'a, T> {
         autosave.save(&mut course, model, optimizer)?;
         let report = course.finish(model, optimizer.step_number(), resumed_at, stopped);
         #[cfg(feature = "checkpoint")]
-        let report = Report { unremoved: autosave.unremoved, ..report };
+        let report = FitReport { unremoved: autosave.unremoved, ..report };
         Ok(report)
     }
 
@@ -411,10 +411,10 @@ impl<'a, T: Float> Fit<'a, T> {
         if let Some(what) = lost {
             return Err(course.diverged(model, step, what));
         }
-        let rate = optimizer.rate();
+        let lr = optimizer.lr();
         optimizer.step(model, &gradients);
         course.stepped(model, loss_sum, rows_sum);
-        Ok(Step { gradients, loss: loss_sum / rows_sum, rate })
+        Ok(Step { gradients, loss: loss_sum / rows_sum, lr })
     }
 
     /// Evaluates the held-out rows, with the average where there is one, if it is time to.
@@ -460,7 +460,7 @@ impl<'a, T: Float> Fit<'a, T> {
         }
     }
 
-    /// Whether evaluations are to end the training or to lower its rate, and no later run goes on with it, in which they come.
+    /// Whether evaluations are to end the training or to lower its learning rate, and no later run goes on with it, in which they come.
     fn waits_for_evaluations(&self) -> bool {
         #[cfg(feature = "checkpoint")]
         let goes_on = self.checkpoint.is_some();

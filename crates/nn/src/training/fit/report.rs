@@ -7,7 +7,7 @@ use crate::model::grouped;
 
 /// What a [`Fit`](crate::Fit) has done. It prints as a sentence.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct FitReport {
     /// The steps that the optimizer has made, those before the fit too.
     pub steps: u64,
     /// The steps that had been made when it began, where it went on.
@@ -19,7 +19,7 @@ pub struct Report {
     /// Which weights the model has.
     pub weights: Weights,
     /// The loss over the steps.
-    pub history: Vec<Record>,
+    pub history: Vec<HistoryRow>,
     /// Old checkpoints that could not be removed, each with its path and why.
     pub unremoved: Vec<String>,
 }
@@ -48,7 +48,7 @@ pub enum Weights {
 
 /// The loss over some steps.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Record {
+pub struct HistoryRow {
     /// The steps made.
     pub step: u64,
     /// The mean loss of the rows that were trained with since the record before.
@@ -57,7 +57,7 @@ pub struct Record {
     pub held_out: Option<f64>,
 }
 
-impl fmt::Display for Report {
+impl fmt::Display for FitReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.stopped {
             Stopped::Steps => write!(f, "{} steps", grouped(self.steps))?,
@@ -86,7 +86,7 @@ mod tests {
 
     #[test]
     fn a_report_is_a_sentence() {
-        let mut report = Report {
+        let mut report = FitReport {
             steps: 1400,
             resumed_at: 0,
             stopped: Stopped::NoBetter,
@@ -101,7 +101,7 @@ mod tests {
              weights the model has"
         );
         (report.best, report.stopped, report.weights) = (None, Stopped::Steps, Weights::Last);
-        report.history.push(Record { step: 1_234_567, train: 0.5, held_out: None });
+        report.history.push(HistoryRow { step: 1_234_567, train: 0.5, held_out: None });
         report.steps = 1_234_567;
         let want = "1,234,567 steps: the loss in training was 0.5000 at last; the model has the last weights";
         assert_eq!(report.to_string(), want);

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use tensor::Float;
 
-use crate::draws::Draws;
+use crate::draws::KeyLog;
 use crate::tape::{Tape, Var};
 use crate::{Id, Op, Role};
 
@@ -31,13 +31,14 @@ impl<'t, T: Float> Var<'t, T> {
     ///
     /// let (tape, id, w) = (Tape::new(), Id::new(), Tensor::from([2.0]));
     /// let x = tape.leaf(Tensor::from([3.0]));
-    /// let y = x.checkpoint(move |x| (x * x.tape().named_leaf(id, &w)).square());
+    /// let y = x.recomputed(move |x| (x * x.tape().named_leaf(id, &w)).square());
     /// let gradients = y.backward();
     /// assert_eq!((y.item(), tape.len()), (36.0, 3)); // x, w and y
     /// assert_eq!((gradients.get(x), gradients.named(id)), (Some(&Tensor::from([24.0])), Some(&Tensor::from([36.0]))));
     /// ```
     #[track_caller]
-    pub fn checkpoint(self, segment: impl for<'s> Fn(Var<'s, T>) -> Var<'s, T> + Send + 'static) -> Self {
+    #[doc(alias = "checkpoint")]
+    pub fn recomputed(self, segment: impl for<'s> Fn(Var<'s, T>) -> Var<'s, T> + Send + 'static) -> Self {
         let tape = self.tape();
         if !tape.wants_gradients || tape.keeps_segments.get() {
             return segment(self);
@@ -48,13 +49,13 @@ impl<'t, T: Float> Var<'t, T> {
         inner.tape.wants_gradients = false;
         inner.tape.seed = tape.seed.clone();
         // Places and scopes go on where this tape is, but for the input, which has a place here.
-        inner.tape.beyond = Cell::new(tape.place() as i64 - 1);
+        inner.tape.key_offset = Cell::new(tape.place() as i64 - 1);
         inner.tape.scopes = tape.scopes.clone();
         inner.tape.drawn = tape.drawn.clone();
-        inner.tape.outer = tape.outer.and(&tape.graph.borrow().named);
+        inner.tape.enclosing_names = tape.enclosing_names.and(&tape.graph.borrow().named);
         let value = {
             let y = segment(inner.tape.constant(x.clone()));
-            assert!(std::ptr::eq(y.tape, &inner.tape), "checkpoint: the segment returned a value of another tape");
+            assert!(std::ptr::eq(y.tape, &inner.tape), "recomputed: the segment returned a value of another tape");
             y.value()
         };
         let (parameters, keys) = (inner.tape.parameters(), inner.tape.draws.borrow().keys().to_vec());
@@ -65,13 +66,13 @@ impl<'t, T: Float> Var<'t, T> {
         let mut inputs = vec![self];
         let mut names = vec![None];
         for (id, value, trained) in parameters {
-            inputs.push(tape.named_by(id, &value, trained, ["checkpoint", "a parameter of the segment"]));
+            inputs.push(tape.named_by(id, &value, trained, ["recomputed", "a parameter of the segment"]));
             names.push(Some(id));
         }
         let again = tape.alike();
-        let record = self.record(Op::new("checkpoint", Role::Segment), value).joint(&inputs, move |g, shares| {
+        let record = self.record(Op::new("recomputed", Role::Segment), value).joint(&inputs, move |g, shares| {
             let mut tape = again.alike();
-            tape.draws = RefCell::new(Draws::repeated(keys.clone()));
+            tape.draws = RefCell::new(KeyLog::repeated(keys.clone()));
             let input = if needs_gradient { tape.leaf(x.clone()) } else { tape.constant(x.clone()) };
             let result = segment(input);
             // One that is detached, or computed without any input, has none to give.
@@ -88,7 +89,7 @@ impl<'t, T: Float> Var<'t, T> {
             }
         });
         let result = record.done();
-        tape.beyond.set(tape.beyond.get() + end - tape.place() as i64);
+        tape.key_offset.set(tape.key_offset.get() + end - tape.place() as i64);
         result
     }
 }
@@ -150,10 +151,10 @@ mod tests {
             let h = x.dropout(0.1) * self.parameter(x.tape(), 2);
             let h = match deep {
                 0 => self.segment(h).sin(),
-                1 => h.checkpoint(move |x| own.segment(x)).sin(),
-                _ => h.checkpoint(move |x| {
+                1 => h.recomputed(move |x| own.segment(x)).sin(),
+                _ => h.recomputed(move |x| {
                     let inner = own.clone();
-                    x.checkpoint(move |x| inner.segment(x)).sin()
+                    x.recomputed(move |x| inner.segment(x)).sin()
                 }),
             };
             let drawn = x.tape().scope(|tape| tape.constant(Tensor::ones([4, 4])).dropout(0.5).value());
@@ -202,7 +203,7 @@ mod tests {
         tape.seed(1, 1);
         let between = Arc::new(std::sync::Mutex::new(Tensor::zeros([1])));
         let out = Arc::clone(&between);
-        let y = tape.leaf(Tensor::ones([100])).checkpoint(move |x| {
+        let y = tape.leaf(Tensor::ones([100])).recomputed(move |x| {
             let h = x.tanh();
             *out.lock().unwrap() = h.value();
             h.sin()
@@ -219,9 +220,9 @@ mod tests {
     #[test]
     fn gradients_are_right_and_evaluation_keeps_nothing_anyway() {
         let inputs = [input(&[3, 4], &mut rng())];
-        assert_eq!(check::gradients(&inputs, &mut rng(), |x| x[0].checkpoint(|x| x.tanh() * x.sin()).exp()), Ok(()));
+        assert_eq!(check::gradients(&inputs, &mut rng(), |x| x[0].recomputed(|x| x.tanh() * x.sin()).exp()), Ok(()));
         let tape = Tape::<f64>::in_mode(Mode::Eval);
-        let y = tape.leaf(inputs[0].clone()).checkpoint(|x| x.tanh());
+        let y = tape.leaf(inputs[0].clone()).recomputed(|x| x.tanh());
         assert_eq!(y.op(), "tanh");
     }
 
@@ -238,13 +239,13 @@ mod tests {
             plain,
             |x, w, value, trained| {
                 let value = value.clone();
-                x.checkpoint(move |x| plain(x, w, &value, trained))
+                x.recomputed(move |x| plain(x, w, &value, trained))
             },
             |x, w, value, trained| {
                 let value = value.clone();
-                x.checkpoint(move |x| {
+                x.recomputed(move |x| {
                     let value = value.clone();
-                    x.checkpoint(move |x| plain(x, w, &value, trained))
+                    x.recomputed(move |x| plain(x, w, &value, trained))
                 })
             },
             |x, w, value, trained| {
@@ -316,7 +317,7 @@ mod tests {
             let tape = Tape::<f64>::default();
             let x = tape.leaf(Tensor::from([2.0]));
             let other = tape.leaf(Tensor::from([9.0]));
-            let y = x.checkpoint(segment);
+            let y = x.recomputed(segment);
             let gradients = (y + other).backward();
             assert_eq!(y.value(), plain.0, "{place}");
             let got = (gradients.get(x).is_some(), gradients.named(id).is_some());
@@ -331,7 +332,7 @@ mod tests {
     fn the_stream_comes_back_from_a_panic() {
         let tape = Tape::<f64>::default().with_rng(ChaCha8Rng::seed_from_u64(5));
         let x = tape.leaf(Tensor::ones([3]));
-        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| x.checkpoint(|_| panic!("within"))));
+        let panics = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| x.recomputed(|_| panic!("within"))));
         assert!(panics.is_err());
         x.dropout(0.5);
     }
