@@ -300,7 +300,7 @@ fn groups_are_met_by_path_and_the_last_that_says_something_holds() {
         .group("2.1", |g| g.freeze(false).rule(Sgd::default()))
         .unwrap();
     let want = "\
-weight  shape   rule   lr    weight decay
+weight  shape   rule   lr      weight decay
 0.0     [2, 2]  adamw  0.1     0.01
 0.1     [2]     adamw  0.1     0
 1.0     [2, 2]  adamw  0.05    0.25
