@@ -5,13 +5,13 @@
 //! split. A reduction is cut only into pieces of a fixed size, whose results are outputs too. (A product may be cut for
 //! the threads at hand, since its bits do not depend on how it is cut.)
 
-mod asking;
 #[allow(unsafe_code, reason = "tasks share a slice, each a part of its own")]
 mod chunks;
 mod claims;
 mod pools;
 #[allow(unsafe_code, reason = "helpers call what the calling thread has borrowed")]
 mod team;
+mod wake;
 
 use std::sync::atomic;
 
@@ -165,7 +165,7 @@ impl Hands {
             return Hands::NONE;
         }
         let threads = pools::threads();
-        Hands { helpers: if threads == 1 { 0 } else { asking::helpers(cost, threads - 1) }, cost }
+        Hands { helpers: if threads == 1 { 0 } else { wake::helpers(cost, threads - 1) }, cost }
     }
 
     /// How many tasks it pays to cut the work into: 1 where sharing does not pay, else a few for each thread. The number depends on the
@@ -266,9 +266,9 @@ mod tests {
     fn each_op_asks_once() {
         use crate::Tensor;
         let questions = |op: &dyn Fn()| {
-            asking::QUESTIONS.set(0);
+            wake::QUESTIONS.set(0);
             op();
-            asking::QUESTIONS.get()
+            wake::QUESTIONS.get()
         };
         let x = Tensor::<f32>::ones([256, 256]);
         let many: Tensor<i64> = (0..4096).map(|i| i % 256).collect();

@@ -50,7 +50,7 @@ impl<'a, T> Matrix<'a, T> {
 
     /// How many of the last of these rows would read past the data if these columns, some of which are beyond the matrix, were
     /// loaded as whole vectors. Where rows go backwards, the answer is all of them.
-    pub(super) fn cut(&self, rows: Range<usize>, columns: Range<usize>) -> usize {
+    pub(super) fn tail_rows(&self, rows: Range<usize>, columns: Range<usize>) -> usize {
         if columns.end <= self.columns {
             return 0;
         }
@@ -87,15 +87,19 @@ mod tests {
     #[test]
     fn whole_vectors_are_read_only_within_the_data() {
         let data = [0.0; 50];
-        let cut = |columns: usize, strides, rows, width| {
-            Matrix::new(&data, if strides == [-5, 1] { 45 } else { 0 }, [10, columns], strides).cut(rows, 0..width)
+        let tail_rows = |columns: usize, strides, rows, width| {
+            Matrix::new(&data, if strides == [-5, 1] { 45 } else { 0 }, [10, columns], strides)
+                .tail_rows(rows, 0..width)
         };
         // Of 10 rows of 5, the last three have less than 16 elements from their beginning on.
-        assert_eq!(cut(5, [5, 1], 0..10, 16), 3);
-        assert_eq!(cut(5, [5, 1], 0..7, 16), 0);
-        assert_eq!(cut(5, [5, 1], 6..9, 16), 2);
+        assert_eq!(tail_rows(5, [5, 1], 0..10, 16), 3);
+        assert_eq!(tail_rows(5, [5, 1], 0..7, 16), 0);
+        assert_eq!(tail_rows(5, [5, 1], 6..9, 16), 2);
         // Columns of the matrix alone need no more.
-        assert_eq!(cut(4, [5, 1], 0..10, 4), 0);
-        assert_eq!([cut(5, [0, 1], 0..10, 16), cut(5, [-5, 1], 0..10, 16), cut(5, [5, 1], 0..10, 64)], [0, 10, 10]);
+        assert_eq!(tail_rows(4, [5, 1], 0..10, 4), 0);
+        assert_eq!(
+            [tail_rows(5, [0, 1], 0..10, 16), tail_rows(5, [-5, 1], 0..10, 16), tail_rows(5, [5, 1], 0..10, 64)],
+            [0, 10, 10]
+        );
     }
 }

@@ -4,28 +4,28 @@
 //! and through its rows in tiles. A tile of C stays in registers while it runs through a chunk of k (`tile`). A is read
 //! in place unless its elements are far apart. B is read in place where its rows are contiguous and few. Otherwise panels
 //! of B are copied. Where rows of B are contiguous, the first tile copies the first panel as it goes, and the tiles of each
-//! panel copy the next panel (`ahead`); where they are not, a panel is copied before its tiles (`pack`). Where it is
-//! cheaper, such as for few columns, Bᵀ · Aᵀ is computed and turned.
+//! panel copy the next panel (`prefetch_copy`); where they are not, a panel is copied before its tiles (`pack`). Where it is
+//! cheaper, such as for few columns, Bᵀ · Aᵀ is computed and transposed (`transposed`).
 //!
 //! Each element of C is, in each chunk, one chain of fused multiply-adds in the order of k, and chunks are added in
 //! order. So its bits depend on k alone: not on blocks, tiles, packing, threads or the instruction set. One row or one
 //! column has another order, where that is the way it lies in memory (`vector`).
 
-mod ahead;
 #[cfg(any(test, feature = "matrixmultiply"))]
 mod foreign;
 mod matrix;
 mod pack;
+mod prefetch_copy;
 mod tile;
+mod transposed;
 mod vector;
 
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use self::ahead::Ahead;
 pub(crate) use self::matrix::Matrix;
+use self::prefetch_copy::PrefetchCopy;
 use self::tile::{Tile, TileSizes, TileSizesOf};
-use super::copy::{Plane, TRANSPOSED_SIDE, copy_plane};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::{Buffer, Pooled};
 use crate::kernel::Real;
@@ -109,15 +109,6 @@ const FEW_ROWS: usize = 24;
 /// where B is no wider than a vector, of which each element of A is read for one multiply-add, it costs 9 % (Granite Rapids).
 const FAR_APART: usize = 768 << 10;
 
-/// What it costs to copy an element of A so that tiles find it near, in nanoseconds; and to turn one of C. Fitted to products with k of 30 to
-/// 1024, 2 to 2048 rows and 4 to 1024 columns, whose A was transposed in memory (Granite Rapids, one thread): the other way is up to 6
-/// times as fast where it is taken.
-const PACKING: f64 = 0.21;
-const TURNING: f64 = 0.35;
-
-/// What the other way must gain to be taken. With 1.1, some products took 1.2 times as long.
-const OTHER_WAY: f64 = 1.2;
-
 /// What a product does to C.
 #[derive(Clone, Copy)]
 pub(crate) enum Onto<'a, T> {
@@ -144,7 +135,7 @@ pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut 
         _ => None,
     };
     let add = matches!(onto, Onto::C);
-    let rest = if k == 0 || c.is_empty() {
+    let bias_left = if k == 0 || c.is_empty() {
         if !add {
             c.fill(T::ZERO);
         }
@@ -154,9 +145,9 @@ pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut 
         foreign::matmul(a, b, c, add);
         bias
     } else {
-        own(a, b, c, add, bias)
+        native(a, b, c, add, bias)
     };
-    if let Some(bias) = rest {
+    if let Some(bias) = bias_left {
         for row in c.chunks_exact_mut(n.max(1)) {
             row.iter_mut().zip(bias).for_each(|(c, &b)| *c += b);
         }
@@ -165,7 +156,7 @@ pub(crate) fn matmul<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut 
 
 /// The product by our own loops, of matrices with elements. Returns the bias where it is still to be added.
 #[cfg_attr(feature = "matrixmultiply", allow(dead_code, reason = "the feature puts another in its place"))]
-fn own<'b, T: Vectorized>(
+fn native<'b, T: Vectorized>(
     a: Matrix<'_, T>,
     b: Matrix<'_, T>,
     c: &mut [T],
@@ -184,44 +175,24 @@ fn own<'b, T: Vectorized>(
     }
     // One column is one row the other way round: tiles are wide.
     if n == 1 && m > 1 {
-        own(b.t(), a.t(), c, add, None);
+        native(b.t(), a.t(), c, add, None);
         return bias;
     }
     let sizes = simd::dispatch(TileSizesOf(PhantomData::<T>));
     // Neither way then copies B before it is read. Chunks would be added to a C that is there in another order.
-    let both = !add && a.strides[0] == 1 && b.strides[1] == 1;
-    if both && cost(a, b, sizes) > OTHER_WAY * cost(b.t(), a.t(), sizes) + TURNING * (m * n) as f64 {
-        turned(a, b, c, sizes);
+    let can_transpose = !add && a.strides[0] == 1 && b.strides[1] == 1;
+    if can_transpose && transposed::pays(a, b, sizes) {
+        transposed::transposed(a, b, c, sizes);
         return bias;
     }
     tiled(a, b, c, add, bias, sizes);
     None
 }
 
-/// Roughly what [`tiled`] takes where rows of B are contiguous, in nanoseconds.
-fn cost<T>(a: Matrix<'_, T>, b: Matrix<'_, T>, sizes: TileSizes) -> f64 {
-    let (m, k, n) = (a.rows, a.columns, b.columns);
-    let products = m as f64 * k as f64 * n.next_multiple_of(sizes.lanes) as f64 * par::MULTIPLY_ADD;
-    let packed = if is_far_apart(a) && n > sizes.lanes { m * k } else { 0 };
-    products + packed as f64 * PACKING
-}
-
 /// Whether rows of A are read better from a copy, if their elements are read often enough.
 fn is_far_apart<T>(a: Matrix<'_, T>) -> bool {
     let width = a.columns.min(CHUNK).next_multiple_of(SIDE);
     a.strides[1] != 1 && a.strides[1].unsigned_abs() * width * size_of::<T>() > FAR_APART
-}
-
-/// C = (Bᵀ · Aᵀ)ᵀ, whose elements are the same sums in the same order.
-fn turned<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut [T], sizes: TileSizes) {
-    let (m, n) = (a.rows, b.columns);
-    let mut turned = Buffer::<T>::stale(m * n);
-    tiled(b.t(), a.t(), &mut turned, false, None, sizes);
-    let data = &*turned;
-    par::split(c, TRANSPOSED_SIDE * n, par::STREAM, |start, c| {
-        let plane = Plane { data, at: start / n, stride: m as isize, rows: c.len() / n, columns: n };
-        copy_plane(plane, c, n);
-    });
 }
 
 /// The product tile by tile.
@@ -348,9 +319,9 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                 }
                 // After this panel comes the next one, or the first of the next chunk.
                 let next = if panel + 1 < self.panels.end { (start, panel + 1) } else { (end, self.panels.start) };
-                let mut ahead = {
+                let mut prefetch_copy = {
                     let (start, columns) = (next.0, panels.range(next.1));
-                    Ahead {
+                    PrefetchCopy {
                         from: b.pointer(start, columns.start),
                         stride: b.strides[0],
                         to: next_copy.as_mut_ptr(),
@@ -359,7 +330,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         rows: if copies { CHUNK.min(k - start) } else { 0 },
                     }
                 };
-                let cut = b.cut(start..end, columns.clone());
+                let tail_rows = b.tail_rows(start..end, columns.clone());
                 let mut row = self.rows.start;
                 while row < self.rows.end {
                     // A copying tile has full height.
@@ -367,9 +338,9 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                     let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
                     // Read and written through one pointer: to take another would end the first one's right to the memory.
                     let room = copy.as_mut_ptr();
-                    let (b, b_k, cut) = match way {
+                    let (b, b_k, tail_rows) = match way {
                         Panel::Copied => (room.cast_const(), columns.len() as isize, 0),
-                        _ => (b.pointer(start, columns.start), b.strides[0], cut),
+                        _ => (b.pointer(start, columns.start), b.strides[0], tail_rows),
                     };
                     let (rows_of_a, a_strides) = match packs_a {
                         true => (a_copy[(row - self.rows.start) * a_row..].as_ptr(), [a_row as isize, 1]),
@@ -382,9 +353,9 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         b,
                         b_k,
                         far: way == Panel::Copied && (end - start) * columns.len() * size_of::<T>() > NEAR,
-                        cut,
+                        tail_rows,
                         copy: room,
-                        ahead: ahead.share(rows, left),
+                        prefetch: prefetch_copy.share(rows, left),
                         c: c.pointer().wrapping_add(row * n + columns.start),
                         c_row: n,
                         add: add || start > 0,
@@ -475,7 +446,7 @@ mod tests {
         if a.columns == 0 || c.is_empty() {
             matmul(a, b, c, if add { Onto::C } else { Onto::Nothing })
         } else {
-            own(a, b, c, add, None);
+            native(a, b, c, add, None);
         }
     }
 
@@ -490,7 +461,7 @@ mod tests {
                     let (a, b) = (stored(&data, [m, k], storage / 5), stored(&data, [k, n], storage % 5));
                     let (mut c, mut theirs) = (vec![T::ONE; m * n], vec![T::ONE; m * n]);
                     for add in [false, true] {
-                        own(a, b, &mut c, add, None);
+                        native(a, b, &mut c, add, None);
                         foreign::matmul(a, b, &mut theirs, add);
                         // No term is larger than 1: the bound of both errors is k² ε. Far below it, a mistake still shows.
                         let close = |(x, y): (&T, &T)| (x.to_f64() - y.to_f64()).abs() <= 8.0 * k as f64 * epsilon;
@@ -569,7 +540,7 @@ mod tests {
             let mut c = vec![f32::NAN; m * n];
             for threads in [1, 3] {
                 c.fill(f32::NAN);
-                par::with_threads(threads, || turned(a, b, &mut c, sizes)).unwrap();
+                par::with_threads(threads, || transposed::transposed(a, b, &mut c, sizes)).unwrap();
                 assert!(c == want, "{m} × {k} × {n} on {threads} threads");
             }
             // And what is chosen, with a bias, which is added last, and onto what is there.
@@ -582,7 +553,7 @@ mod tests {
         // Where it is taken: a head of few classes, and not where columns fill vectors.
         let is_taken = |[m, k, n]: [usize; 3]| {
             let (a, b) = (stored(&data, [m, k], 1), stored(&data, [k, n], 0));
-            cost(a, b, sizes) > OTHER_WAY * cost(b.t(), a.t(), sizes) + TURNING * (m * n) as f64
+            transposed::pays(a, b, sizes)
         };
         assert!(is_taken([1000, 256, 2]) && !is_taken([256, 256, 64]) && !is_taken([4, 4, 4]));
         assert!(
@@ -628,7 +599,7 @@ mod tests {
             let want = want(a, b);
             for threads in [1, 2, 3, 8] {
                 let mut c = vec![f32::NAN; m * n];
-                par::with_threads(threads, || _ = own(a, b, &mut c, false, None)).unwrap();
+                par::with_threads(threads, || _ = native(a, b, &mut c, false, None)).unwrap();
                 assert!(c == want, "{m} × {k} × {n} on {threads} threads");
             }
         }

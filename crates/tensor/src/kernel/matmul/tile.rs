@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::Vectorized;
-use super::ahead::Ahead;
+use super::prefetch_copy::PrefetchCopy;
 use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set};
 
 /// The tiles of an instruction set.
@@ -44,11 +44,11 @@ pub(super) struct Tile<T> {
     pub(super) far: bool,
     /// For this many rows at the end of B, the last vector is loaded only up to the last column. Earlier rows are loaded whole: a
     /// partial load costs a slot of the multiply-add units.
-    pub(super) cut: usize,
+    pub(super) tail_rows: usize,
     /// Where a tile that copies B puts the rows, in whole vectors.
     pub(super) copy: *mut T,
     /// Rows of the next panel, which the tile copies as it goes.
-    pub(super) ahead: Ahead<T>,
+    pub(super) prefetch: PrefetchCopy<T>,
     /// A row of C is contiguous.
     pub(super) c: *mut T,
     /// From one row of C to the next.
@@ -200,14 +200,14 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
                     prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
                 }
             }
-            let (mut left, mut ahead) = (self.0.k, self.0.ahead);
-            let steps = ahead.steps(left);
+            let (mut left, mut prefetch) = (self.0.k, self.0.prefetch);
+            let steps = prefetch.steps(left);
             while left > 0 {
-                if ahead.rows > 0 {
-                    ahead = ahead.copy_row::<S>();
+                if prefetch.rows > 0 {
+                    prefetch = prefetch.copy_row::<S>();
                 }
                 let now = left.min(steps);
-                let whole = now.min(left.saturating_sub(self.0.cut));
+                let whole = now.min(left.saturating_sub(self.0.tail_rows));
                 if self.0.far {
                     for _ in 0..whole {
                         self.step::<S, true, true>(&mut sums);
@@ -222,8 +222,8 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
                 }
                 left -= now;
             }
-            while ahead.rows > 0 {
-                ahead = ahead.copy_row::<S>();
+            while prefetch.rows > 0 {
+                prefetch = prefetch.copy_row::<S>();
             }
             let OfSize(tile, last) = self;
             for (i, sums) in sums.into_iter().enumerate() {

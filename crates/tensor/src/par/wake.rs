@@ -11,24 +11,24 @@ use std::{hint, sync::Arc};
 
 /// In nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Asking {
+pub(super) struct WakeCost {
     /// What the calling thread spends on each helper.
     pub(super) ask: f64,
     /// After what time a helper begins.
-    pub(super) late: f64,
+    pub(super) latency: f64,
 }
 
-impl Asking {
+impl WakeCost {
     /// Where it could not be measured, as every thread of the pool was busy. From an Intel Xeon (Emerald Rapids, 2 cores, a virtual
     /// machine).
-    const ASLEEP: Asking = Asking { ask: 3_000.0, late: 14_000.0 };
-    const AWAKE: Asking = Asking { ask: 200.0, late: 1_500.0 };
+    const ASLEEP: WakeCost = WakeCost { ask: 3_000.0, latency: 14_000.0 };
+    const AWAKE: WakeCost = WakeCost { ask: 200.0, latency: 1_500.0 };
 
     /// How long work of `cost` nanoseconds takes with so many helpers: until they come, the calling thread works alone.
     fn time(self, cost: f64, helpers: usize) -> f64 {
         // Beyond that, differences would be lost to rounding.
         let cost = cost.min(1e15);
-        let alone = cost.min(self.late);
+        let alone = cost.min(self.latency);
         helpers as f64 * self.ask + alone + (cost - alone) / (helpers + 1) as f64
     }
 
@@ -43,8 +43,8 @@ impl Asking {
 /// What asking costs on this machine.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Machine {
-    asleep: Asking,
-    awake: Asking,
+    asleep: WakeCost,
+    awake: WakeCost,
     /// For how many nanoseconds after their last work helpers are awake: none where that could not be measured.
     awake_for: u64,
 }
@@ -52,12 +52,11 @@ struct Machine {
 /// When the last work that could be shared ends, in nanoseconds since the first question.
 static LAST: AtomicU64 = AtomicU64::new(0);
 
-/// How many works have followed each other without a pause in which helpers would have fallen asleep; [`LONG`] where they were
-/// asked.
-static CHAIN: AtomicU64 = AtomicU64::new(0);
+/// Shared loops in a row with no gap long enough for a worker to park. Set to [`BURST_LEN`] when workers were asked.
+static BURST: AtomicU64 = AtomicU64::new(0);
 
-/// A chain of so many is taken to go on: the next work wakes helpers, which stay awake while it lasts.
-const LONG: u64 = 16;
+/// A burst of so many is taken to go on: the next work wakes helpers, which stay awake while it lasts.
+const BURST_LEN: u64 = 16;
 
 /// Work is taken to last so many nanoseconds at most, until helpers could fall asleep again: a user's estimate may be anything.
 const LONGEST: f64 = 1e9;
@@ -72,10 +71,10 @@ pub(super) fn helpers(cost: f64, most: usize) -> usize {
     // Not soon after 0, which is never.
     let now = BEGIN.get_or_init(Instant::now).elapsed().as_nanos() as u64 + 1_000_000_000;
     let last = LAST.swap(now + cost.min(LONGEST) as u64, Ordering::Relaxed);
-    let chain = if now.saturating_sub(last) < machine.awake_for { CHAIN.load(Ordering::Relaxed) + 1 } else { 0 };
-    let asking = if chain > LONG { machine.awake } else { machine.asleep };
-    let helpers = asking.helpers(cost, most);
-    CHAIN.store(if helpers > 0 { LONG } else { chain.min(LONG) }, Ordering::Relaxed);
+    let burst = if now.saturating_sub(last) < machine.awake_for { BURST.load(Ordering::Relaxed) + 1 } else { 0 };
+    let cost_now = if burst > BURST_LEN { machine.awake } else { machine.asleep };
+    let helpers = cost_now.helpers(cost, most);
+    BURST.store(if helpers > 0 { BURST_LEN } else { burst.min(BURST_LEN) }, Ordering::Relaxed);
     helpers
 }
 
@@ -88,44 +87,45 @@ thread_local! {
 impl Machine {
     /// Asks a helper some times that has slept, or worked so long ago. It takes about 2 ms.
     fn measured() -> Self {
-        let unknown = Machine { asleep: Asking::ASLEEP, awake: Asking::AWAKE, awake_for: 0 };
+        let unknown = Machine { asleep: WakeCost::ASLEEP, awake: WakeCost::AWAKE, awake_for: 0 };
         // By the clock of an interpreter, everything is late.
         if cfg!(miri) {
             return unknown;
         }
         let Some(asleep) = median(200) else { return unknown };
         let Some(awake) = median(0) else { return unknown };
-        let is_awake =
-            |&micros: &u64| median(micros).is_some_and(|now| now.ask + now.late < 0.5 * (asleep.ask + asleep.late));
+        let is_awake = |&micros: &u64| {
+            median(micros).is_some_and(|now| now.ask + now.latency < 0.5 * (asleep.ask + asleep.latency))
+        };
         let awake_for = [2, 5, 10, 15, 20].into_iter().take_while(is_awake).last().unwrap_or(0);
         Machine { asleep, awake, awake_for: awake_for * 1_000 }
     }
 }
 
-/// Each of [`Asking`]'s times is the median of so many.
+/// Each of [`WakeCost`]'s times is the median of so many.
 const ROUNDS: usize = 5;
 
 /// What it costs to ask a helper that had nothing to do for so many microseconds; nothing where it does not come soon.
-fn median(micros: u64) -> Option<Asking> {
+fn median(micros: u64) -> Option<WakeCost> {
     let (mut asks, mut lates) = ([0.0; ROUNDS], [0.0; ROUNDS]);
-    for (ask, late) in asks.iter_mut().zip(&mut lates) {
+    for (ask, latency) in asks.iter_mut().zip(&mut lates) {
         let (begin, idle) = (Instant::now(), Duration::from_micros(micros));
         while begin.elapsed() < idle {
             hint::spin_loop();
         }
         let round = round()?;
-        (*ask, *late) = (round.ask, round.late);
+        (*ask, *latency) = (round.ask, round.latency);
     }
     asks.sort_by(f64::total_cmp);
     lates.sort_by(f64::total_cmp);
-    Some(Asking { ask: asks[ROUNDS / 2], late: lates[ROUNDS / 2] })
+    Some(WakeCost { ask: asks[ROUNDS / 2], latency: lates[ROUNDS / 2] })
 }
 
 /// A helper that comes later has had something else to do, or its processor had.
 const SOON: Duration = Duration::from_micros(100);
 
 /// Asks a helper; nothing where it does not come soon.
-fn round() -> Option<Asking> {
+fn round() -> Option<WakeCost> {
     let (begun, start) = (Arc::new(AtomicU64::new(0)), Instant::now());
     let theirs = Arc::clone(&begun);
     rayon::spawn(move || theirs.store(start.elapsed().as_nanos() as u64, Ordering::Release));
@@ -134,7 +134,7 @@ fn round() -> Option<Asking> {
         match begun.load(Ordering::Acquire) {
             0 if start.elapsed() > SOON => return None,
             0 => hint::spin_loop(),
-            late => return Some(Asking { ask: ask.as_nanos() as f64, late: late as f64 }),
+            latency => return Some(WakeCost { ask: ask.as_nanos() as f64, latency: latency as f64 }),
         }
     }
 }
@@ -167,19 +167,19 @@ mod tests {
     }
 
     /// As `par` asks.
-    fn asked(cost: f64, threads: usize, asking: Asking) -> usize {
-        if cost < WORTH_SHARING { 0 } else { asking.helpers(cost, threads - 1) }
+    fn asked(cost: f64, threads: usize, wake: WakeCost) -> usize {
+        if cost < WORTH_SHARING { 0 } else { wake.helpers(cost, threads - 1) }
     }
 
     const THREADS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 
-    /// Of helpers that sleep, and of those that are awake, where asking costs what it does on the machine of `Asking`'s constants.
+    /// Of helpers that sleep, and of those that are awake, where asking costs what it does on the machine of `WakeCost`'s constants.
     #[test]
     fn helpers_are_asked_in_proportion_to_the_work() {
         let table: Vec<(&str, [[usize; 7]; 2])> = ops()
             .into_iter()
             .map(|(op, cost)| {
-                (op, [Asking::ASLEEP, Asking::AWAKE].map(|asking| THREADS.map(|n| asked(cost, n, asking))))
+                (op, [WakeCost::ASLEEP, WakeCost::AWAKE].map(|wake| THREADS.map(|n| asked(cost, n, wake))))
             })
             .collect();
         let small = [[0; 7]; 2];
@@ -207,12 +207,12 @@ mod tests {
     /// By the model: no number of threads makes an op slower than one does, and no other number of helpers would be faster by a thirtieth.
     #[test]
     fn more_threads_make_nothing_slower() {
-        for asking in [Asking::ASLEEP, Asking::AWAKE, Asking { ask: 20_000.0, late: 100_000.0 }] {
+        for wake in [WakeCost::ASLEEP, WakeCost::AWAKE, WakeCost { ask: 20_000.0, latency: 100_000.0 }] {
             for (op, cost) in ops() {
                 for threads in 1..=64 {
-                    let time = asking.time(cost, asked(cost, threads, asking));
-                    assert!(time <= asking.time(cost, 0), "{op}, {threads} threads");
-                    let best = (0..threads).map(|helpers| asking.time(cost, helpers)).fold(f64::INFINITY, f64::min);
+                    let time = wake.time(cost, asked(cost, threads, wake));
+                    assert!(time <= wake.time(cost, 0), "{op}, {threads} threads");
+                    let best = (0..threads).map(|helpers| wake.time(cost, helpers)).fold(f64::INFINITY, f64::min);
                     assert!(cost < WORTH_SHARING || time <= best * 1.03, "{op}, {threads} threads: {time} and {best}");
                 }
             }
@@ -228,10 +228,10 @@ mod tests {
             found = pool.install(|| median(100));
         }
         let found = found.expect("the other thread has nothing else to do");
-        assert!(found.ask > 0.0 && found.late > 0.0, "{found:?}");
+        assert!(found.ask > 0.0 && found.latency > 0.0, "{found:?}");
         // The only thread of this pool is busy with the question itself.
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let unknown = Machine { asleep: Asking::ASLEEP, awake: Asking::AWAKE, awake_for: 0 };
+        let unknown = Machine { asleep: WakeCost::ASLEEP, awake: WakeCost::AWAKE, awake_for: 0 };
         assert_eq!(pool.install(Machine::measured), unknown);
     }
 }

@@ -17,7 +17,7 @@ const DISTANCE: isize = 2;
 
 /// Rows of B to be copied in whole vectors.
 #[derive(Clone, Copy)]
-pub(super) struct Ahead<T> {
+pub(super) struct PrefetchCopy<T> {
     pub(super) from: *const T,
     /// From one row of B to the next.
     pub(super) stride: isize,
@@ -30,12 +30,12 @@ pub(super) struct Ahead<T> {
     pub(super) rows: usize,
 }
 
-impl<T: Vectorized> Ahead<T> {
+impl<T: Vectorized> PrefetchCopy<T> {
     /// Takes the share of the rows that a tile copies which computes `rows` of the `left` rows of A.
     #[inline(always)]
     pub(super) fn share(&mut self, rows: usize, left: usize) -> Self {
         let rows = (self.rows * rows).div_ceil(left);
-        let share = Ahead { rows, ..*self };
+        let share = PrefetchCopy { rows, ..*self };
         self.from = self.from.wrapping_offset(rows as isize * self.stride);
         self.to = self.to.wrapping_add(rows * self.width);
         self.rows -= rows;
@@ -70,6 +70,6 @@ impl<T: Vectorized> Ahead<T> {
             }
         }
         let (from, to) = (self.from.wrapping_offset(self.stride), self.to.wrapping_add(self.width));
-        Ahead { from, to, rows: self.rows - 1, ..self }
+        PrefetchCopy { from, to, rows: self.rows - 1, ..self }
     }
 }
