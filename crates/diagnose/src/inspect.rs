@@ -7,17 +7,18 @@ use autograd::{Mode, Role, Saved, Tape, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 
-use crate::judge::judge;
 use crate::judge::limits::Limits;
+use crate::judge::{CopiesAfter, judge};
 use crate::read::graph::{Graph, Node, distinct};
 use crate::read::losses::Part;
 use crate::read::numbers::{Numbers, range};
 use crate::read::saturation::{Curve, Rules, Saturation};
+use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::{Action, Evidence, Finding, Severity};
 use crate::report::stats::Stats;
 use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::trial::cure::Trial;
-use crate::trial::subject::{Parameter, Pass, Runs, Subject, backward, quietly};
+use crate::trial::experiment::{Experiment, Runs, backward, quietly};
 
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
@@ -178,7 +179,7 @@ impl Inspector {
         M: Module<T> + ?Sized,
         F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
     {
-        let runs = Runs::new(self, model, forward);
+        let runs = Runs::new(|| self.tape(), model, forward);
         let pass = runs.pass(&HashMap::new());
         self.report(&pass, Some(&runs))
     }
@@ -204,7 +205,7 @@ impl Inspector {
         };
         let leaves = tape.vars().take(graph.nodes.len()).filter(|var| matches!(var.role(), Role::Leaf));
         let parameters = leaves.map(leaf).collect();
-        self.report(&Pass::new(graph, parameters), None)
+        self.report(&Trace::new(graph, parameters), None)
     }
 
     pub(crate) fn tape<T: Float>(&self) -> Tape<T> {
@@ -224,10 +225,12 @@ impl Inspector {
     }
 
     /// What is wrong, and which of the remedies hold what they promise.
-    fn report(&self, pass: &Pass, subject: Option<&dyn Subject>) -> Report {
-        let judged = |pass: &Pass, changes: &[Action], whole: bool| {
+    fn report(&self, pass: &Trace, subject: Option<&dyn Experiment>) -> Report {
+        let judged = |pass: &Trace, changes: &[Action], whole: bool| {
             let mut report = self.figures(pass, whole);
-            report.findings = judge(&self.limits, pass, &report, subject.map(|subject| (subject, changes)));
+            let copies_after = subject.map(|subject| |steps| subject.copies_after(changes, steps));
+            let copies_after = copies_after.as_ref().map(|after| after as &CopiesAfter<'_>);
+            report.findings = judge(&self.limits, pass, &report, copies_after);
             report
         };
         let report = || {
@@ -242,7 +245,7 @@ impl Inspector {
     }
 
     /// What is left to say of a model that cannot be judged.
-    fn without_judgement(&self, pass: &Pass, why: String) -> Report {
+    fn without_judgement(&self, pass: &Trace, why: String) -> Report {
         let value = pass.graph.nodes[pass.graph.loss].value.first();
         let loss = Loss {
             value,
@@ -271,7 +274,7 @@ impl Inspector {
     }
 
     /// The figures of a pass: all of them, or those that are judged.
-    pub(crate) fn figures(&self, pass: &Pass, whole: bool) -> Report {
+    pub(crate) fn figures(&self, pass: &Trace, whole: bool) -> Report {
         let graph = &pass.graph;
         let weight = |parameter: &Parameter| Weight {
             name: parameter.name.clone(),

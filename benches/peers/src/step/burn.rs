@@ -3,7 +3,8 @@
 use burn::optim::{AdamW, AdamWConfig, Optimizer};
 use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
 
-use super::library::{DECAY, EPS, Input, Library, Ops};
+use super::library::Library;
+use super::ops::{DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 type Matrix = Tensor<2>;

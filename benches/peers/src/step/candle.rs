@@ -3,7 +3,8 @@
 use candle_core::{DType, Device::Cpu, Result, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, SGD};
 
-use super::library::{DECAY, EPS, Input, Library, Ops};
+use super::library::Library;
+use super::ops::{DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 pub struct Candles {

@@ -6,7 +6,8 @@ use autograd::{Attention, CellParams, Tape, Var};
 use nn::{AdamW, Optimizer, Param, Sgd};
 use tensor::Tensor;
 
-use super::library::{DECAY, EPS, Input, Library, Ops};
+use super::library::Library;
+use super::ops::{DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 pub struct Evenkeel {

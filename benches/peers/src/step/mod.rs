@@ -1,6 +1,6 @@
 //! Whole steps of training: a batch is taken from the data, goes forward and backward, and the weights are moved.
 //!
-//! A model is written once (`models`), over what the libraries have in common (`library`); each does that by its own best means.
+//! A model is written once (`models`), over what the libraries have in common (`ops`); each does that by its own best means.
 //! Weights and data are the same numbers everywhere, here and in `steps.py`; so the losses of the first ten steps are too, or the row
 //! is refused.
 
@@ -10,6 +10,7 @@ mod evenkeel;
 mod library;
 mod models;
 mod numbers;
+mod ops;
 
 use std::time::Instant;
 

@@ -1,6 +1,6 @@
 //! The models, each written once for all libraries.
 
-use super::library::{Input, Ops};
+use super::ops::{Input, Ops};
 use super::numbers::{EXAMPLES, uniform, whole};
 
 /// Letters, and the mark of an end.

@@ -7,7 +7,7 @@ mod path;
 mod symmetry;
 mod units;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use autograd::Role;
 
@@ -15,16 +15,19 @@ use crate::judge::limits::Limits;
 use crate::read::graph::{Affine, Graph};
 use crate::read::losses::Part;
 use crate::read::saturation::Curve;
+use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::{Action, Evidence, Fault, Finding, Severity, sort};
 use crate::report::{Activation, Report};
-use crate::trial::subject::{Parameter, Pass, Subject};
+
+/// Of each parameter, the share of its columns that are copies after this many steps of plain descent.
+pub(crate) type CopiesAfter<'a> = dyn Fn(usize) -> HashMap<String, f64> + 'a;
 
 /// All that is wrong, the most harmful first. What a finding proposes to do is not tried yet.
 pub(crate) fn judge(
     limits: &Limits,
-    pass: &Pass,
+    pass: &Trace,
     report: &Report,
-    subject: Option<(&dyn Subject, &[Action])>,
+    copies_after: Option<&CopiesAfter<'_>>,
 ) -> Vec<Finding> {
     let judge = Judge { limits, pass, graph: &pass.graph, report };
     let mut findings = Vec::new();
@@ -33,7 +36,7 @@ pub(crate) fn judge(
     findings.extend(judge.data());
     findings.extend(judge.broadcast());
     findings.extend(judge.logits());
-    findings.extend(judge.symmetry(subject));
+    findings.extend(judge.symmetry(copies_after));
     findings.extend(judge.losses());
     findings.extend(judge.saturation());
     findings.extend(judge.attention());
@@ -79,7 +82,7 @@ pub(crate) fn unseen(graph: &Graph) -> Vec<Finding> {
 
 pub(super) struct Judge<'a> {
     limits: &'a Limits,
-    pass: &'a Pass,
+    pass: &'a Trace,
     graph: &'a Graph,
     report: &'a Report,
 }

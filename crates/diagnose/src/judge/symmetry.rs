@@ -2,9 +2,9 @@
 
 use autograd::Role;
 
-use super::Judge;
-use crate::report::finding::{Action, Evidence, Finding, Severity};
-use crate::trial::subject::{Parameter, Subject};
+use super::{CopiesAfter, Judge};
+use crate::read::trace::Parameter;
+use crate::report::finding::{Evidence, Finding, Severity};
 
 /// Steps of plain descent that tell whether what is alike parts: with a head and a branch that are both zero, the third moves the
 /// branch.
@@ -12,11 +12,11 @@ const STEPS: usize = 3;
 
 impl Judge<'_> {
     /// Weights of which columns are copies of others, and get the same gradients.
-    pub(super) fn symmetry(&self, subject: Option<(&dyn Subject, &[Action])>) -> Option<Finding> {
+    pub(super) fn symmetry(&self, copies_after: Option<&CopiesAfter<'_>>) -> Option<Finding> {
         let is_alike = |parameter: &&Parameter| {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };
             // A gradient of zero says nothing: the weight may move after the next step.
-            let known = subject.is_some() || !gradient.is_zero();
+            let known = copies_after.is_some() || !gradient.is_zero();
             let share = parameter.data.copies();
             let share = if share > 0.0 { share.min(gradient.copies()) } else { share };
             known && share > 0.0 && (share > whole(parameter) || !self.is_end(parameter))
@@ -25,7 +25,7 @@ impl Judge<'_> {
         if alike.is_empty() {
             return None;
         }
-        if let Some(later) = subject.map(|(subject, changes)| subject.copies_after(changes, STEPS)) {
+        if let Some(later) = copies_after.map(|after| after(STEPS)) {
             alike.retain(|parameter| later.get(&parameter.name).is_some_and(|share| *share > 0.0));
         }
         let first = alike.first()?;

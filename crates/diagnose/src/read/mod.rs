@@ -5,4 +5,5 @@ pub(crate) mod graph;
 pub(crate) mod losses;
 pub(crate) mod numbers;
 pub(crate) mod saturation;
+pub(crate) mod trace;
 pub(crate) mod way;

@@ -1,6 +1,6 @@
 //! What showed a fault: its kind, with the numbers as numbers.
 
-use super::finding::Fault;
+use super::fault::Fault;
 use crate::read::anomaly::Anomaly;
 
 /// What showed a fault, with its numbers. The sentences of a [`Finding`](crate::Finding) are made of it. In JSON, `kind` is the variant's

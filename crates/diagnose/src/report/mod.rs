@@ -1,6 +1,7 @@
 //! What an inspection found: data alone.
 
 pub(crate) mod evidence;
+pub(crate) mod fault;
 pub(crate) mod finding;
 pub(crate) mod history;
 pub(crate) mod stats;

@@ -9,7 +9,7 @@ use rand::Rng;
 use tensor::{Float, Tensor};
 
 use crate::read::graph::Graph;
-use crate::trial::subject::trained;
+use crate::trial::experiment::trained;
 
 /// A start that could not be found.
 #[derive(Clone, PartialEq)]

@@ -17,7 +17,7 @@ use crate::read::graph::Graph;
 use crate::read::numbers::Numbers;
 use crate::report::finding::{Evidence, Finding, Severity, sort};
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
-use crate::trial::subject::{quietly, trained};
+use crate::trial::experiment::{quietly, trained};
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///

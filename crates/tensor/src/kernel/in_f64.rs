@@ -4,7 +4,7 @@
 
 use std::arch::x86_64::*;
 
-use super::simd::Vector;
+use super::vector::Vector;
 
 /// Four f32 as f64.
 ///

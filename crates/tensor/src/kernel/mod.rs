@@ -21,6 +21,7 @@ mod scan;
 mod simd;
 mod softmax;
 pub(crate) mod update;
+mod vector;
 
 pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]

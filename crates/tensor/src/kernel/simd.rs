@@ -4,6 +4,7 @@
 
 #[cfg(target_arch = "x86_64")]
 use super::isa::{Isa, isa};
+pub use super::vector::Vector;
 use crate::kernel::Real;
 
 /// A loop that uses the vectors of an instruction set itself.
@@ -108,55 +109,6 @@ pub trait Simd: 'static {
 
 /// The side of a square that is transposed in registers.
 pub const SIDE: usize = 8;
-
-/// A vector of `T`. Every function is `#[inline(always)]`, so that it is compiled for the caller's instruction set.
-///
-/// # Safety
-/// All functions are unsafe to call where the processor lacks the vector's instructions. Beyond that, `load` and
-/// `store` need `LANES` elements, and `load_first` and `store_first` need `count` elements behind the pointer; it need
-/// not be aligned.
-pub trait Vector<T>: Copy {
-    const LANES: usize;
-    unsafe fn splat(x: T) -> Self;
-    unsafe fn load(from: *const T) -> Self;
-    unsafe fn store(self, to: *mut T);
-    /// a · b + self, rounded once.
-    unsafe fn add_product(self, a: Self, b: Self) -> Self;
-    unsafe fn add(self, other: Self) -> Self;
-
-    /// The first `count` lanes, the rest zero.
-    #[inline(always)]
-    unsafe fn load_first(from: *const T, count: usize) -> Self
-    where
-        T: Real,
-    {
-        let mut lanes = [T::ZERO; MAX_LANES];
-        for (i, lane) in lanes.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller has `count` elements behind the pointer.
-            *lane = unsafe { *from.add(i) };
-        }
-        // SAFETY: no vector has more lanes than the array.
-        unsafe { Self::load(lanes.as_ptr()) }
-    }
-
-    /// Stores the first `count` lanes.
-    #[inline(always)]
-    unsafe fn store_first(self, to: *mut T, count: usize)
-    where
-        T: Real,
-    {
-        let mut lanes = [T::ZERO; MAX_LANES];
-        // SAFETY: no vector has more lanes than the array.
-        unsafe { self.store(lanes.as_mut_ptr()) };
-        for (i, &lane) in lanes.iter().enumerate().take(count) {
-            // SAFETY: the caller has `count` elements behind the pointer.
-            unsafe { *to.add(i) = lane };
-        }
-    }
-}
-
-/// The most lanes of any vector: 16 f32 in 512 bits.
-pub(crate) const MAX_LANES: usize = 16;
 
 /// Any processor. A vector is an array, which the compiler turns into what the processor has.
 pub(crate) struct Baseline;

@@ -7,47 +7,15 @@ use autograd::{Gradients, Id, Tape, Var};
 use nn::{Module, Param};
 use tensor::{Float, Tensor};
 
-use crate::inspect::Inspector;
 use crate::read::graph::Graph;
-use crate::read::losses::Part;
 use crate::read::numbers::Numbers;
-use crate::read::way::Way;
+use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::Action;
 
-/// One pass, read off the tape.
-pub(crate) struct Pass {
-    pub(crate) graph: Graph,
-    /// What is trained, in the model's order.
-    pub(crate) parameters: Vec<Parameter>,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) heads: Vec<Part>,
-    /// The way to each head, or to the loss where none is known.
-    pub(crate) ways: Vec<Way>,
-}
-
-impl Pass {
-    pub(crate) fn new(graph: Graph, parameters: Vec<Parameter>) -> Self {
-        let parts = graph.parts();
-        let heads = graph.heads(&parts);
-        let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
-        if ways.is_empty() {
-            ways.push(graph.way(graph.loss));
-        }
-        Pass { graph, parameters, parts, heads, ways }
-    }
-}
-
-/// A parameter by its path, and its gradient if there is one.
-pub(crate) struct Parameter {
-    pub(crate) name: String,
-    pub(crate) data: Numbers,
-    pub(crate) gradient: Option<Numbers>,
-}
-
 /// A model and a batch, without the float: what a judgement tries things on.
-pub(crate) trait Subject {
+pub(crate) trait Experiment {
     /// A pass after these changes.
-    fn after(&self, changes: &[Action]) -> Option<Pass>;
+    fn after(&self, changes: &[Action]) -> Option<Trace>;
 
     /// For each parameter, the share of its columns that are copies after some steps of plain descent.
     fn copies_after(&self, changes: &[Action], steps: usize) -> HashMap<String, f64>;
@@ -57,7 +25,8 @@ pub(crate) trait Subject {
 type Values<T> = HashMap<Id, Tensor<T>>;
 
 pub(crate) struct Runs<'a, T: Float, M: ?Sized, F> {
-    inspector: &'a Inspector,
+    /// Makes a tape for a pass.
+    tape: Box<dyn Fn() -> Tape<T> + 'a>,
     model: &'a M,
     forward: F,
     parameters: Vec<(String, &'a Param<T>)>,
@@ -69,12 +38,12 @@ where
     M: Module<T> + ?Sized,
     F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
-    pub(crate) fn new(inspector: &'a Inspector, model: &'a M, forward: F) -> Self {
-        Runs { inspector, model, forward, parameters: trained(model) }
+    pub(crate) fn new(tape: impl Fn() -> Tape<T> + 'a, model: &'a M, forward: F) -> Self {
+        Runs { tape: Box::new(tape), model, forward, parameters: trained(model) }
     }
 
     #[track_caller]
-    pub(crate) fn pass(&self, values: &Values<T>) -> Pass {
+    pub(crate) fn pass(&self, values: &Values<T>) -> Trace {
         let tape = self.tape(values);
         let loss = (self.forward)(self.model, &tape);
         let gradients = backward(loss);
@@ -86,7 +55,7 @@ where
             gradient: gradients.and_then(|gradients| gradients.named(param.id())).map(Numbers::of),
         });
         let parameters = parameters.collect();
-        Pass::new(Graph::read(loss, gradients, Some(&listed)), parameters)
+        Trace::new(Graph::read(loss, gradients, Some(&listed)), parameters)
     }
 
     /// The values of the parameters that are changed.
@@ -102,20 +71,20 @@ where
     }
 
     fn tape(&self, values: &Values<T>) -> Tape<T> {
-        let tape = self.inspector.tape();
+        let tape = (self.tape)();
         self.model.label(&tape);
         values.iter().for_each(|(&id, value)| tape.substitute(id, value.clone()));
         tape
     }
 }
 
-impl<T, M, F> Subject for Runs<'_, T, M, F>
+impl<T, M, F> Experiment for Runs<'_, T, M, F>
 where
     T: Float,
     M: Module<T> + ?Sized,
     F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
 {
-    fn after(&self, changes: &[Action]) -> Option<Pass> {
+    fn after(&self, changes: &[Action]) -> Option<Trace> {
         quietly(|| self.pass(&self.changed(changes))).ok()
     }
 
@@ -154,7 +123,6 @@ pub(crate) fn backward<T: Float>(loss: Var<'_, T>) -> Option<Gradients<T>> {
     None
 }
 
-/// The weights of a model that are trained, with their paths.
 /// What `f` gives, or why it panics: a look at a model ends no training.
 pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|panic| match panic.downcast::<String>() {
@@ -163,6 +131,7 @@ pub(crate) fn quietly<R>(f: impl FnOnce() -> R) -> Result<R, String> {
     })
 }
 
+/// The weights of a model that are trained, with their paths.
 pub(crate) fn trained<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(String, &Param<T>)> {
     model.parameters().into_iter().filter(|(_, param)| param.is_trained()).collect()
 }

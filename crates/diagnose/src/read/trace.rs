@@ -1,0 +1,36 @@
+//! All that is read of one pass.
+
+use super::graph::Graph;
+use super::losses::Part;
+use super::numbers::Numbers;
+use super::way::Way;
+
+/// One pass, read off the tape: its graph, what is trained, and the losses at its ends.
+pub(crate) struct Trace {
+    pub(crate) graph: Graph,
+    /// What is trained, in the model's order.
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) parts: Vec<Part>,
+    pub(crate) heads: Vec<Part>,
+    /// The way to each head, or to the loss where none is known.
+    pub(crate) ways: Vec<Way>,
+}
+
+impl Trace {
+    pub(crate) fn new(graph: Graph, parameters: Vec<Parameter>) -> Self {
+        let parts = graph.parts();
+        let heads = graph.heads(&parts);
+        let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
+        if ways.is_empty() {
+            ways.push(graph.way(graph.loss));
+        }
+        Trace { graph, parameters, parts, heads, ways }
+    }
+}
+
+/// A parameter by its path, and its gradient if there is one.
+pub(crate) struct Parameter {
+    pub(crate) name: String,
+    pub(crate) data: Numbers,
+    pub(crate) gradient: Option<Numbers>,
+}
