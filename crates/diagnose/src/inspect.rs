@@ -10,9 +10,9 @@ use tensor::{Float, Tensor};
 use crate::judge::limits::Limits;
 use crate::judge::{CopiesAfter, judge};
 use crate::read::graph::{Graph, Node, distinct};
-use crate::read::losses::Part;
+use crate::read::losses::LossTerm;
 use crate::read::numbers::{Numbers, range};
-use crate::read::saturation::{Curve, Rules, Saturation};
+use crate::read::saturation::{Rules, Saturation};
 use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::{Action, Evidence, Finding, Severity};
 use crate::report::stats::Stats;
@@ -237,7 +237,7 @@ impl Inspector {
             let mut report = judged(pass, &[], true);
             let trial = subject
                 .map(|subject| Trial::of(&report, |changes| Some(judged(&subject.after(changes)?, changes, false))));
-            trial.unwrap_or_default().settle(&mut report, subject.is_some());
+            trial.unwrap_or_default().apply_trial(&mut report, subject.is_some());
             report
         };
         // Whatever a model is like, it is no reason to end the program that looks at it.
@@ -298,12 +298,12 @@ impl Inspector {
         }
     }
 
-    fn loss(&self, graph: &Graph, parts: &[Part]) -> Loss {
+    fn loss(&self, graph: &Graph, parts: &[LossTerm]) -> Loss {
         let value = graph.nodes[graph.loss].value.first();
         let one = if let [one] = parts { Some(one) } else { None };
         let known = !parts.is_empty() && parts.iter().all(|part| part.expected.is_some());
-        let sum = |of: &dyn Fn(&Part) -> f64| parts.iter().map(|part| part.weight * of(part)).sum::<f64>();
-        let costs = |part: &Part| part.expected.unwrap_or(f64::NAN);
+        let sum = |of: &dyn Fn(&LossTerm) -> f64| parts.iter().map(|part| part.weight * of(part)).sum::<f64>();
+        let costs = |part: &LossTerm| part.expected.unwrap_or(f64::NAN);
         let (compared, expected) = match one {
             Some(one) => (one.value, one.expected),
             None if known => (sum(&|part| part.value), Some(sum(&costs))),
@@ -355,7 +355,6 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
             dead: if of_use < 2 { 0 } else { map.all(0).count_nonzero(..).item() as usize },
             map: Map::new(worst),
             rule,
-            curve: Curve::of(graph.nodes[first].role),
             gradient: together(graph, &nodes, gradient).map(|gradient| Stats::new(&gradient, whole)),
             output: Stats::new(&output, whole),
             input: Stats::new(&input, whole),

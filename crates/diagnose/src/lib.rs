@@ -88,5 +88,5 @@ pub use report::stats::{BINS, Histogram, Stats};
 pub use report::{Activation, Depth, Loss, Map, Report, Signal, SignalPath, Stage, Weight};
 pub use say::compare::Comparison;
 pub use trial::cure::Cure;
-pub use trial::start::{Calibrated, Error, Lsuv, Tuned, calibrate_output, lsuv};
+pub use trial::start::{Calibrated, Lsuv, Tuned, calibrate_output, lsuv};
 pub use watch::Watch;

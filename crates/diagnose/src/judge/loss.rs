@@ -5,8 +5,8 @@ use std::f64::consts::LN_2;
 use autograd::{Baseline, Role};
 
 use super::Judge;
-use crate::read::losses::Part;
-use crate::read::saturation::Curve;
+use crate::read::losses::LossTerm;
+use crate::read::saturation;
 use crate::report::finding::{Evidence, Finding, Severity};
 
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
@@ -22,11 +22,11 @@ impl Judge<'_> {
         if self.report.step > 0 {
             return Vec::new();
         }
-        let far = self.far();
+        let far = self.offset_targets();
         let whole = self.report.loss.given.then(|| {
             let loss = &self.report.loss;
             let head = self.pass.heads.first().filter(|_| self.pass.heads.len() == 1);
-            Part {
+            LossTerm {
                 predictions: head.map_or(self.graph.loss, |head| head.predictions),
                 targets: None,
                 value: loss.compared,
@@ -38,17 +38,18 @@ impl Judge<'_> {
                 weight: 1.0,
             }
         });
-        let heads: Vec<&Part> = whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
+        let heads: Vec<&LossTerm> =
+            whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
         // What is far from its targets costs as much as that.
-        let told = |head: &Part| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
-        let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.dear(head, whole.is_some()));
+        let told = |head: &LossTerm| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
+        let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.excess_loss(head, whole.is_some()));
         let mut findings: Vec<Finding> = dear.collect();
         findings.extend(far.into_iter().map(|(_, finding)| finding));
         findings
     }
 
     /// A loss above what it costs to know nothing.
-    fn dear(&self, head: &Part, given: bool) -> Option<Finding> {
+    fn excess_loss(&self, head: &LossTerm, given: bool) -> Option<Finding> {
         let (value, expected) = (head.value, head.expected?);
         let (excess, scale) = (value - expected, expected.abs());
         let root = (head.examples.max(1) as f64).sqrt();
@@ -92,7 +93,7 @@ impl Judge<'_> {
     }
 
     /// Targets that are far from the outputs, whatever the loss is, by the targets.
-    fn far(&self) -> Vec<(usize, Finding)> {
+    fn offset_targets(&self) -> Vec<(usize, Finding)> {
         let graph = self.graph;
         let compared = graph.relevant().filter_map(|index| match graph.nodes[index].role {
             Role::Loss { .. } => None,
@@ -142,7 +143,7 @@ impl Judge<'_> {
                 made = graph.input(made, 0)?;
             }
             let by_softmax = matches!(graph.nodes[made].role, Role::Softmax(_));
-            if !(by_softmax || Curve::of(graph.nodes[made].role).is_share()) {
+            if !(by_softmax || saturation::is_share(graph.nodes[made].role)) {
                 return None;
             }
             let classes = if let Baseline::Classes(classes) = baseline { classes } else { 1 };

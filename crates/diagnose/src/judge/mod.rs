@@ -13,8 +13,8 @@ use autograd::Role;
 
 use crate::judge::limits::Limits;
 use crate::read::graph::{Affine, Graph};
-use crate::read::losses::Part;
-use crate::read::saturation::Curve;
+use crate::read::losses::LossTerm;
+use crate::read::saturation;
 use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::{Action, Evidence, Fault, Finding, Severity, sort};
 use crate::report::{Activation, Report};
@@ -97,7 +97,7 @@ impl Judge<'_> {
     fn is_trained(&self) -> bool {
         /// Below this share of what it costs to know nothing.
         const LEARNED: f64 = 0.3;
-        let has_learned = |head: &Part| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
+        let has_learned = |head: &LossTerm| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
         self.report.step > 0 || !self.pass.heads.is_empty() && self.pass.heads.iter().all(has_learned)
     }
 
@@ -161,16 +161,16 @@ impl Judge<'_> {
 
     /// The gain of the first activation, which stands for the others.
     fn gain_name(&self) -> String {
-        gain_name(self.report.activations.first().map_or(Curve::Unknown, |activation| activation.curve))
+        gain_name(self.report.activations.first().map_or(Role::Other, |activation| self.role(activation.nodes[0])))
     }
 
     /// What function a value was computed by.
-    fn curve_of(&self, index: usize) -> Curve {
-        Curve::of(self.graph.nodes[index].role)
+    fn role(&self, index: usize) -> Role {
+        self.graph.nodes[index].role
     }
 }
 
 /// What the gain that makes up for a non-linearity is called, as in `init::Gain::Tanh`.
-fn gain_name(curve: Curve) -> String {
-    format!("{:?}", curve.gain())
+fn gain_name(role: Role) -> String {
+    format!("{:?}", saturation::gain(role))
 }

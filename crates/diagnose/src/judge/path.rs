@@ -6,6 +6,7 @@ use autograd::Role;
 
 use super::{Judge, gain_name};
 use crate::read::graph::Affine;
+use crate::read::saturation;
 use crate::read::way::{Block, Kind, Way, mean_gain};
 use crate::report::finding::{Action, Evidence, Fault, Finding, Severity};
 use crate::report::slope;
@@ -26,16 +27,16 @@ fn severity(slope: f64, blocks: usize) -> Severity {
 }
 
 impl Judge<'_> {
-    pub(super) fn signal(&self, told: &[Finding]) -> Vec<Finding> {
-        let has_told = |faults: &[Fault]| told.iter().any(|finding| faults.contains(&finding.fault));
+    pub(super) fn signal(&self, already_reported: &[Finding]) -> Vec<Finding> {
+        let has_told = |faults: &[Fault]| already_reported.iter().any(|finding| faults.contains(&finding.fault));
         if has_told(&[Fault::NotFinite, Fault::Constant, Fault::Symmetry]) || self.no_examples() {
             return Vec::new();
         }
         let mut findings: Vec<Finding> = Vec::new();
         // What is dead is found where it dies; what fades on the way there is a part of it.
-        let flat = told.iter().filter(|finding| matches!(finding.fault, Fault::Saturation | Fault::Dead));
+        let flat = already_reported.iter().filter(|finding| matches!(finding.fault, Fault::Saturation | Fault::Dead));
         let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
-        let died = self.died().filter(|&index| !flat.contains(&self.graph.place(index).as_str()));
+        let died = self.first_constant().filter(|&index| !flat.contains(&self.graph.place(index).as_str()));
         for way in &self.pass.ways {
             let found = self.off_scale(way, died);
             findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
@@ -53,9 +54,9 @@ impl Judge<'_> {
 
     /// The first value that no longer differs from example to example, though what it was computed from does; unless that is on purpose:
     /// a branch, or an end, whose weight is zero.
-    fn died(&self) -> Option<usize> {
+    fn first_constant(&self) -> Option<usize> {
         let graph = self.graph;
-        let on_the_way: HashSet<usize> = self.pass.ways.iter().flat_map(|way| graph.way_to(way.end)).collect();
+        let on_the_way: HashSet<usize> = self.pass.ways.iter().flat_map(|way| graph.path_to(way.end)).collect();
         let alive = |index: usize| {
             let (spread, size) = (graph.spread(index), graph.nodes[index].value.rms());
             spread.is_nan() || spread > NOTHING * size
@@ -132,7 +133,7 @@ impl Judge<'_> {
                     add(branch, (1.0 / (share * joins.sqrt())).min(1.0));
                 }
             } else if let (Some(affine), Some(gain)) = (self.graph.affine(block.head), block.gain) {
-                add(affine, self.curve_of(block.station).gain().value() / gain);
+                add(affine, saturation::gain(self.role(block.station)).value() / gain);
             }
         }
         let scale = |affine: &Affine| {
@@ -155,12 +156,12 @@ impl Judge<'_> {
         graph.nodes[block.head].inputs.iter().filter_map(branch).collect()
     }
 
-    pub(super) fn gradient(&self, told: &[Finding]) -> Vec<Finding> {
-        let has_told = |faults: &[Fault]| told.iter().any(|finding| faults.contains(&finding.fault));
+    pub(super) fn gradient(&self, already_reported: &[Finding]) -> Vec<Finding> {
+        let has_told = |faults: &[Fault]| already_reported.iter().any(|finding| faults.contains(&finding.fault));
         if has_told(&[Fault::NotFinite, Fault::Constant, Fault::Symmetry]) || self.no_examples() {
             return Vec::new();
         }
-        let flat = told.iter().filter(|finding| finding.severity > Severity::Note);
+        let flat = already_reported.iter().filter(|finding| finding.severity > Severity::Note);
         let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
         let mut findings: Vec<Finding> = Vec::new();
         // Where the signal dies, the gradient does too.
@@ -174,10 +175,10 @@ impl Judge<'_> {
     }
 
     /// Where no gradient comes back, unless a weight of zero stops it that will move.
-    fn lost_gradient(&self, way: &Way, told: &[&str]) -> Option<Finding> {
+    fn lost_gradient(&self, way: &Way, already_reported: &[&str]) -> Option<Finding> {
         let graph = self.graph;
         let none = |index: usize| graph.gradient_rms(index) == Some(0.0);
-        let nodes = graph.way_to(way.end);
+        let nodes = graph.path_to(way.end);
         let is_zero = |index: usize| graph.nodes[index].value.is_zero();
         let will_move =
             |parameter: usize| is_zero(parameter) && graph.nodes[parameter].gradient.is_some() && !none(parameter);
@@ -187,7 +188,7 @@ impl Judge<'_> {
             let pair =
                 nodes.windows(2).rev().find(|pair| graph.flow[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
             let stops = graph.nodes[pair[1]].inputs.iter().any(|&input| will_move(input));
-            if stops || told.contains(&graph.place(pair[1]).as_str()) {
+            if stops || already_reported.contains(&graph.place(pair[1]).as_str()) {
                 return None;
             }
             (graph.place(pair[1]), pair[1])
@@ -247,7 +248,7 @@ impl Judge<'_> {
     /// The gain for the first activation on a way, which stands for the others.
     fn gain_on(&self, way: &Way) -> String {
         let first = way.blocks.iter().find(|block| block.station != block.head && block.kind == Kind::Layer);
-        first.map_or_else(|| self.gain_name(), |block| gain_name(self.curve_of(block.station)))
+        first.map_or_else(|| self.gain_name(), |block| gain_name(self.role(block.station)))
     }
 
     /// From the first layer of a way to its last.

@@ -4,6 +4,7 @@ use autograd::Role;
 
 use super::{Judge, gain_name};
 use crate::read::graph::Affine;
+use crate::read::saturation;
 use crate::report::Activation;
 use crate::report::finding::{Action, Evidence, Finding, Severity};
 
@@ -38,7 +39,7 @@ impl Judge<'_> {
                 one_sided: activation.rule.is_one_sided(),
                 weight: affine.map(|affine| self.graph.place(affine.weight)),
                 normalizes: affine.is_some_and(|affine| affine.normalizes),
-                gain: gain_name(activation.curve),
+                gain: gain_name(self.role(activation.nodes[0])),
             };
             let actions = affine.map_or(Vec::new(), |affine| self.unsaturate(activation, &affine, healthy));
             Finding::new(*severity, &activation.place, evidence).actions(actions)
@@ -50,15 +51,16 @@ impl Judge<'_> {
     /// or of a model that is trained, or whose loss is judged.
     fn has_units(&self, activation: &Activation) -> bool {
         let (graph, index) = (self.graph, activation.nodes[0]);
-        let is_gate = activation.curve.is_share() && graph.flow[index].gates;
+        let is_share = saturation::is_share(self.role(index));
+        let is_gate = is_share && graph.flow[index].gates;
         let is_number = !graph.flow[index].data || graph.nodes[index].value.numel() < 2;
         let is_end = !graph.flow[index].hidden;
         let is_told = self.is_trained() || self.pass.heads.iter().any(|head| head.expected.is_some());
-        !(is_gate || is_number || is_end && (is_told || activation.curve.is_share()))
+        !(is_gate || is_number || is_end && (is_told || is_share))
     }
 
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {
-        if !self.has_units(activation) || !self.stuck(activation).is_empty() {
+        if !self.has_units(activation) || !self.always_off(activation).is_empty() {
             return None;
         }
         let live = (1.0 - activation.saturated) / activation.rule.live_at_rest();
@@ -81,7 +83,7 @@ impl Judge<'_> {
         let before = self.report.activations.iter().find(|other| other.nodes.contains(&affine.input));
         let shrinks = match before {
             Some(before) if !affine.normalizes && !healthy(&before.place) => {
-                before.curve.rms_at_rest() / before.output.rms()
+                saturation::rms_at_rest(self.role(before.nodes[0])) / before.output.rms()
             }
             _ => 1.0,
         };
@@ -94,7 +96,7 @@ impl Judge<'_> {
     }
 
     /// The units that are off for every example, and far from where most are, or the same for all.
-    fn stuck(&self, activation: &Activation) -> Vec<usize> {
+    fn always_off(&self, activation: &Activation) -> Vec<usize> {
         let one_sided = activation.rule.is_one_sided();
         let Some(input) = self.graph.input(activation.nodes[0], 0) else { return Vec::new() };
         if activation.dead == 0 || activation.nodes.len() > 1 || !one_sided || !self.tells_dead(activation) {
@@ -121,7 +123,7 @@ impl Judge<'_> {
             return None;
         }
         let one_sided = activation.rule.is_one_sided();
-        let stuck = self.stuck(activation).len();
+        let stuck = self.always_off(activation).len();
         let share = activation.dead as f64 / activation.units as f64;
         let limit = if one_sided { self.limits.dead_one_sided + noise(activation.units) } else { self.limits.dead };
         let severity = if share > limit || stuck > 0 { Severity::Warn } else { Severity::Note };

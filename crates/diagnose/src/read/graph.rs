@@ -26,7 +26,7 @@ pub(crate) struct Graph {
     /// How many scopes there were in the pass, whose values are gone.
     pub(crate) scopes: u64,
     /// How the signal comes to each.
-    pub(crate) flow: Vec<Flow>,
+    pub(crate) flow: Vec<Reach>,
 }
 
 /// A value, and what it was computed by.
@@ -48,7 +48,7 @@ pub(crate) struct Node {
 
 /// How the signal comes to a value, and where it goes.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Flow {
+pub(crate) struct Reach {
     /// Whether the loss depends on it.
     pub(crate) behind: bool,
     /// Whether it depends on data, and not on parameters alone.
@@ -119,12 +119,18 @@ impl Graph {
     /// Of nodes of which the last is the loss.
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
         let loss = nodes.len() - 1;
-        let mut graph =
-            Graph { flow: vec![Flow::default(); nodes.len()], nodes, loss, lost: None, lost_backward: None, scopes: 0 };
+        let mut graph = Graph {
+            flow: vec![Reach::default(); nodes.len()],
+            nodes,
+            loss,
+            lost: None,
+            lost_backward: None,
+            scopes: 0,
+        };
         graph.flow[loss].behind = true;
         graph.mark_backward();
         for index in 0..graph.nodes.len() {
-            graph.flow[index] = graph.come_to(index);
+            graph.flow[index] = graph.flow_into(index);
         }
         graph
     }
@@ -132,7 +138,7 @@ impl Graph {
     /// What the loss depends on, and after what another layer comes.
     fn mark_backward(&mut self) {
         for index in (0..self.nodes.len()).rev() {
-            let Flow { behind, hidden, .. } = self.flow[index];
+            let Reach { behind, hidden, .. } = self.flow[index];
             if !behind {
                 continue;
             }
@@ -156,7 +162,7 @@ impl Graph {
         }
     }
 
-    fn come_to(&self, index: usize) -> Flow {
+    fn flow_into(&self, index: usize) -> Reach {
         let (node, marked) = (&self.nodes[index], &self.flow[index]);
         let begins = match node.role {
             Role::Lookup => true,
@@ -165,7 +171,7 @@ impl Graph {
             _ => false,
         };
         let model = node.parameter == Some(true) || node.inputs.iter().any(|&input| self.flow[input].model);
-        let mut flow = Flow { root: index, data: begins, model, axis: self.last_axis(index), ..marked.clone() };
+        let mut flow = Reach { root: index, data: begins, model, axis: self.last_axis(index), ..marked.clone() };
         if begins {
             return flow;
         }
@@ -176,7 +182,7 @@ impl Graph {
         for &other in &signals[1..] {
             if self.flow[other].root == self.flow[back].root {
                 flow.joins = true;
-                back = self.meet(back, other);
+                back = self.common_ancestor(back, other);
             } else if self.rank(other) > self.rank(back) {
                 back = other;
             }
@@ -213,7 +219,7 @@ impl Graph {
     }
 
     /// The value from which both ways come.
-    fn meet(&self, mut one: usize, mut other: usize) -> usize {
+    fn common_ancestor(&self, mut one: usize, mut other: usize) -> usize {
         while one != other {
             let (first, second) = (&self.flow[one], &self.flow[other]);
             match first.steps >= second.steps {
@@ -277,7 +283,7 @@ impl Graph {
     }
 
     /// The way from an input to a value, both included.
-    pub(crate) fn way_to(&self, index: usize) -> Vec<usize> {
+    pub(crate) fn path_to(&self, index: usize) -> Vec<usize> {
         let mut way: Vec<usize> = std::iter::successors(Some(index), |&index| self.flow[index].back).collect();
         way.reverse();
         way

@@ -7,7 +7,7 @@ use crate::read::numbers::root_mean_square;
 
 /// A loss, as it is before it is scaled and added to others; or all of one end of the network, as their mean.
 #[derive(Clone)]
-pub(crate) struct Part {
+pub(crate) struct LossTerm {
     /// What the loss is of, such as logits.
     pub(crate) predictions: usize,
     /// What they are compared with, where that is on the tape.
@@ -29,11 +29,11 @@ pub(crate) struct Part {
 
 impl Graph {
     /// The ops that are losses by their role, and means of squared differences.
-    pub(crate) fn parts(&self) -> Vec<Part> {
+    pub(crate) fn loss_terms(&self) -> Vec<LossTerm> {
         self.relevant().filter_map(|index| self.by_role(index).or_else(|| self.by_squares(index))).collect()
     }
 
-    fn by_role(&self, index: usize) -> Option<Part> {
+    fn by_role(&self, index: usize) -> Option<LossTerm> {
         let Role::Loss { predictions, baseline } = self.nodes[index].role else { return None };
         let predictions = self.input(index, predictions)?;
         let values = &self.nodes[predictions].value;
@@ -78,7 +78,7 @@ impl Graph {
             }
             _ => 1.0,
         };
-        Some(Part {
+        Some(LossTerm {
             predictions,
             targets,
             value: value * whole,
@@ -92,7 +92,7 @@ impl Graph {
     }
 
     /// A sum or mean of d · d, where d is what a prediction lacks of its target.
-    fn by_squares(&self, index: usize) -> Option<Part> {
+    fn by_squares(&self, index: usize) -> Option<LossTerm> {
         let is_last = matches!(self.nodes[index].role, Role::Reducing) && self.nodes[index].value.numel() == 1;
         let mut square = is_last.then(|| self.input(index, 0))??;
         while matches!(self.nodes[square].role, Role::Reducing | Role::Scaling | Role::Keeping) {
@@ -104,7 +104,7 @@ impl Graph {
             _ => return None,
         };
         let (predictions, targets) = self.difference(*d).filter(|_| d == same)?;
-        Some(Part {
+        Some(LossTerm {
             predictions,
             targets: Some(targets),
             value: self.nodes[*d].value.rms().powi(2),
@@ -176,8 +176,8 @@ impl Graph {
     }
 
     /// The ends of the network: losses of what the same layer predicts are one, however often.
-    pub(crate) fn heads(&self, parts: &[Part]) -> Vec<Part> {
-        let mut heads: Vec<(usize, Vec<&Part>)> = Vec::new();
+    pub(crate) fn heads(&self, parts: &[LossTerm]) -> Vec<LossTerm> {
+        let mut heads: Vec<(usize, Vec<&LossTerm>)> = Vec::new();
         for part in parts {
             let by = self.scaled_by(part.predictions).map_or(part.predictions, |affine| affine.weight);
             match heads.iter_mut().find(|(known, _)| *known == by) {
@@ -185,13 +185,13 @@ impl Graph {
                 None => heads.push((by, vec![part])),
             }
         }
-        let mean = |parts: &[&Part], of: &dyn Fn(&Part) -> f64| {
+        let mean = |parts: &[&LossTerm], of: &dyn Fn(&LossTerm) -> f64| {
             parts.iter().map(|part| of(part)).sum::<f64>() / parts.len() as f64
         };
-        let of = |(_, parts): (usize, Vec<&Part>)| {
+        let of = |(_, parts): (usize, Vec<&LossTerm>)| {
             let known = parts.iter().all(|part| part.expected.is_some());
             let farthest = parts.iter().copied().max_by_key(|part| self.flow[part.predictions].layers)?;
-            Some(Part {
+            Some(LossTerm {
                 value: mean(&parts, &|part| part.value),
                 expected: known.then(|| mean(&parts, &|part| part.expected.unwrap_or(f64::NAN))),
                 examples: parts.iter().map(|part| part.examples).sum(),

@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use autograd::{Role, Saved};
 use init::{Gain, gain_of};
-use tensor::{Activation, Live, Real};
+use tensor::{Live, Real};
 
 /// Which values of an activation let a gradient pass; the others are *saturated*.
 ///
@@ -120,67 +120,43 @@ fn of_slope(slope: impl Fn(f64) -> f64) -> Option<Saturation> {
     Some(Saturation::unless_input(start..=end).at_rest(below(start) + 1.0 - below(end)))
 }
 
-/// The function that an activation is, as far as it is known.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Curve {
-    Known(Activation),
-    Own(fn(f64) -> f64),
-    Unknown,
-}
-
-impl PartialEq for Curve {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Curve::Known(one), Curve::Known(other)) => one == other,
-            (Curve::Own(one), Curve::Own(other)) => std::ptr::fn_addr_eq(*one, *other),
-            (Curve::Unknown, Curve::Unknown) => true,
-            _ => false,
-        }
+/// What an activation by this role gives for x; `None` where it is none, or unknown.
+fn at(role: Role, x: f64) -> Option<f64> {
+    match role {
+        Role::Activation(activation) => Some(activation.at(x)),
+        Role::Function { f, .. } => Some(f(x)),
+        _ => None,
     }
 }
 
-impl Curve {
-    pub(crate) fn of(role: Role) -> Self {
-        match role {
-            Role::Activation(activation) => Curve::Known(activation),
-            Role::Function { f, .. } => Curve::Own(f),
-            _ => Curve::Unknown,
-        }
-    }
+/// Whether an activation lets a share of 0 to 1 through: what a gate is.
+pub(crate) fn is_share(role: Role) -> bool {
+    [-30.0, 30.0].iter().all(|&end| at(role, end).is_some_and(|end| (-0.01..1.01).contains(&end)))
+}
 
-    /// Whether it lets a share of 0 to 1 through: what a gate is.
-    pub(crate) fn is_share(self) -> bool {
-        let ends = match self {
-            Curve::Known(activation) => [activation.at(-30.0), activation.at(30.0)],
-            Curve::Own(f) => [f(-30.0), f(30.0)],
-            Curve::Unknown => return false,
-        };
-        ends.iter().all(|end| (-0.01..1.01).contains(end))
-    }
+/// The gain of the way forward.
+fn forward_gain(role: Role) -> Option<f64> {
+    at(role, 0.0).and_then(|_| gain_of(|z| at(role, z).unwrap_or(z)).forward().ok())
+}
 
-    /// The gain that makes up for it.
-    pub(crate) fn gain(self) -> Gain {
-        match self {
-            Curve::Known(activation) => activation.into(),
-            // To the digits that a person reads.
-            Curve::Own(f) => gain_of(f).forward().map_or(Gain::Linear, |gain| Gain::Custom((gain * 1e4).round() / 1e4)),
-            Curve::Unknown => Gain::Linear,
-        }
+/// The gain that makes up for an activation.
+pub(crate) fn gain(role: Role) -> Gain {
+    match role {
+        Role::Activation(activation) => activation.into(),
+        // To the digits that a person reads.
+        _ => forward_gain(role).map_or(Gain::Linear, |gain| Gain::Custom((gain * 1e4).round() / 1e4)),
     }
+}
 
-    /// √E\[f(z)²] for a standard normal z, which the gain of the way forward makes up for.
-    pub(crate) fn rms_at_rest(self) -> f64 {
-        let gain = match self {
-            Curve::Known(activation) => gain_of(|z| activation.at(z)).forward(),
-            Curve::Own(f) => gain_of(f).forward(),
-            Curve::Unknown => return 1.0,
-        };
-        gain.map_or(1.0, |gain| 1.0 / gain)
-    }
+/// √E\[f(z)²] for a standard normal z, which the gain of the way forward makes up for.
+pub(crate) fn rms_at_rest(role: Role) -> f64 {
+    forward_gain(role).map_or(1.0, |gain| 1.0 / gain)
 }
 
 #[cfg(test)]
 mod tests {
+    use tensor::Activation;
+
     use super::*;
 
     #[test]

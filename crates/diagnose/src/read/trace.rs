@@ -1,7 +1,7 @@
 //! All that is read of one pass.
 
 use super::graph::Graph;
-use super::losses::Part;
+use super::losses::LossTerm;
 use super::numbers::Numbers;
 use super::way::Way;
 
@@ -10,15 +10,15 @@ pub(crate) struct Trace {
     pub(crate) graph: Graph,
     /// What is trained, in the model's order.
     pub(crate) parameters: Vec<Parameter>,
-    pub(crate) parts: Vec<Part>,
-    pub(crate) heads: Vec<Part>,
+    pub(crate) parts: Vec<LossTerm>,
+    pub(crate) heads: Vec<LossTerm>,
     /// The way to each head, or to the loss where none is known.
     pub(crate) ways: Vec<Way>,
 }
 
 impl Trace {
     pub(crate) fn new(graph: Graph, parameters: Vec<Parameter>) -> Self {
-        let parts = graph.parts();
+        let parts = graph.loss_terms();
         let heads = graph.heads(&parts);
         let mut ways: Vec<Way> = heads.iter().map(|head| graph.way(head.predictions)).collect();
         if ways.is_empty() {

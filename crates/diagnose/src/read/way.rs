@@ -48,7 +48,7 @@ pub(crate) enum Kind {
 impl Graph {
     /// The way to a value; blocks are those after which another layer comes.
     pub(crate) fn way(&self, end: usize) -> Way {
-        let nodes = self.way_to(end);
+        let nodes = self.path_to(end);
         let kind = |index: usize| match self.nodes[index].role {
             Role::Affine { .. } => Some(Kind::Layer).filter(|_| !self.is_lookup(index)),
             Role::Normalizing { .. } | Role::NormalizingChannels { .. } => Some(Kind::Norm),

@@ -9,7 +9,7 @@ pub(crate) mod stats;
 use tensor::Tensor;
 
 use crate::read::anomaly::Anomaly;
-use crate::read::saturation::{Curve, Saturation};
+use crate::read::saturation::Saturation;
 use crate::report::finding::{Action, Fault, Finding, Severity};
 use crate::report::stats::Stats;
 
@@ -94,9 +94,6 @@ pub struct Activation {
     /// When its units are saturated.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) rule: Saturation,
-    /// What function it is.
-    #[cfg_attr(feature = "serde", serde(skip))]
-    pub(crate) curve: Curve,
     /// The module that it belongs to.
     pub place: String,
     /// The name of its op, such as tanh.

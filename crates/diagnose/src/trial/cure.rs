@@ -31,7 +31,7 @@ impl Trial {
             report.findings.iter().filter(|finding| finding.severity > Severity::Note).cloned().collect()
         };
         let mut best = Trial { changes: Vec::new(), left: faults(before) };
-        let (mut harm, mut loss, mut changes) = (harm(before), before.loss.compared, with(&[], &before.findings));
+        let (mut harm, mut loss, mut changes) = (harm(before), before.loss.compared, merge(&[], &before.findings));
         let mut tried = None;
         for _ in 0..ROUNDS {
             if changes.is_empty() || tried.as_ref() == Some(&changes) {
@@ -43,15 +43,15 @@ impl Trial {
                 best = Trial { changes: changes.clone(), left: faults(&after) };
                 (harm, loss) = (now, after.loss.compared);
             }
-            let more = with(&changes, &after.findings);
+            let more = merge(&changes, &after.findings);
             tried = Some(changes);
             changes = more;
         }
-        best.spare_the_prior(before, (harm, loss), attempt)
+        best.keep_prior_bias(before, (harm, loss), attempt)
     }
 
     /// A bias of the last layer may hold what is known of the classes, and stays if the loss is smaller with it.
-    fn spare_the_prior(
+    fn keep_prior_bias(
         mut self,
         before: &Report,
         (least, loss): (Harm, f64),
@@ -77,7 +77,7 @@ impl Trial {
     }
 
     /// Leaves to each finding what is done about it, and says where nothing helps.
-    pub(crate) fn settle(self, report: &mut Report, tried: bool) {
+    pub(crate) fn apply_trial(self, report: &mut Report, tried: bool) {
         let mut open: Vec<&Action> = self.changes.iter().collect();
         for finding in report.findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
             let proposed = std::mem::take(&mut finding.actions);
@@ -141,7 +141,7 @@ fn is_dearer(before: &Report, after: &Report) -> bool {
 }
 
 /// Changes with those that findings propose: one for each parameter.
-fn with(changes: &[Action], findings: &[Finding]) -> Vec<Action> {
+fn merge(changes: &[Action], findings: &[Finding]) -> Vec<Action> {
     let mut all = changes.to_vec();
     let mut due: Vec<&Action> = Vec::new();
     // The loss comes last: what is mended before it changes the outputs too.

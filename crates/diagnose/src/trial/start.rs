@@ -1,76 +1,25 @@
 //! Initial weights chosen by data: a pass shows the outputs of each layer, and its weights are scaled until these are right.
 
-use std::fmt;
-
 use autograd::{Tape, Var};
 use init::{Gain, Initializer, orthogonal};
-use nn::{Module, Param, ParamPath};
+use nn::{Error, Module, Param, ParamPath};
 use rand::Rng;
 use tensor::{Float, Tensor};
 
 use crate::read::graph::Graph;
 use crate::trial::experiment::trained;
 
-/// A start that could not be found.
-#[derive(Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Error {
-    /// A tolerance or distance that is not above 0.
-    Tolerance(f64),
-    /// No linear layer of the model has a share in what `forward` returns, or the weight is no parameter of the model.
-    NoLayer,
-    /// The result is not, or does not depend on, one op that says what its loss costs those who know nothing.
-    NoClassifier,
-    /// A layer's output does not vary, or is no number, so that no factor can bring it to a variance of 1.
-    Flat {
-        /// The layer's weight.
-        weight: String,
-        /// The variance of its output.
-        variance: f64,
-    },
-    /// The loss does not come as near as it should.
-    Distance {
-        /// Where it is after the last try.
-        loss: f64,
-        /// Where it should be.
-        expected: f64,
-    },
-    /// An orthogonal weight cannot be drawn.
-    Init(init::Error),
+/// Why no start could be found.
+fn refused(why: impl Into<String>) -> Error {
+    Error::Invalid { what: "the start", why: why.into() }
 }
 
-impl std::error::Error for Error {}
-
-impl From<init::Error> for Error {
-    fn from(error: init::Error) -> Self {
-        Error::Init(error)
-    }
+fn no_layer() -> Error {
+    refused("needs a linear layer of the model that has a share in the result of `forward`")
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Error::Tolerance(given) => write!(f, "the tolerance is {given}, but must be above 0"),
-            Error::NoLayer => f.write_str("no linear layer of the model has a share in the result of `forward`"),
-            Error::NoClassifier => {
-                f.write_str("the result of `forward` depends on no op that is a classifier's loss, or on several")
-            }
-            Error::Flat { weight, variance } => {
-                write!(f, "what {weight} gives has a variance of {variance}, which no factor brings to 1")
-            }
-            Error::Distance { loss, expected } => {
-                write!(f, "the loss stays at {loss}, where it should be {expected}")
-            }
-            Error::Init(error) => error.fmt(f),
-        }
-    }
-}
-
-impl fmt::Debug for Error {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+fn no_classifier() -> Error {
+    refused("needs a result of `forward` that depends on one classifier's loss, and on no other")
 }
 
 /// What [`lsuv`] did to a layer.
@@ -139,10 +88,10 @@ where
     positive(settings.tolerance)?;
     let layers: Vec<Layer> = with_pass(model, &forward, None, layers);
     if layers.is_empty() {
-        return Err(Error::NoLayer);
+        return Err(no_layer());
     }
     for layer in &layers {
-        let shape = parameter(model, &layer.weight).ok_or(Error::NoLayer)?.value().shape().clone();
+        let shape = parameter(model, &layer.weight).ok_or(no_layer())?.value().shape().clone();
         let weight: Tensor<T> = orthogonal(Gain::Linear).init(&shape, rng)?;
         change(model, &layer.weight, |value| *value = weight.clone());
         if let Some(bias) = &layer.bias {
@@ -159,7 +108,11 @@ where
             }
             let factor = T::from_f64(1.0 / variance.sqrt());
             if !(factor.is_finite() && factor > T::ZERO) {
-                return Err(Error::Flat { weight: layer.weight.clone(), variance });
+                let why = format!(
+                    "cannot scale {}, whose output has a variance of {variance}, to a variance of 1",
+                    layer.weight
+                );
+                return Err(refused(why));
             }
             change(model, &layer.weight, |value| value.map_assign(|x| x * factor));
             scaled += 1;
@@ -216,10 +169,10 @@ where
     const TRIES: u32 = 60;
     positive(within)?;
     let read = |model: &M, zero: Option<&str>| with_pass(model, &forward, zero, output);
-    let first = read(model, None).ok_or(Error::NoClassifier)?;
-    let mut parameters = first.parameters.ok_or(Error::NoLayer)?;
+    let first = read(model, None).ok_or(no_classifier())?;
+    let mut parameters = first.parameters.ok_or(no_layer())?;
     if !parameters.iter().all(|name| parameter(model, name).is_some()) {
-        return Err(Error::NoLayer);
+        return Err(no_layer());
     }
     let mut expected = first.expected;
     let by_bias = read(model, Some(&parameters[0])).map_or(f64::NAN, |output| output.loss);
@@ -232,13 +185,13 @@ where
     }
     let mut factor = 1.0;
     for tries in 0.. {
-        let loss = read(model, None).ok_or(Error::NoClassifier)?.loss;
+        let loss = read(model, None).ok_or(no_classifier())?.loss;
         let distance = (loss - expected).abs();
         if distance <= within {
             return Ok(Calibrated { parameters, factor, loss });
         }
         if tries == TRIES || !distance.is_finite() {
-            return Err(Error::Distance { loss, expected });
+            return Err(refused(format!("leaves the loss at {loss}, where it should be {expected}")));
         }
         // The excess of the loss grows with the square of small logits. Large ones are at least halved.
         let shrink = (within / 2.0 / distance).sqrt().min(0.5);
@@ -258,7 +211,7 @@ struct Output {
 }
 
 fn output(graph: &Graph) -> Option<Output> {
-    let heads = graph.heads(&graph.parts());
+    let heads = graph.heads(&graph.loss_terms());
     let [head] = &heads[..] else { return None };
     let last = graph.scaled_by(head.predictions);
     let parameters =
@@ -314,6 +267,7 @@ fn change<T: Float>(model: &mut (impl Module<T> + ?Sized), name: &str, change: i
     });
 }
 
-fn positive(tolerance: f64) -> Result<(), Error> {
-    if tolerance > 0.0 { Ok(()) } else { Err(Error::Tolerance(tolerance)) }
+fn positive(value: f64) -> Result<(), Error> {
+    let what = "the tolerance of a start";
+    if value > 0.0 { Ok(()) } else { Err(Error::Range { what, value, rule: "above 0" }) }
 }

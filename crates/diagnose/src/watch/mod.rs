@@ -126,7 +126,7 @@ impl<T: Float> Watch<T> {
         model.label(loss.tape());
         let graph = Graph::read(loss, None, None);
         self.unseen = unseen(&graph);
-        if let [part] = &graph.parts()[..] {
+        if let [part] = &graph.loss_terms()[..] {
             self.baseline = part.expected;
         }
         let parameters = trained(model);
