@@ -27,7 +27,7 @@ impl<T: Float> Layer<T> for Gated<T> {
     }
 }
 
-/// Normalized descent: w ← w − rate · m / ‖m‖ · √n, with the average m of the gradients.
+/// Normalized descent: w ← w − lr · m / ‖m‖ · √n, with the average m of the gradients.
 struct Normalized {
     momentum: f64,
 }

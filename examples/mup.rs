@@ -1,6 +1,6 @@
-//! μP: a wide network learns like a narrow one, so that a rate that was found on the narrow one holds for the wide
+//! μP: a wide network learns like a narrow one, so that a learning rate that was found on the narrow one holds for the wide
 //! (Yang et al., 2022). First the coordinate check, how far each layer's values have moved after some steps; then which
-//! rate is best at each width; both as usual, and by μP.
+//! learning rate is best at each width; both as usual, and by μP.
 //!
 //! cargo run --release --example mup -- --svg mup.svg
 
@@ -12,7 +12,7 @@ use evenkeel::prelude::*;
 
 #[derive(Parser)]
 struct Args {
-    /// Where to draw the losses by rate and width
+    /// Where to draw the losses by learning rate and width
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
     /// Steps of each training
@@ -27,8 +27,8 @@ const BASE: usize = 64;
 const IN: usize = 32;
 const CLASSES: usize = 10;
 
-/// A network, and an optimizer whose rates are those of the widths: the table is in the docs of `init::mup_input`.
-fn start(width: usize, rate: f64, mup: bool) -> Result<(Vec<Linear>, Optimizer), nn::Error> {
+/// A network, and an optimizer whose learning rates are those of the widths: the table is in the docs of `init::mup_input`.
+fn start(width: usize, lr: f64, mup: bool) -> Result<(Vec<Linear>, Optimizer), nn::Error> {
     let rng = &mut ChaCha8Rng::seed_from_u64(7);
     let (first, hidden) = (init::mup_input(Gain::Relu), init::mup_hidden(Gain::Relu));
     let (usual, by_width) = (init::kaiming_normal(Gain::Linear), init::mup_output(Gain::Linear, BASE));
@@ -38,7 +38,7 @@ fn start(width: usize, rate: f64, mup: bool) -> Result<(Vec<Linear>, Optimizer),
         Linear::new(width, CLASSES, if mup { &by_width } else { &usual }, rng)?,
     ];
     let factor = if mup { BASE as f64 / width as f64 } else { 1.0 };
-    let adam = Optimizer::new(nn::Adam::default(), rate)?;
+    let adam = Optimizer::new(nn::Adam::default(), lr)?;
     Ok((model, adam.group("1.weight", |g| g.lr_scale(factor))?.group("2.weight", |g| g.lr_scale(factor))?))
 }
 
@@ -53,11 +53,11 @@ fn layers<'t>(model: &[Linear], x: Var<'t>) -> [Var<'t>; 3] {
 fn train(
     data: &[(Tensor, Tensor<i64>)],
     width: usize,
-    rate: f64,
+    lr: f64,
     steps: u64,
     mup: bool,
 ) -> Result<(f64, [f32; 3]), nn::Error> {
-    let (mut model, mut adam) = start(width, rate, mup)?;
+    let (mut model, mut adam) = start(width, lr, mup)?;
     let values =
         |model: &[Linear]| layers(model, Tape::no_grad().constant(data[0].0.clone())).map(|layer| layer.value());
     let before = values(&model);
@@ -91,24 +91,24 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let data = (0..16).map(|_| batch()).collect::<Result<Vec<_>, _>>()?;
     let widths: Vec<usize> = [64, 128, 256, 512, 1024].into_iter().filter(|&width| width as u64 <= args.most).collect();
-    let rates: Vec<f64> = (-12..=-3).map(|k| 2_f64.powi(k)).collect();
+    let lrs: Vec<f64> = (-12..=-3).map(|k| 2_f64.powi(k)).collect();
     let mut svg = String::from(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 640 300\" font-family=\"sans-serif\" font-size=\"12\">",
     );
     for (panel, mup) in [false, true].into_iter().enumerate() {
         let name = if mup { "by μP" } else { "as usual" };
-        println!("{name}\nwidth   moved after 5 steps: first, second, output   best rate  loss");
+        println!("{name}\nwidth   moved after 5 steps: first, second, output   best lr  loss");
         let left = 30 + 310 * panel;
-        write!(svg, "<text x=\"{left}\" y=\"20\">{name}: loss by log2 of the rate</text>")?;
+        write!(svg, "<text x=\"{left}\" y=\"20\">{name}: loss by log2 of the learning rate</text>")?;
         for (index, &width) in widths.iter().enumerate() {
             let (_, moved) = train(&data, width, 2_f64.powi(-8), 5, mup)?;
-            let losses = rates.iter().map(|&rate| Ok(train(&data, width, rate, args.steps, mup)?.0));
+            let losses = lrs.iter().map(|&lr| Ok(train(&data, width, lr, args.steps, mup)?.0));
             let losses = losses.collect::<Result<Vec<f64>, nn::Error>>()?;
-            let best = (0..rates.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(0);
+            let best = (0..lrs.len()).min_by(|&a, &b| losses[a].total_cmp(&losses[b])).unwrap_or(0);
             let [first, second, output] = moved;
             println!(
                 "{width:5}   {first:26.3}{second:8.3}{output:8.3}   {:>9}  {:.3}",
-                format!("2^{}", rates[best].log2()),
+                format!("2^{}", lrs[best].log2()),
                 losses[best]
             );
             let y = |loss: f64| 270.0 - 100.0 * loss.min(2.4);
@@ -122,8 +122,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 y(losses[best])
             )?;
         }
-        for (i, rate) in rates.iter().enumerate() {
-            write!(svg, "<text x=\"{}\" y=\"290\" text-anchor=\"middle\">{}</text>", left + 28 * i, rate.log2())?;
+        for (i, lr) in lrs.iter().enumerate() {
+            write!(svg, "<text x=\"{}\" y=\"290\" text-anchor=\"middle\">{}</text>", left + 28 * i, lr.log2())?;
         }
     }
     if let Some(file) = args.svg {

@@ -30,10 +30,8 @@ pub enum Error {
     Module(Box<nn::check::ModuleError>),
     /// Initial values.
     Init(Box<init::Error>),
-    /// A layer, an optimizer or a model.
+    /// A layer, an optimizer or a model, or a start that could not be found.
     Nn(Box<nn::Error>),
-    /// A start that could not be found.
-    Diagnose(Box<diagnose::Error>),
     /// A page or a picture that could not be written.
     #[cfg(feature = "html")]
     Page(Box<diagnose::WriteError>),
@@ -72,7 +70,6 @@ errors! {
     Module(nn::check::ModuleError);
     Init(init::Error);
     Nn(nn::Error);
-    Diagnose(diagnose::Error);
     #[cfg(feature = "html")]
     Page(diagnose::WriteError);
 }

@@ -52,7 +52,7 @@ pub fn between<const LEAST: usize, const MOST: usize>(text: &str) -> Result<usiz
 /// A number above 0, such as a learning rate.
 pub fn positive(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
-        Ok(rate) if rate.is_finite() && rate > 0.0 => Ok(rate),
+        Ok(lr) if lr.is_finite() && lr > 0.0 => Ok(lr),
         _ => Err("give a number above 0, such as 0.1".into()),
     }
 }

@@ -17,7 +17,7 @@ pub struct Settings {
     pub init: Scheme,
     pub batch: usize,
     pub lr: f64,
-    /// The step from which the rate is a tenth.
+    /// The step from which the learning rate is a tenth.
     pub decay: u64,
     pub hidden: usize,
     pub embedding: usize,

@@ -577,7 +577,7 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             let gradients = params[0].on(&Tape::new()).sum(..).backward();
             Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut params, &gradients);
         }),
-        at!("step: the pattern \"bias\" meets no weight; there are its own", || {
+        at!("step: no weight matches the pattern \"bias\"; there are its own", || {
             let mut w = Param::new(matrix());
             let gradients = w.on(&Tape::new()).sum(..).backward();
             let lost = Optimizer::new(Sgd::default(), 0.1).unwrap().group("bias", |g| g.lr_scale(2.0));

@@ -156,3 +156,77 @@ fn the_readmes_training_is_short_and_goes_on_where_it_was() {
     // It has come to its end, and makes no further step.
     assert_eq!(run(), first);
 }
+
+/// All sources of the crates.
+fn sources() -> String {
+    fn read(folder: &std::path::Path, all: &mut String) {
+        for entry in std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                read(&entry, all);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                *all += &std::fs::read_to_string(&entry).expect("it is text");
+            }
+        }
+    }
+    let mut all = String::new();
+    for name in ["tensor", "autograd", "init", "nn", "diagnose"] {
+        read(&std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("crates").join(name).join("src"), &mut all);
+    }
+    all
+}
+
+/// The words in the left column of the README's table that name something of PyTorch's.
+fn words_of_pytorch() -> Vec<String> {
+    /// What is a user's, or stands for an argument.
+    const OTHERS: [&str; 15] = [
+        "torch",
+        "optim",
+        "logits",
+        "model",
+        "path",
+        "loss",
+        "optimizer",
+        "with",
+        "class",
+        "Net",
+        "False",
+        "True",
+        "relu",
+        "autograd",
+        "swa_utils",
+    ];
+    let readme = include_str!("../../README.md");
+    let table =
+        readme.split("| PyTorch | Evenkeel |").nth(1).and_then(|rest| rest.split("\n\n").next()).expect("the table");
+    let left = table
+        .lines()
+        .filter_map(|line| line.split(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>());
+    let words = left.flat_map(|code| {
+        // Neither numbers nor texts are names.
+        let code: Vec<&str> = code.split('"').step_by(2).collect();
+        let is_part = |c: char| c.is_alphanumeric() || c == '_';
+        code.concat().split(|c| !is_part(c)).map(str::to_owned).collect::<Vec<_>>()
+    });
+    words.filter(|word| word.len() > 3 && !OTHERS.contains(&word.as_str())).collect()
+}
+
+/// Whether rustdoc's search would find a word: as an alias, or as a public name.
+fn is_found(word: &str, sources: &str) -> bool {
+    let defined = ["fn ", "struct ", "enum ", "trait ", "macro_rules! ", "mod ", "pub ", "Activation::"];
+    let is_defined = |keyword: &&str| {
+        let name = format!("{keyword}{word}");
+        sources
+            .match_indices(&name)
+            .any(|(at, _)| !sources[at + name.len()..].starts_with(|c: char| c.is_alphanumeric() || c == '_'))
+    };
+    sources.contains(&format!("doc(alias = \"{word}\")")) || defined.iter().any(is_defined)
+}
+
+#[test]
+fn the_docs_search_finds_every_word_of_the_readmes_table() {
+    let (words, sources) = (words_of_pytorch(), sources());
+    let lost: Vec<&String> = words.iter().filter(|word| !is_found(word, &sources)).collect();
+    assert!(words.len() > 40 && lost.is_empty(), "no `#[doc(alias = …)]` for {lost:?}");
+    assert!(is_found("ReduceLROnPlateau", &sources) && !is_found("ReduceLROnPlateaus", &sources));
+}

@@ -181,7 +181,7 @@ fn an_error_of_any_crate_is_one_and_prints_a_sentence() {
         "a shape of [18446744073709551615, 2]",
         "standard deviation",
         "the probability of dropout is 2",
-        "the tolerance is -1",
+        "the tolerance of a start is -1",
         "the gradient of input 0 is wrong",
     ];
     for (which, part) in sentences.into_iter().enumerate() {

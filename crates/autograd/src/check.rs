@@ -89,6 +89,7 @@ impl fmt::Debug for GradientError {
 /// check::gradients(&inputs, &mut rng, |x| x[0].matmul(x[1]).tanh())?;
 /// # Ok::<(), check::GradientError>(())
 /// ```
+#[doc(alias = "gradcheck")]
 pub fn gradients<F>(inputs: &[Tensor<f64>], rng: &mut impl Rng, f: F) -> Result<(), GradientError>
 where
     F: for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>,

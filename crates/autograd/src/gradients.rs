@@ -28,6 +28,7 @@ use crate::tape::Var;
 /// assert_eq!(gradients.named(id), Some(&Tensor::from([2.0, 2.0])));
 /// assert_eq!(gradients.norm(), 8.0_f64.sqrt());
 /// ```
+#[doc(alias = "grad")]
 #[derive(Clone, Debug)]
 pub struct Gradients<T: Float = f32> {
     tape: Id,
@@ -35,7 +36,7 @@ pub struct Gradients<T: Float = f32> {
     kept: Vec<RetainedGradient<T>>,
     /// Where in `kept` the leaves are that have a name of their own, sorted by it.
     named: Vec<(Id, u32)>,
-    /// The values of this tape that the result depends on, and whose gradients were not kept.
+    /// Values whose gradient was computed and not retained: asking for one panics.
     not_retained: BitSet,
     updates: Updates<T>,
 }
@@ -172,6 +173,7 @@ impl<T: Float> Gradients<T> {
 
     /// As [`add_weighted`](Self::add_weighted), for shards of one batch, which several passes compute side by side: the changes
     /// of state that count are those of the first shard alone, as in PyTorch's `DistributedDataParallel`.
+    #[doc(alias = "DistributedDataParallel")]
     pub fn add_shard(&mut self, other: &Self, weight: f64) {
         if weight == 0.0 {
             // What is added is 0, be it infinite or not.

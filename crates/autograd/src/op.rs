@@ -52,7 +52,7 @@ impl Op {
 }
 
 impl Op {
-    /// Why the role does not fit an op of so many inputs, if it does not.
+    /// Why the role does not fit an op of `count` inputs, if it does not.
     pub(crate) fn misfit(&self, count: usize) -> Option<String> {
         let needed = self.role.inputs();
         if count >= needed {
@@ -106,7 +106,7 @@ pub enum Role {
         /// The place of the bias.
         bias: Option<usize>,
     },
-    /// The same of channels, which are axis 1, such as batch norm.
+    /// A normalization of channels, which are axis 1, such as batch norm.
     NormalizingChannels {
         /// The place of the weight.
         weight: usize,

@@ -14,7 +14,7 @@ use crate::state::{RunningWeight, Updates};
 use crate::tape::{Substitute, Tape};
 
 impl<T: Float> Tape<T> {
-    /// The same tape in another mode: for gradients in evaluation, or for a pass of training without gradients.
+    /// Sets the mode: for gradients in evaluation, or for a pass of training without gradients.
     ///
     /// # Example
     /// ```
@@ -28,7 +28,7 @@ impl<T: Float> Tape<T> {
         Tape { mode, ..self }
     }
 
-    /// The same tape with a random stream, from which ops such as dropout take their keys. [`reset`](Tape::reset) leaves it
+    /// Sets a random stream, from which ops such as dropout take their keys. [`reset`](Tape::reset) leaves it
     /// where it is: each pass draws anew, and the same stream gives the same run.
     ///
     /// A run that is to be resumed is better [seeded](Self::seed): two numbers can be written to a file, a stream cannot.
@@ -55,7 +55,7 @@ impl<T: Float> Tape<T> {
     /// It holds until the next [`reset`](Tape::reset), before a [stream](Self::with_rng) that the tape may have.
     ///
     /// # Panics
-    /// The tape has been seeded otherwise since it was reset.
+    /// The tape has had another seed since it was reset.
     ///
     /// # Example
     /// ```
@@ -71,6 +71,7 @@ impl<T: Float> Tape<T> {
     /// let masks = [0, 1, 0].map(&mut mask);
     /// assert!(masks[0] == masks[2] && masks[0] != masks[1]);
     /// ```
+    #[doc(alias = "manual_seed")]
     #[track_caller]
     pub fn seed(&self, seed: u64, step: u64) {
         self.seed_shard(seed, step, 0);
@@ -111,7 +112,7 @@ impl<T: Float> Tape<T> {
     /// at a [`detach`](crate::Var::detach).
     ///
     /// # Example
-    /// A thousand steps of a recurrent network, of which one is in memory at a time:
+    /// A thousand steps of a recurrent network, with one in memory at a time:
     ///
     /// ```
     /// use autograd::Tape;

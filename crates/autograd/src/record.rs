@@ -9,6 +9,8 @@ use crate::tape::{Pullbacks, PulledGradients, SliceGradient, Tape, Var};
 ///
 /// Each `wrt` wraps the record so far in a new type. A finished record therefore needs one box for all its pullbacks, and one
 /// that is not [`done`](Self::done) is simply dropped.
+#[doc(alias = "Function")]
+#[doc(alias = "custom_gradient")]
 #[must_use = "nothing is on the tape before `done`"]
 pub struct Record<'t, T: Float, P = ()> {
     tape: &'t Tape<T>,
@@ -108,7 +110,7 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
         self.and(|before| Joint { before, inputs, pullback })
     }
 
-    /// Gives the pullback of an input of which the result is a part: what it returns is the gradient of as many indices of `axis` from
+    /// Gives the pullback of an input that the result is a part of: what it returns is the gradient of as many indices of `axis` from
     /// `start` on.
     #[track_caller]
     pub(crate) fn wrt_part<F>(

@@ -48,12 +48,12 @@ enum How<T: Float> {
     Running { share: RunningWeight, found: Tensor<T> },
 }
 
-/// What share of a running average is what a pass has found.
+/// The weight of the new value in a running average.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum RunningWeight {
     /// Always this one, so that what was found long ago is forgotten.
     Momentum(f64),
-    /// 1 / (n + 1), so that the average is the plain mean of all that was found, of which so many, n, are in it already.
+    /// 1 / (n + 1), so that the average is the plain mean of all values; n of them are in it already.
     Mean {
         /// n, before the pass.
         seen: u64,
@@ -82,13 +82,13 @@ impl<T: Float> Updates<T> {
         self.others.extend(new);
     }
 
-    /// Changes `value`, the state that is named `id`, in the order in which the passes found.
+    /// Applies every deferred change of the state `id` to `value`, in the order of the passes.
     ///
     /// # Panics
     /// What is to be added has another shape than the state.
     #[track_caller]
     pub fn apply(&self, id: Id, value: &mut Tensor<T>) {
-        // Passes that were made between two steps have seen the same number: of these, each makes one more.
+        // All passes since the last step saw the same count; each one applied here adds one.
         let mut more = 0;
         for change in self.changes.iter().filter(|change| change.of == id) {
             let (How::Affine { add: new, .. } | How::Running { found: new, .. }) = &change.how;

@@ -34,6 +34,7 @@ use crate::state::Updates;
 /// }
 /// assert!(w.iter().all(|x: f32| x.abs() < 1e-6));
 /// ```
+#[doc(alias = "GradientTape")]
 pub struct Tape<T: Float = f32> {
     /// Changes with every reset, so that gradients can distinguish the tape's present values from past ones.
     pub(crate) id: Id,
@@ -56,9 +57,9 @@ pub struct Tape<T: Float = f32> {
     pub(crate) substitutes: RefCell<Arc<HashMap<Id, Substitute<T>>>>,
     /// How many scopes there were since the last reset.
     pub(crate) scopes: Cell<u64>,
-    /// Where the next value would be if all segments that are computed again were on the tape: so much beyond its end.
+    /// Added to the tape's length when a random key is derived: the values inside recomputed segments, which are not on this tape.
     pub(crate) key_offset: Cell<i64>,
-    /// The names on the tape that this one is a segment of: they have their places there.
+    /// Parameters already on the enclosing tape; they are not counted again.
     pub(crate) enclosing_names: Places,
     /// What the segment on this tape has drawn, or is to draw again.
     pub(crate) draws: RefCell<KeyLog>,
@@ -130,6 +131,8 @@ impl Tape {
     /// let x = tape.leaf(Tensor::from([2.0]));
     /// assert!(!(x * x).needs_gradient());
     /// ```
+    #[doc(alias = "eval")]
+    #[doc(alias = "inference_mode")]
     pub fn no_grad() -> Self {
         Tape::in_mode(Mode::Eval)
     }
@@ -173,6 +176,8 @@ impl<T: Float> Tape<T> {
     }
 
     /// A value whose gradient is wanted.
+    #[doc(alias = "requires_grad")]
+    #[doc(alias = "requires_grad_")]
     pub fn leaf(&self, value: Tensor<T>) -> Var<'_, T> {
         self.push_leaf(Op::LEAF, value, self.wants_gradients, None)
     }
@@ -288,6 +293,7 @@ impl<T: Float> Tape<T> {
     /// let y = tape.named_leaf(id, &weight);
     /// assert_eq!((y.item(), y.backward().get(x)), (9.0, Some(&Tensor::from([6.0]))));
     /// ```
+    #[doc(alias = "functional_call")]
     #[track_caller]
     pub fn bind(&self, id: Id, value: Var<'_, T>) {
         assert!(std::ptr::eq(self, value.tape), "bind: the value is on another tape");
@@ -380,6 +386,7 @@ impl<T: Float> Tape<T> {
     /// tape.reset();
     /// x.tanh(); // error: `tape` is borrowed
     /// ```
+    #[doc(alias = "zero_grad")]
     pub fn reset(&mut self) {
         self.id = Id::new();
         let graph = self.graph.get_mut();

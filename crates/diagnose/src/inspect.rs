@@ -117,7 +117,7 @@ impl Default for Inspector {
 }
 
 impl Inspector {
-    /// The usual settings: the pass is one of training, and the first loss should be what its op costs those who know nothing: ln C
+    /// Makes the usual settings: the pass is one of training, and the first loss should be what the best constant prediction costs: ln C
     /// for a classifier.
     pub fn new() -> Self {
         Inspector {
@@ -130,19 +130,19 @@ impl Inspector {
         }
     }
 
-    /// Of which step of training it is. After step 0, no loss is expected.
+    /// Sets the step of training that is inspected. After step 0, no loss is expected.
     #[must_use]
     pub fn at_step(self, step: u64) -> Self {
         Inspector { step, ..self }
     }
 
-    /// What the loss should be before training, in place of what its op says.
+    /// Sets what the loss should be before training, in place of what its op says.
     #[must_use]
     pub fn with_expected_loss(self, loss: f64) -> Self {
         Inspector { expected_loss: Some(loss), ..self }
     }
 
-    /// When units of the op with this name are saturated, in place of what its role says. An op without a role becomes an
+    /// Sets when units of the op with this name are saturated, in place of what its role says. An op without a role becomes an
     /// activation.
     #[must_use]
     pub fn with_saturation(mut self, op: &'static str, rule: Saturation) -> Self {
@@ -150,19 +150,19 @@ impl Inspector {
         self
     }
 
-    /// Where figures begin to be faults.
+    /// Sets where figures begin to be faults.
     #[must_use]
     pub fn with_limits(self, limits: Limits) -> Self {
         Inspector { limits, ..self }
     }
 
-    /// The seed of what dropout draws.
+    /// Sets the seed of what dropout draws.
     #[must_use]
     pub fn with_seed(self, seed: u64) -> Self {
         Inspector { seed, ..self }
     }
 
-    /// What the pass is for.
+    /// Sets what the pass is for: training or evaluation.
     #[must_use]
     pub fn with_mode(self, mode: Mode) -> Self {
         Inspector { mode, ..self }

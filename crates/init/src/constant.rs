@@ -30,6 +30,7 @@ pub struct Constant {
 /// assert_eq!(b, Tensor::from([0.5, 0.5]));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "constant_")]
 pub fn constant(value: f64) -> Constant {
     Constant { value }
 }
@@ -46,6 +47,7 @@ pub fn constant(value: f64) -> Constant {
 /// assert_eq!(b, Tensor::zeros([2]));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "zeros_")]
 pub fn zeros() -> Constant {
     constant(0.0)
 }
@@ -62,6 +64,7 @@ pub fn zeros() -> Constant {
 /// assert_eq!(w, Tensor::ones([2]));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "ones_")]
 pub fn ones() -> Constant {
     constant(1.0)
 }

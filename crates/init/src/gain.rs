@@ -12,6 +12,8 @@ use tensor::Activation;
 /// assert_eq!(Gain::Tanh.value(), 5.0 / 3.0);
 /// assert_eq!(Gain::LeakyRelu(0.0).value(), Gain::Relu.value());
 /// ```
+#[doc(alias = "nonlinearity")]
+#[doc(alias = "calculate_gain")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Gain {

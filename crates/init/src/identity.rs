@@ -28,6 +28,7 @@ pub struct Eye;
 /// assert_eq!(w, Tensor::from([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0]]));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "eye_")]
 pub fn eye() -> Eye {
     Eye
 }
@@ -69,6 +70,7 @@ pub struct Dirac {
 /// assert_eq!(w, Tensor::from([[[0.0, 1.0, 0.0], [0.0; 3]], [[0.0; 3], [0.0, 1.0, 0.0]]]));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "dirac_")]
 pub fn dirac(groups: usize) -> Dirac {
     Dirac { groups }
 }

@@ -26,6 +26,7 @@ use crate::variance::{Distribution, VarianceScaling, named};
 /// assert!(w.iter().all(|x| x.abs() <= 0.1));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "Linear")]
 pub fn torch_linear() -> VarianceScaling {
     named("torch_linear", (1.0_f64 / 3.0).sqrt(), FanMode::In, Distribution::Uniform)
 }
@@ -46,6 +47,7 @@ pub fn torch_linear() -> VarianceScaling {
 /// assert!(b.iter().all(|x| x.abs() <= 0.1));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "Linear")]
 pub fn torch_linear_bias(fan_in: usize) -> Uniform {
     let bound = 1.0 / (fan_in as f64).sqrt();
     uniform(-bound, bound)

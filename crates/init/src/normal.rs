@@ -34,6 +34,7 @@ pub struct Normal {
 /// assert!(w.mean(..).item().abs() < 0.04);
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "normal_")]
 pub fn normal(std: f64) -> Normal {
     Normal { scheme: "normal", law: Bell { mean: 0.0, std }, layers: None }
 }
@@ -63,7 +64,7 @@ pub fn residual(std: f64, layers: usize) -> Normal {
 }
 
 impl Normal {
-    /// The same scheme with another mean, which is 0 otherwise.
+    /// Sets the mean: 0 by default.
     ///
     /// # Example
     /// ```

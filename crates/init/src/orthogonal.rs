@@ -38,6 +38,7 @@ pub struct Orthogonal {
 /// assert!(w.t().matmul(&w).allclose(&Tensor::eye(20), 0.0, 1e-6));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "orthogonal_")]
 pub fn orthogonal(gain: crate::Gain) -> Orthogonal {
     Orthogonal { gain: gain.value() }
 }

@@ -34,6 +34,7 @@ pub struct Sparse {
 /// assert_eq!(inputs_heard, [10; 5]);
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "sparse_")]
 pub fn sparse(sparsity: f64, std: f64) -> Sparse {
     Sparse { sparsity, std }
 }

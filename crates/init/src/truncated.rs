@@ -38,6 +38,7 @@ pub struct TruncatedNormal {
 /// assert!(w.iter().all(|x| x.abs() <= 0.04));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "trunc_normal_")]
 pub fn trunc_normal(mean: f64, std: f64, a: f64, b: f64) -> TruncatedNormal {
     TruncatedNormal { law: Bell { mean, std }, ends: [a, b] }
 }

@@ -32,6 +32,7 @@ pub struct Uniform {
 /// assert!(b.iter().all(|x| (-0.1..0.3).contains(&x)));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "uniform_")]
 pub fn uniform(a: f64, b: f64) -> Uniform {
     Uniform { ends: [a, b] }
 }

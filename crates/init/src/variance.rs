@@ -101,6 +101,7 @@ pub(crate) fn named(scheme: &'static str, gain: f64, mode: FanMode, distribution
 /// assert!((w.std(.., 1).item() - (2.0_f32 / 512.0).sqrt()).abs() < 1e-3);
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "kaiming_normal_")]
 pub fn kaiming_normal(gain: Gain) -> VarianceScaling {
     named("kaiming_normal", gain.value(), FanMode::In, Distribution::Normal)
 }
@@ -126,6 +127,7 @@ pub fn kaiming_normal(gain: Gain) -> VarianceScaling {
 /// assert!(w.iter().all(|x| x.abs() <= 0.1));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "kaiming_uniform_")]
 pub fn kaiming_uniform(gain: Gain) -> VarianceScaling {
     named("kaiming_uniform", gain.value(), FanMode::In, Distribution::Uniform)
 }
@@ -152,13 +154,14 @@ pub fn kaiming_uniform(gain: Gain) -> VarianceScaling {
 /// assert!((w.std(.., 1).item() - 0.1).abs() < 3e-3);
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "xavier_normal_")]
 pub fn xavier_normal(gain: Gain) -> VarianceScaling {
     named("xavier_normal", gain.value(), FanMode::Average, Distribution::Normal)
 }
 
 /// Uniform within ±gain √(6 / (fan_in + fan_out)); PyTorch's `xavier_uniform_`, also called Glorot uniform.
 ///
-/// The form in which the paper has it; as [`xavier_normal`] otherwise.
+/// The form in which the paper has it; in all else as [`xavier_normal`].
 ///
 /// Both fans enter alike, so the layout does not matter. Source: Glorot and Bengio, 2010, *Understanding the Difficulty of
 /// Training Deep Feedforward Neural Networks*, equation 16.
@@ -177,6 +180,7 @@ pub fn xavier_normal(gain: Gain) -> VarianceScaling {
 /// assert!(w.iter().all(|x| x.abs() <= 0.1));
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "xavier_uniform_")]
 pub fn xavier_uniform(gain: Gain) -> VarianceScaling {
     named("xavier_uniform", gain.value(), FanMode::Average, Distribution::Uniform)
 }
@@ -235,7 +239,7 @@ pub fn lecun_uniform(gain: Gain) -> VarianceScaling {
 }
 
 impl VarianceScaling {
-    /// The same scheme with another fan.
+    /// Sets the fan.
     ///
     /// # Example
     /// ```
@@ -249,7 +253,7 @@ impl VarianceScaling {
         VarianceScaling { mode, ..self }
     }
 
-    /// The same scheme for weights that are stored in another order.
+    /// Sets the order in which weights are stored.
     ///
     /// # Example
     /// ```
@@ -265,7 +269,7 @@ impl VarianceScaling {
         VarianceScaling { axes, ..self }
     }
 
-    /// The same scheme with μP's rule for an output layer: √base / fan in place of 1 / √fan.
+    /// Follows μP's rule for an output layer: √base / fan in place of 1 / √fan.
     pub(crate) fn falling(self, base_fan: f64) -> Self {
         VarianceScaling { base_fan: Some(base_fan), ..self }
     }

@@ -28,7 +28,7 @@ pub enum Error {
         /// What is wrong with it, and what would be right: the rest of the sentence.
         why: String,
     },
-    /// A pattern that meets none of a model's weights.
+    /// A pattern that matches none of a model's weights.
     NoMatch {
         /// The pattern.
         pattern: String,
@@ -99,7 +99,7 @@ impl fmt::Display for Error {
             Error::Range { what, value, rule } => write!(f, "{what} is {value}, but must be {rule}"),
             Error::Invalid { what, why } => write!(f, "{what} {why}"),
             Error::NoMatch { pattern, weights } => {
-                write!(f, "the pattern {pattern:?} meets no weight; there are {}", list(weights))
+                write!(f, "no weight matches the pattern {pattern:?}; there are {}", list(weights))
             }
             Error::NotFinite { weight } => write!(f, "the gradient of {} holds NaN or infinity", named(weight)),
             Error::OtherModel { weights } => {

@@ -53,12 +53,14 @@ pub trait ModelGradients<T: Float> {
     ///
     /// # Errors
     /// A gradient of these holds NaN or infinity, these are gradients of another model, or `max` is not above 0. Nothing is changed.
+    #[doc(alias = "clip_grad_norm_")]
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error>;
 
     /// Brings every element of every gradient into −max..=max; PyTorch's `clip_grad_value_`. NaN stays.
     ///
     /// # Errors
     /// `max` is not above 0; nothing is changed.
+    #[doc(alias = "clip_grad_value_")]
     fn clip_value(&mut self, max: f64) -> Result<(), Error>;
 }
 

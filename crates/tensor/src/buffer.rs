@@ -28,8 +28,8 @@ static KEPT: AtomicUsize = AtomicUsize::new(0);
 /// Counts the large buffers that were given back, to tell which has waited longest.
 static GIVEN: AtomicU64 = AtomicU64::new(0);
 
-/// Buffers below this many bytes begin anywhere, and do not displace others where a thread keeps as much as it may: to find which has
-/// waited longest takes longer than to allocate one of them.
+/// Smaller buffers are not aligned to a cache line, and are freed when the thread's pool is full: finding the oldest to evict takes
+/// longer than an allocation.
 const TINY: usize = 256;
 
 /// Buffers of this many bytes and more are large. A lock takes 20 ns, where to fill so much memory takes 3 µs.

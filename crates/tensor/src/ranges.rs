@@ -48,6 +48,7 @@ impl<T: Number> Tensor<T> {
     /// assert_eq!(Tensor::arange_step(2, 9, 3), Tensor::from([2, 5, 8]));
     /// assert_eq!(Tensor::arange_step(1.0, 0.0, -0.25), Tensor::from([1.0, 0.75, 0.5, 0.25]));
     /// ```
+    #[doc(alias = "arange")]
     #[track_caller]
     pub fn arange_step(start: T, end: T, step: T) -> Self {
         arange_step(start, end, step).or_panic()

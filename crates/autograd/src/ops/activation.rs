@@ -189,6 +189,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(y.value(), Tensor::from([0.0, 0.0, 100.0]));
     /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([0.0, 0.5, 1.0])));
     /// ```
+    #[doc(alias = "approximate")]
     pub fn gelu_tanh(self) -> Self {
         self.activation(Activation::GeluTanh)
     }

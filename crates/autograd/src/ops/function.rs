@@ -30,6 +30,7 @@ impl<T: Float> Var<'_, T> {
     /// let tape = Tape::new();
     /// assert_eq!(tape.leaf(Tensor::from([1e-20])).exp_m1().item(), 1e-20);
     /// ```
+    #[doc(alias = "expm1")]
     pub fn exp_m1(self) -> Self {
         let y = self.peek().exp_m1();
         self.record("exp_m1", y.clone()).wrt(self, move |g| g * (&y + T::ONE)).done()
@@ -45,6 +46,7 @@ impl<T: Float> Var<'_, T> {
     /// let tape = Tape::new();
     /// assert_eq!(tape.leaf(Tensor::from([1.0])).ln().item(), 0.0);
     /// ```
+    #[doc(alias = "log")]
     pub fn ln(self) -> Self {
         let x = self.value();
         self.record("ln", x.ln()).wrt(self, move |g| g / &x).done()
@@ -60,6 +62,7 @@ impl<T: Float> Var<'_, T> {
     /// let tape = Tape::new();
     /// assert_eq!(tape.leaf(Tensor::from([1e-20])).ln_1p().item(), 1e-20);
     /// ```
+    #[doc(alias = "log1p")]
     pub fn ln_1p(self) -> Self {
         let x = self.value();
         self.record("ln_1p", x.ln_1p()).wrt(self, move |g| g / (&x + T::ONE)).done()

@@ -281,7 +281,7 @@ fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardize
 /// x − μ. Where the numbers are far from 0, the mean is rounded by more than they differ: what the deviations then have in common is
 /// taken from them too.
 fn deviations<T: Float>(x: Tensor<T>, mean: &Tensor<T>, var: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
-    /// A mean of so many standard deviations, squared, is rounded by 4 ulp of a deviation.
+    /// Beyond this many standard deviations, the square of a mean is rounded by 4 ulp of a deviation.
     const FAR: f64 = 64.0;
     let is_far = |(mean, var): (T, T)| mean.to_f64() * mean.to_f64() > FAR * var.to_f64();
     let far: Vec<bool> = mean.iter().zip(var.iter()).map(is_far).collect();

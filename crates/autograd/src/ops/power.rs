@@ -147,6 +147,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// let tape = Tape::new();
     /// assert_eq!(tape.leaf(Tensor::from([4.0])).recip().item(), 0.25);
     /// ```
+    #[doc(alias = "reciprocal")]
     pub fn recip(self) -> Self {
         let y = self.peek().recip();
         self.record("recip", y.clone()).wrt(self, move |g| -(g * y.square())).done()

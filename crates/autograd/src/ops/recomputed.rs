@@ -9,7 +9,7 @@ use crate::tape::{Tape, Var};
 use crate::{Id, Op, Role};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// `segment(self)`, of which the tape keeps the result alone: what lies between is computed again on the way back, which takes the time
+    /// Computes `segment(self)` and keeps only its result on the tape: what lies between is computed again on the way back, which takes the time
     /// of the segment's forward pass and saves its memory (Chen et al., 2016, *Training Deep Nets with Sublinear Memory Cost*). PyTorch's
     /// `torch.utils.checkpoint`.
     ///

@@ -4,7 +4,7 @@ use tensor::Float;
 
 use crate::Var;
 
-/// The parameters of a recurrent cell with inputs `[N, E]` and a state `[N, H]`, of which `G` gates are computed: 1 by [`Var::rnn_cell`], 3 by
+/// The parameters of a recurrent cell of `G` gates with inputs `[N, E]` and a state `[N, H]`: 1 by [`Var::rnn_cell`], 3 by
 /// [`Var::gru_cell`], 4 by [`Var::lstm_cell`]. They are PyTorch's, but for the weights, which are transposed here.
 #[derive(Clone, Copy)]
 pub struct CellParams<'t, T: Float = f32> {

@@ -121,6 +121,7 @@ impl<T: Float> Var<'_, T> {
     /// assert_eq!(y.value(), Tensor::from([5.0, 7.0]));
     /// assert_eq!(y.sum(..).backward().get(x), Some(&Tensor::from([[0.0, 1.0], [0.5, 0.5]])));
     /// ```
+    #[doc(alias = "amax")]
     #[track_caller]
     pub fn max(self, axes: impl Axes) -> Self {
         let y = self.peek().max(&axes);

@@ -41,6 +41,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// let y = x * x.detach();
     /// assert_eq!(y.backward().get(x), Some(&Tensor::from([3.0]))); // and not 6
     /// ```
+    #[doc(alias = "stop_gradient")]
     pub fn detach(self) -> Self {
         self.record(Op::new("detach", Role::Keeping), self.value()).without(self).done()
     }

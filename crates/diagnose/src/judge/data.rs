@@ -6,7 +6,7 @@ use super::Judge;
 use crate::read::way::Block;
 use crate::report::finding::{Evidence, Finding, Severity};
 
-/// A feature is out of scale that is so many times larger than most.
+/// A feature this many times larger than most is out of scale.
 const FEATURE: f64 = 100.0;
 
 /// The scale of the data is left alone between the inverse of this and this, and where the first layer makes up for it.

@@ -33,7 +33,7 @@ pub struct Limits {
     /// the units are off for all of them in a network that is well. A unit that lies ten times farther off than most are large is
     /// a fault by itself.
     pub dead_one_sided: f64,
-    /// Dead units are looked for in batches of at least so many examples: 32. In smaller ones some are so by chance.
+    /// Dead units are looked for in batches of at least this many examples: 32. In smaller ones some are so by chance.
     pub dead_examples: usize,
     /// Weights move too fast when the median of log₁₀ update:data is above this: −2, and too slowly when it is below
     /// [`update_low`](Self::update_low). About −3 is healthy (Karpathy, 2022).

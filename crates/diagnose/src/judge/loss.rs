@@ -1,4 +1,4 @@
-//! The first loss, part by part, beside what it costs to know nothing.
+//! The first loss, part by part, beside what the best constant prediction costs.
 
 use std::f64::consts::LN_2;
 
@@ -12,8 +12,8 @@ use crate::report::finding::{Evidence, Finding, Severity};
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
-/// Targets are far when their mean is off by so many times their deviation, and that of the outputs; where squares are known to be
-/// compared, from so many times on.
+/// Targets are offset when their mean is off by this many times their deviation and that of the outputs; and from this many times on
+/// where squares are known to be compared.
 const FAR: f64 = 4.0;
 const FAR_FOR_SQUARES: f64 = 2.25;
 
@@ -48,7 +48,7 @@ impl Judge<'_> {
         findings
     }
 
-    /// A loss above what it costs to know nothing.
+    /// A loss above what the best constant prediction costs.
     fn excess_loss(&self, head: &LossTerm, given: bool) -> Option<Finding> {
         let (value, expected) = (head.value, head.expected?);
         let (excess, scale) = (value - expected, expected.abs());

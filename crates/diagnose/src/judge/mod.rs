@@ -95,7 +95,7 @@ impl Judge<'_> {
 
     /// Whether the model has learned already: by what the caller said, or by its losses.
     fn is_trained(&self) -> bool {
-        /// Below this share of what it costs to know nothing.
+        /// Below this share of what the best constant prediction costs.
         const LEARNED: f64 = 0.3;
         let has_learned = |head: &LossTerm| head.expected.is_some_and(|expected| head.value < LEARNED * expected);
         self.report.step > 0 || !self.pass.heads.is_empty() && self.pass.heads.iter().all(has_learned)

@@ -52,8 +52,8 @@ impl Judge<'_> {
         self.graph.relevant().any(|index| self.graph.flow[index].data && self.graph.nodes[index].value.numel() == 0)
     }
 
-    /// The first value that no longer differs from example to example, though what it was computed from does; unless that is on purpose:
-    /// a branch, or an end, whose weight is zero.
+    /// The first value that is the same for all examples although its inputs differ. A branch or output with a zero weight is meant to be,
+    /// and is skipped.
     fn first_constant(&self) -> Option<usize> {
         let graph = self.graph;
         let on_the_way: HashSet<usize> = self.pass.ways.iter().flat_map(|way| graph.path_to(way.end)).collect();

@@ -11,7 +11,7 @@ use crate::report::finding::{Evidence, Finding, Severity};
 const STEPS: usize = 3;
 
 impl Judge<'_> {
-    /// Weights of which columns are copies of others, and get the same gradients.
+    /// Weights with columns that are copies of others and get the same gradients.
     pub(super) fn symmetry(&self, copies_after: Option<&CopiesAfter<'_>>) -> Option<Finding> {
         let is_alike = |parameter: &&Parameter| {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };

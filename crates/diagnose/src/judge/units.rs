@@ -8,13 +8,13 @@ use crate::read::saturation;
 use crate::report::Activation;
 use crate::report::finding::{Action, Evidence, Finding, Severity};
 
-/// A unit is stuck that is off for all examples and lies so many times farther off than most units are large.
+/// A unit is always off if it is off for all examples and lies this many times farther off than most units are large.
 const STUCK: f64 = 10.0;
 
 /// Attention is saturated when its shares tell fewer places apart than this share of their logarithm, and it is an error below half.
 const SPREAD_OUT: f64 = 0.5;
 
-/// A share is a mean over units, each of which deviates by about 0.3 by chance: two standard errors are allowed.
+/// A share is a mean over units, and each deviates by about 0.3 by chance: two standard errors are allowed.
 fn noise(units: usize) -> f64 {
     0.6 / (units.max(1) as f64).sqrt()
 }

@@ -93,7 +93,7 @@ impl Page {
         Page { title: title.into(), runs: Vec::new() }
     }
 
-    /// The same page with one more run: its report, and its history if it was watched.
+    /// Adds a run: its report, and its history if it was watched.
     #[must_use]
     pub fn run(mut self, name: impl Into<String>, report: &Report, history: Option<&History>) -> Self {
         self.runs.push(Run { name: name.into(), report: report.clone(), history: history.cloned() });
@@ -286,7 +286,7 @@ fn sentence(text: &str) -> String {
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
 }
 
-/// A table in HTML, of which the first row is the header.
+/// A table in HTML, whose first row is the header.
 fn table(rows: &[Vec<String>]) -> String {
     let mut html = String::from("<table>");
     for (index, row) in rows.iter().enumerate() {

@@ -116,7 +116,7 @@ impl Graph {
         Graph { lost, lost_backward, scopes: tape.scopes(), ..Graph::new(nodes) }
     }
 
-    /// Of nodes of which the last is the loss.
+    /// Makes the graph of nodes; the last is the loss.
     pub(crate) fn new(nodes: Vec<Node>) -> Self {
         let loss = nodes.len() - 1;
         let mut graph = Graph {

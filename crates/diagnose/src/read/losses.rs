@@ -1,4 +1,4 @@
-//! What a model is trained to make small: the losses on the way to the result, and what each costs those who know nothing.
+//! What a model is trained to make small: the losses on the way to the result, and what the best constant prediction costs.
 
 use autograd::{Baseline, Distance, Role};
 
@@ -13,7 +13,7 @@ pub(crate) struct LossTerm {
     /// What they are compared with, where that is on the tape.
     pub(crate) targets: Option<usize>,
     pub(crate) value: f64,
-    /// What it costs to know nothing.
+    /// What the best constant prediction costs.
     pub(crate) expected: Option<f64>,
     /// How many classes are told apart, if it is a classifier.
     pub(crate) classes: Option<usize>,
@@ -63,7 +63,7 @@ impl Graph {
         let losses = &self.nodes[index].value;
         let examples = match (classes, values.dims().first()) {
             (Some(classes), _) => values.numel() / classes.max(1),
-            // Losses of all elements are so many numbers, whose mean chance moves the less.
+            // One loss per element: the mean of n losses has a standard error of std / √n.
             (None, _) if losses.numel() > 1 => losses.numel(),
             (None, first) => first.copied().unwrap_or(1),
         };

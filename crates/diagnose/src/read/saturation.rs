@@ -54,7 +54,7 @@ impl Saturation {
         Saturation { side: Saved::Input, live, at_rest: None }
     }
 
-    /// The same rule, of which a share of 0 to 1 is saturated when all is well, as half of the outputs of relu are.
+    /// Sets the share, of 0 to 1, that is saturated when all is well, as half of the outputs of relu are.
     #[must_use]
     pub fn at_rest(self, share: f64) -> Self {
         Saturation { at_rest: Some(share), ..self }

@@ -32,7 +32,7 @@ pub(crate) struct Block {
     pub(crate) gain: Option<f64>,
 }
 
-/// By how much blocks multiply the signal, as a geometric mean; `None` for fewer than so many that say it.
+/// By how much blocks multiply the signal, as a geometric mean; `None` where fewer than `least` blocks say it.
 pub(crate) fn mean_gain<'a>(blocks: impl Iterator<Item = &'a Block>, least: usize) -> Option<f64> {
     let logs: Vec<f64> = blocks.filter_map(|block| block.gain).map(f64::ln).collect();
     (logs.len() >= least).then(|| (logs.iter().sum::<f64>() / logs.len() as f64).exp()).filter(|gain| !gain.is_nan())

@@ -57,7 +57,7 @@ pub struct Loss {
     /// The part of it that is compared: the op whose role is that of a loss, before it is scaled; several with their weights; the loss
     /// itself where there is none.
     pub compared: f64,
-    /// What it should be at step 0: what the caller said, or what the loss costs those who know nothing, such as ln C for C
+    /// What it should be at step 0: what the caller said, or what the best constant prediction costs, such as ln C for C
     /// classes, or of a mask as many as it leaves. `None` where nobody can tell: the first loss is then not judged.
     pub expected: Option<f64>,
     /// How many classes there are, if it is a classifier.
@@ -333,7 +333,7 @@ impl Report {
 }
 
 impl Loss {
-    /// What to do about a first loss of which nobody knows what to expect.
+    /// What to do about a first loss that nobody knows what to expect of.
     pub(crate) fn unjudged(&self) -> Option<&'static str> {
         let how = "the first loss was not judged: Inspector::with_expected_loss says what to expect";
         (self.first && self.expected.is_none() && self.value.is_finite()).then_some(how)

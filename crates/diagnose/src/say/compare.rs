@@ -65,7 +65,7 @@ impl Comparison {
         Comparison { rows }
     }
 
-    /// The rows, of which the first is the header.
+    /// The rows; the first is the header.
     pub fn rows(&self) -> &[Vec<String>] {
         &self.rows
     }

@@ -1,4 +1,4 @@
-//! The figures of a report in rows, of which the first is the header: for text and for pages.
+//! The figures of a report in rows, the first of them the header: for text and for pages.
 
 use crate::report::{Report, SignalPath};
 use crate::say::text::{NONE, figure, percent};

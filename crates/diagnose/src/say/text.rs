@@ -29,7 +29,7 @@ pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { NONE.into() }
 }
 
-/// A histogram in so many characters.
+/// A histogram in `width` characters.
 pub(crate) fn sparkline(histogram: &Histogram, width: usize) -> String {
     const LEVELS: [char; 9] = [' ', '▁', '▂', '▃', '▄', '▅', '▆', '▇', '█'];
     let bins = histogram.counts.len();

@@ -50,7 +50,7 @@ impl Trial {
         best.keep_prior_bias(before, (harm, loss), attempt)
     }
 
-    /// A bias of the last layer may hold what is known of the classes, and stays if the loss is smaller with it.
+    /// The output bias may hold the class frequencies: it is kept if the loss is lower with it.
     fn keep_prior_bias(
         mut self,
         before: &Report,
@@ -121,7 +121,7 @@ struct Harm {
 }
 
 impl Harm {
-    /// Fewer faults and no more errors, or as many of which fewer are errors.
+    /// Fewer faults and no more errors, or as many faults with fewer errors among them.
     fn is_less_than(self, other: Harm) -> bool {
         self.faults <= other.faults && self.errors <= other.errors && self != other
     }
@@ -179,8 +179,8 @@ pub struct Cure {
 impl Report {
     /// Applies the remedies that need no human choice to the model that was inspected, and says what it did, and what is left to do.
     ///
-    /// Each was tried on a copy by the inspection, together with the others: what is applied leaves fewer faults, or as many of which fewer
-    /// are errors, and no higher loss.
+    /// Each was tried on a copy by the inspection, together with the others: what is applied leaves fewer faults, or as many with fewer
+    /// errors among them, and no higher loss.
     /// Where one change shows the need of another, that is a part of it, so that a second call finds nothing more to do.
     ///
     /// # Example

@@ -23,7 +23,7 @@ use crate::trial::experiment::{quietly, trained};
 ///
 /// It takes two calls in each step, and only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint or a fit by
 /// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the optimizer did,
-/// whichever it is: std(update) / std(data), of which log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
+/// whichever it is: std(update) / std(data), whose log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
 /// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does
 /// not fall, by more than its own noise.
 ///
@@ -63,7 +63,7 @@ pub struct Watch<T: Float = f32> {
     before: Option<Vec<Tensor<T>>>,
     /// For each sample, whether its step moved any weight.
     moved: Vec<bool>,
-    /// What the loss costs those who know nothing, if it says so.
+    /// What the best constant prediction costs, if the loss says so.
     baseline: Option<f64>,
     /// What the last look did not see.
     unseen: Vec<Finding>,
@@ -90,7 +90,7 @@ impl<T: Float> Watch<T> {
         }
     }
 
-    /// Samples every so many steps, beginning with the first; 0 counts as 1.
+    /// Samples every `steps` steps, beginning with the first; 0 counts as 1.
     #[must_use]
     pub fn every(self, steps: u64) -> Self {
         Watch { every: steps.max(1), ..self }

@@ -60,6 +60,7 @@ use crate::scheme::Scheme;
 /// [`next_u64`](rand::Rng::next_u64) is two of them, the first above. `rand` makes other numbers of these words than PyTorch;
 /// the methods below make PyTorch's. A scheme that is given it as `&mut dyn Rng` draws a key from it like from any
 /// other; [`init`](Self::init) gives PyTorch's numbers.
+#[doc(alias = "manual_seed")]
 #[derive(Clone, Debug)]
 pub struct Generator {
     mt: Mt,

@@ -21,9 +21,9 @@ use crate::{EarlyStopping, Error, Lbfgs, Module, Optimizer, ReduceOnPlateau, Wei
 /// the weight), `average.hidden.weight`; whatever reads the format reads them, such as `safetensors.numpy.load_file`.
 /// Numbers and a checksum of the whole are in the file's metadata.
 ///
-/// What is a function of the step, the learning rate of a [`Schedule`](crate::Schedule), the rows of
-/// [`Batches`](crate::Batches), what dropout draws, needs no keeping. Numbers that a program sets, such as a learning rate or a
-/// momentum, are those of the program, not of the file: a training may go on with others.
+/// What is a function of the step is not saved: the learning rate of a [`Schedule`](crate::Schedule), the rows of
+/// [`Batches`](crate::Batches), what dropout draws. Hyperparameters, such as a learning rate or a momentum, are not saved either: the
+/// program's values are used, and a training may go on with others.
 ///
 /// # Example
 /// ```

@@ -55,6 +55,7 @@ pub fn save<T: Float>(path: impl AsRef<Path>, model: &(impl Module<T> + ?Sized))
 ///
 /// # Example
 /// See [`save`].
+#[doc(alias = "load_state_dict")]
 pub fn load<T: Float>(path: impl AsRef<Path>, model: &mut (impl Module<T> + ?Sized)) -> Result<(), Error> {
     ModelFile::at(path).load(model).map(|_| ())
 }
@@ -87,6 +88,7 @@ pub fn load<T: Float>(path: impl AsRef<Path>, model: &mut (impl Module<T> + ?Siz
 /// # std::fs::remove_file(&path).unwrap();
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "load_state_dict")]
 #[derive(Clone, Debug)]
 pub struct ModelFile {
     path: PathBuf,
@@ -108,29 +110,32 @@ impl ModelFile {
         ModelFile { path: path.as_ref().to_owned(), names: None, partial: false, converts: false }
     }
 
-    /// The same as a state dict of PyTorch's, which `safetensors.torch.load_file` and `save_file` read and write there:
-    /// with PyTorch's names where these differ (`weight_ih_l0`, `in_proj_weight`), the weights of linear, bilinear and
-    /// recurrent layers with PyTorch's order of axes, and the `num_batches_tracked` of batch norms. A file that says of itself
-    /// that it is otherwise is refused, with and without this choice.
+    /// Reads and writes a state dict of PyTorch's, as `safetensors.torch.load_file` and `save_file` do there: PyTorch's names
+    /// where these differ (`weight_ih_l0`, `in_proj_weight`), PyTorch's order of axes for the weights of linear, bilinear and
+    /// recurrent layers, and the `num_batches_tracked` of batch norms. A file that says that it is the other kind is refused,
+    /// with and without this choice.
+    #[doc(alias = "load_file")]
+    #[doc(alias = "save_file")]
     #[must_use]
     pub fn torch(self) -> Self {
         ModelFile { names: Some(Names::Torch), ..self }
     }
 
-    /// The same with the names and the order of axes of this crate, for a file that does not say whose it is, such as one that NumPy wrote: where
-    /// it could be one of PyTorch's as well, as a square matrix has the same shape in both, it is refused without this word.
+    /// Reads this crate's names and order of axes from a file that does not say whose it is, such as one that NumPy wrote. Without this
+    /// choice, such a file is refused where it could be PyTorch's too: a square matrix has the same shape in both.
     #[must_use]
     pub fn evenkeel(self) -> Self {
         ModelFile { names: Some(Names::Evenkeel), ..self }
     }
 
-    /// The same, which loads what fits and leaves the rest as it is.
+    /// Loads what fits, and leaves the rest as it is. PyTorch's `strict=False`.
+    #[doc(alias = "strict")]
     #[must_use]
     pub fn partial(self) -> Self {
         ModelFile { partial: true, ..self }
     }
 
-    /// The same, which rounds f64 to f32 or makes f32 f64, as the model needs it.
+    /// Converts floats to the model's type: f64 are rounded to f32, f32 become f64.
     #[must_use]
     pub fn convert(self) -> Self {
         ModelFile { converts: true, ..self }
@@ -203,7 +208,7 @@ impl ModelFile {
 /// The text that says whose names and order of axes a file has: `pt` are PyTorch's, by which Python's libraries go too.
 const ORDER: &str = "format";
 
-/// Whether any part of a model is called otherwise in PyTorch, or has its axes in another order.
+/// Whether any part of a model has another name or another order of axes in PyTorch.
 fn differs_in_torch<T: Float>(model: &(impl Module<T> + ?Sized)) -> bool {
     let mut differs = false;
     model.visit(ParamPath::root(), &mut |path, _| {

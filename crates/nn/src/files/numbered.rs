@@ -42,7 +42,7 @@ impl Numbered {
         Numbered { path: path.as_ref().to_owned(), keep: usize::MAX }
     }
 
-    /// Keeps the last so many files, at least one: older ones are removed once a newer is on disk. The one that was written last is kept in
+    /// Sets how many files are kept, at least one: older ones are removed once a newer is on disk. The file that was written last is kept in
     /// any case.
     #[must_use]
     pub fn keep(self, files: usize) -> Self {

@@ -49,6 +49,8 @@ module!(impl<T> MultiheadAttention<T> { in_proj as "in_proj_", out_proj, .. });
 /// ```
 /// let causal = nn::AttentionMask { causal: true, ..nn::AttentionMask::default() };
 /// ```
+#[doc(alias = "attn_mask")]
+#[doc(alias = "key_padding_mask")]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AttentionMask<'a> {
     /// Whether query i sees the keys 0..=i only.
@@ -60,7 +62,7 @@ pub struct AttentionMask<'a> {
 
 in_f32!(
     MultiheadAttention,
-    /// A layer in f32 of so many heads for inputs of `width` features, whose weights are drawn by `weight`, queries,
+    /// Makes a layer in f32 of `heads` heads for inputs of `width` features. Its weights are drawn by `weight`, queries,
     /// keys and values each by itself; the biases are 0. For another float there is
     /// [`try_new`](MultiheadAttention::try_new).
     ///
@@ -111,13 +113,13 @@ impl<T: Float> MultiheadAttention<T> {
         Ok(MultiheadAttention { in_proj, out_proj, heads, causal: false, dropout: 0.0 })
     }
 
-    /// The same layer where no query sees a key after it, as a [`Layer`] too.
+    /// Hides from each query the keys after it, as a [`Layer`] too.
     #[must_use]
     pub fn causal(self) -> Self {
         MultiheadAttention { causal: true, ..self }
     }
 
-    /// The same layer that in training drops each weight of attention with probability `p`.
+    /// Drops each weight of attention with probability `p` in training.
     ///
     /// # Errors
     /// `p` is not in 0..=1.

@@ -33,6 +33,7 @@ use crate::{Error, Layer, Param, module};
 /// norm.apply(&tape.updates());
 /// assert_eq!(norm.running_mean.unwrap().value(), &Tensor::from([0.2, 2.0])); // a tenth of the way to [2, 20]
 /// ```
+#[doc(alias = "BatchNormalization")]
 #[derive(Clone)]
 pub struct BatchNorm1d<T: Float = f32> {
     /// w, `[C]`, if it is [affine](Self::without_affine)
@@ -84,8 +85,7 @@ impl<T: Float> BatchNorm1d<T> {
         })
     }
 
-    /// The same layer with another momentum: how far the running statistics move towards what a batch shows. 0 leaves
-    /// them.
+    /// Sets the momentum: how far the running statistics move towards those of a batch. 0 leaves them.
     ///
     /// # Errors
     /// It is not in 0..=1.
@@ -96,33 +96,35 @@ impl<T: Float> BatchNorm1d<T> {
         Err(Error::Range { what: "the momentum of batch norm", value: momentum, rule: "in 0..=1" })
     }
 
-    /// The same layer whose running statistics are the plain means over all batches so far: PyTorch's `momentum=None`.
+    /// Makes the running statistics plain means over all batches so far: PyTorch's `momentum=None`.
     #[must_use]
     pub fn cumulative(self) -> Self {
         let count = self.running_mean.as_ref().map(|_| Param::counter());
         BatchNorm1d { num_batches_tracked: count, ..self }
     }
 
-    /// The same layer without w and b: PyTorch's `affine=False`.
+    /// Leaves out w and b: PyTorch's `affine=False`.
+    #[doc(alias = "affine")]
     #[must_use]
     pub fn without_affine(self) -> Self {
         BatchNorm1d { weight: None, bias: None, ..self }
     }
 
-    /// The same layer without running statistics: in evaluation too, μ and σ² are those of the batch. PyTorch's
+    /// Leaves out the running statistics: in evaluation too, μ and σ² are those of the batch. PyTorch's
     /// `track_running_stats=False`.
+    #[doc(alias = "track_running_stats")]
     #[must_use]
     pub fn without_running_statistics(self) -> Self {
         BatchNorm1d { running_mean: None, running_var: None, num_batches_tracked: None, ..self }
     }
 
-    /// The same layer for channels that are the last axis, `[…, C]`: of a sequence `[N, L, C]` as of a batch `[N, C]`.
+    /// Takes the last axis as the channels, `[…, C]`: of a sequence `[N, L, C]` as of a batch `[N, C]`.
     #[must_use]
     pub fn channels_last(self) -> Self {
         BatchNorm1d { channels_last: true, ..self }
     }
 
-    /// The same layer with another number that is added to the variance.
+    /// Sets eps, which is added to the variance.
     ///
     /// # Errors
     /// It is negative or not finite.

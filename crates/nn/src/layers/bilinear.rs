@@ -80,7 +80,7 @@ impl<T: Float> Bilinear<T> {
         Bilinear::try_new(inputs, fan_out, &within, rng)?.with_bias(&within, rng)
     }
 
-    /// The same layer with a bias drawn by `bias`.
+    /// Draws the bias by `bias`.
     ///
     /// # Errors
     /// The initializer refuses.
@@ -89,7 +89,7 @@ impl<T: Float> Bilinear<T> {
         Ok(Bilinear { bias: Some(Param::new(bias)), ..self })
     }
 
-    /// The same layer with no bias.
+    /// Leaves out the bias.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Bilinear { bias: None, ..self }

@@ -80,7 +80,7 @@ impl<T: Float> Embedding<T> {
         Embedding { weight, padding: None }
     }
 
-    /// The same table where the symbol `padding` stands for nothing: its row is 0, also after a file was loaded, and gets no gradient.
+    /// Makes the symbol `padding` stand for nothing: its row is 0, also after a file was loaded, and gets no gradient.
     /// PyTorch's `padding_idx`.
     ///
     /// # Errors
@@ -95,6 +95,7 @@ impl<T: Float> Embedding<T> {
     /// assert_eq!(table.weight.value().select(0, 0).to_vec(), [0.0, 0.0]);
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "padding_idx")]
     pub fn with_padding(mut self, padding: usize) -> Result<Self, Error> {
         let symbols = self.weight.value().size(0);
         if padding >= symbols {

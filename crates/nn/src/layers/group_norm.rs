@@ -38,7 +38,7 @@ module!(impl<T> GroupNorm<T> { weight, bias, .. });
 
 in_f32!(
     GroupNorm,
-    /// A layer in f32 of so many groups of `channels` channels. For another float there is
+    /// Makes a layer in f32 of `groups` groups of `channels` channels. For another float there is
     /// [`try_new`](GroupNorm::try_new).
     ///
     /// # Errors
@@ -61,7 +61,7 @@ impl<T: Float> GroupNorm<T> {
         Ok(GroupNorm { weight: Param::new(ones), bias: Param::new(zeros), groups, eps: 1e-5 })
     }
 
-    /// The same layer with another number that is added to the variance.
+    /// Sets eps, which is added to the variance.
     ///
     /// # Errors
     /// It is negative or not finite.

@@ -22,6 +22,7 @@ use crate::{Error, Layer, Param, module};
 /// let y = norm.forward(tape.constant(Tensor::from([[1.0, 3.0], [10.0, 30.0]])));
 /// assert!(y.value().allclose(&Tensor::from([[-1.0, 1.0], [-1.0, 1.0]]), 0.0, 1e-4));
 /// ```
+#[doc(alias = "LayerNormalization")]
 #[derive(Clone)]
 pub struct LayerNorm<T: Float = f32> {
     /// w, `[features]`
@@ -35,7 +36,7 @@ module!(impl<T> LayerNorm<T> { weight, bias, .. });
 
 of_size!(
     LayerNorm,
-    /// A layer in f32 for so many features. For another float there is [`try_new`](LayerNorm::try_new).
+    /// Makes a layer in f32 for this many features. For another float there is [`try_new`](LayerNorm::try_new).
     ///
     /// # Panics
     /// There are more features than memory can hold.
@@ -53,7 +54,7 @@ impl<T: Float> LayerNorm<T> {
         Ok(LayerNorm { weight: Param::new(ones), bias: Param::new(zeros), eps: 1e-5 })
     }
 
-    /// The same layer with another number that is added to the variance.
+    /// Sets eps, which is added to the variance.
     ///
     /// # Errors
     /// It is negative or not finite.

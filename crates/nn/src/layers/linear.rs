@@ -40,6 +40,7 @@ use crate::{Error, Layer, Param, module};
 /// # let _ = layer;
 /// # Ok::<(), init::Error>(())
 /// ```
+#[doc(alias = "Dense")]
 #[derive(Clone)]
 pub struct Linear<T: Float = f32> {
     /// W, `[fan_in, fan_out]`
@@ -95,7 +96,7 @@ impl<T: Float> Linear<T> {
         layer.with_bias(&init::torch_linear_bias(fan_in), rng)
     }
 
-    /// The same layer with a bias drawn by `bias`.
+    /// Draws the bias by `bias`.
     ///
     /// # Errors
     /// The initializer refuses.
@@ -105,7 +106,7 @@ impl<T: Float> Linear<T> {
         Ok(Linear { bias: Some(Param::new(bias)), ..self })
     }
 
-    /// The same layer with no bias: y = x W.
+    /// Leaves out the bias: y = x W.
     #[must_use]
     pub fn without_bias(self) -> Self {
         Linear { bias: None, ..self }

@@ -18,6 +18,7 @@ use crate::{Error, Layer, Param, module};
 /// let y = PRelu::new().forward(tape.constant(Tensor::from([[-4.0, 4.0]])));
 /// assert_eq!(y.value(), Tensor::from([[-1.0, 4.0]]));
 /// ```
+#[doc(alias = "PReLU")]
 #[derive(Clone)]
 pub struct PRelu<T: Float = f32> {
     /// w, `[1]` or `[C]`
@@ -35,7 +36,7 @@ impl PRelu {
 }
 
 impl<T: Float> PRelu<T> {
-    /// A slope for each of so many channels, which are axis 1; one channel is one slope for all.
+    /// Makes a slope for each of the channels, which are axis 1; one channel is one slope for all.
     ///
     /// # Errors
     /// There are more channels than memory can hold.

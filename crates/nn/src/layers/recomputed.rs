@@ -30,6 +30,7 @@ use crate::{Layer, Module, Param, ParamPath};
 /// assert_eq!(block.parameters()[0].0, "norm1.weight");
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "checkpoint")]
 pub struct Recomputed<L> {
     inner: Arc<L>,
 }

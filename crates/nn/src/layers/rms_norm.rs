@@ -33,7 +33,7 @@ module!(impl<T> RMSNorm<T> { weight, .. });
 
 of_size!(
     RMSNorm,
-    /// A layer in f32 for so many features. For another float there is [`try_new`](RMSNorm::try_new).
+    /// Makes a layer in f32 for this many features. For another float there is [`try_new`](RMSNorm::try_new).
     ///
     /// # Panics
     /// There are more features than memory can hold.
@@ -50,7 +50,7 @@ impl<T: Float> RMSNorm<T> {
         Ok(RMSNorm { weight: Param::new(ones), eps: T::EPSILON.to_f64() })
     }
 
-    /// The same layer with another number that is added to the mean of squares.
+    /// Sets eps, which is added to the mean of squares.
     ///
     /// # Errors
     /// It is negative or not finite.

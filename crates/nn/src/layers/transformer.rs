@@ -27,6 +27,7 @@ use crate::{Error, Layer, module};
 /// assert_eq!(y.shape().dims(), [2, 3, 16]);
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "TransformerEncoderLayer")]
 #[derive(Clone)]
 pub struct TransformerBlock<T: Float = f32> {
     /// What comes before the attention
@@ -47,7 +48,7 @@ module!(impl<T> TransformerBlock<T> { norm1, self_attn, norm2, linear1, linear2,
 
 in_f32!(
     TransformerBlock,
-    /// A block in f32 for `width` features, with so many heads and `hidden` units between the linear layers, whose
+    /// Makes a block in f32 for `width` features, with `heads` heads and `hidden` units between the linear layers. Its
     /// weights are drawn by `weight`; the biases are 0. For another float there is
     /// [`try_new`](TransformerBlock::try_new).
     ///
@@ -99,19 +100,19 @@ impl<T: Float> TransformerBlock<T> {
         Ok(TransformerBlock { norm1, self_attn, norm2, linear1, linear2, activation, dropout })
     }
 
-    /// The same block where no step sees one after it.
+    /// Hides from each step the steps after it.
     #[must_use]
     pub fn causal(self) -> Self {
         TransformerBlock { self_attn: self.self_attn.causal(), ..self }
     }
 
-    /// The same block with another activation than gelu.
+    /// Sets the activation: gelu by default.
     #[must_use]
     pub fn with_activation(self, activation: Activation) -> Self {
         TransformerBlock { activation, ..self }
     }
 
-    /// The same block that in training drops with probability `p`: weights of the attention, what the attention gives,
+    /// Drops with probability `p` in training: weights of the attention, what the attention gives,
     /// what the activation gives, and what the second linear layer gives.
     ///
     /// # Errors

@@ -11,10 +11,10 @@
 /// | `module!(impl<T, const N: usize, L: Layer<T>> Net<T, N, L> { layers })` | further parameters, with their bounds |
 /// | `module!(impl<L: Layer> Stack<L> { layers })` | one in f32 with other parameters |
 /// | `module!(Mlp { hidden, .. })` | a struct with fields that are no modules |
-/// | `module!(Scale { factors as "weight" })` | a part that PyTorch calls otherwise |
+/// | `module!(Scale { factors as "weight" })` | a part with another name in PyTorch |
 /// | `module!(Mlp { hidden }, without Debug)` | a struct with a `Debug` of its own |
 ///
-/// A part that PyTorch calls otherwise, or whose axes it orders otherwise, may say so, for files from and to PyTorch: `weight
+/// A part with another name or another order of axes in PyTorch may say so, for files from and to PyTorch: `weight
 /// as "weight_ih_l0" [1, 0]` is `weight_ih_l0` there, and transposed.
 ///
 /// Every field must be named, or the model does not compile: a forgotten one would stay untrained.

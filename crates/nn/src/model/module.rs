@@ -51,6 +51,7 @@ pub trait Module<T: Float = f32> {
     /// assert_eq!(format!("{shapes:?}"), r#"[("weight", [30, 200]), ("bias", [200])]"#);
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "named_parameters")]
     fn parameters(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
         self.visit(ParamPath::root(), &mut |path, param| {
@@ -101,6 +102,7 @@ pub trait Module<T: Float = f32> {
     /// let paths: Vec<_> = norm.state().into_iter().map(|(path, _)| path).collect();
     /// assert_eq!(paths, ["running_mean", "running_var"]);
     /// ```
+    #[doc(alias = "named_buffers")]
     fn state(&self) -> Vec<(String, &Param<T>)> {
         let mut found = Vec::new();
         self.visit(ParamPath::root(), &mut |path, param| {
@@ -171,11 +173,11 @@ pub trait Module<T: Float = f32> {
         count
     }
 
-    /// Trains the weights no longer whose path `pattern` means, in which `*` stands for any characters, and says how many
-    /// these are. They stay parts of the model, are constants on a tape, and no optimizer moves them.
+    /// Freezes every weight whose path matches `pattern` (`*` matches any text), and returns how many. Frozen weights stay parts
+    /// of the model, are constants on a tape, and no optimizer moves them. PyTorch's `requires_grad_(False)`.
     ///
     /// # Errors
-    /// The pattern meets no weight; nothing is changed.
+    /// No weight matches the pattern; nothing is changed.
     ///
     /// # Example
     /// ```
@@ -198,18 +200,20 @@ pub trait Module<T: Float = f32> {
     /// assert_eq!(model.unfreeze("*")?, 3);
     /// assert_eq!(
     ///     model.freeze("embeding*").unwrap_err().to_string(),
-    ///     r#"the pattern "embeding*" meets no weight; there are embedding.weight, output.weight, output.bias"#
+    ///     r#"no weight matches the pattern "embeding*"; there are embedding.weight, output.weight, output.bias"#
     /// );
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "trainable")]
+    #[doc(alias = "requires_grad_")]
     fn freeze(&mut self, pattern: &str) -> Result<usize, Error> {
         set_frozen(self.parameters_mut(), pattern, true)
     }
 
-    /// Trains the weights again whose path `pattern` means, and says how many these are; see [`freeze`](Self::freeze).
+    /// Trains every weight whose path matches `pattern` again, and returns how many; see [`freeze`](Self::freeze).
     ///
     /// # Errors
-    /// The pattern meets no weight.
+    /// No weight matches the pattern.
     fn unfreeze(&mut self, pattern: &str) -> Result<usize, Error> {
         set_frozen(self.parameters_mut(), pattern, false)
     }
@@ -477,7 +481,7 @@ mod tests {
             assert_eq!(moved, ["scale"]);
         }
         let refused = whole.unfreeze("part").unwrap_err();
-        assert_eq!(refused.to_string(), "the pattern \"part\" meets no weight; there are parts.0.weight, scale");
+        assert_eq!(refused.to_string(), "no weight matches the pattern \"part\"; there are parts.0.weight, scale");
         assert_eq!(whole.parts[0].weight.kind(), Kind::Frozen);
     }
 }

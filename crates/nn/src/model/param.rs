@@ -34,6 +34,8 @@ pub enum Kind {
 /// let y = (w.on(&tape) * w.on(&tape)).sum(..);
 /// assert_eq!(y.backward().named(w.id()), Some(&Tensor::from([4.0, 6.0])));
 /// ```
+#[doc(alias = "Parameter")]
+#[doc(alias = "register_parameter")]
 pub struct Param<T: Float = f32> {
     id: Id,
     /// The name of the first of all that are clones of each other.
@@ -71,6 +73,7 @@ impl<T: Float> Param<T> {
     /// passes.apply(&tape.updates());
     /// assert_eq!(passes.value(), &Tensor::scalar(1.0));
     /// ```
+    #[doc(alias = "register_buffer")]
     pub fn state(value: Tensor<T>) -> Self {
         Param { kind: Kind::State, ..Param::new(value) }
     }

@@ -42,7 +42,7 @@ impl<'a> ParamPath<'a> {
         ParamPath { above: Some(self), part: Part::Index(index), in_torch: None }
     }
 
-    /// The same part, which PyTorch calls otherwise or whose axes it orders otherwise; for the macro
+    /// The same part with its name and its order of axes in PyTorch; for the macro
     /// [`module!`](crate::module!).
     #[doc(hidden)]
     pub fn in_torch(self, in_torch: &'a InTorch) -> Self {
@@ -99,7 +99,7 @@ impl fmt::Display for ParamPath<'_> {
     }
 }
 
-/// Whether a path is one that a pattern means, in which `*` stands for any characters, or none: `embedding*`, `*.bias`.
+/// Whether a path matches a pattern, in which `*` matches any text, or none: `embedding*`, `*.bias`.
 pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let Some((start, rest)) = pattern.split_once('*') else { return pattern == path };
     let Some(mut path) = path.strip_prefix(start) else { return false };

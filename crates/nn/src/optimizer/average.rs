@@ -39,6 +39,10 @@ use crate::{Error, Module, Param};
 /// assert_eq!(w.value(), &Tensor::from([6.0]));
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "EMA")]
+#[doc(alias = "SWA")]
+#[doc(alias = "ModelEMA")]
+#[doc(alias = "AveragedModel")]
 #[derive(Clone, Debug)]
 pub struct WeightAverage<T: Float = f32> {
     kind: Averaging,
@@ -59,6 +63,7 @@ impl<T: Float> WeightAverage<T> {
     ///
     /// # Errors
     /// `decay` is not in 0..=1.
+    #[doc(alias = "get_ema_multi_avg_fn")]
     pub fn exponential(decay: f64) -> Result<Self, Error> {
         if !(0.0..=1.0).contains(&decay) {
             return Err(Error::Range { what: "the decay of an average", value: decay, rule: "in 0..=1" });
@@ -67,6 +72,7 @@ impl<T: Float> WeightAverage<T> {
     }
 
     /// The mean of all w. PyTorch's `get_swa_multi_avg_fn()`.
+    #[doc(alias = "get_swa_multi_avg_fn")]
     pub fn mean() -> Self {
         WeightAverage::new(Averaging::Mean)
     }
@@ -210,6 +216,7 @@ impl<T: Float> crate::Stateful<T> for WeightAverage<T> {
 /// });
 /// assert_eq!(norm.running_mean.as_ref().unwrap().value(), &Tensor::from([3.0]));
 /// ```
+#[doc(alias = "update_bn")]
 pub fn refresh_statistics<T: Float, M: Module<T> + ?Sized>(
     model: &mut M,
     passes: usize,

@@ -1,4 +1,4 @@
-//! Weights that are treated otherwise.
+//! Weights with settings of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -23,26 +23,26 @@ impl<T: Float> Group<T> {
         Group { pattern: pattern.into(), lr_scale: None, weight_decay: None, frozen: None, rule: None }
     }
 
-    /// By what the learning rate of the step is multiplied.
+    /// Multiplies the learning rate by `factor`.
     #[must_use]
     pub fn lr_scale(self, factor: f64) -> Self {
         Group { lr_scale: Some(factor), ..self }
     }
 
-    /// The weight decay, in the place of the rule's.
+    /// Sets the weight decay, in place of the rule's.
     #[must_use]
     pub fn weight_decay(self, weight_decay: f64) -> Self {
         Group { weight_decay: Some(weight_decay), ..self }
     }
 
-    /// Whether the weights stay where they are, though they have gradients. [`Module::freeze`](crate::Module::freeze)
+    /// Keeps the weights where they are, though they have gradients. [`Module::freeze`](crate::Module::freeze)
     /// saves the gradients too.
     #[must_use]
     pub fn freeze(self, frozen: bool) -> Self {
         Group { frozen: Some(frozen), ..self }
     }
 
-    /// Another rule than the optimizer's, such as [`AdamW`](crate::AdamW) for what [`Muon`](crate::Muon) cannot move.
+    /// Sets another rule than the optimizer's, such as [`AdamW`](crate::AdamW) for what [`Muon`](crate::Muon) cannot move.
     #[must_use]
     pub fn rule(self, rule: impl Rule<T> + 'static) -> Self {
         Group { rule: Some(Arc::new(rule)), ..self }

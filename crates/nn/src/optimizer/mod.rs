@@ -32,7 +32,7 @@ use crate::{Error, ModelGradients, Module, ParamPath};
 use by_weight::ByWeight;
 
 /// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a learning rate that is a [`Schedule`] of the
-/// number of the step, groups of weights by path that are treated otherwise, and what the rule keeps of each weight,
+/// number of the step, groups of weights by path with settings of their own, and what the rule keeps of each weight,
 /// found by the weight's name. PyTorch's `optim.Optimizer` and its scheduler.
 ///
 /// A weight has steps of its own to count: one whose first gradient comes late begins then. Coefficients, corrections
@@ -80,7 +80,7 @@ struct Slot<T: Float> {
     setting: Setting,
 }
 
-/// The rule, and the groups that say otherwise.
+/// The rule, and the groups with settings of their own.
 struct Rules<'a, T: Float> {
     rule: &'a dyn Rule<T>,
     groups: &'a [Group<T>],
@@ -117,7 +117,7 @@ struct Setting {
 }
 
 impl<T: Float> Optimizer<T> {
-    /// An optimizer that moves weights by `rule` with the learning rate `schedule`, which may be one number.
+    /// Makes an optimizer that moves weights by `rule` with the learning rate `schedule`, which may be one number.
     ///
     /// # Errors
     /// The rule refuses its numbers, or the schedule its own.
@@ -129,13 +129,12 @@ impl<T: Float> Optimizer<T> {
         Ok(Optimizer { rule, schedule, groups, slots, checked: false, step: 0, scale: 1.0, complete: true })
     }
 
-    /// The same, which treats the weights otherwise whose path `pattern` means, in which `*` stands for any characters:
-    /// their learning rate is multiplied, their weight decay another, their rule another, or they stay. Where a path is in
-    /// several groups, what the last of them says holds.
+    /// Gives the weights whose path matches `pattern` (`*` matches any text) their own learning-rate factor, weight decay or
+    /// rule, or freezes them. If several groups match, the last that says something wins. PyTorch's parameter groups.
     ///
     /// # Errors
-    /// A number is out of range, or the rule refuses its own, or the first step was made already. That a pattern meets
-    /// no weight is only seen with a model: [`plan`](Self::plan) says so, and the first step panics.
+    /// A number is out of range, or the rule refuses its own, or the first step was made already. That no weight
+    /// matches a pattern is only seen with a model: [`plan`](Self::plan) says so, and the first step panics.
     ///
     /// # Example
     /// ```
@@ -151,6 +150,7 @@ impl<T: Float> Optimizer<T> {
     /// println!("{}", adamw.plan(&model)?); // the learning rate and the decay of every weight
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "param_groups")]
     pub fn group(mut self, pattern: &str, set: impl FnOnce(Group<T>) -> Group<T>) -> Result<Self, Error> {
         if !self.slots.is_empty() {
             let why = format!("{pattern:?} comes after the first step, which has settled how each weight is treated");
@@ -162,8 +162,8 @@ impl<T: Float> Optimizer<T> {
         Ok(self)
     }
 
-    /// The same, which does not mind if a weight gets no gradient, or if the model does not list one that does: where a
-    /// part of a model is trained, or the parts take turns.
+    /// Accepts weights without a gradient and gradients of unlisted parameters: for models trained in part or in turns, such as
+    /// GANs.
     #[must_use]
     pub fn allow_missing(self) -> Self {
         Optimizer { complete: false, ..self }
@@ -173,7 +173,7 @@ impl<T: Float> Optimizer<T> {
     /// table.
     ///
     /// # Errors
-    /// A group's pattern meets no weight, or a rule cannot move a weight of such a shape.
+    /// No weight matches a group's pattern, or a rule cannot move a weight of such a shape.
     pub fn plan(&self, model: &(impl Module<T> + ?Sized)) -> Result<Plan, Error> {
         let parameters = model.parameters();
         for group in &self.groups {
@@ -309,6 +309,7 @@ impl<T: Float> Optimizer<T> {
     }
 
     /// The learning rate of the next step: the schedule's, [scaled](Self::set_scale).
+    #[doc(alias = "get_last_lr")]
     pub fn lr(&self) -> f64 {
         self.schedule.at(self.step) * self.scale
     }

@@ -16,6 +16,7 @@ use crate::Error;
 /// assert_eq!(scales, [1.0, 1.0, 1.0, 1.0, 0.5, 0.5]); // the third in a row that is not better than 0.9
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "ReduceLROnPlateau")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReduceOnPlateau {
     factor: f64,
@@ -31,7 +32,7 @@ pub struct ReduceOnPlateau {
 }
 
 impl ReduceOnPlateau {
-    /// One that multiplies the learning rate by `factor` when the metric was not better than the best for more than `patience`
+    /// Multiplies the learning rate by `factor` when the metric was not better than the best for more than `patience`
     /// observations in a row.
     ///
     /// # Errors
@@ -59,7 +60,7 @@ impl ReduceOnPlateau {
         })
     }
 
-    /// The same where better is better by this share of the best at least: 1e-4 by default.
+    /// Sets the relative improvement that counts as better: 1e-4 by default.
     ///
     /// # Errors
     /// It is not in [0, 1).
@@ -71,16 +72,17 @@ impl ReduceOnPlateau {
         Ok(ReduceOnPlateau { threshold, ..self })
     }
 
-    /// The same, which after it has lowered the learning rate does not count so many observations.
+    /// Sets how many observations are ignored after the learning rate was lowered: 0 by default.
     #[must_use]
     pub fn cooldown(self, observations: u64) -> Self {
         ReduceOnPlateau { cooldown: observations, ..self }
     }
 
-    /// The same, whose factor does not go below this one.
+    /// Sets the smallest factor: 0 by default. PyTorch's `min_lr` is a learning rate; this is a factor of it.
     ///
     /// # Errors
     /// It is not in 0..=1.
+    #[doc(alias = "min_lr")]
     pub fn least(self, least: f64) -> Result<Self, Error> {
         if !(0.0..=1.0).contains(&least) {
             return Err(Error::Range { what: "the least factor of a plateau", value: least, rule: "in 0..=1" });
@@ -88,7 +90,7 @@ impl ReduceOnPlateau {
         Ok(ReduceOnPlateau { least, ..self })
     }
 
-    /// The same for a metric that is to be large, such as an accuracy.
+    /// Observes a metric that should grow, such as an accuracy. PyTorch's `mode="max"`.
     #[must_use]
     pub fn maximize(self) -> Self {
         ReduceOnPlateau { maximize: true, ..self }

@@ -18,6 +18,7 @@ pub struct At {
 
 impl At {
     /// What `beta` ᵗ leaves of 1, by which an average that began at 0 is divided: PyTorch's `bias_correction`.
+    #[doc(alias = "bias_correction")]
     pub fn correction(&self, beta: f64) -> f64 {
         1.0 - power(beta, self.t)
     }
@@ -78,7 +79,7 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         0.0
     }
 
-    /// The weight decay where no group says otherwise.
+    /// The weight decay, unless a group sets another.
     fn weight_decay(&self) -> f64 {
         0.0
     }

@@ -23,6 +23,8 @@ use crate::Error;
 /// assert_eq!(thousandths([0, 4, 9, 10]), [10.0, 50.0, 100.0, 100.0]);
 /// assert_eq!(thousandths([505, 900, 1000, 9999]), [55.0, 12.0, 10.0, 10.0]);
 /// ```
+#[doc(alias = "lr_scheduler")]
+#[doc(alias = "LearningRateScheduler")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Schedule(Kind);
 
@@ -99,11 +101,12 @@ impl PartialEq for Function {
 /// let schedule = Schedule::from(OneCycle { rise: 0.5, ..OneCycle::new(0.1, 100) });
 /// assert_eq!([0, 49, 99].map(|step| (schedule.at(step) * 1e6).round()), [4000.0, 100_000.0, 0.0]);
 /// ```
+#[doc(alias = "OneCycleLR")]
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct OneCycle {
     /// The largest learning rate.
     pub peak: f64,
-    /// The steps in all, of which the last has the least learning rate.
+    /// How many steps there are; the last has the smallest learning rate.
     pub steps: u64,
     /// The share of steps in which it rises: 0.3 by default. PyTorch's `pct_start`.
     pub rise: f64,
@@ -153,65 +156,73 @@ impl From<f64> for Schedule {
 }
 
 impl Schedule {
-    /// The same learning rate at each step. PyTorch has no name for it; its `ConstantLR` is `constant(factor * lr).then(n,
+    /// Keeps the learning rate constant. PyTorch has no name for it; its `ConstantLR` is `constant(factor * lr).then(n,
     /// constant(lr))`.
     pub fn constant(lr: f64) -> Self {
         Schedule(Kind::Constant(lr))
     }
 
-    /// The learning rate, multiplied by `factor` from each of the milestones on, which rise. PyTorch's `MultiStepLR`.
+    /// Multiplies the learning rate by `factor` at each of the milestones, which rise. PyTorch's `MultiStepLR`.
     ///
     /// # Example
     /// ```
     /// let schedule = nn::Schedule::steps(1.0, [30, 60], 0.1);
     /// assert_eq!([29, 30, 59, 60].map(|step| schedule.at(step)), [1.0, 0.1, 0.1, 0.010000000000000002]);
     /// ```
+    #[doc(alias = "MultiStepLR")]
     pub fn steps(lr: f64, milestones: impl Into<Vec<u64>>, factor: f64) -> Self {
         Schedule(Kind::Steps { lr, milestones: milestones.into(), factor })
     }
 
-    /// The learning rate, multiplied by `factor` every `every` steps. PyTorch's `StepLR`.
+    /// Multiplies the learning rate by `factor` every `every` steps. PyTorch's `StepLR`.
+    #[doc(alias = "StepLR")]
     pub fn every(lr: f64, every: u64, factor: f64) -> Self {
         Schedule(Kind::Every { lr, every, factor })
     }
 
-    /// lr · factorᵏ at step k. PyTorch's `ExponentialLR`.
+    /// Decays the learning rate to lr · factorᵏ at step k. PyTorch's `ExponentialLR`.
+    #[doc(alias = "ExponentialLR")]
     pub fn exponential(lr: f64, factor: f64) -> Self {
         Schedule(Kind::Exponential { lr, factor })
     }
 
-    /// lr · (1 − k / n)^power at step k, 0 from step n on. PyTorch's `PolynomialLR`.
+    /// Decays the learning rate to lr · (1 − k / n)^power at step k, and 0 from step n on. PyTorch's `PolynomialLR`.
+    #[doc(alias = "PolynomialLR")]
     pub fn polynomial(lr: f64, n: u64, power: f64) -> Self {
         Schedule(Kind::Polynomial { lr, n, power, floor: 0.0 })
     }
 
-    /// In a line from one learning rate at step 0 to another at step n. PyTorch's `LinearLR`.
+    /// Goes in a line from the learning rate `from` at step 0 to `to` at step n. PyTorch's `LinearLR`.
+    #[doc(alias = "LinearLR")]
     pub fn linear(from: f64, to: f64, n: u64) -> Self {
         Schedule(Kind::Linear { from, to, n })
     }
 
-    /// From `lr` at step 0 along half a wave of a cosine to 0 at step n, or what it goes [down to](Self::down_to)
+    /// Falls from `lr` at step 0 along half a wave of a cosine to 0 at step n, or to what [`down_to`](Self::down_to) sets
     /// (Loshchilov and Hutter, 2017, *SGDR: Stochastic Gradient Descent with Warm Restarts*). PyTorch's
     /// `CosineAnnealingLR`, which rises again after its `T_max`; here the last value holds.
+    #[doc(alias = "CosineAnnealingLR")]
     pub fn cosine(lr: f64, n: u64) -> Self {
         Schedule(Kind::Cosine { lr, n, floor: 0.0, restarts: None })
     }
 
-    /// One cycle with PyTorch's defaults: [`OneCycle`].
+    /// Makes one cycle with PyTorch's defaults: [`OneCycle`].
     pub fn one_cycle(peak: f64, n: u64) -> Self {
         OneCycle::new(peak, n).into()
     }
 
-    /// What a closure says, which is to be a pure function of the step. PyTorch's `LambdaLR`, whose closure gives a
+    /// Takes the learning rate from a closure, which must be a pure function of the step. PyTorch's `LambdaLR`, whose closure gives a
     /// factor.
     ///
     /// A learning rate that is negative or not finite makes the optimizer's step panic. Two such schedules are equal if one is a
     /// clone of the other.
+    #[doc(alias = "LambdaLR")]
     pub fn of(lr: impl Fn(u64) -> f64 + Send + Sync + 'static) -> Self {
         Schedule(Kind::Of(Function(Arc::new(lr))))
     }
 
-    /// A cosine or a polynomial that ends at `floor` and not at 0. PyTorch's `eta_min`.
+    /// Ends a cosine or a polynomial at `floor` instead of 0. PyTorch's `eta_min`.
+    #[doc(alias = "eta_min")]
     #[must_use]
     pub fn down_to(self, floor: f64) -> Self {
         self.changed("a floor", &|kind| match kind {
@@ -223,7 +234,7 @@ impl Schedule {
         })
     }
 
-    /// A cosine that begins again at its peak after n steps, each time after `factor` times as many. PyTorch's
+    /// Restarts a cosine at its peak after n steps, each period `factor` times as long as the one before. PyTorch's
     /// `CosineAnnealingWarmRestarts(T_0=n, T_mult=factor)`.
     ///
     /// # Example
@@ -231,6 +242,7 @@ impl Schedule {
     /// let schedule = nn::Schedule::cosine(1.0, 10).restarts(2);
     /// assert_eq!([0, 5, 10, 20, 30].map(|step| (schedule.at(step) * 10.0).round()), [10.0, 5.0, 10.0, 5.0, 10.0]);
     /// ```
+    #[doc(alias = "CosineAnnealingWarmRestarts")]
     #[must_use]
     pub fn restarts(self, factor: u64) -> Self {
         self.changed("restarts", &|kind| match kind {
@@ -242,11 +254,12 @@ impl Schedule {
         })
     }
 
-    /// The same after a warm-up of so many steps: step k of them has (k + 1) / steps of the learning rate that the schedule
-    /// begins with. Lengths and milestones count all steps, those of the warm-up too; what falls steadily begins to
-    /// fall when the warm-up has ended. 0 is none.
+    /// Warms up for `steps` steps: step k of them has (k + 1) / steps of the learning rate that the schedule begins with.
+    /// Lengths and milestones count all steps, those of the warm-up too; the decay of a cosine, line or polynomial starts after
+    /// the warm-up. 0 is none.
     ///
     /// PyTorch's `LinearLR` in front of another, by `SequentialLR`.
+    #[doc(alias = "LinearLR")]
     #[must_use]
     pub fn warmup(self, steps: u64) -> Self {
         match self.0 {
@@ -262,7 +275,8 @@ impl Schedule {
         }
     }
 
-    /// This one before step `at`, and from there on another, whose step 0 that is. PyTorch's `SequentialLR`.
+    /// Switches to another schedule at step `at`, which is its step 0. PyTorch's `SequentialLR`.
+    #[doc(alias = "SequentialLR")]
     #[must_use]
     pub fn then(self, at: u64, other: impl Into<Schedule>) -> Self {
         Schedule(Kind::Then { at, first: Box::new(self.0), second: Box::new(other.into().0) })

@@ -41,6 +41,7 @@ use crate::Error;
 /// assert!(model.weight.value().iter().all(|w| (w - 1.0).abs() < 0.1));
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "DistributedDataParallel")]
 pub struct Shards<T: Float = f32> {
     rows: usize,
     tapes: Vec<Mutex<Tape<T>>>,
@@ -53,7 +54,7 @@ pub struct Shards<T: Float = f32> {
 type Shard<T> = (f64, Gradients<T>, f64);
 
 impl<T: Float> Shards<T> {
-    /// Shards of so many rows, the last of which may have fewer.
+    /// Makes shards of `rows` rows; the last may have fewer.
     ///
     /// # Errors
     /// `rows` is 0.

@@ -27,7 +27,7 @@ pub struct EarlyStopping {
 }
 
 impl EarlyStopping {
-    /// Ends after so many losses in a row that were not better than the best.
+    /// Ends after `patience` losses in a row that were not better than the best.
     pub fn after(patience: u64) -> Self {
         EarlyStopping { patience, best: None, bad: 0 }
     }

@@ -310,7 +310,7 @@ weight  shape   rule   lr      weight decay
     assert_eq!(optimizer.plan(&model).unwrap().to_string(), want);
     let lost = optimizer.group("4.*", |g| g.lr_scale(2.0)).unwrap();
     let why = lost.plan(&model).unwrap_err().to_string();
-    assert_eq!(why, "the pattern \"4.*\" meets no weight; there are 0.0, 0.1, 1.0, 1.1, 2.0, 2.1");
+    assert_eq!(why, "no weight matches the pattern \"4.*\"; there are 0.0, 0.1, 1.0, 1.1, 2.0, 2.1");
     let muon: Optimizer = Optimizer::new(Muon::default(), 0.1).unwrap();
     let why = muon.plan(&model).unwrap_err().to_string();
     assert!(why.starts_with("muon cannot move 0.1, which is [2]: only a matrix can be made orthogonal"), "{why}");
@@ -429,7 +429,7 @@ fn a_step_that_cannot_be_made_says_why() {
     assert!(panics(|| optimizer.step(&mut model, &one)).starts_with("step: no gradient has come to 1: use them in"));
     let both = gradients(&model, 0, true, 1.0);
     let mut lost = Optimizer::new(AdamW::default(), 0.1).unwrap().group("bias", |g| g.lr_scale(0.0)).unwrap();
-    assert_eq!(panics(|| lost.step(&mut model, &both)), "step: the pattern \"bias\" meets no weight; there are 0, 1");
+    assert_eq!(panics(|| lost.step(&mut model, &both)), "step: no weight matches the pattern \"bias\"; there are 0, 1");
     let mut closure = Optimizer::new(Sgd::default(), Schedule::of(|step| 1.0 - step as f64)).unwrap();
     closure.step(&mut model, &both);
     closure.step(&mut model, &both);

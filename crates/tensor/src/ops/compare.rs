@@ -209,6 +209,7 @@ impl Tensor<bool> {
     /// let x = Tensor::from([-2.0, 3.0]);
     /// assert_eq!(x.gt(0.0).where_cond(&x, 0.1 * &x), Tensor::from([-0.2, 3.0]));
     /// ```
+    #[doc(alias = "where")]
     #[track_caller]
     pub fn where_cond<T: Element>(&self, x: impl Operand<T>, y: impl Operand<T>) -> Tensor<T> {
         T::choose("where_cond", self, &x.tensor(), &y.tensor()).or_panic()

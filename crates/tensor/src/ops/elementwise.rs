@@ -118,6 +118,7 @@ impl<T: Float> Tensor<T> {
     /// average.lerp_assign(&Tensor::from([3.0, 3.0]), 1.0);
     /// assert_eq!(average, Tensor::from([3.0, 3.0]));
     /// ```
+    #[doc(alias = "lerp_")]
     #[track_caller]
     pub fn lerp_assign(&mut self, end: &Self, weight: f64) {
         let weight = T::from_f64(weight);

@@ -34,7 +34,7 @@ impl<T: Float> Default for Bce<'_, T> {
     }
 }
 
-/// The role of a loss of which one half costs ln 2, times what some elements count for: tensors that are put on the tape for its readers.
+/// The role of a loss in which a prediction of one half costs ln 2, times these factors, which are put on the tape for its readers.
 fn role<'t, T: Float>(tape: &'t Tape<T>, factors: [Option<&Tensor<T>>; 2]) -> (Role, Vec<Var<'t, T>>) {
     let mut inputs = Vec::new();
     let places = factors.map(|factor| {

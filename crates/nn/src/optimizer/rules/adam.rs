@@ -81,11 +81,11 @@ const THREE: &[&str] = &["m", "v", "v_max"];
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdamW {
-    /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
+    /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
     /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
-    /// What share of a weight goes at each step, times the rate: 0.01 by default.
+    /// Decoupled weight decay λ: each step multiplies weights by 1 − lr · λ. 0.01 by default.
     pub weight_decay: f64,
     /// Whether the largest v so far stands under the v_scale (Reddi et al., 2018, *On the Convergence of Adam and Beyond*).
     pub amsgrad: bool,
@@ -116,7 +116,7 @@ rule!(
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Adam {
-    /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
+    /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
     /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
@@ -157,7 +157,7 @@ fn adam(betas: (f64, f64), eps: f64, decay: (f64, bool), at: &At) -> Moments {
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct NAdam {
-    /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
+    /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
     /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,
@@ -216,7 +216,7 @@ rule!(
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct RAdam {
-    /// β₁ and β₂, what stays of the averages, in [0, 1): 0.9 and 0.999 by default.
+    /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
     /// What is added to the v_scale, above 0: 1e-8 by default.
     pub eps: f64,

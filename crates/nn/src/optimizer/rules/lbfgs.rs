@@ -41,6 +41,7 @@ use crate::{Error, ModelGradients, Module, ParamPath, Schedule};
 /// assert!(p.value().allclose(&Tensor::from([1.0, 1.0]), 0.0, 1e-4));
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "LBFGS")]
 #[derive(Clone, Debug)]
 pub struct Lbfgs {
     /// How far a step goes along its direction; where it is searched, how far the search goes first: 1 by default.

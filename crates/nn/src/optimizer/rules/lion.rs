@@ -20,7 +20,7 @@ use crate::{At, Error, Rule};
 pub struct Lion {
     /// β₁ and β₂, in [0, 1): 0.9 and 0.99 by default.
     pub betas: (f64, f64),
-    /// What share of a weight goes at each step, times the rate: 0 by default.
+    /// Decoupled weight decay λ: each step multiplies weights by 1 − lr · λ. 0 by default.
     pub weight_decay: f64,
 }
 

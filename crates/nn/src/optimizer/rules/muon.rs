@@ -9,7 +9,7 @@ use crate::{At, Error, Rule};
 /// momentum)(g − m), and w ← (1 − lr · weight_decay) w − lr · factor · O, where O is g + momentum · (m − g), or m
 /// without Nesterov, brought near the orthogonal matrix that is closest to it. PyTorch's `optim.Muon`.
 ///
-/// That is done by so many `steps` of X ← a X + (b A + c A²) X with A = X Xᵀ, from X = that matrix over its norm: its
+/// That is done by `steps` steps of X ← a X + (b A + c A²) X with A = X Xᵀ, from X = that matrix over its norm: its
 /// singular values, which are then between 0 and 1, all come near 1. PyTorch computes this in bfloat16; here it is in
 /// the weight's float, so that the numbers differ in the third digit.
 ///
@@ -28,7 +28,7 @@ pub struct Muon {
     pub momentum: f64,
     /// Whether the step looks ahead: it does by default.
     pub nesterov: bool,
-    /// What share of a weight goes at each step, times the rate: 0.1 by default.
+    /// Decoupled weight decay λ: each step multiplies weights by 1 − lr · λ. 0.1 by default.
     pub weight_decay: f64,
     /// How often the matrix is brought nearer: 5 by default.
     pub steps: usize,
@@ -41,6 +41,7 @@ pub struct Muon {
 }
 
 /// How [`Muon`]'s learning rate depends on the shape `[fan_in, fan_out]` of a matrix; PyTorch's `adjust_lr_fn`.
+#[doc(alias = "adjust_lr_fn")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum MuonLr {

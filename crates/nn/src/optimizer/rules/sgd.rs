@@ -29,6 +29,7 @@ use crate::{At, Error, Rule};
 /// assert_eq!(w.value(), &Tensor::from([3.0 - 0.5 * (2.0 + 0.9 * 2.0)]));
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "SGD")]
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sgd {
     /// What stays of the average of gradients, in [0, 1).

@@ -34,6 +34,7 @@ use crate::Error;
 /// assert_eq!(sum, 100.0);
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "DataLoader")]
 #[derive(Clone, Debug)]
 pub struct Batches {
     /// What the rows are called, if they are not the first numbers.
@@ -88,10 +89,11 @@ fn by_class(labels: &Tensor<i64>) -> Result<Vec<Vec<i64>>, Error> {
 }
 
 impl Batches {
-    /// Batches of `size` of the rows 0 to `len` − 1.
+    /// Makes batches of `size` of the rows 0 to `len` − 1.
     ///
     /// # Errors
     /// There are no rows, the size is 0, or larger than the number of rows.
+    #[doc(alias = "batch_size")]
     pub fn new(len: usize, size: usize) -> Result<Self, Error> {
         if len > 0 && size > len {
             let why = format!(
@@ -131,7 +133,7 @@ impl Batches {
         Ok(Batches { names: None, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
     }
 
-    /// Batches of `size` of these rows, such as those of a [`split`].
+    /// Makes batches of `size` of these rows, such as those of a [`split`].
     ///
     /// # Errors
     /// As [`new`](Self::new), or the rows are no vector.
@@ -147,19 +149,20 @@ impl Batches {
         Batches { order, epoch: None, ..self }
     }
 
-    /// In another random order in each epoch, all orders being equally likely.
+    /// Takes the rows in another random order in each epoch; all orders are equally likely. PyTorch's `shuffle=True`.
+    #[doc(alias = "shuffle")]
     #[must_use]
     pub fn shuffled(self, seed: u64) -> Self {
         self.ordered(Order::Shuffled { seed })
     }
 
-    /// Each row drawn from all by itself, so that it may come several times or not at all. All batches are full.
+    /// Draws each row from all by itself, so that it may come several times or not at all. All batches are full.
     #[must_use]
     pub fn with_replacement(self, seed: u64) -> Self {
         self.ordered(Order::Replaced { seed })
     }
 
-    /// As many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a
+    /// Takes as many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a
     /// row have each class once, in another order. The rows of a class come in random orders of all of them, those of a
     /// small class several times in an epoch. All batches are full. `labels` has the class of each row that is
     /// [batched](Self::of).
@@ -186,7 +189,7 @@ impl Batches {
         Ok(self.ordered(Order::Balanced { seed, classes }))
     }
 
-    /// The same without the last batch of each epoch if it is smaller than the others. PyTorch's `drop_last=True`.
+    /// Leaves out the last batch of each epoch if it is smaller than the others. PyTorch's `drop_last=True`.
     #[must_use]
     pub fn drop_last(self) -> Self {
         Batches { drops_last: true, ..self }
@@ -271,7 +274,7 @@ impl Batches {
         }
     }
 
-    /// What `make` makes of the rows of each step, by so many threads of their own that work ahead: what reads files or
+    /// Computes `make` of the rows of each step on this many threads of their own, which work ahead: what reads files or
     /// changes pictures while the calling thread trains. It is given the step and its rows, and what it makes comes in
     /// the order of the steps: the number of threads changes no result.
     ///

@@ -8,7 +8,7 @@ use crate::Error;
 /// Rows to train with, and rows that are held out.
 type Parts = (Tensor<i64>, Tensor<i64>);
 
-/// The rows 0 to n − 1 in two random parts, of which the first has this share of them, rounded. Each is in order.
+/// Splits the rows 0 to n − 1 into two random parts; the first has this share of them, rounded. Each is in order.
 /// PyTorch's `random_split`.
 ///
 /// # Errors
@@ -20,6 +20,8 @@ type Parts = (Tensor<i64>, Tensor<i64>);
 /// assert_eq!((train.numel(), held_out.numel()), (900, 100));
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "train_test_split")]
+#[doc(alias = "random_split")]
 pub fn split(n: usize, share: f64, seed: u64) -> Result<Parts, Error> {
     parts(vec![(0..n as i64).collect()], n, share, seed)
 }
@@ -77,6 +79,7 @@ fn parts(classes: Vec<Vec<i64>>, n: usize, share: f64, seed: u64) -> Result<Part
 /// }
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "KFold")]
 pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<Parts>, Error> {
     dealt(vec![(0..n as i64).collect()], n, k, seed)
 }
@@ -85,6 +88,7 @@ pub fn folds(n: usize, k: usize, seed: u64) -> Result<Vec<Parts>, Error> {
 ///
 /// # Errors
 /// As [`folds`], or the labels are no vector.
+#[doc(alias = "StratifiedKFold")]
 pub fn folds_stratified(labels: &Tensor<i64>, k: usize, seed: u64) -> Result<Vec<Parts>, Error> {
     dealt(by_class(labels)?, labels.numel(), k, seed)
 }

@@ -34,8 +34,8 @@ use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
 /// the best weights in the end. The loop of the [crate's page](crate) with what most trainings add to it, and no more: a model
 /// that needs another loop is trained by that, with the same parts.
 ///
-/// The closure that gives the loss of some rows serves training and evaluation; the tape knows which it is. All is
-/// counted in optimizer steps, and they in all: a fit of 2,000 steps with an optimizer that has made 500 makes 1,500.
+/// The closure that gives the loss of some rows serves training and evaluation; the tape knows which it is. Steps are those of
+/// the optimizer, counted in all: a fit of 2,000 steps with an optimizer that has made 500 makes 1,500.
 ///
 /// # Example
 /// ```
@@ -65,6 +65,7 @@ use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
 /// assert!(report.best.unwrap().loss < 0.3);
 /// # Ok::<(), nn::Error>(())
 /// ```
+#[doc(alias = "Trainer")]
 pub struct Fit<'a, T: Float = f32> {
     steps: u64,
     batches: Option<Batches>,
@@ -105,14 +106,14 @@ const EVALUATION: u32 = u32::MAX;
 /// The rows that are evaluated at once at least.
 const ROWS_AT_ONCE: usize = 256;
 
-/// Parts of so many rows; one row alone goes with the part before, as it has no statistics of its own.
+/// Parts of `size` rows; one row alone goes with the part before, as it has no statistics of its own.
 fn chunks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
     let count = (rows / size + usize::from(rows % size > 1)).max(1);
     (0..count).map(move |chunk| chunk * size..if chunk + 1 == count { rows } else { (chunk + 1) * size })
 }
 
 impl<'a, T: Float> Fit<'a, T> {
-    /// A training that ends with this many steps of the optimizer, those that it has made before among them.
+    /// Sets how many steps the optimizer has made in the end, counting those that it has made before.
     pub fn steps(steps: u64) -> Self {
         Fit {
             steps,
@@ -135,21 +136,20 @@ impl<'a, T: Float> Fit<'a, T> {
         }
     }
 
-    /// The rows of each step.
+    /// Sets the rows of each step.
     #[must_use]
     pub fn batches(self, batches: Batches) -> Self {
         Fit { batches: Some(batches), ..self }
     }
 
-    /// The mean loss of these rows is taken every so many steps, and the weights with the lowest are those that the model has in
-    /// the end: choose a number that divides the steps, or the last weights are not seen. No evaluation changes the model's
-    /// state.
+    /// Takes the mean loss of these rows every `every` steps; the model has the weights with the lowest in the end. Choose a number
+    /// that divides the steps, or the last weights are not evaluated. No evaluation changes the model's state.
     #[must_use]
     pub fn evaluate(self, rows: Tensor<i64>, every: u64) -> Self {
         Fit { evaluate: Some(Evaluation { rows, every }), ..self }
     }
 
-    /// Ends when so many evaluations in a row were not better than the best.
+    /// Ends when this many evaluations in a row were not better than the best: early stopping.
     #[must_use]
     pub fn stop_after(self, evaluations: u64) -> Self {
         Fit { stop_after: Some(evaluations), ..self }
@@ -175,21 +175,22 @@ impl<'a, T: Float> Fit<'a, T> {
         Fit { clip_norm: Some(max), ..self }
     }
 
-    /// Makes each step with the gradients of so many batches, each weighted by its rows.
+    /// Makes each step with the gradients of this many batches, each weighted by its rows: gradient accumulation.
+    #[doc(alias = "gradient_accumulation_steps")]
     #[must_use]
     pub fn accumulate(self, batches: u64) -> Self {
         Fit { accumulate: batches, ..self }
     }
 
-    /// The seed of what a pass draws, such as the masks of dropout: 0 by default. Pass n of the training has
+    /// Sets the seed of what a pass draws, such as the masks of dropout: 0 by default. Pass n of the training has
     /// `tape.seed(seed, n)`; evaluations draw other numbers, the same each time.
     #[must_use]
     pub fn seed(self, seed: u64) -> Self {
         Fit { seed, ..self }
     }
 
-    /// Writes a checkpoint every so many steps and in the end, and goes on from the one that is there: a training that was
-    /// ended at whatever moment is resumed by running the program again, and comes to the same bits. Feature `checkpoint`.
+    /// Writes a checkpoint every `every` steps and in the end, and goes on from the one that is there: a training that was
+    /// ended at any moment is resumed by running the program again, and comes to the same bits. Feature `checkpoint`.
     ///
     /// The file's `model.` is what the fit would give the model if it ended then, which is what [`load`](crate::load) reads.
     /// A path stands for one file; with [`Numbered`](crate::Numbered), there are several.
@@ -214,13 +215,14 @@ impl<'a, T: Float> Fit<'a, T> {
     /// # std::fs::remove_dir_all(&folder).unwrap();
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "ModelCheckpoint")]
     #[cfg(feature = "checkpoint")]
     #[must_use]
     pub fn checkpoint(self, at: impl Into<CheckpointAt>, every: u64) -> Self {
         Fit { checkpoint: Some(autosave::Saves { at: at.into(), every }), ..self }
     }
 
-    /// What becomes of a checkpoint that is there: by default, the training goes on from it, and it must be of the same
+    /// Sets what becomes of a checkpoint that is there: by default, the training goes on from it, and it must be of the same
     /// training. Feature `checkpoint`.
     #[cfg(feature = "checkpoint")]
     #[must_use]
@@ -274,6 +276,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// assert_eq!((report.stopped, report.steps), (Stopped::Asked, 7));
     /// # Ok::<(), nn::Error>(())
     /// ```
+    #[doc(alias = "callbacks")]
     #[must_use]
     pub fn on_step<R: Into<Flow>>(mut self, mut hook: impl FnMut(&Progress<'_, T>) -> R + 'a) -> Self {
         self.on_step.push(Box::new(move |progress| hook(progress).into()));
@@ -288,8 +291,8 @@ impl<'a, T: Float> Fit<'a, T> {
         self
     }
 
-    /// Trains the model by the mean loss of some rows, a number. It is given by a function, or by a closure that stands
-    /// within the call: elsewhere, the compiler takes it to be for one tape only.
+    /// Trains the model by the mean loss of some rows, a number. Write the closure inside the call: bound to a variable first, it
+    /// is inferred for a single lifetime and does not compile. A function does too.
     ///
     /// In the end, the model has the weights of the best evaluation; without any, the average or else the last.
     ///
