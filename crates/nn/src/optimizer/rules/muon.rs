@@ -19,7 +19,7 @@ use crate::{At, Error, Rule};
 /// use nn::{AdamW, Muon, Optimizer};
 ///
 /// let optimizer: Optimizer = Optimizer::new(Muon::default(), 0.02)?
-///     .group("*bias", |g| g.rule(AdamW::default()).lr(0.05))?;
+///     .group("*bias", |g| g.rule(AdamW::default()).lr_scale(0.05))?;
 /// # Ok::<(), nn::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq)]
