@@ -86,9 +86,4 @@ impl fmt::Display for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+tensor::debug_as_display!(Error);

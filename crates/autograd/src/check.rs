@@ -63,12 +63,7 @@ impl fmt::Display for GradientError {
     }
 }
 
-impl fmt::Debug for GradientError {
-    /// As `Display`: it is what a failing `main` or `unwrap` prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+tensor::debug_as_display!(GradientError);
 
 /// Checks the gradients of `f` with respect to each of `inputs` along random directions.
 ///

@@ -28,12 +28,7 @@ impl fmt::Display for ModuleError {
     }
 }
 
-impl fmt::Debug for ModuleError {
-    /// As `Display`: it is what a failing `main` or `unwrap` prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+tensor::debug_as_display!(ModuleError);
 
 /// Checks the gradients of what `forward` makes of a module and inputs, with respect to the inputs and to every parameter that is
 /// trained, as [`autograd::check::gradients`] does. Tapes are in training mode, and what draws by chance draws the same on each.

@@ -137,12 +137,7 @@ impl PartialEq for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+tensor::debug_as_display!(Error);
 
 /// What a weight is called in a sentence: a model that is a parameter has no path to it.
 pub(crate) fn named(path: &str) -> &str {

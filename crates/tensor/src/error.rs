@@ -1,5 +1,18 @@
 //! What can be wrong with a call, in words.
 
+/// Makes `Debug` of an error the sentence that `Display` says: it is what a `main` that returns the error prints.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! debug_as_display {
+    ($Error:ty) => {
+        impl ::std::fmt::Debug for $Error {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {
+                ::std::fmt::Display::fmt(self, f)
+            }
+        }
+    };
+}
+
 use std::fmt;
 
 use crate::{Dtype, Shape};
@@ -200,12 +213,7 @@ impl Error {
 
 impl std::error::Error for Error {}
 
-impl fmt::Debug for Error {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::debug_as_display!(Error);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -68,12 +68,7 @@ pub struct WriteError {
     pub source: io::Error,
 }
 
-impl fmt::Debug for WriteError {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+tensor::debug_as_display!(WriteError);
 
 impl fmt::Display for WriteError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -125,12 +125,7 @@ impl std::error::Error for Error {
     }
 }
 
-impl fmt::Debug for Error {
-    /// As `Display`: it is what a `main` that returns the error prints.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
-}
+crate::debug_as_display!(Error);
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
