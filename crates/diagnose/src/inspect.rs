@@ -9,8 +9,9 @@ use tensor::{Float, Tensor};
 
 use crate::judge::limits::Limits;
 use crate::judge::{CopiesAfter, judge};
-use crate::read::graph::{Graph, Node, distinct};
+use crate::read::graph::{Graph, distinct};
 use crate::read::losses::LossTerm;
+use crate::read::node::Node;
 use crate::read::numbers::{Numbers, range};
 use crate::read::saturation::{Rules, Saturation};
 use crate::read::trace::{Parameter, Trace};
@@ -334,7 +335,7 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
         let (output, input) = (together(graph, &nodes, value)?, together(graph, &inputs, value)?);
         let judged = if rule.side == Saved::Output { &output } else { &input };
         // All uses are below each other already.
-        let axis = if nodes.len() == 1 { graph.flow[first].axis } else { Some(1) };
+        let axis = if nodes.len() == 1 { graph.unit[first].axis } else { Some(1) };
         let map = judged.matrix(axis).outside(*rule.live.start(), *rule.live.end());
         let (rows, units) = (map.size(0), map.size(1));
         let share = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64 / map.numel() as f64;
@@ -382,7 +383,7 @@ fn signal(graph: &Graph) -> Vec<Signal> {
             std_out,
             std_out_range: range(uses.iter().map(|&index| graph.nodes[index].value.mean_std().1)),
             gradient_std: together(graph, &uses, gradient).map(|gradient| gradient.mean_std().1),
-            hidden: graph.flow[uses[0]].hidden,
+            hidden: graph.reach[uses[0]].hidden,
             normalized: graph.feeds_a_normalization(uses[0]),
         })
     };
@@ -407,7 +408,7 @@ fn together<'a>(graph: &'a Graph, uses: &[usize], of: fn(&Node) -> Option<&Numbe
     if let [one] = uses {
         return of(&graph.nodes[*one]).map(Cow::Borrowed);
     }
-    let matrix = |&index: &usize| Some(of(&graph.nodes[index])?.matrix(graph.flow[index].axis));
+    let matrix = |&index: &usize| Some(of(&graph.nodes[index])?.matrix(graph.unit[index].axis));
     let parts: Option<Vec<Numbers>> = uses.iter().map(matrix).collect();
     Some(Cow::Owned(Numbers::stacked(&parts?)))
 }

@@ -49,7 +49,7 @@ impl Judge<'_> {
 
     /// Features of very different sizes.
     fn features(&self, data: usize) -> Option<Finding> {
-        let mut sizes = self.graph.nodes[data].value.sizes(self.graph.flow[data].axis);
+        let mut sizes = self.graph.nodes[data].value.sizes(self.graph.unit[data].axis);
         let largest = sizes.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
         sizes.retain(|size| *size > 0.0);
         sizes.sort_by(f64::total_cmp);
@@ -93,7 +93,7 @@ impl Judge<'_> {
     /// Two products with a weight in a row, where neither makes the signal narrower.
     pub(super) fn linear(&self) -> Option<Finding> {
         let graph = self.graph;
-        let width = |index: usize| graph.flow[index].axis.map_or(1, |axis| graph.nodes[index].value.dims()[axis]);
+        let width = |index: usize| graph.unit[index].axis.map_or(1, |axis| graph.nodes[index].value.dims()[axis]);
         let pair = |index: usize| {
             let second = graph.affine(index).filter(|affine| !affine.normalizes)?;
             let first = graph.scaled_by(second.input).filter(|affine| !affine.normalizes)?;

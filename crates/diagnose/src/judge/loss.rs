@@ -98,10 +98,10 @@ impl Judge<'_> {
         let compared = graph.relevant().filter_map(|index| match graph.nodes[index].role {
             Role::Loss { .. } => None,
             // A loss without a role: predictions and targets of the same shape become one number.
-            Role::Other if graph.nodes[index].value.numel() == 1 && !graph.flow[index].hidden => {
+            Role::Other if graph.nodes[index].value.numel() == 1 && !graph.reach[index].hidden => {
                 let inputs = &graph.nodes[index].inputs;
                 let of_model = |model: bool| {
-                    inputs.iter().copied().find(|&input| graph.flow[input].data && graph.flow[input].model == model)
+                    inputs.iter().copied().find(|&input| graph.route[input].data && graph.route[input].model == model)
                 };
                 of_model(true).zip(of_model(false))
             }

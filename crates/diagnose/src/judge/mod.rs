@@ -104,7 +104,7 @@ impl Judge<'_> {
     /// A loss that nothing trained has a share in.
     fn constant(&self) -> Option<Finding> {
         let place = || self.graph.place(self.graph.loss);
-        (!self.graph.flow[self.graph.loss].model)
+        (!self.graph.route[self.graph.loss].model)
             .then(|| Finding::new(Severity::Error, place(), Evidence::ConstantLoss))
     }
 
@@ -119,7 +119,7 @@ impl Judge<'_> {
         let find = |index: usize| {
             let has_name = self.graph.nodes[index].unlisted?;
             // An input whose gradient somebody wants has no name, and goes into a layer as its signal.
-            let is_input = !has_name && self.graph.flow[index].data;
+            let is_input = !has_name && self.graph.route[index].data;
             let severity = if is_input { Severity::Note } else { Severity::Warn };
             let shape = self.graph.nodes[index].value.dims().to_vec();
             Some(Finding::new(severity, self.graph.place(index), Evidence::Unlisted { shape }))

@@ -49,7 +49,7 @@ impl Judge<'_> {
     }
 
     fn no_examples(&self) -> bool {
-        self.graph.relevant().any(|index| self.graph.flow[index].data && self.graph.nodes[index].value.numel() == 0)
+        self.graph.relevant().any(|index| self.graph.route[index].data && self.graph.nodes[index].value.numel() == 0)
     }
 
     /// The first value that is the same for all examples although its inputs differ. A branch or output with a zero weight is meant to be,
@@ -62,8 +62,8 @@ impl Judge<'_> {
             spread.is_nan() || spread > NOTHING * size
         };
         let may_be_zero = |index: usize| {
-            let is_zero = |&input: &usize| !graph.flow[input].data && graph.nodes[input].value.is_zero();
-            let is_end = !graph.flow[index].hidden;
+            let is_zero = |&input: &usize| !graph.route[input].data && graph.nodes[input].value.is_zero();
+            let is_end = !graph.reach[index].hidden;
             (is_end || !on_the_way.contains(&index)) && graph.nodes[index].inputs.iter().any(is_zero)
         };
         let lost_to_eps = |affine: Affine| {
@@ -78,13 +78,13 @@ impl Judge<'_> {
             let is_judged = match node.role {
                 Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } => true,
                 Role::Activation(_) | Role::Function { .. } | Role::Multiplying | Role::Scaling => true,
-                Role::Adding => graph.flow[index].joins,
+                Role::Adding => graph.route[index].joins,
                 _ => false,
             };
-            let signals: Vec<usize> = node.inputs.iter().copied().filter(|&input| graph.flow[input].data).collect();
+            let signals: Vec<usize> = node.inputs.iter().copied().filter(|&input| graph.route[input].data).collect();
             is_judged
-                && graph.flow[index].data
-                && graph.flow[index].model
+                && graph.route[index].data
+                && graph.route[index].model
                 && !signals.is_empty()
                 && graph.units(index).examples > 1
                 && (!alive(index) || graph.affine(index).is_some_and(lost_to_eps))
@@ -147,7 +147,7 @@ impl Judge<'_> {
 
     /// The layers that end the branches of a sum, each with the size of what it adds beside that of the trunk.
     fn branches(&self, block: &Block) -> Vec<(Affine, f64)> {
-        let (graph, trunk) = (self.graph, self.graph.flow[block.head].back);
+        let (graph, trunk) = (self.graph, self.graph.route[block.head].back);
         let size = trunk.map_or(f64::NAN, |trunk| graph.spread(trunk));
         let branch = |&input: &usize| {
             let affine = graph.scaled_by(input).filter(|affine| !affine.normalizes && Some(input) != trunk)?;
@@ -186,7 +186,7 @@ impl Judge<'_> {
             (graph.place(way.end), graph.loss)
         } else {
             let pair =
-                nodes.windows(2).rev().find(|pair| graph.flow[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
+                nodes.windows(2).rev().find(|pair| graph.route[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
             let stops = graph.nodes[pair[1]].inputs.iter().any(|&input| will_move(input));
             if stops || already_reported.contains(&graph.place(pair[1]).as_str()) {
                 return None;
@@ -235,7 +235,7 @@ impl Judge<'_> {
     fn is_steep(&self, slope: f64, blocks: &[&Block]) -> bool {
         let width = |block: &&Block| {
             let dims = self.graph.nodes[block.head].value.dims();
-            self.graph.flow[block.head].axis.map_or(1, |axis| dims[axis]).max(1)
+            self.graph.unit[block.head].axis.map_or(1, |axis| dims[axis]).max(1)
         };
         let steps = blocks.len().saturating_sub(1) as f64;
         let chance = 2.0 / (blocks.iter().map(width).min().unwrap_or(1) as f64 * steps.max(1.0)).sqrt();

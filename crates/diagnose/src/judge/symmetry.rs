@@ -49,7 +49,7 @@ impl Judge<'_> {
             let weight = table.or(self.graph.affine(*index).map(|affine| affine.weight));
             weight.is_some_and(|weight| self.graph.place(weight) == parameter.name)
         };
-        self.graph.relevant().find(of_it).is_some_and(|index| !self.graph.flow[index].hidden)
+        self.graph.relevant().find(of_it).is_some_and(|index| !self.graph.reach[index].hidden)
     }
 }
 

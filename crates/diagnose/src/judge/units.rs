@@ -52,9 +52,9 @@ impl Judge<'_> {
     fn has_units(&self, activation: &Activation) -> bool {
         let (graph, index) = (self.graph, activation.nodes[0]);
         let is_share = saturation::is_share(self.role(index));
-        let is_gate = is_share && graph.flow[index].gates;
-        let is_number = !graph.flow[index].data || graph.nodes[index].value.numel() < 2;
-        let is_end = !graph.flow[index].hidden;
+        let is_gate = is_share && graph.reach[index].gates;
+        let is_number = !graph.route[index].data || graph.nodes[index].value.numel() < 2;
+        let is_end = !graph.reach[index].hidden;
         let is_told = self.is_trained() || self.pass.heads.iter().any(|head| head.expected.is_some());
         !(is_gate || is_number || is_end && (is_told || is_share))
     }
@@ -144,7 +144,7 @@ impl Judge<'_> {
         let is_inside = |&index: &usize| {
             let rank = graph.nodes[index].value.dims().len();
             let by_row = matches!(graph.nodes[index].role, Role::Softmax(axis) if axis + 1 == rank && rank > 1);
-            by_row && (graph.flow[index].hidden || graph.flow[index].mixes)
+            by_row && (graph.reach[index].hidden || graph.reach[index].mixes)
         };
         let find = |uses: Vec<usize>| {
             let share = |index: &usize| {

@@ -42,7 +42,7 @@ impl Graph {
             _ => None,
         };
         let is_target = |&&input: &&usize| {
-            input != predictions && !self.flow[input].model && self.nodes[input].value.numel() == values.numel()
+            input != predictions && !self.route[input].model && self.nodes[input].value.numel() == values.numel()
         };
         let targets = named.or_else(|| self.nodes[index].inputs.iter().find(is_target).copied());
         let classes = if let Baseline::Classes(classes) = baseline { Some(classes) } else { None };
@@ -120,11 +120,11 @@ impl Graph {
     /// What is compared in a difference of predictions and targets, after which no layer comes.
     pub(crate) fn difference(&self, index: usize) -> Option<(usize, usize)> {
         let (Role::Adding, [one, other]) = (self.nodes[index].role, &self.nodes[index].inputs[..]) else { return None };
-        if self.flow[index].hidden {
+        if self.reach[index].hidden {
             return None;
         }
-        let is_target = |index: usize| self.flow[index].data && !self.flow[index].model;
-        match (self.flow[*one].model, self.flow[*other].model) {
+        let is_target = |index: usize| self.route[index].data && !self.route[index].model;
+        match (self.route[*one].model, self.route[*other].model) {
             (true, false) if is_target(*other) => Some((*one, *other)),
             (false, true) if is_target(*one) => Some((*other, *one)),
             _ => None,
@@ -190,7 +190,7 @@ impl Graph {
         };
         let of = |(_, parts): (usize, Vec<&LossTerm>)| {
             let known = parts.iter().all(|part| part.expected.is_some());
-            let farthest = parts.iter().copied().max_by_key(|part| self.flow[part.predictions].layers)?;
+            let farthest = parts.iter().copied().max_by_key(|part| self.route[part.predictions].layers)?;
             Some(LossTerm {
                 value: mean(&parts, &|part| part.value),
                 expected: known.then(|| mean(&parts, &|part| part.expected.unwrap_or(f64::NAN))),

@@ -3,7 +3,11 @@
 pub(crate) mod anomaly;
 pub(crate) mod graph;
 pub(crate) mod losses;
+pub(crate) mod node;
 pub(crate) mod numbers;
+mod reach;
+mod route;
 pub(crate) mod saturation;
 pub(crate) mod trace;
+mod unit;
 pub(crate) mod way;

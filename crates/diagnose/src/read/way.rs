@@ -52,7 +52,7 @@ impl Graph {
         let kind = |index: usize| match self.nodes[index].role {
             Role::Affine { .. } => Some(Kind::Layer).filter(|_| !self.is_lookup(index)),
             Role::Normalizing { .. } | Role::NormalizingChannels { .. } => Some(Kind::Norm),
-            _ => self.flow[index].joins.then_some(Kind::Join),
+            _ => self.route[index].joins.then_some(Kind::Join),
         };
         let heads: Vec<(usize, Kind)> =
             nodes.iter().enumerate().filter_map(|(at, &index)| Some((at, kind(index)?))).collect();
@@ -74,17 +74,17 @@ impl Graph {
                 gain: self.gain(nodes[at], kind),
             }
         };
-        let blocks = heads.iter().enumerate().map(block).filter(|block| self.flow[block.head].hidden).collect();
+        let blocks = heads.iter().enumerate().map(block).filter(|block| self.reach[block.head].hidden).collect();
         Way { end, blocks }
     }
 
     /// By how much a block multiplies the signal; `None` where that says nothing, as of an input whose scale is arbitrary and
     /// whose result is not.
     fn gain(&self, head: usize, kind: Kind) -> Option<f64> {
-        if kind == Kind::Norm || !self.flow[head].hidden {
+        if kind == Kind::Norm || !self.reach[head].hidden {
             return None;
         }
-        let before = self.flow[head].back?;
+        let before = self.route[head].back?;
         let (from, to) = (self.spread(before), self.spread(head));
         if kind == Kind::Join {
             return Some(to / from).filter(|gain| gain.is_finite());
@@ -109,7 +109,7 @@ impl Graph {
     fn gain_by_weight(&self, head: usize) -> Option<f64> {
         let affine = self.affine(head)?;
         let (weight, output) = (&self.nodes[affine.weight].value, &self.nodes[affine.output].value);
-        let units = self.flow[head].axis.map_or(1, |axis| output.dims()[axis]);
+        let units = self.unit[head].axis.map_or(1, |axis| output.dims()[axis]);
         let gain = (weight.numel() as f64 / units.max(1) as f64).sqrt() * weight.rms();
         Some(gain).filter(|gain| *gain > 0.0 && gain.is_finite())
     }
@@ -118,9 +118,9 @@ impl Graph {
     pub(crate) fn raw_input(&self, index: usize) -> Option<usize> {
         let mut at = index;
         while matches!(self.nodes[at].role, Role::Keeping) {
-            at = self.flow[at].back?;
+            at = self.route[at].back?;
         }
-        let is_data = matches!(self.nodes[at].role, Role::Constant | Role::Leaf) && self.flow[at].data;
+        let is_data = matches!(self.nodes[at].role, Role::Constant | Role::Leaf) && self.route[at].data;
         is_data.then_some(at)
     }
 
@@ -192,7 +192,7 @@ mod tests {
     use tensor::Tensor;
 
     use super::*;
-    use crate::read::graph::Node;
+    use crate::read::node::Node;
 
     const LAYER: Role = Role::Affine { weight: 1, bias: None };
 
@@ -225,7 +225,7 @@ mod tests {
         assert!((block.gain.unwrap() - 2.0).abs() < 1e-6 && !block.normalized);
         // All three are one weight, used three times.
         assert_eq!(graph.uses([2, 3, 5].into_iter()), [[2, 3, 5]]);
-        assert!(graph.flow[3].hidden && !graph.flow[5].hidden);
+        assert!(graph.reach[3].hidden && !graph.reach[5].hidden);
     }
 
     #[test]
