@@ -15,6 +15,7 @@
 mod foreign;
 mod matrix;
 mod pack;
+mod panels;
 mod prefetch_copy;
 mod tile;
 mod transposed;
@@ -24,7 +25,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 pub(crate) use self::matrix::Matrix;
-use self::prefetch_copy::PrefetchCopy;
+use self::panels::Panels;
 use self::tile::{Tile, TileSizes, TileSizesOf};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::{Buffer, Pooled};
@@ -263,17 +264,6 @@ struct Block<'a, T> {
     panels: Range<usize>,
 }
 
-/// How the tiles of a panel read its rows.
-#[derive(Clone, Copy, PartialEq)]
-enum Panel {
-    /// Where they lie in B.
-    InPlace,
-    /// Where they lie in B; the first tile copies them, in whole vectors.
-    Copy,
-    /// From a copy.
-    Copied,
-}
-
 impl<T: Vectorized> VectorKernel for Block<'_, T> {
     type Output = ();
 
@@ -284,19 +274,8 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
         let Product { a, b, c, panels, add, bias } = *self.product;
         let (k, n) = (a.columns, b.columns);
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
-        let large = k.min(CHUNK) * n * size_of::<T>() > IN_PLACE && self.rows.len() > FEW_ROWS;
-        let mut way = match b.strides[1] {
-            1 if large => Panel::Copy,
-            1 => Panel::InPlace,
-            _ => Panel::Copied,
-        };
-        let packs = way == Panel::Copied;
-        let copies = way == Panel::Copy;
-        let room = S::TILES.len() * lanes * k.min(CHUNK);
-        // The panel at hand, and the next one.
-        let mut copy = Buffer::<T>::stale(if packs || copies { room } else { 0 });
-        let mut next_copy = Buffer::<T>::stale(if copies { room } else { 0 });
-        let (mut copy, mut next_copy) = (&mut *copy, &mut *next_copy);
+        let [mut copy, mut next_copy] = Panels::room::<S>(&b, self.rows.len()).map(Buffer::<T>::stale);
+        let mut b = Panels::new(b, self.rows.len(), [&mut copy, &mut next_copy]);
         let a_width = k.min(CHUNK).next_multiple_of(SIDE);
         // A row of 2 KiB and no more would begin in one of two sets of the L1 cache.
         let a_row = a_width + SIDE;
@@ -313,35 +292,18 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
             for panel in self.panels.clone() {
                 let columns = panels.range(panel);
                 let most = S::TILES[columns.len() / lanes - 1];
-                if packs {
-                    // SAFETY: the caller has the instructions.
-                    unsafe { pack::pack::<T, S>(b, start..end, columns.clone(), copy, columns.len()) }
-                }
+                // SAFETY: the caller has the instructions.
+                unsafe { b.begin::<S>(start..end, columns.clone()) }
                 // After this panel comes the next one, or the first of the next chunk.
                 let next = if panel + 1 < self.panels.end { (start, panel + 1) } else { (end, self.panels.start) };
-                let mut prefetch_copy = {
-                    let (start, columns) = (next.0, panels.range(next.1));
-                    PrefetchCopy {
-                        from: b.pointer(start, columns.start),
-                        stride: b.strides[0],
-                        to: next_copy.as_mut_ptr(),
-                        columns: columns.end.min(n) - columns.start,
-                        width: columns.len(),
-                        rows: if copies { CHUNK.min(k - start) } else { 0 },
-                    }
-                };
-                let tail_rows = b.tail_rows(start..end, columns.clone());
+                let mut prefetch_copy = b.next(next.0, panels.range(next.1));
+                let tail_rows = self.product.b.tail_rows(start..end, columns.clone());
                 let mut row = self.rows.start;
                 while row < self.rows.end {
                     // A copying tile has full height.
                     let left = self.rows.end - row;
-                    let rows = if way == Panel::Copy { most } else { tile::height(left, most) };
-                    // Read and written through one pointer: to take another would end the first one's right to the memory.
-                    let room = copy.as_mut_ptr();
-                    let (b, b_k, tail_rows) = match way {
-                        Panel::Copied => (room.cast_const(), columns.len() as isize, 0),
-                        _ => (b.pointer(start, columns.start), b.strides[0], tail_rows),
-                    };
+                    let rows = if b.is_to_be_copied() { most } else { tile::height(left, most) };
+                    let source = b.source(&(start..end), &columns, tail_rows);
                     let (rows_of_a, a_strides) = match packs_a {
                         true => (a_copy[(row - self.rows.start) * a_row..].as_ptr(), [a_row as isize, 1]),
                         false => (a.pointer(row, start), a.strides),
@@ -350,11 +312,11 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         k: end - start,
                         a: rows_of_a,
                         a_strides,
-                        b,
-                        b_k,
-                        far: way == Panel::Copied && (end - start) * columns.len() * size_of::<T>() > NEAR,
-                        tail_rows,
-                        copy: room,
+                        b: source.at,
+                        b_k: source.stride,
+                        far: source.far,
+                        tail_rows: source.tail_rows,
+                        copy: source.copy,
                         prefetch: prefetch_copy.share(rows, left),
                         c: c.pointer().wrapping_add(row * n + columns.start),
                         c_row: n,
@@ -368,15 +330,11 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                     // A and B, the copies have room for the widest panel, `matmul` has checked the length of C. C is
                     // borrowed mutably there, and its blocks, one for each task, are apart. The bias has as many elements
                     // as C has columns.
-                    unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, way == Panel::Copy) }
+                    unsafe { tile.compute::<S>(rows, columns.end.min(n) - columns.start, source.is_copied_by_tile) }
                     row += rows;
-                    if copies {
-                        way = Panel::Copied;
-                    }
+                    b.end_tile();
                 }
-                if copies {
-                    std::mem::swap(&mut copy, &mut next_copy);
-                }
+                b.end();
             }
         }
     }
