@@ -92,8 +92,8 @@ pub fn first_not_finite<T: Float>(loss: Var<'_, T>) -> Option<(Var<'_, T>, NonFi
     vars.iter().find(|var| is_made(var)).map(|var| (*var, held[var.index()]))
 }
 
-/// The op whose pullback gives the first part of a gradient that is not finite, going back from the loss, and what that holds. The gradients
-/// of intermediate values must have been [retained](crate::Tape::retain_gradients); what comes to no leaf does no harm.
+/// The op whose pullback gives the first part of a gradient that is not finite, going back from the loss, and what that holds. The
+/// gradients of intermediate values must have been [retained](crate::Tape::retain_gradients); what comes to no leaf does no harm.
 ///
 /// # Example
 /// ```

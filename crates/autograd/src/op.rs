@@ -195,7 +195,8 @@ pub enum Distance {
     SmoothL1(f64),
     /// ½ (ln σ² + d²/σ²), where the variance σ² is predicted too, and the best one is that of the targets; and this number.
     Gaussian(f64),
-    /// Σ t (ln t − ln p) of shares t of a whole along the last axis and predicted ones p, divided by their number: all of them predicted equal.
+    /// Σ t (ln t − ln p) of shares t of a whole along the last axis and predicted ones p, divided by their number: all of them predicted
+    /// equal.
     Divergence,
 }
 

@@ -107,9 +107,9 @@ impl<T: Float> Tape<T> {
     /// Runs `f` on a tape of its own, which is as this one and is gone afterwards with all that is on it: so memory stays flat over an
     /// evaluation of any length. What is needed later comes back as a tensor; a value of the inner tape cannot leave it.
     ///
-    /// The inner tape has this one's [`Mode`], its paths, [substitutes](Self::substitute) and stream; of a [seed](Self::seed), each scope draws
-    /// numbers of its own. Changes of state that are deferred within are deferred here. Where gradients are wanted, they end at the scope, as
-    /// at a [`detach`](crate::Var::detach).
+    /// The inner tape has this one's [`Mode`], its paths, [substitutes](Self::substitute) and stream; of a [seed](Self::seed), each scope
+    /// draws numbers of its own. Changes of state that are deferred within are deferred here. Where gradients are wanted, they end at the
+    /// scope, as at a [`detach`](crate::Var::detach).
     ///
     /// # Example
     /// A thousand steps of a recurrent network, with one in memory at a time:

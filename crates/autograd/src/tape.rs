@@ -337,8 +337,8 @@ impl<T: Float> Tape<T> {
         self.retains_all.set(all);
     }
 
-    /// Puts all that [segments](Var::recomputed) compute on the tape from now on, as if they were none, or no longer: for diagnostics. Values
-    /// and gradients are the same; the memory that segments save is not.
+    /// Puts all that [segments](Var::recomputed) compute on the tape from now on, as if they were none, or no longer: for diagnostics.
+    /// Values and gradients are the same; the memory that segments save is not.
     ///
     /// # Example
     /// ```
@@ -376,7 +376,8 @@ impl<T: Float> Tape<T> {
         self.len() == 0
     }
 
-    /// Takes everything off the tape and keeps its memory; the [seed](Self::seed) is forgotten too. No handle survives it: using one is a compile error.
+    /// Takes everything off the tape and keeps its memory; the [seed](Self::seed) is forgotten too. No handle survives it: using one is a
+    /// compile error.
     ///
     /// ```compile_fail
     /// # use autograd::Tape;

@@ -4,8 +4,9 @@ use std::fmt;
 
 use tensor::Activation;
 
-/// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU, SiLU and softplus, which it
-/// does not know, the forward gain of [`gain_of`](crate::gain_of), which computes that of any function.
+/// By what the weights before a non-linearity are multiplied, so that it does not shrink the standard deviation of the signal. The values
+/// are those of PyTorch's `torch.nn.init.calculate_gain`, and for GELU, SiLU and softplus, which it does not know, the forward gain of
+/// [`gain_of`](crate::gain_of), which computes that of any function.
 ///
 /// # Example
 /// ```

@@ -24,7 +24,8 @@ pub trait Initializer<T: Float = f32> {
     /// A tensor of this shape.
     ///
     /// A scheme with random numbers takes 256 bits from `rng`, whatever the shape, as the key of a stream of its own. So several
-    /// threads fill a large tensor, and another width of one layer does not change the numbers of the next. The same seed gives the same bits at any number of threads and on any machine.
+    /// threads fill a large tensor, and another width of one layer does not change the numbers of the next. The same seed gives the same
+    /// bits at any number of threads and on any machine.
     ///
     /// # Errors
     /// A parameter of the scheme is out of its range, the scheme does not fit the shape, or the system has no memory for

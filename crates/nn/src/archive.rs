@@ -10,11 +10,12 @@ use tensor::{Element, Float, Shape, Tensor};
 
 use crate::{Error, Module};
 
-/// What a training goes on with from step to step, such as the counters of a [`ReduceOnPlateau`](crate::ReduceOnPlateau): a type that implements this is kept
-/// by [`Checkpoint::with_state`](crate::Checkpoint::with_state) and [`Fit::with_state`](crate::Fit::with_state). Feature `checkpoint`.
+/// What a training goes on with from step to step, such as the counters of a [`ReduceOnPlateau`](crate::ReduceOnPlateau): a type that
+/// implements this is kept by [`Checkpoint::with_state`](crate::Checkpoint::with_state) and [`Fit::with_state`](crate::Fit::with_state).
+/// Feature `checkpoint`.
 ///
-/// One function writes and reads: it hands each field to an [`Archive`] and takes back the value to go on with, which is the same when a file
-/// is written, and that of the file when one is read. So a field that is written and not read does not compile.
+/// One function writes and reads: it hands each field to an [`Archive`] and takes back the value to go on with, which is the same when a
+/// file is written, and that of the file when one is read. So a field that is written and not read does not compile.
 ///
 /// # Example
 /// ```
@@ -51,9 +52,9 @@ pub trait Stateful<T: Float = f32>: Sized {
     fn walk(&self, at: &mut Archive<'_, T>) -> Self;
 }
 
-/// A file that is written or read by [`Stateful::walk`]: each method takes the name and the value of a field, and returns the value to go on
-/// with. When a file is read and does not fit, that is the value given; all mismatches together become one error, and nothing is changed.
-/// Feature `checkpoint`.
+/// A file that is written or read by [`Stateful::walk`]: each method takes the name and the value of a field, and returns the value to go
+/// on with. When a file is read and does not fit, that is the value given; all mismatches together become one error, and nothing is
+/// changed. Feature `checkpoint`.
 pub struct Archive<'a, T: Float = f32> {
     /// `None` where a model alone is written or read.
     model: Option<&'a dyn Module<T>>,

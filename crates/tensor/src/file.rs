@@ -90,8 +90,8 @@ fn written_as_it_comes(path: &Path, there: &Metadata) -> io::Result<File> {
     Err(io::Error::new(ErrorKind::InvalidInput, "it is there, and is no file: neither replaced nor written to"))
 }
 
-/// Gives a file the permissions of the one that it replaces, and its owner. On some file systems all files have the same, and cannot be given
-/// others: these it has already, or they are none that could be kept.
+/// Gives a file the permissions of the one that it replaces, and its owner. On some file systems all files have the same, and cannot be
+/// given others: these it has already, or they are none that could be kept.
 fn hand_on(old: &Metadata, to: &File) {
     #[cfg(unix)]
     {

@@ -141,8 +141,9 @@ impl<T: Float> Var<'_, T> {
         self.activation(Activation::Softplus)
     }
 
-    /// The exponential linear unit of each element, with this α (Clevert et al., 2016, *Fast and Accurate Deep Network Learning by Exponential
-    /// Linear Units*): y = x above 0, else α (eˣ − 1);  x̄ = ȳ above 0, else α eˣ ȳ, also at the kink. PyTorch's default α is 1.
+    /// The exponential linear unit of each element, with this α (Clevert et al., 2016, *Fast and Accurate Deep Network Learning by
+    /// Exponential Linear Units*): y = x above 0, else α (eˣ − 1);  x̄ = ȳ above 0, else α eˣ ȳ, also at the kink. PyTorch's default α is
+    /// 1.
     ///
     /// # Example
     /// ```
@@ -211,8 +212,8 @@ impl<T: Float> Var<'_, T> {
         self.activation(Activation::Mish)
     }
 
-    /// Each element between −1 and 1 (Collobert, 2004): y = −1 below, 1 above;  x̄ = ȳ between them, 0 beyond and at both kinks, as in PyTorch.
-    /// Between other ends there is [`clamp`](Self::clamp).
+    /// Each element between −1 and 1 (Collobert, 2004): y = −1 below, 1 above;  x̄ = ȳ between them, 0 beyond and at both kinks, as in
+    /// PyTorch. Between other ends there is [`clamp`](Self::clamp).
     ///
     /// # Example
     /// ```
@@ -229,8 +230,8 @@ impl<T: Float> Var<'_, T> {
         self.activation(Activation::Hardtanh)
     }
 
-    /// A line between 0 and 1 of each element (Howard et al., 2019, *Searching for MobileNetV3*): y = (x + 3)/6 from −3 to 3;  x̄ = ȳ/6 between
-    /// them, 0 beyond and at both kinks, as in PyTorch.
+    /// A line between 0 and 1 of each element (Howard et al., 2019, *Searching for MobileNetV3*): y = (x + 3)/6 from −3 to 3;  x̄ = ȳ/6
+    /// between them, 0 beyond and at both kinks, as in PyTorch.
     ///
     /// # Example
     /// ```
@@ -247,8 +248,8 @@ impl<T: Float> Var<'_, T> {
         self.activation(Activation::HardSigmoid)
     }
 
-    /// x times [`hard_sigmoid`](Self::hard_sigmoid) of each element (Howard et al., 2019, *Searching for MobileNetV3*): x̄ = ȳ (2x + 3)/6 from −3 to
-    /// 3, 0 below, ȳ above; at −3 it is 0 and at 3 ȳ, as in PyTorch.
+    /// x times [`hard_sigmoid`](Self::hard_sigmoid) of each element (Howard et al., 2019, *Searching for MobileNetV3*): x̄ = ȳ (2x + 3)/6
+    /// from −3 to 3, 0 below, ȳ above; at −3 it is 0 and at 3 ȳ, as in PyTorch.
     ///
     /// # Example
     /// ```
@@ -282,8 +283,8 @@ impl<T: Float> Var<'_, T> {
         self.activation(Activation::LogSigmoid)
     }
 
-    /// The leaky rectifier with a slope that is trained (He et al., 2015, *Delving Deep into Rectifiers*), one for all or one for each channel,
-    /// which is axis 1: y = x above 0, else w x;  x̄ = ȳ above 0, else w ȳ;  w̄ = Σ ȳ x where x ≤ 0. PyTorch begins with 0.25.
+    /// The leaky rectifier with a slope that is trained (He et al., 2015, *Delving Deep into Rectifiers*), one for all or one for each
+    /// channel, which is axis 1: y = x above 0, else w x;  x̄ = ȳ above 0, else w ȳ;  w̄ = Σ ȳ x where x ≤ 0. PyTorch begins with 0.25.
     ///
     /// # Panics
     /// The weight is neither `[1]` nor `[C]`, or the two are on different tapes.
@@ -327,8 +328,8 @@ impl<T: Float> Var<'_, T> {
             .done()
     }
 
-    /// Half of an axis, gated by the other half (Dauphin et al., 2017, *Language Modeling with Gated Convolutional Networks*): a σ(b) with a and b
-    /// the two halves.
+    /// Half of an axis, gated by the other half (Dauphin et al., 2017, *Language Modeling with Gated Convolutional Networks*): a σ(b)
+    /// with a and b the two halves.
     ///
     /// # Panics
     /// The axis is out of range, or its size is odd.

@@ -34,8 +34,8 @@ impl<T: Float> Default for Attention<'_, '_, T> {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// Attention of queries q `[…, L, E]` to keys k `[…, S, E]` with values v `[…, S, V]` (Vaswani et al., 2017, *Attention Is All You Need*):
-    /// y = softmax(q kᵀ / √E) v of shape `[…, L, V]`, the softmax over the keys; the batches broadcast.
+    /// Attention of queries q `[…, L, E]` to keys k `[…, S, E]` with values v `[…, S, V]` (Vaswani et al., 2017, *Attention Is All You
+    /// Need*): y = softmax(q kᵀ / √E) v of shape `[…, L, V]`, the softmax over the keys; the batches broadcast.
     ///
     /// Where a query may look at no key, y is 0, and so are its gradients.
     ///

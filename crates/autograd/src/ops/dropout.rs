@@ -8,7 +8,8 @@ impl<T: Float> Var<'_, T> {
     /// Dropout (Srivastava et al., 2014): in training, each element is 0 with probability `p` and else multiplied by
     /// 1 / (1 − p), so that its mean stays; in evaluation it is the input itself.
     ///
-    /// y = m x,  x̄ = m ȳ, both 0 where m is 0, even of ∞ or NaN, with the mask m of [`Tensor::keyed_mask`] by a [key](crate::Tape::draw_key) of the tape's.
+    /// y = m x,  x̄ = m ȳ, both 0 where m is 0, even of ∞ or NaN, with the mask m of [`Tensor::keyed_mask`] by a
+    /// [key](crate::Tape::draw_key) of the tape's.
     ///
     /// # Panics
     /// `p` is not in 0..=1, or the tape is for training and has nothing to draw by (see [`Tape::seed`](crate::Tape::seed)).

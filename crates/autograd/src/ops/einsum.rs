@@ -7,8 +7,8 @@ use crate::{Op, Role, Var};
 
 impl<'t, T: Float> Var<'t, T> {
     /// Sums of products by Einstein's notation, such as `"bij,bjk->bik"`: an axis is a letter, `...` stands for any number of axes that
-    /// broadcast, and what is not in the result is summed over. Without `->`, the result has the letters that occur once, in the order of the
-    /// alphabet.
+    /// broadcast, and what is not in the result is summed over. Without `->`, the result has the letters that occur once, in the order of
+    /// the alphabet.
     ///
     /// The gradient of an operand is the sum of products of ȳ and the other operands, with its own letters as the result.
     ///

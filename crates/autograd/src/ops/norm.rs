@@ -62,8 +62,8 @@ impl<T: Float> Var<'_, T> {
     /// Batch normalization of `[N, C, …]` by given statistics of `[C]`, such as the running ones of an evaluation: each
     /// element by itself.
     ///
-    /// y = w x̂ + b with x̂ = (x − μ) r and r = 1 / √(σ² + eps), for the mean μ and the variance σ². Where that is ∞, as the variance of f32
-    /// beyond 1e19 is, x̂ is 0.
+    /// y = w x̂ + b with x̂ = (x − μ) r and r = 1 / √(σ² + eps), for the mean μ and the variance σ². Where that is ∞, as the variance of
+    /// f32 beyond 1e19 is, x̂ is 0.
     ///
     /// b̄ = Σ ȳ,  w̄ = Σ ȳ x̂,  x̄ = ȳ w r,  μ̄ = −b̄ w r,  σ̄² = −½ w̄ w r².
     ///

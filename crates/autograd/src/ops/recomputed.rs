@@ -9,9 +9,9 @@ use crate::tape::{Tape, Var};
 use crate::{Id, Op, Role};
 
 impl<'t, T: Float> Var<'t, T> {
-    /// Computes `segment(self)` and keeps only its result on the tape: what lies between is computed again on the way back, which takes the time
-    /// of the segment's forward pass and saves its memory (Chen et al., 2016, *Training Deep Nets with Sublinear Memory Cost*). PyTorch's
-    /// `torch.utils.checkpoint`.
+    /// Computes `segment(self)` and keeps only its result on the tape: what lies between is computed again on the way back, which takes
+    /// the time of the segment's forward pass and saves its memory (Chen et al., 2016, *Training Deep Nets with Sublinear Memory Cost*).
+    /// PyTorch's `torch.utils.checkpoint`.
     ///
     /// Values and gradients have the bits that they would have without, and what is drawn is the same, [dropout](Self::dropout) included;
     /// but for the gradient of its input or a parameter that is used within the segment several times, or within and outside of it: such

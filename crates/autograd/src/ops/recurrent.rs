@@ -38,8 +38,8 @@ impl<'t, T: Float> CellParams<'t, T> {
 }
 
 impl<'t, T: Float> Var<'t, T> {
-    /// One step of a simple recurrent network (Elman, 1990, *Finding Structure in Time*): the next state h′ = tanh(x W + b + h U + c) of an input
-    /// `[N, E]` and a state h `[N, H]`.
+    /// One step of a simple recurrent network (Elman, 1990, *Finding Structure in Time*): the next state h′ = tanh(x W + b + h U + c) of
+    /// an input `[N, E]` and a state h `[N, H]`.
     ///
     /// # Panics
     /// The shapes do not fit, or the values are on different tapes.
@@ -61,9 +61,9 @@ impl<'t, T: Float> Var<'t, T> {
         (of_input + of_state).tanh()
     }
 
-    /// One step of a network of gated recurrent units (Cho et al., 2014, *Learning Phrase Representations Using RNN Encoder–Decoder*): the next
-    /// state h′ = (1 − z) n + z h of an input `[N, E]` and a state h `[N, H]`, where the gates are, in this order in the weights,
-    /// r = σ(x Wᵣ + bᵣ + h Uᵣ + cᵣ), z the same with its own, and n = tanh(x Wₙ + bₙ + r (h Uₙ + cₙ)).
+    /// One step of a network of gated recurrent units (Cho et al., 2014, *Learning Phrase Representations Using RNN Encoder–Decoder*):
+    /// the next state h′ = (1 − z) n + z h of an input `[N, E]` and a state h `[N, H]`, where the gates are, in this order in the
+    /// weights, r = σ(x Wᵣ + bᵣ + h Uᵣ + cᵣ), z the same with its own, and n = tanh(x Wₙ + bₙ + r (h Uₙ + cₙ)).
     ///
     /// # Panics
     /// The shapes do not fit, or the values are on different tapes.
@@ -92,8 +92,8 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// One step of a network with long short-term memory (Hochreiter and Schmidhuber, 1997; with the forget gate of Gers et al., 2000,
-    /// *Learning to Forget*): of an input `[N, E]` and a state (h, c), each `[N, H]`, the next one: c′ = f c + i g and h′ = o tanh c′, where the gates
-    /// are, in this order in the weights, i = σ(x Wᵢ + bᵢ + h Uᵢ + cᵢ), f likewise, g with tanh in place of σ, and o.
+    /// *Learning to Forget*): of an input `[N, E]` and a state (h, c), each `[N, H]`, the next one: c′ = f c + i g and h′ = o tanh c′,
+    /// where the gates are, in this order in the weights, i = σ(x Wᵢ + bᵢ + h Uᵢ + cᵢ), f likewise, g with tanh in place of σ, and o.
     ///
     /// # Panics
     /// The shapes do not fit, or the values are on different tapes.

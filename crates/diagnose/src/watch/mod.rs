@@ -22,10 +22,10 @@ use crate::trial::experiment::{quietly, trained};
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
 /// It takes two calls in each step, and only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint or a fit by
-/// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the optimizer did,
-/// whichever it is: std(update) / std(data), whose log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
-/// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does
-/// not fall, by more than its own noise.
+/// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the
+/// optimizer did, whichever it is: std(update) / std(data), whose log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
+/// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does not
+/// fall, by more than its own noise.
 ///
 /// # Example
 /// ```

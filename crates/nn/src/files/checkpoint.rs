@@ -14,8 +14,8 @@ use crate::model::lent;
 use crate::{EarlyStopping, Error, Lbfgs, Module, Optimizer, ReduceOnPlateau, WeightAverage};
 
 /// All of a training in one `.safetensors` file: the model, what the optimizer keeps of each weight and its counts,
-/// averages, the counters of a [`ReduceOnPlateau`] and a [`EarlyStopping`], whatever else is [`Stateful`], the seed, and notes of your own. A training that is
-/// loaded goes on with the very bits that it would have had. Feature `checkpoint`.
+/// averages, the counters of a [`ReduceOnPlateau`] and a [`EarlyStopping`], whatever else is [`Stateful`], the seed, and notes of your
+/// own. A training that is loaded goes on with the very bits that it would have had. Feature `checkpoint`.
 ///
 /// Tensors are called `model.hidden.weight`, `optimizer.m.hidden.weight`, `optimizer.t.hidden.weight` (the steps of
 /// the weight), `average.hidden.weight`; whatever reads the format reads them, such as `safetensors.numpy.load_file`.
@@ -215,8 +215,8 @@ impl<'a, T: Float> Checkpoint<'a, T> {
     ///
     /// # Errors
     /// It cannot be written, and what was there before is still there; or an average is
-    /// [swapped in](WeightAverage::swap), whether it is a part of the checkpoint or not; or a slot of a rule of your own is called `t`; or two parts
-    /// have one name.
+    /// [swapped in](WeightAverage::swap), whether it is a part of the checkpoint or not; or a slot of a rule of your own is called `t`;
+    /// or two parts have one name.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<(), Error> {
         let mut contents = Contents::default();
         write(&*self.model, MODEL, &self.parts, &mut contents)?;

@@ -42,8 +42,8 @@ impl Numbered {
         Numbered { path: path.as_ref().to_owned(), keep: usize::MAX }
     }
 
-    /// Sets how many files are kept, at least one: older ones are removed once a newer is on disk. The file that was written last is kept in
-    /// any case.
+    /// Sets how many files are kept, at least one: older ones are removed once a newer is on disk. The file that was written last is kept
+    /// in any case.
     #[must_use]
     pub fn keep(self, files: usize) -> Self {
         Numbered { keep: files.max(1), ..self }

@@ -262,8 +262,8 @@ pub trait Module<T: Float = f32> {
     /// gradient; and applies the changes of state that the pass has deferred.
     ///
     /// # Panics
-    /// No weight has a gradient: these are the gradients of another model. Or an [average](crate::WeightAverage) is in the weights' place; nothing
-    /// is moved.
+    /// No weight has a gradient: these are the gradients of another model. Or an [average](crate::WeightAverage) is in the weights'
+    /// place; nothing is moved.
     ///
     /// # Example
     /// ```

@@ -21,7 +21,8 @@ pub enum Kind {
 /// running mean. All belong to what is saved of a model.
 ///
 /// A weight's gradient is found by its name. Used in several places of a model, it is one leaf on the tape and has one
-/// gradient. A clone is a parameter of its own; an optimizer that has moved the one goes on with its clone, if that is trained in its place.
+/// gradient. A clone is a parameter of its own; an optimizer that has moved the one goes on with its clone, if that is trained in its
+/// place.
 ///
 /// # Example
 /// ```

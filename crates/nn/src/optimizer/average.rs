@@ -18,9 +18,9 @@ use crate::{Error, Module, Param};
 /// Optima and Better Generalization*: SWA). PyTorch's `optim.swa_utils.AveragedModel`.
 ///
 /// It is held by the names of the parameters, so that no second model is needed: [`swap`](Self::swap) puts it into the
-/// model, and by a second call the weights back. Until then no optimizer moves the model, unless the average is dropped. With a clone in the
-/// model's place, it goes on. State, such as running statistics, is as it was at the last
-/// [`update`](Self::update); [`refresh_statistics`](crate::refresh_statistics) finds it anew.
+/// model, and by a second call the weights back. Until then no optimizer moves the model, unless the average is dropped. With a clone in
+/// the model's place, it goes on. State, such as running statistics, is as it was at the last [`update`](Self::update);
+/// [`refresh_statistics`](crate::refresh_statistics) finds it anew.
 ///
 /// # Example
 /// ```
@@ -81,7 +81,7 @@ impl<T: Float> WeightAverage<T> {
         WeightAverage { kind, values: ByWeight::new(), updates: 0, swapped: None }
     }
 
-    /// An exponential average whose decay is (1 + n) / (10 + n) after n updates, while that is smaller: so that the
+    /// Warms up: after n updates, the decay of an exponential average is (1 + n) / (10 + n) while that is smaller, so that the
     /// first weights are soon forgotten. A mean stays as it is.
     #[must_use]
     pub fn with_warmup(mut self) -> Self {

@@ -12,8 +12,8 @@ use crate::{Error, Param};
 
 /// Something for each weight, found by the weight's name.
 ///
-/// A clone of a model has other names, and is meant to go on in its place: `model = best.clone()`. What was kept of a weight goes over to its
-/// clone at the same path; should the weight it has left come back, that is refused, as both would go on with the same.
+/// A clone of a model has other names, and is meant to go on in its place: `model = best.clone()`. What was kept of a weight goes over to
+/// its clone at the same path; should the weight it has left come back, that is refused, as both would go on with the same.
 #[derive(Clone, Debug)]
 pub(crate) struct ByWeight<V> {
     entries: HashMap<Id, Entry<V>>,

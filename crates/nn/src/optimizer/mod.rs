@@ -220,8 +220,8 @@ impl<T: Float> Optimizer<T> {
     /// It is the first step of this optimizer, or the first with a weight, such as one that was unfrozen; and a trained weight has no
     /// gradient, or a leaf that the model does not list has one (see [`allow_missing`](Self::allow_missing)), or [`plan`](Self::plan) finds
     /// a mistake. Or the model is another one than before, or goes on beside a clone that has taken its place. Or no weight has a gradient:
-    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure gives no learning rate, or an
-    /// [`WeightAverage`](crate::WeightAverage) is in the weights' place. No weight has moved.
+    /// these are the gradients of another model. Or a weight has another shape than before, or the schedule's closure gives no learning
+    /// rate, or an [`WeightAverage`](crate::WeightAverage) is in the weights' place. No weight has moved.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
         if let Err(why) = self.meet(model, gradients) {

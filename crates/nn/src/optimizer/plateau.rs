@@ -4,8 +4,8 @@ use crate::Error;
 
 /// What lowers the learning rate when a metric, such as the loss on held-out rows, no longer gets better. It gives a factor for
 /// [`Optimizer::set_scale`](crate::Optimizer::set_scale), and has counters of its own. PyTorch's `ReduceLROnPlateau`,
-/// whose defaults it has, but that no change is too small to be made (`eps`), and that a share of a negative best has no sign: there, PyTorch
-/// calls what is the same or a little worse better.
+/// whose defaults it has, but that no change is too small to be made (`eps`), and that a share of a negative best has no sign: there,
+/// PyTorch calls what is the same or a little worse better.
 ///
 /// # Example
 /// ```

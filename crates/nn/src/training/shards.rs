@@ -71,8 +71,8 @@ impl<T: Float> Shards<T> {
         self.seed = Some((seed, step));
     }
 
-    /// The mean loss over `rows`, a vector of the examples' numbers, and its gradients. `loss` computes the mean over some of the rows, on a
-    /// fresh tape; it is called once for each shard, on any thread.
+    /// The mean loss over `rows`, a vector of the examples' numbers, and its gradients. `loss` computes the mean over some of the rows,
+    /// on a fresh tape; it is called once for each shard, on any thread.
     ///
     /// # Panics
     /// There are no rows, `rows` is no vector, or `loss` panics.

@@ -161,8 +161,9 @@ pub(crate) fn ln(x: f32) -> f32 {
 /// How far into its tail the normal distribution is more than 0 in f32: beyond, e^(−z²/2) is 0.
 const TAIL: f32 = 15.0;
 
-/// e^(−z²/2) in two parts, with what z² loses by rounding; and q = z / (z + c) with c = 3/2 and u = 2q − 1, which goes from −1 to 1 and in which the
-/// rest of the tail is a polynomial. With a smaller c more terms are needed, with a larger one the polynomial is steeper near z = 0.
+/// e^(−z²/2) in two parts, with what z² loses by rounding; and q = z / (z + c) with c = 3/2 and u = 2q − 1, which goes from −1 to 1 and
+/// in which the rest of the tail is a polynomial. With a smaller c more terms are needed, with a larger one the polynomial is steeper
+/// near z = 0.
 #[inline(always)]
 fn normal_tail(z: f32) -> [f32; 4] {
     let square = z * z;
@@ -195,8 +196,8 @@ pub(crate) fn gelu(x: f32) -> f32 {
     (if x > 0.0 { x } else { 0.0 }) - e * (horner(u, P) * q) * power
 }
 
-/// Φ(x) + x φ(x), which is w or 1 − w with w = e^(−z²/2) (z₀ − z) G(u), as x is below 0 or not: z₀ is where it vanishes, so that nothing is lost
-/// there. At most 4 ulp off; 0 at −∞, 1 at ∞.
+/// Φ(x) + x φ(x), which is w or 1 − w with w = e^(−z²/2) (z₀ − z) G(u), as x is below 0 or not: z₀ is where it vanishes, so that nothing
+/// is lost there. At most 4 ulp off; 0 at −∞, 1 at ∞.
 #[inline(always)]
 pub(crate) fn gelu_slope(x: f32) -> f32 {
     /// z₀ in two parts.

@@ -21,7 +21,8 @@ pub trait Step<T, const N: usize>: Sync {
 /// as a correction of bias, is in its coefficients, which the optimizer computes. `l2` λ adds λ w to the gradient
 /// first: weight decay by the loss. Where a formula squares it, a finite gradient is taken to be no larger than the root of the largest
 /// number, 1.8e19 in f32: its square would be infinite, and the weight not move again.
-/// `decay` is what w is multiplied by first: 1, or 1 − lr · λ, which is weight decay apart from the loss (Loshchilov and Hutter, 2019, *Decoupled Weight Decay Regularization*).
+/// `decay` is what w is multiplied by first: 1, or 1 − lr · λ, which is weight decay apart from the loss (Loshchilov and Hutter, 2019,
+/// *Decoupled Weight Decay Regularization*).
 ///
 /// # Example
 /// ```
@@ -280,8 +281,8 @@ fn block<T: Real, F: Step<T, N>, const N: usize>(f: &F, w: &mut [T], g: &[T], ke
     }
 }
 
-/// Whether a gradient is so large that its square, or a sum of many such, may be infinite. A comparison for each element that is counted, and
-/// not a chain of decisions, takes a twentieth of a step.
+/// Whether a gradient is so large that its square, or a sum of many such, may be infinite. A comparison for each element that is counted,
+/// and not a chain of decisions, takes a twentieth of a step.
 #[inline(always)]
 fn is_any_large<T: Real>(g: &[T]) -> bool {
     // A sum of 2⁴⁰ squares of what is below is finite.
@@ -289,8 +290,8 @@ fn is_any_large<T: Real>(g: &[T]) -> bool {
     g.iter().map(|g| u32::from(g.abs() > most)).fold(0, |count: u32, large| count | large) > 0
 }
 
-/// A step where the square of a finite gradient may be infinite, after which the weight would not move again: the gradient is then taken to be
-/// as large as can be squared, and a sum of squares ends at the largest number.
+/// A step where the square of a finite gradient may be infinite, after which the weight would not move again: the gradient is then taken
+/// to be as large as can be squared, and a sum of squares ends at the largest number.
 #[inline(always)]
 fn careful<T: Real, F: Step<T, N>, const N: usize>(f: &F, w: T, g: T, kept: [T; N]) -> (T, [T; N]) {
     let (new, now) = f.step(w, g, kept);

@@ -8,8 +8,8 @@ use crate::tensor::Tensor;
 impl<T: Element> Tensor<T> {
     /// The elements as another type, by the rules of Rust's `as`; PyTorch's `to(dtype)`. To the same type, it is a clone.
     ///
-    /// A float is truncated to an integer; one out of range becomes the nearest integer of the type, and NaN becomes 0. An integer that is too large for an integer type loses its upper bits. A `bool` is 0 or 1, and becomes
-    /// true from everything but 0, NaN too.
+    /// A float is truncated to an integer; one out of range becomes the nearest integer of the type, and NaN becomes 0. An integer that
+    /// is too large for an integer type loses its upper bits. A `bool` is 0 or 1, and becomes true from everything but 0, NaN too.
     ///
     /// # Example
     /// ```

@@ -100,8 +100,8 @@ impl<T: Float> Tensor<T> {
         T::zip_floats_assign("axpy", self, x, OfFloats::Axpy { alpha }).or_panic();
     }
 
-    /// self = self + weight · (end − self): the way from this tensor to `end` by a share, as of a running average; PyTorch's `lerp_`. In place
-    /// if this tensor is the only owner of its storage.
+    /// self = self + weight · (end − self): the way from this tensor to `end` by a share, as of a running average; PyTorch's `lerp_`. In
+    /// place if this tensor is the only owner of its storage.
     ///
     /// A share of 0 leaves it, and a share of 1 makes it `end`, even where the other of both is infinite or NaN.
     ///

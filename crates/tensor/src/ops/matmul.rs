@@ -55,8 +55,8 @@ impl<T: Float> Tensor<T> {
         T::matmul_into(self, other, out, accum).or_panic();
     }
 
-    /// A linear layer, y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`: the bias is added as the product is written. The bits are those
-    /// of `&x.matmul(w) + b`. PyTorch's `functional.linear`, whose weight is the transpose.
+    /// A linear layer, y = x w + b with x `[…, in]`, w `[in, out]` and b `[out]`: the bias is added as the product is written. The bits
+    /// are those of `&x.matmul(w) + b`. PyTorch's `functional.linear`, whose weight is the transpose.
     ///
     /// # Panics
     /// The weight is no matrix, the input is a scalar, the inner dimensions differ, or the bias has not one element for each column.

@@ -121,8 +121,8 @@ pub(crate) fn ranges(len: usize, unit: usize, cost: f64, work: &(dyn Fn(usize, u
     each(len.div_ceil(task), task as f64 * cost, &|i| work(i * task, ((i + 1) * task).min(len)));
 }
 
-/// Calls `work` once with each number below `count`, on the threads at hand: those of [`with_threads`], or of the global pool. An item costs
-/// about `cost` nanoseconds, which decides how many threads it pays to ask.
+/// Calls `work` once with each number below `count`, on the threads at hand: those of [`with_threads`], or of the global pool. An item
+/// costs about `cost` nanoseconds, which decides how many threads it pays to ask.
 ///
 /// # Panics
 /// `work` panics for one of the numbers. It is called with all others nevertheless; of several panics the first is handed on.

@@ -86,8 +86,8 @@ impl<'t, T: Float> Var<'t, T> {
 
     /// As [`cross_entropy`](Self::cross_entropy), with options.
     ///
-    /// The loss of an example of class t is (1 − ε) wₜ lₜ + ε Σₖ wₖ lₖ / C with l = −ln softmax x; a mean is divided by the sum of all wₜ, which
-    /// are 1 without weights and 0 where t is ignored. If all are ignored, the mean is NaN, as in PyTorch.
+    /// The loss of an example of class t is (1 − ε) wₜ lₜ + ε Σₖ wₖ lₖ / C with l = −ln softmax x; a mean is divided by the sum of all
+    /// wₜ, which are 1 without weights and 0 where t is ignored. If all are ignored, the mean is NaN, as in PyTorch.
     ///
     /// # Panics
     /// As there, or the weight is not `[C]`, or ε not in 0..=1.
@@ -120,8 +120,8 @@ impl<'t, T: Float> Var<'t, T> {
         chosen.reduced(losses, reduction)
     }
 
-    /// The cross-entropy of logits `[…, C]` with probabilities of the same shape: −Σₖ tₖ wₖ ln softmax(x)ₖ of each example, and of these the mean, with
-    /// weights too, as in PyTorch. The probabilities of an example need not add up to 1: what they add up to counts.
+    /// The cross-entropy of logits `[…, C]` with probabilities of the same shape: −Σₖ tₖ wₖ ln softmax(x)ₖ of each example, and of these
+    /// the mean, with weights too, as in PyTorch. The probabilities of an example need not add up to 1: what they add up to counts.
     ///
     /// x̄ⱼ = ȳ (pⱼ Σₖ tₖ wₖ − tⱼ wⱼ);  t̄ⱼ = −ȳ wⱼ ln pⱼ, with p = softmax x.
     ///

@@ -28,7 +28,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.mse_loss_with(targets, Reduction::Mean)
     }
 
-    /// As [`mse_loss`](Self::mse_loss), of whose elements something else is made.
+    /// As [`mse_loss`](Self::mse_loss), with another reduction than the mean.
     ///
     /// # Panics
     /// As [`mse_loss`](Self::mse_loss).
@@ -58,7 +58,7 @@ impl<'t, T: Float> Var<'t, T> {
         self.l1_loss_with(targets, Reduction::Mean)
     }
 
-    /// As [`l1_loss`](Self::l1_loss), of whose elements something else is made.
+    /// As [`l1_loss`](Self::l1_loss), with another reduction than the mean.
     ///
     /// # Panics
     /// As [`l1_loss`](Self::l1_loss).
@@ -100,8 +100,8 @@ impl<'t, T: Float> Var<'t, T> {
         )
     }
 
-    /// [`huber_loss`](Self::huber_loss) divided by its δ, which is called β here: y = d²/2β up to |d| = β, |d| − β/2 beyond; with β = 0, |d|.
-    /// PyTorch's default β is 1.
+    /// [`huber_loss`](Self::huber_loss) divided by its δ, which is called β here: y = d²/2β up to |d| = β, |d| − β/2 beyond; with β = 0,
+    /// |d|. PyTorch's default β is 1.
     ///
     /// # Panics
     /// The targets have another shape, β is negative, or the two are on different tapes.

@@ -128,8 +128,8 @@ impl<'t, T: Float> Var<'t, T> {
         options.reduction.of(record.done())
     }
 
-    /// Each vector along an axis, divided by its length: y = x / max(‖x‖, eps),  x̄ = (ȳ − y Σ ȳ y) / ‖x‖, and ȳ / eps for vectors that are no
-    /// longer than eps. PyTorch's default eps is 1e-12.
+    /// Each vector along an axis, divided by its length: y = x / max(‖x‖, eps),  x̄ = (ȳ − y Σ ȳ y) / ‖x‖, and ȳ / eps for vectors that
+    /// are no longer than eps. PyTorch's default eps is 1e-12.
     ///
     /// # Panics
     /// The axis is out of range.

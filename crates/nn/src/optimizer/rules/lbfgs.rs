@@ -149,8 +149,8 @@ impl Lbfgs {
     /// forgotten. So without a search, the last move of a step is looked at too, which PyTorch does not do.
     ///
     /// # Errors
-    /// A number of it is out of range, or the loss or a gradient is not finite at the first look, and then nothing is moved; or after a move,
-    /// which is taken back.
+    /// A number of it is out of range, or the loss or a gradient is not finite at the first look, and then nothing is moved; or after a
+    /// move, which is taken back.
     ///
     /// # Panics
     /// A trained weight has no gradient, or a leaf that the model does not list has one; the model has other weights than the steps before

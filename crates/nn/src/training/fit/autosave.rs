@@ -107,8 +107,8 @@ impl<'a, T: Float> Autosave<'a, T> {
         Autosave { saves, states, same, at: None, begun: 0, anew: false, unremoved: Vec::new() }
     }
 
-    /// The checkpoint to go on from. Of numbered files, that of the training that was begun last; a process that was killed may have left others
-    /// beside it, which are removed with the next.
+    /// The checkpoint to go on from. Of numbered files, that of the training that was begun last; a process that was killed may have left
+    /// others beside it, which are removed with the next.
     fn latest(&mut self) -> Result<Option<PathBuf>, Error> {
         match self.saves.as_ref().map(|saves| &saves.at) {
             None => Ok(None),

@@ -162,8 +162,8 @@ impl<'a, T: Float> Fit<'a, T> {
     }
 
     /// Averages the weights with this decay, see [`WeightAverage::exponential`](crate::WeightAverage::exponential), which
-    /// [warms up](crate::WeightAverage::with_warmup), so that the first weights are soon forgotten; the averages are evaluated, and are what the model
-    /// has in the end.
+    /// [warms up](crate::WeightAverage::with_warmup), so that the first weights are soon forgotten; the averages are evaluated, and are
+    /// what the model has in the end.
     #[must_use]
     pub fn average(self, decay: f64) -> Self {
         Fit { average: Some(decay), ..self }
@@ -230,8 +230,8 @@ impl<'a, T: Float> Fit<'a, T> {
         Fit { resume, ..self }
     }
 
-    /// Keeps a state that hooks change, such as a `Watch` of the crate `diagnose`, in the checkpoints too, under a name without dots. Feature
-    /// `checkpoint`.
+    /// Keeps a state that hooks change, such as a `Watch` of the crate `diagnose`, in the checkpoints too, under a name without dots.
+    /// Feature `checkpoint`.
     ///
     /// # Example
     /// ```

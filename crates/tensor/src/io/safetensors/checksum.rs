@@ -65,8 +65,8 @@ fn sum<'a>(
 
 impl Contents {
     /// The CRC-32 of all that the file holds, as eight hexadecimal digits: names, types, shapes and elements of the tensors, and the
-    /// metadata, but for the text `but`, in which the checksum itself may be. It does not depend on the order of the tensors in the file, nor
-    /// on how its header is written.
+    /// metadata, but for the text `but`, in which the checksum itself may be. It does not depend on the order of the tensors in the file,
+    /// nor on how its header is written.
     ///
     /// # Example
     /// ```
@@ -88,8 +88,8 @@ impl Contents {
     }
 }
 
-/// Makes a `.safetensors` file as [`write`](super::write()) does, whose text `key` is the [checksum](Contents::checksum) of all the rest. It
-/// goes through the elements once.
+/// Makes a `.safetensors` file as [`write`](super::write()) does, whose text `key` is the [checksum](Contents::checksum) of all the rest.
+/// It goes through the elements once.
 ///
 /// # Errors
 /// As for [`write`](super::write()).

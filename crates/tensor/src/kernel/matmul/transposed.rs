@@ -5,9 +5,9 @@ use crate::buffer::Buffer;
 use crate::kernel::copy::{Plane, TRANSPOSED_SIDE, copy_plane};
 use crate::par;
 
-/// What it costs to copy an element of A so that tiles find it near, in nanoseconds; and to transpose one of C. Fitted to products with k of 30 to
-/// 1024, 2 to 2048 rows and 4 to 1024 columns, whose A was transposed in memory (Granite Rapids, one thread): the other way is up to 6
-/// times as fast where it is taken.
+/// What it costs to copy an element of A so that tiles find it near, in nanoseconds; and to transpose one of C. Fitted to products with k
+/// of 30 to 1024, 2 to 2048 rows and 4 to 1024 columns, whose A was transposed in memory (Granite Rapids, one thread): the other way is
+/// up to 6 times as fast where it is taken.
 const PACK: f64 = 0.21;
 const TRANSPOSE: f64 = 0.35;
 

@@ -98,8 +98,8 @@ fn parts<T: Element, P: Copy + Default + Send + Sync>(
     plan.joined(data, cost, r)
 }
 
-/// All elements, where they are neighbours that come to one result, and too few for pieces. A plan would find the same, but takes 140 ns, of
-/// the 200 that a sum of four elements took.
+/// All elements, where they are neighbours that come to one result, and too few for pieces. A plan would find the same, but takes 140 ns,
+/// of the 200 that a sum of four elements took.
 fn one_run<'a, T: Element>(x: &'a Tensor<T>, reduced: &[bool]) -> Option<Run<'a, T>> {
     let data = x.as_slice().filter(|data| data.len() < 2 * PIECE_OF_RUN && !reduced.contains(&false))?;
     Some(Run { data, at: 0, step: 1, len: data.len() })
