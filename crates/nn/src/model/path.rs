@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy)]
 pub struct ParamPath<'a> {
     above: Option<&'a ParamPath<'a>>,
-    part: Part<'a>,
+    part: Segment<'a>,
     in_torch: Option<&'a InTorch>,
 }
 
@@ -20,7 +20,7 @@ pub struct InTorch {
 }
 
 #[derive(Clone, Copy)]
-enum Part<'a> {
+enum Segment<'a> {
     Root,
     Field(&'a str),
     Index(usize),
@@ -29,17 +29,17 @@ enum Part<'a> {
 impl<'a> ParamPath<'a> {
     /// The model itself.
     pub fn root() -> Self {
-        ParamPath { above: None, part: Part::Root, in_torch: None }
+        ParamPath { above: None, part: Segment::Root, in_torch: None }
     }
 
     /// The part of this one that has this name.
     pub fn field(&'a self, name: &'a str) -> ParamPath<'a> {
-        ParamPath { above: Some(self), part: Part::Field(name), in_torch: None }
+        ParamPath { above: Some(self), part: Segment::Field(name), in_torch: None }
     }
 
     /// The part of this one that has this number.
     pub fn index(&'a self, index: usize) -> ParamPath<'a> {
-        ParamPath { above: Some(self), part: Part::Index(index), in_torch: None }
+        ParamPath { above: Some(self), part: Segment::Index(index), in_torch: None }
     }
 
     /// The same part with its name and its order of axes in PyTorch; for the macro
@@ -76,9 +76,9 @@ impl<'a> ParamPath<'a> {
         }
         match (own(self), self.part) {
             (Some(own), _) => name + own,
-            (None, Part::Root) => String::new(),
-            (None, Part::Field(field)) => name + field,
-            (None, Part::Index(index)) => name + &index.to_string(),
+            (None, Segment::Root) => String::new(),
+            (None, Segment::Field(field)) => name + field,
+            (None, Segment::Index(index)) => name + &index.to_string(),
         }
     }
 }
@@ -87,14 +87,14 @@ impl fmt::Display for ParamPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(above) = self.above {
             above.fmt(f)?;
-            if !matches!(above.part, Part::Root) {
+            if !matches!(above.part, Segment::Root) {
                 f.write_str(".")?;
             }
         }
         match self.part {
-            Part::Root => Ok(()),
-            Part::Field(name) => f.write_str(name),
-            Part::Index(index) => write!(f, "{index}"),
+            Segment::Root => Ok(()),
+            Segment::Field(name) => f.write_str(name),
+            Segment::Index(index) => write!(f, "{index}"),
         }
     }
 }

@@ -14,7 +14,7 @@ use crate::model::ParamPath;
 pub fn picture<T: Float>(module: &(impl Module<T> + ?Sized), f: &mut Formatter<'_>) -> fmt::Result {
     // What is generic in the float ends here, since that is compiled in the user's crate.
     let (mut outline, mut parameters) = (Vec::new(), Vec::new());
-    module.outline(ParamPath::root(), &mut |path, name| outline.push(Part { path: path.to_string(), name }));
+    module.outline(ParamPath::root(), &mut |path, name| outline.push(Entry { path: path.to_string(), name }));
     module.visit(ParamPath::root(), &mut |path, param| {
         let shape = param.value().shape().clone();
         parameters.push(Parameter { path: path.to_string(), shape, kind: param.kind() });
@@ -23,7 +23,7 @@ pub fn picture<T: Float>(module: &(impl Module<T> + ?Sized), f: &mut Formatter<'
 }
 
 /// A module that is shown by its name.
-struct Part {
+struct Entry {
     path: String,
     name: String,
 }
@@ -36,7 +36,7 @@ struct Parameter {
 
 struct Model {
     /// Each before its own parts.
-    parts: Vec<Part>,
+    parts: Vec<Entry>,
     parameters: Vec<Parameter>,
 }
 
@@ -47,7 +47,7 @@ fn is_within(path: &str, part: &str) -> bool {
 
 impl Model {
     /// A part that is nothing but a parameter is told with its owner.
-    fn new(mut parts: Vec<Part>, parameters: Vec<Parameter>) -> Self {
+    fn new(mut parts: Vec<Entry>, parameters: Vec<Parameter>) -> Self {
         parts.retain(|part| part.path.is_empty() || parameters.iter().all(|parameter| parameter.path != part.path));
         Model { parts, parameters }
     }
