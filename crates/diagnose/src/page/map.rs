@@ -49,7 +49,7 @@ pub(super) fn to_svg(title: &str, map: &Map) -> Option<String> {
     ))
 }
 
-/// A text with what has a meaning in HTML and SVG escaped.
+/// A text that may stand in HTML and in SVG, also within quotes.
 pub(super) fn escaped(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -14,7 +14,8 @@ use crate::report::Report;
 use crate::report::finding::{Finding, Severity};
 use crate::report::history::History;
 use crate::say::compare::Comparison;
-use crate::say::rows;
+use crate::say::table::Table;
+use crate::say::tables;
 use chart::Axes;
 use map::escaped;
 use pictures::Drawing;
@@ -127,8 +128,8 @@ impl Page {
         self.columns(&mut html, Run::tables);
         if named {
             let runs = self.runs.iter().map(|run| (run.name.as_str(), &run.report));
-            let comparison = Comparison::new(runs);
-            html += &format!("<h2>Side by side</h2>\n<div class=\"card many\">{}</div>\n", table(comparison.rows()));
+            let table = Comparison::new(runs).table.to_html();
+            html += &format!("<h2>Side by side</h2>\n<div class=\"card many\">{table}</div>\n");
         }
         html += "</main>\n</body>\n</html>\n";
         html
@@ -248,16 +249,27 @@ impl Run {
 
     fn tables(&self) -> String {
         let mut html = String::new();
-        let depth = rows::depth(&self.report);
+        let depth = tables::depth(&self.report);
         if !depth.is_empty() {
             let _ = writeln!(html, "<p class=\"card\">{}.</p>", escaped(&sentence(&depth)));
         }
-        let paths = rows::paths(&self.report).into_iter();
-        let tables = [rows::activations(&self.report), rows::signal(&self.report), rows::weights(&self.report)];
-        for rows in paths.chain(tables).filter(|rows| rows.len() > 1) {
-            let _ = writeln!(html, "<div class=\"card\">{}</div>", table(&rows));
+        let paths = tables::paths(&self.report).into_iter();
+        let tables = [tables::activations(&self.report), tables::signal(&self.report), tables::weights(&self.report)];
+        for table in paths.chain(tables).filter(|table| !table.is_empty()) {
+            let _ = writeln!(html, "<div class=\"card\">{}</div>", table.to_html());
         }
         html
+    }
+}
+
+impl Table {
+    fn to_html(&self) -> String {
+        let row = |(index, row): (usize, &Vec<String>)| {
+            let cell = if index == 0 { "th" } else { "td" };
+            let cells: String = row.iter().map(|text| format!("<{cell}>{}</{cell}>", escaped(text))).collect();
+            format!("<tr>{cells}</tr>")
+        };
+        format!("<table>{}</table>", self.rows.iter().enumerate().map(row).collect::<String>())
     }
 }
 
@@ -279,18 +291,4 @@ fn write_finding(html: &mut String, finding: &Finding, with_rule: bool) {
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
     letters.next().map(|first| first.to_uppercase().chain(letters).collect()).unwrap_or_default()
-}
-
-/// A table in HTML, whose first row is the header.
-fn table(rows: &[Vec<String>]) -> String {
-    let mut html = String::from("<table>");
-    for (index, row) in rows.iter().enumerate() {
-        let cell = if index == 0 { "th" } else { "td" };
-        html += "<tr>";
-        for text in row {
-            let _ = write!(html, "<{cell}>{}</{cell}>", escaped(text));
-        }
-        html += "</tr>";
-    }
-    html + "</table>"
 }

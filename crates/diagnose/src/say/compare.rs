@@ -3,7 +3,8 @@
 use std::fmt;
 
 use crate::report::{Activation, Report};
-use crate::say::text::{NONE, aligned, figure, percent};
+use crate::say::table::Table;
+use crate::say::text::{NONE, figure, percent};
 
 /// Two or more reports in one table: a column each, such as before and after.
 ///
@@ -19,7 +20,7 @@ use crate::say::text::{NONE, aligned, figure, percent};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Comparison {
-    rows: Vec<Vec<String>>,
+    pub(crate) table: Table,
 }
 
 impl Comparison {
@@ -30,7 +31,7 @@ impl Comparison {
             let cells = reports.iter().map(|report| cell(report).unwrap_or_else(|| NONE.into()));
             [title].into_iter().chain(cells).collect::<Vec<String>>()
         };
-        let mut rows = vec![[""].iter().chain(&names).map(|&name| name.to_owned()).collect()];
+        let mut rows = Vec::new();
         rows.push(row("loss".into(), &|report| {
             report.loss.value.is_finite().then(|| format!("{:.4}", report.loss.value))
         }));
@@ -62,12 +63,12 @@ impl Comparison {
             Some(faults.count().to_string())
         }));
         rows.retain(|row| row[1..].iter().any(|cell| cell != NONE));
-        Comparison { rows }
+        Comparison { table: Table::new([""].into_iter().chain(names)).with_rows(rows.into_iter()) }
     }
 
     /// The rows; the first is the header.
     pub fn rows(&self) -> &[Vec<String>] {
-        &self.rows
+        &self.table.rows
     }
 }
 
@@ -77,6 +78,6 @@ fn activation<'a>(report: &'a Report, place: &str) -> Option<&'a Activation> {
 
 impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&aligned(&self.rows))
+        self.table.fmt(f)
     }
 }

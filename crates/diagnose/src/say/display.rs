@@ -6,8 +6,8 @@ use std::io::{self, IsTerminal, Write};
 use crate::report::Report;
 use crate::report::finding::{Finding, Severity};
 use crate::report::stats::Stats;
-use crate::say::rows;
-use crate::say::text::{NONE, aligned, sparkline};
+use crate::say::tables;
+use crate::say::text::{NONE, sparkline};
 
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;
@@ -68,24 +68,18 @@ impl Report {
         let outputs = self.activations.iter().map(|a| spread(&a.output));
         let gradients = self.weights.iter().map(|weight| weight.gradient.as_ref().map_or(NONE.into(), spread));
         let tables = [
-            with_column(rows::activations(self), "spread", outputs.collect()),
-            rows::signal(self),
-            with_column(rows::weights(self), "gradient", gradients.collect()),
+            tables::activations(self).with_column("spread", outputs),
+            tables::signal(self),
+            tables::weights(self).with_column("gradient", gradients),
         ];
-        for rows in rows::paths(self).iter().chain(&tables).filter(|rows| rows.len() > 1) {
-            write!(f, "\n{}", aligned(rows))?;
+        for table in tables::paths(self).iter().chain(&tables).filter(|table| !table.is_empty()) {
+            write!(f, "\n{table}")?;
         }
-        match rows::depth(self) {
+        match tables::depth(self) {
             depth if depth.is_empty() => Ok(()),
             depth => writeln!(f, "\n{depth}"),
         }
     }
-}
-
-/// Rows with one more cell each.
-fn with_column(mut rows: Vec<Vec<String>>, title: &str, cells: Vec<String>) -> Vec<Vec<String>> {
-    rows.iter_mut().zip([title.to_owned()].into_iter().chain(cells)).for_each(|(row, cell)| row.push(cell));
-    rows
 }
 
 impl fmt::Display for Finding {

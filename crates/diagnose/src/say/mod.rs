@@ -2,6 +2,7 @@
 
 pub(crate) mod compare;
 mod display;
-pub(crate) mod rows;
+pub(crate) mod table;
+pub(crate) mod tables;
 pub(crate) mod text;
 pub(crate) mod words;

@@ -1,4 +1,4 @@
-//! Aligned tables for a terminal, and figures as people read them.
+//! Figures and shares as people read them.
 
 use crate::report::stats::Histogram;
 
@@ -41,25 +41,6 @@ pub(crate) fn sparkline(histogram: &Histogram, width: usize) -> String {
     columns.iter().map(|&count| LEVELS[(count * 8).div_ceil(most)]).collect()
 }
 
-/// Rows as lines: the first column to the left, the others to the right.
-pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
-    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
-    let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
-    };
-    let widths: Vec<usize> = (0..columns).map(width).collect();
-    let mut text = String::new();
-    for row in rows {
-        let mut line = String::new();
-        for (column, (cell, &width)) in row.iter().zip(&widths).enumerate() {
-            line += &if column == 0 { format!("{cell:<width$}") } else { format!("  {cell:>width$}") };
-        }
-        text += line.trim_end();
-        text.push('\n');
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -86,9 +67,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_bars_are_as_high_as_their_share() {
-        let rows = [["layer", "std"], ["hidden", "0.62"], ["é", "11"]].map(|row| row.map(str::to_owned).to_vec());
-        assert_eq!(aligned(&rows), "layer    std\nhidden  0.62\né         11\n");
+    fn bars_are_as_high_as_their_share() {
         let mut counts = vec![0; 50];
         (counts[0], counts[49]) = (8, 1);
         assert_eq!(sparkline(&Histogram { from: 0.0, to: 1.0, counts }, 5), "█   ▁");

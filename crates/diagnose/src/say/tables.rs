@@ -1,13 +1,8 @@
-//! The figures of a report in rows, the first of them the header: for text and for pages.
+//! The figures of a report in tables: for text and for pages.
 
 use crate::report::{Report, SignalPath};
+use crate::say::table::Table;
 use crate::say::text::{NONE, figure, percent};
-
-type Rows = Vec<Vec<String>>;
-
-fn header(cells: &[&str]) -> Rows {
-    vec![cells.iter().map(|&cell| cell.to_owned()).collect()]
-}
 
 /// How often a place is used, if it is more than once.
 fn times(uses: usize) -> String {
@@ -18,9 +13,9 @@ fn optional(x: Option<f64>) -> String {
     x.map_or(NONE.into(), figure)
 }
 
-pub(crate) fn activations(report: &Report) -> Rows {
-    let mut rows = header(&["activation", "mean", "std", "saturated", "dead", "grad std"]);
-    rows.extend(report.activations.iter().map(|a| {
+pub(crate) fn activations(report: &Report) -> Table {
+    let table = Table::new(["activation", "mean", "std", "saturated", "dead", "grad std"]);
+    table.with_rows(report.activations.iter().map(|a| {
         vec![
             format!("{} {}{}", a.place, a.kind, times(a.uses)),
             figure(a.output.mean),
@@ -29,37 +24,34 @@ pub(crate) fn activations(report: &Report) -> Rows {
             format!("{}/{}", a.dead, a.units),
             optional(a.gradient.as_ref().map(|gradient| gradient.std)),
         ]
-    }));
-    rows
+    }))
 }
 
-pub(crate) fn signal(report: &Report) -> Rows {
-    let mut rows = header(&["layer", "std in", "std out", "factor", "grad std"]);
-    rows.extend(report.signal.iter().map(|layer| {
+pub(crate) fn signal(report: &Report) -> Table {
+    let table = Table::new(["layer", "std in", "std out", "factor", "grad std"]);
+    table.with_rows(report.signal.iter().map(|layer| {
         let figures = [layer.std_in, layer.std_out, layer.factor(), layer.gradient_std.unwrap_or(f64::NAN)];
         [format!("{}{}", layer.place, times(layer.uses))].into_iter().chain(figures.map(figure)).collect()
-    }));
-    rows
+    }))
 }
 
 /// The ways through a network that is no stack.
-pub(crate) fn paths(report: &Report) -> Vec<Rows> {
-    let table = |path: &SignalPath| {
-        let mut rows = header(&[&format!("path to {}", path.place), "", "std", "factor", "grad std"]);
-        rows.extend(path.stages.iter().map(|stage| {
+pub(crate) fn paths(report: &Report) -> Vec<Table> {
+    let stages = |path: &SignalPath| {
+        let table = Table::new([&format!("path to {}", path.place), "", "std", "factor", "grad std"]);
+        table.with_rows(path.stages.iter().map(|stage| {
             let kind = format!("{}{}", stage.kind, times(stage.uses));
             let [least, most] = stage.std.map(figure);
             let std = if least == most { least } else { format!("{least} … {most}") };
             vec![stage.place.clone(), kind, std, optional(stage.gain), optional(stage.gradient_std)]
-        }));
-        rows
+        }))
     };
-    report.paths.iter().filter(|_| !report.is_stack()).map(table).collect()
+    report.paths.iter().filter(|_| !report.is_stack()).map(stages).collect()
 }
 
-pub(crate) fn weights(report: &Report) -> Rows {
-    let mut rows = header(&["parameter", "shape", "std", "grad std", "grad:data"]);
-    rows.extend(report.weights.iter().map(|weight| {
+pub(crate) fn weights(report: &Report) -> Table {
+    let table = Table::new(["parameter", "shape", "std", "grad std", "grad:data"]);
+    table.with_rows(report.weights.iter().map(|weight| {
         vec![
             weight.name.clone(),
             format!("{:?}", weight.shape),
@@ -67,8 +59,7 @@ pub(crate) fn weights(report: &Report) -> Rows {
             optional(weight.gradient.as_ref().map(|gradient| gradient.std)),
             optional(weight.grad_data_ratio()),
         ]
-    }));
-    rows
+    }))
 }
 
 /// How signal and gradient change along depth, in one line; empty where there are too few layers to tell.
