@@ -1,5 +1,6 @@
 //! A tensor of either float, measured in f64: what is generic in the float ends here.
 
+use std::any::Any;
 use std::cell::OnceCell;
 use std::collections::HashSet;
 use std::rc::Rc;
@@ -18,7 +19,7 @@ pub(crate) struct Numbers {
 }
 
 /// What is measured of a tensor of either float.
-trait Measures {
+trait Measures: Any {
     fn dims(&self) -> &[usize];
     fn wide(&self) -> Tensor<f64>;
     fn mean_std(&self) -> (f64, f64);
@@ -27,6 +28,7 @@ trait Measures {
     fn is_zero(&self) -> bool;
     fn units(&self, axis: Option<usize>) -> Units;
     fn matrix(&self, axis: Option<usize>) -> Numbers;
+    fn stacked(&self, parts: &[Numbers]) -> Numbers;
     fn outside(&self, from: f64, to: f64) -> Tensor<bool>;
     fn bins(&self, from: f64, scale: f64, last: f64) -> Tensor<u8>;
 }
@@ -94,6 +96,12 @@ impl<T: Float> Measures for Tensor<T> {
         let others = (0..self.rank()).filter(|&other| Some(other) != axis);
         let order: Vec<isize> = others.chain(axis).map(|axis| axis as isize).collect();
         Numbers::of(&self.permute(&order).reshape([self.numel() / units.max(1), units]))
+    }
+
+    fn stacked(&self, parts: &[Numbers]) -> Numbers {
+        let own = |part: &Numbers| (part.own.as_ref() as &dyn Any).downcast_ref::<Self>().cloned();
+        let parts: Vec<Self> = parts.iter().map(|part| own(part).expect("a tape has one float")).collect();
+        Numbers::of(&Tensor::cat(&parts.iter().collect::<Vec<_>>(), 0))
     }
 
     fn outside(&self, from: f64, to: f64) -> Tensor<bool> {
@@ -195,7 +203,7 @@ impl Numbers {
             let columns: Vec<Numbers> = parts.iter().map(|part| part.matrix(None)).collect();
             return Numbers::stacked(&columns);
         }
-        Numbers::of(&Tensor::cat(&parts.iter().map(Numbers::values).collect::<Vec<_>>(), 0))
+        parts[0].own.stacked(parts)
     }
 
     /// Which elements are outside of a range.
