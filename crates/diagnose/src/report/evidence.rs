@@ -16,7 +16,7 @@ use crate::read::anomaly::Anomaly;
 ///     Evidence::Saturated { share, .. } => Some(share),
 ///     _ => None,
 /// }).collect();
-/// assert!(shares.iter().all(|share| *share > 0.3));
+/// assert!(!shares.is_empty() && shares.iter().all(|share| *share > 0.3));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize), serde(tag = "kind", rename_all = "snake_case"))]

@@ -97,10 +97,10 @@ where
             let tape = self.tape(&values);
             let Ok(Some(gradients)) = quietly(|| backward((self.forward)(self.model, &tape))) else { break };
             // A step that moves everything together by no more than a tenth.
-            let rate = T::from_f64(0.1 / gradients.norm().max(1.0));
+            let lr = T::from_f64(0.1 / gradients.norm().max(1.0));
             for (id, gradient) in gradients.iter() {
                 if let Some(value) = values.get_mut(&id) {
-                    *value = &*value - gradient * rate;
+                    *value = &*value - gradient * lr;
                 }
             }
         }

@@ -24,7 +24,7 @@ use crate::trial::experiment::{quietly, trained};
 /// It takes two calls in each step, and only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint or a fit by
 /// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the
 /// optimizer did, whichever it is: std(update) / std(data), whose log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
-/// such as a bias of zeros, are left out. A rate is called too high or too low only where the loss says so too: it rises, or does not
+/// such as a bias of zeros, are left out. A learning rate is called too high or too low only where the loss says so too: it rises, or does not
 /// fall, by more than its own noise.
 ///
 /// # Example
@@ -183,7 +183,7 @@ impl<T: Float> Watch<T> {
         // One finding about the learning rate is enough.
         if findings.is_empty() {
             let rising = trend.as_ref().filter(|trend| trend.rises()).map(rising);
-            findings.extend(self.still().or(rising).or_else(|| self.rate(limits, trend.as_ref())));
+            findings.extend(self.still().or(rising).or_else(|| self.step_size(limits, trend.as_ref())));
         }
         findings.extend(self.dying(limits));
         if trend.is_some_and(|trend| !trend.falls()) {
@@ -227,7 +227,7 @@ impl<T: Float> Watch<T> {
 
     /// Weights that move too fast or too slowly, where the loss is no better for it. Only matrices: biases begin at zero and move by a
     /// large share of themselves.
-    fn rate(&self, limits: &Limits, trend: Option<&Trend>) -> Option<Finding> {
+    fn step_size(&self, limits: &Limits, trend: Option<&Trend>) -> Option<Finding> {
         let logs = |samples: &[Sample], biases: bool| -> Vec<f64> {
             let weights = samples.iter().flat_map(|sample| &sample.weights);
             let taken = weights.filter(|weight| biases || weight.shape.len() > 1);

@@ -10,12 +10,10 @@ use tensor::{Shape, Tensor};
 
 use crate::model::{Mlp, batch};
 
-/// Trains for so many steps with a learning rate, and watches every tenth.
-fn train(model: &mut Mlp, lr: f64, steps: usize) -> Watch {
-    let (x, classes) = batch(64);
-    let (mut sgd, mut tape, mut watch) =
-        (Optimizer::new(Sgd::default(), lr).unwrap(), Tape::new(), Watch::new().every(10));
-    for _ in 0..steps {
+/// Trains up to this step, and watches.
+fn go(model: &mut Mlp, sgd: &mut Optimizer, watch: &mut Watch, to: u64) {
+    let ((x, classes), mut tape) = (batch(64), Tape::new());
+    while sgd.step_number() < to {
         let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
         let gradients = loss.backward();
         watch.before_step(model, loss, &gradients);
@@ -23,6 +21,12 @@ fn train(model: &mut Mlp, lr: f64, steps: usize) -> Watch {
         sgd.step(model, &gradients);
         watch.after_step(model);
     }
+}
+
+/// Trains for so many steps with a learning rate, and watches every tenth.
+fn train(model: &mut Mlp, lr: f64, steps: u64) -> Watch {
+    let (mut sgd, mut watch) = (Optimizer::new(Sgd::default(), lr).unwrap(), Watch::new().every(10));
+    go(model, &mut sgd, &mut watch, steps);
     watch
 }
 
@@ -337,18 +341,6 @@ fn advice_about_a_rate_leads_to_a_lower_loss() {
 #[test]
 fn a_watch_goes_on_after_a_resume() {
     let path = std::env::temp_dir().join(format!("evenkeel-watch-{}.safetensors", std::process::id()));
-    let (x, classes) = batch(64);
-    let go = |model: &mut Mlp, sgd: &mut Optimizer, watch: &mut Watch, to: u64| {
-        let mut tape = Tape::new();
-        while sgd.step_number() < to {
-            let loss = model.forward(tape.constant(x.clone())).cross_entropy(&classes);
-            let gradients = loss.backward();
-            watch.before_step(model, loss, &gradients);
-            tape.reset();
-            sgd.step(model, &gradients);
-            watch.after_step(model);
-        }
-    };
     let new = || (Mlp::kaiming(), Optimizer::new(Sgd::default(), 1e-5).unwrap(), Watch::new().every(10));
     let (mut model, mut sgd, mut whole) = new();
     go(&mut model, &mut sgd, &mut whole, 60);

@@ -14,7 +14,7 @@ use crate::model::lent;
 use crate::{EarlyStopping, Error, Lbfgs, Module, Optimizer, ReduceOnPlateau, WeightAverage};
 
 /// All of a training in one `.safetensors` file: the model, what the optimizer keeps of each weight and its counts,
-/// averages, the counters of a [`ReduceOnPlateau`] and a [`EarlyStopping`], whatever else is [`Stateful`], the seed, and notes of your
+/// averages, the counters of a [`ReduceOnPlateau`] and an [`EarlyStopping`], whatever else is [`Stateful`], the seed, and notes of your
 /// own. A training that is loaded goes on with the very bits that it would have had. Feature `checkpoint`.
 ///
 /// Tensors are called `model.hidden.weight`, `optimizer.m.hidden.weight`, `optimizer.t.hidden.weight` (the steps of

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use autograd::{Tape, Var};
 use nn::{
     AdamW, BatchNorm1d, Batches, Checkpoint, EarlyStopping, Fit, Layer, Lbfgs, Linear, ModelFile, Module, Muon,
-    Optimizer, ReduceOnPlateau, WeightAverage, module,
+    Optimizer, ReduceOnPlateau, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -15,6 +15,7 @@ use tensor::{Tensor, safetensors};
 use crate::files::folder;
 use crate::golden::{fill, names};
 use crate::optimizers::optimizer;
+use crate::training::Training;
 
 struct Net {
     hidden: Linear,
@@ -44,51 +45,25 @@ impl Net {
     }
 }
 
-/// Everything by hand that a checkpoint can have beside a model.
-struct Training {
-    net: Net,
-    optimizer: Optimizer,
-    averages: [WeightAverage; 2],
-    plateau: ReduceOnPlateau,
-    stopping: EarlyStopping,
+fn by_rule(rule: &str) -> Training<Net> {
+    let optimizer = match rule {
+        "muon" => {
+            let muon = Optimizer::new(Muon::default(), 0.02).unwrap();
+            let by_adamw = |pattern| move |of: Optimizer| of.group(pattern, |g| g.rule(AdamW::default())).unwrap();
+            by_adamw("norm.*")(by_adamw("*.bias")(muon))
+        }
+        _ => optimizer(rule),
+    };
+    Training::new(Net::new(), optimizer)
 }
 
-impl Training {
-    fn new(rule: &str) -> Self {
-        let optimizer = match rule {
-            "muon" => {
-                let muon = Optimizer::new(Muon::default(), 0.02).unwrap();
-                let by_adamw = |pattern| move |of: Optimizer| of.group(pattern, |g| g.rule(AdamW::default())).unwrap();
-                by_adamw("norm.*")(by_adamw("*.bias")(muon))
-            }
-            _ => optimizer(rule),
-        };
-        Training {
-            net: Net::new(),
-            optimizer,
-            averages: [WeightAverage::exponential(0.7).unwrap().with_warmup(), WeightAverage::mean()],
-            plateau: ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
-            stopping: EarlyStopping::after(3),
-        }
-    }
-
-    fn train(&mut self, steps: u64) {
-        let (mut tape, all) = (Tape::new(), (0..ROWS as i64).collect());
-        for _ in 0..steps {
-            let loss = self.net.loss(&tape, &all);
-            let (value, gradients) = (f64::from(loss.item()), loss.backward());
-            tape.reset();
-            self.optimizer.step(&mut self.net, &gradients);
-            self.averages.iter_mut().for_each(|average| average.update(&self.net));
-            self.optimizer.set_scale(self.plateau.observe(value)).unwrap();
-            self.stopping.observe(value);
-        }
-    }
-
-    fn checkpoint(&mut self) -> Checkpoint<'_> {
-        let [first, second] = &mut self.averages;
-        let checkpoint = Checkpoint::new(&mut self.net).optimizer(&mut self.optimizer).average(first).average(second);
-        checkpoint.plateau(&mut self.plateau).stopping(&mut self.stopping).seed(5).note("data", "v3")
+fn train(training: &mut Training<Net>, steps: u64) {
+    let (mut tape, all) = (Tape::new(), (0..ROWS as i64).collect());
+    for _ in 0..steps {
+        let loss = training.net.loss(&tape, &all);
+        let (value, gradients) = (f64::from(loss.item()), loss.backward());
+        tape.reset();
+        training.step(&gradients, value);
     }
 }
 
@@ -141,8 +116,8 @@ fn version(number: u32) -> PathBuf {
 fn golden_files_are_written() {
     let folder = PathBuf::from(std::env::var_os("EVENKEEL_GOLDEN").expect("a folder"));
     for rule in rules() {
-        let mut training = Training::new(&rule);
-        training.train(3);
+        let mut training = by_rule(&rule);
+        train(&mut training, 3);
         training.checkpoint().save(folder.join(rule_file(&rule))).unwrap();
     }
     let (mut net, mut lbfgs) = lbfgs(3);
@@ -175,16 +150,16 @@ fn files_of_every_version_load_whole() {
     let again = folder.join("again.safetensors");
     for version in [1, 2].map(version) {
         for rule in rules() {
-            let (path, mut training) = (version.join(rule_file(&rule)), Training::new(&rule));
+            let (path, mut training) = (version.join(rule_file(&rule)), by_rule(&rule));
             let loaded = training.checkpoint().load(&path).unwrap();
             assert_eq!((loaded.step, loaded.seed, &*loaded.notes["data"]), (3, Some(5), "v3"), "{rule}");
             training.checkpoint().save(&again).unwrap();
             assert_same(&path, &again);
             // And it goes on as if it had not ended.
-            training.train(2);
+            train(&mut training, 2);
             training.checkpoint().save(&again).unwrap();
-            let mut whole = Training::new(&rule);
-            whole.train(5);
+            let mut whole = by_rule(&rule);
+            train(&mut whole, 5);
             whole.checkpoint().save(folder.join("whole.safetensors")).unwrap();
             assert_same(&folder.join("whole.safetensors"), &again);
         }
@@ -218,7 +193,7 @@ fn a_damaged_file_of_an_older_version_is_found_out() {
         bytes[at] ^= 1;
         let path = folder.join("x.safetensors");
         std::fs::write(&path, &bytes).unwrap();
-        let mut training = Training::new("adam");
+        let mut training = by_rule("adam");
         assert!(training.checkpoint().load(&path).is_err(), "byte {at}");
     }
 }

@@ -17,3 +17,5 @@ mod schedules;
 mod together;
 #[cfg(feature = "checkpoint")]
 mod torch_files;
+#[cfg(feature = "checkpoint")]
+mod training;

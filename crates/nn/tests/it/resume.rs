@@ -15,6 +15,7 @@ use tensor::{Tensor, with_threads};
 use crate::files::folder;
 use crate::golden::names;
 use crate::optimizers::optimizer;
+use crate::training::Training;
 
 const ROWS: usize = 60;
 
@@ -76,60 +77,27 @@ fn schedules() -> Vec<Schedule> {
     ]
 }
 
-/// A training by hand with everything that has a state.
-struct Training {
-    net: Net,
-    optimizer: Optimizer,
-    averages: [WeightAverage; 2],
-    plateau: ReduceOnPlateau,
-    stopping: EarlyStopping,
-    batches: Batches,
+fn training(optimizer: Optimizer) -> Training<Net> {
+    Training::new(net(), optimizer.allow_missing())
 }
 
-impl Training {
-    fn new(optimizer: Optimizer) -> Self {
-        Training {
-            net: net(),
-            optimizer: optimizer.allow_missing(),
-            averages: [WeightAverage::exponential(0.7).unwrap().with_warmup(), WeightAverage::mean()],
-            plateau: ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
-            stopping: EarlyStopping::after(3),
-            batches: Batches::new(ROWS, 16).unwrap().shuffled(3),
-        }
-    }
-
-    /// Steps up to this number, of two batches each.
-    fn train(&mut self, to: u64) {
-        let mut tape = Tape::new();
-        for step in self.optimizer.step_number()..to {
-            let (mut sum, mut of) = (None::<Gradients>, 0.0);
-            for pass in 2 * step..2 * step + 2 {
-                tape.seed(5, pass);
-                let loss = self.net.loss(&tape, self.batches.rows(pass), step >= 6);
-                of += f64::from(loss.item()) / 2.0;
-                let gradients = loss.backward();
-                match &mut sum {
-                    Some(sum) => *sum += gradients,
-                    None => sum = Some(gradients),
-                }
-                tape.reset();
+/// Steps up to this number, of two batches each.
+fn train(training: &mut Training<Net>, to: u64) {
+    let (mut tape, mut batches) = (Tape::new(), Batches::new(ROWS, 16).unwrap().shuffled(3));
+    for step in training.optimizer.step_number()..to {
+        let (mut sum, mut of) = (None::<Gradients>, 0.0);
+        for pass in 2 * step..2 * step + 2 {
+            tape.seed(5, pass);
+            let loss = training.net.loss(&tape, batches.rows(pass), step >= 6);
+            of += f64::from(loss.item()) / 2.0;
+            let gradients = loss.backward();
+            match &mut sum {
+                Some(sum) => *sum += gradients,
+                None => sum = Some(gradients),
             }
-            self.optimizer.step(&mut self.net, &sum.unwrap());
-            self.averages.iter_mut().for_each(|average| average.update(&self.net));
-            self.optimizer.set_scale(self.plateau.observe(of)).unwrap();
-            self.stopping.observe(of);
+            tape.reset();
         }
-    }
-
-    fn checkpoint(&mut self) -> Checkpoint<'_> {
-        let [first, second] = &mut self.averages;
-        Checkpoint::new(&mut self.net)
-            .optimizer(&mut self.optimizer)
-            .average(first)
-            .average(second)
-            .plateau(&mut self.plateau)
-            .stopping(&mut self.stopping)
-            .seed(5)
+        training.step(&sum.unwrap(), of);
     }
 }
 
@@ -142,12 +110,12 @@ fn check(what: &str, folder: &Path, make: &(dyn Fn() -> Optimizer + Sync)) {
     let [whole, part, rest] = ["whole", "part", "rest"].map(|name| folder.join(format!("{name}.safetensors")));
     let run = |threads, from: Option<&Path>, steps, to: &Path| {
         with_threads(threads, || {
-            let mut training = Training::new(make());
+            let mut training = training(make());
             if let Some(from) = from {
                 let loaded = training.checkpoint().load(from).unwrap();
                 assert_eq!((loaded.step, loaded.seed), (4, Some(5)));
             }
-            training.train(steps);
+            train(&mut training, steps);
             training.checkpoint().save(to).unwrap();
             assert!(training.net.output.weight.value().all_finite());
         })
@@ -182,13 +150,13 @@ fn every_rule_goes_on_as_if_it_had_not_ended() {
 fn what_was_not_taken_from_the_file_would_be_noticed() {
     let folder = folder("noticed");
     let [whole, part, rest] = ["whole", "part", "rest"].map(|name| folder.join(name));
-    let new = || Training::new(Optimizer::new(Adam::default(), 0.02).unwrap());
+    let new = || training(Optimizer::new(Adam::default(), 0.02).unwrap());
     let mut training = new();
-    training.train(4);
+    train(&mut training, 4);
     training.checkpoint().save(&part).unwrap();
-    training.train(10);
+    train(&mut training, 10);
     training.checkpoint().save(&whole).unwrap();
-    type Change = fn(&mut Training);
+    type Change = fn(&mut Training<Net>);
     let changes: [Change; 5] = [
         |of| of.averages[0] = WeightAverage::exponential(0.7).unwrap().with_warmup(),
         |of| of.plateau = ReduceOnPlateau::new(0.5, 0).unwrap().cooldown(1),
@@ -200,7 +168,7 @@ fn what_was_not_taken_from_the_file_would_be_noticed() {
         let mut training = new();
         training.checkpoint().load(&part).unwrap();
         change(&mut training);
-        training.train(10);
+        train(&mut training, 10);
         training.checkpoint().save(&rest).unwrap();
         assert!(std::fs::read(&whole).unwrap() != std::fs::read(&rest).unwrap(), "change {number}");
     }
