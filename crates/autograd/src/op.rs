@@ -189,7 +189,7 @@ pub enum Baseline {
 pub enum Distance {
     /// |d|
     Absolute,
-    /// d²/2 up to this |d|, which is δ, and δ (|d| − δ/2) key_offset.
+    /// d²/2 up to this |d|, which is δ, and δ (|d| − δ/2) beyond.
     Huber(f64),
     /// The same, divided by δ.
     SmoothL1(f64),

@@ -196,7 +196,7 @@ formula!(MeanSquare { lr, l2, alpha, one_minus_alpha, eps }, [v] of 1, squares i
 formula!(MeanSquareMomentum { lr, l2, alpha, one_minus_alpha, eps, momentum, centered }, [v, b, a] of 3, squares in 0, |w, g| {
     let g = g + l2 * w;
     let (v, a) = (alpha * v + one_minus_alpha * (g * g), a + one_minus_alpha * (g - a));
-    // By rounding the difference may be below 0, where there is no v_scale.
+    // By rounding the difference may be below 0, where there is no root.
     let variance = v - centered * (a * a);
     let variance = if variance < T::ZERO { T::ZERO } else { variance };
     let b = momentum * b + g / (variance.sqrt() + eps);

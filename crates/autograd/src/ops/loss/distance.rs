@@ -69,7 +69,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 
     /// Half the square of each difference d from the targets up to |d| = δ, and linear beyond (Huber, 1964, *Robust Estimation of a
-    /// Location Parameter*): y = d²/2, or δ (|d| − δ/2);  x̄ = ȳ d between −δ and δ, and ±δ ȳ key_offset. PyTorch's default δ is 1.
+    /// Location Parameter*): y = d²/2, or δ (|d| − δ/2);  x̄ = ȳ d between −δ and δ, and ±δ ȳ beyond. PyTorch's default δ is 1.
     ///
     /// # Panics
     /// The targets have another shape, δ is not above 0, or the two are on different tapes.
@@ -167,7 +167,7 @@ impl<'t, T: Float> Var<'t, T> {
     }
 }
 
-/// d²/2 up to the limit, and limit · (d − limit/2) key_offset, for d ≥ 0.
+/// d²/2 up to the limit, and limit · (d − limit/2) beyond, for d ≥ 0.
 fn huber<T: Float>(d: &Tensor<T>, limit: T) -> Tensor<T> {
     let within = d.minimum(limit);
     &within * (d - &within * T::from_f64(0.5))

@@ -1,4 +1,4 @@
-//! Adam and its kin: all divide an average of gradients by the v_scale of an average of their squares.
+//! Adam and its kin: all divide an average of gradients by the root of an average of their squares.
 
 use tensor::{Float, Tensor, Update};
 
@@ -83,11 +83,11 @@ const THREE: &[&str] = &["m", "v", "v_max"];
 pub struct AdamW {
     /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the v_scale, above 0: 1e-8 by default.
+    /// What is added to the root, above 0: 1e-8 by default.
     pub eps: f64,
     /// Decoupled weight decay λ: each step multiplies weights by 1 − lr · λ. 0.01 by default.
     pub weight_decay: f64,
-    /// Whether the largest v so far stands under the v_scale (Reddi et al., 2018, *On the Convergence of Adam and Beyond*).
+    /// Whether the largest v so far stands under the root (Reddi et al., 2018, *On the Convergence of Adam and Beyond*).
     pub amsgrad: bool,
 }
 
@@ -118,11 +118,11 @@ rule!(
 pub struct Adam {
     /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the v_scale, above 0: 1e-8 by default.
+    /// What is added to the root, above 0: 1e-8 by default.
     pub eps: f64,
     /// How much of a weight is added to its gradient: 0 by default.
     pub weight_decay: f64,
-    /// Whether the largest v so far stands under the v_scale.
+    /// Whether the largest v so far stands under the root.
     pub amsgrad: bool,
 }
 
@@ -159,7 +159,7 @@ fn adam(betas: (f64, f64), eps: f64, decay: (f64, bool), at: &At) -> Moments {
 pub struct NAdam {
     /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the v_scale, above 0: 1e-8 by default.
+    /// What is added to the root, above 0: 1e-8 by default.
     pub eps: f64,
     /// The weight decay: 0 by default.
     pub weight_decay: f64,
@@ -218,7 +218,7 @@ rule!(
 pub struct RAdam {
     /// Decay rates of the two moving averages, β₁ and β₂, in [0, 1): 0.9 and 0.999 by default.
     pub betas: (f64, f64),
-    /// What is added to the v_scale, above 0: 1e-8 by default.
+    /// What is added to the root, above 0: 1e-8 by default.
     pub eps: f64,
     /// The weight decay: 0 by default.
     pub weight_decay: f64,
@@ -240,7 +240,7 @@ rule!(
         let (beta_2, m_scale) = (self.betas.1, at.lr / at.correction(self.betas.0));
         let most = 2.0 / (1.0 - beta_2) - 1.0;
         let rho = most - 2.0 * at.t as f64 * power(beta_2, at.t) / at.correction(beta_2);
-        // While the variance is not to be known, the v_scale counts for nothing and the divisor is 1.
+        // While the variance is not to be known, the root counts for nothing and the divisor is 1.
         let (m_scale, v_scale, eps) = if rho > 5.0 {
             let rectified = (rho - 4.0) * (rho - 2.0) * most / ((most - 4.0) * (most - 2.0) * rho);
             (m_scale * (rectified * at.correction(beta_2)).sqrt(), 1.0, self.eps)
