@@ -18,6 +18,7 @@ use crate::read::saturation;
 use crate::read::trace::{Parameter, Trace};
 use crate::report::finding::{Action, Evidence, Fault, Finding, Severity, sort};
 use crate::report::{Activation, Report};
+use crate::say::words;
 
 /// Of each parameter, the share of its columns that are copies after this many steps of plain descent.
 pub(crate) type CopiesAfter<'a> = dyn Fn(usize) -> HashMap<String, f64> + 'a;
@@ -59,7 +60,7 @@ pub(crate) fn judge(
     } else if !data.is_empty() {
         for finding in findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
             finding.actions.clear();
-            finding.remedy = "mend the data first, and inspect again".into();
+            finding.remedy = words::DATA_FIRST.into();
         }
     }
     // What is wrong at each use of one place is told once.

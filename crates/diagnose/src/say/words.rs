@@ -313,6 +313,30 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
     }
 }
 
+/// What to do about weights where the data are at fault.
+pub(crate) const DATA_FIRST: &str = "mend the data first, and inspect again";
+
+/// The remedy of what changes of parameters mend.
+pub(crate) fn mended_by(actions: &[impl ToString], remedy: &str) -> String {
+    /// So many are said; `Cure` has them all.
+    const SAID: usize = 4;
+    let mut done = actions.iter().take(SAID).map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    if actions.len() > SAID {
+        done += &format!(" and {} more like these", actions.len() - SAID);
+    }
+    if remedy.is_empty() { done } else { format!("{done}; or {remedy}") }
+}
+
+/// The remedy of what goes away with other faults.
+pub(crate) fn mended_with_others(remedy: &str) -> String {
+    format!("what mends the others mends it; or {remedy}")
+}
+
+/// The remedy of what was left when changes of parameters were tried.
+pub(crate) fn not_mended(remedy: &str) -> String {
+    format!("no change of scale that was tried mends it: {remedy}")
+}
+
 /// How a factor changes what it multiplies.
 fn change(factor: f64) -> String {
     format!("{} to ×{}", if factor < 1.0 { "fades" } else { "grows" }, figure(factor))
@@ -456,6 +480,18 @@ mod tests {
             let kind = kind.split([' ', '{']).next().unwrap_or_default();
             let Words { brief, message, rule, remedy } = words;
             let _ = writeln!(text, "{kind}\n  {brief}\n  {message}\n  rule: {rule}\n  cure: {remedy}\n");
+        }
+        let actions = ["hidden.weight × 0.321"; 5];
+        let others = "draw hidden.weight by init::kaiming_normal(Gain::Tanh)";
+        let _ = writeln!(text, "A cure that was tried");
+        for cure in [
+            mended_by(&actions[..1], ""),
+            mended_by(&actions, others),
+            mended_with_others(others),
+            not_mended(others),
+            DATA_FIRST.to_owned(),
+        ] {
+            let _ = writeln!(text, "  cure: {cure}");
         }
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/src/say/sentences.txt");
         if std::env::var_os("EVENKEEL_WRITE_SENTENCES").is_some() {

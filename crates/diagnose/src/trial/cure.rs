@@ -8,6 +8,7 @@ use tensor::Float;
 
 use crate::report::Report;
 use crate::report::finding::{Action, Fault, Finding, Severity};
+use crate::say::words;
 
 /// How often what is left is mended once more: what one layer gives changes the next.
 const ROUNDS: usize = 8;
@@ -82,7 +83,7 @@ impl Trial {
         for finding in report.findings.iter_mut().filter(|finding| !finding.actions.is_empty()) {
             let proposed = std::mem::take(&mut finding.actions);
             if !tried {
-                finding.remedy = in_words(&proposed, &finding.remedy);
+                finding.remedy = words::mended_by(&proposed, &finding.remedy);
                 continue;
             }
             let is_its = |action: &&Action| proposed.iter().any(|own| own.parameter() == action.parameter());
@@ -90,9 +91,9 @@ impl Trial {
             open.retain(|action| !is_its(action));
             let is_left = self.left.iter().any(|left| (left.fault, &left.place) == (finding.fault, &finding.place));
             finding.remedy = match (finding.actions.is_empty(), is_left) {
-                (true, true) => format!("no change of scale that was tried mends it: {}", finding.remedy),
-                (true, false) => format!("what mends the others mends it; or {}", finding.remedy),
-                (false, _) => in_words(&finding.actions, &finding.remedy),
+                (true, true) => words::not_mended(&finding.remedy),
+                (true, false) => words::mended_with_others(&finding.remedy),
+                (false, _) => words::mended_by(&finding.actions, &finding.remedy),
             };
         }
         // What only the second look showed.
@@ -101,16 +102,6 @@ impl Trial {
         }
         (report.cure, report.left) = (self.changes, self.left);
     }
-}
-
-fn in_words(actions: &[Action], otherwise: &str) -> String {
-    /// So many are told; `Cure` has them all.
-    const TOLD: usize = 4;
-    let mut done = actions.iter().take(TOLD).map(Action::to_string).collect::<Vec<_>>().join(", ");
-    if actions.len() > TOLD {
-        done += &format!(" and {} more like these", actions.len() - TOLD);
-    }
-    if otherwise.is_empty() { done } else { format!("{done}; or {otherwise}") }
 }
 
 /// What is wrong with a model, in numbers.
