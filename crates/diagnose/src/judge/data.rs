@@ -17,9 +17,11 @@ impl Judge<'_> {
         let graph = self.graph;
         let is_layer = |&index: &usize| graph.affine(index).is_some_and(|affine| !affine.normalizes);
         let layers = graph.uses(graph.relevant().filter(is_layer));
-        let first_inputs = layers.iter().filter_map(|uses| Some((graph.raw_input(graph.input(uses[0], 0)?)?, uses[0])));
+        let raw = |uses: &Vec<usize>| graph.input(uses[0], 0).map(|input| (graph.raw_inputs(input), uses[0]));
+        let first_inputs = layers.iter().filter_map(raw);
+        let each = first_inputs.flat_map(|(inputs, output)| inputs.into_iter().map(move |data| (data, output)));
         let (mut findings, mut seen) = (Vec::new(), Vec::new());
-        for (data, output) in first_inputs {
+        for (data, output) in each {
             if !seen.contains(&data) {
                 seen.push(data);
                 findings.extend(self.features(data).or_else(|| self.scale_of(data, output)));

@@ -11,6 +11,12 @@ pub struct Limits {
     /// A mean of squares is a fault from this many variances of the targets above one: 9. It is an error from 100 on. Outputs as large
     /// as the targets double it, and a mean that is off by their deviation does so too; neither does harm.
     pub squares: f64,
+    /// An output that is bounded is a fault where the least loss that it can reach is this share of what it costs to know nothing: 0.25.
+    /// So tanh is accused before `cross_entropy` of ten classes, which then stays above 0.35 of ln 10, and let alone for standardized targets,
+    /// whose squares can come down to 0.15.
+    pub floor: f64,
+    /// From this share on, it is an error: 0.4.
+    pub floor_error: f64,
     /// 0.7: a layer is saturated when it has fewer than 70 % of the live units that a standard normal input would leave. So
     /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
     /// of 3 gives 48 % and is. Relu is accused from 65 % of zeros on.
@@ -47,6 +53,8 @@ impl Default for Limits {
         Limits {
             loss: 0.1,
             squares: 9.0,
+            floor: 0.25,
+            floor_error: 0.4,
             live: 0.7,
             live_error: 0.5,
             growth: 0.3_f64.exp(),

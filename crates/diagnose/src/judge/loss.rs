@@ -18,7 +18,8 @@ const FAR: f64 = 4.0;
 const FAR_FOR_SQUARES: f64 = 2.25;
 
 impl Judge<'_> {
-    pub(super) fn losses(&self) -> Vec<Finding> {
+    /// But for ends whose output and targets do not fit: what these cost says nothing.
+    pub(super) fn losses(&self, misfits: &[usize]) -> Vec<Finding> {
         if self.report.step > 0 {
             return Vec::new();
         }
@@ -27,6 +28,7 @@ impl Judge<'_> {
             let loss = &self.report.loss;
             let head = self.pass.heads.first().filter(|_| self.pass.heads.len() == 1);
             LossTerm {
+                op: self.graph.loss,
                 predictions: head.map_or(self.graph.loss, |head| head.predictions),
                 targets: None,
                 value: loss.compared,
@@ -41,7 +43,9 @@ impl Judge<'_> {
         let heads: Vec<&LossTerm> =
             whole.as_ref().map_or_else(|| self.pass.heads.iter().collect(), |whole| vec![whole]);
         // What is far from its targets costs as much as that.
-        let told = |head: &LossTerm| far.iter().any(|(targets, _)| Some(*targets) == head.targets);
+        let told = |head: &LossTerm| {
+            misfits.contains(&head.predictions) || far.iter().any(|(targets, _)| Some(*targets) == head.targets)
+        };
         let dear = heads.iter().filter(|head| !told(head)).filter_map(|head| self.excess_loss(head, whole.is_some()));
         let mut findings: Vec<Finding> = dear.collect();
         findings.extend(far.into_iter().map(|(_, finding)| finding));
@@ -70,7 +74,7 @@ impl Judge<'_> {
         if !(excess.is_finite() && excess - noise > limit) {
             return None;
         }
-        let affine = self.graph.scaled_by(head.predictions);
+        let affine = self.graph.output_layer(head.predictions);
         let place = self.graph.place(affine.map_or(head.predictions, |affine| affine.output));
         let (mut actions, mut weight) = (Vec::new(), None);
         if let Some(affine) = &affine {
@@ -119,7 +123,7 @@ impl Judge<'_> {
             let far = if squares { FAR_FOR_SQUARES } else { FAR };
             // Outputs that are spread as far are too large, and not too far.
             let is_far = way > far * std.max(own) && std > 0.0 && way.is_finite();
-            if !is_far || outputs.numel() != wanted.numel() || findings.iter().any(|(known, _)| *known == targets) {
+            if !is_far || !fits(wanted.dims(), outputs.dims()) || findings.iter().any(|(known, _)| *known == targets) {
                 continue;
             }
             let affine = graph.scaled_by(predictions);
@@ -166,4 +170,10 @@ impl Judge<'_> {
         };
         graph.relevant().filter_map(find).collect()
     }
+}
+
+/// Whether targets are compared one by one with outputs, or each with several outputs for it.
+fn fits(targets: &[usize], outputs: &[usize]) -> bool {
+    targets.len() == outputs.len() && targets.iter().zip(outputs).all(|(of, wide)| of == wide || *of == 1)
+        || targets.iter().product::<usize>() == outputs.iter().product::<usize>()
 }

@@ -1,6 +1,7 @@
 //! From figures to findings: the rules, and where they begin to hold.
 
 mod data;
+mod fit;
 pub(crate) mod limits;
 mod loss;
 mod path;
@@ -37,8 +38,12 @@ pub(crate) fn judge(
     findings.extend(judge.data());
     findings.extend(judge.broadcast());
     findings.extend(judge.logits());
+    let fit = if judge.report.step == 0 { judge.fit() } else { Vec::new() };
+    let ends: Vec<usize> =
+        fit.iter().filter(|(_, finding)| finding.severity > Severity::Note).map(|(end, _)| *end).collect();
+    findings.extend(fit.into_iter().map(|(_, finding)| finding));
     findings.extend(judge.symmetry(copies_after));
-    findings.extend(judge.losses());
+    findings.extend(judge.losses(&ends));
     findings.extend(judge.saturation());
     findings.extend(judge.attention());
     findings.extend(report.activations.iter().filter_map(|activation| judge.dead(activation)));

@@ -8,6 +8,8 @@ use crate::read::numbers::root_mean_square;
 /// A loss, as it is before it is scaled and added to others; or all of one end of the network, as their mean.
 #[derive(Clone)]
 pub(crate) struct LossTerm {
+    /// The op that computes it.
+    pub(crate) op: usize,
     /// What the loss is of, such as logits.
     pub(crate) predictions: usize,
     /// What they are compared with, where that is on the tape.
@@ -48,7 +50,7 @@ impl Graph {
         let classes = if let Baseline::Classes(classes) = baseline { Some(classes) } else { None };
         let expected = match baseline {
             // Of those that are masked, nothing is to be known.
-            Baseline::Classes(_) if values.lost().negative || values.range().0 < -1e4 => Some(values.ln_unmasked()),
+            Baseline::Classes(_) if self.is_masked(predictions) => Some(values.ln_unmasked()),
             Baseline::Classes(classes) => (classes > 0).then(|| (classes as f64).ln()),
             Baseline::Value(value) => Some(value),
             Baseline::Weighted { value, factors } => {
@@ -79,6 +81,7 @@ impl Graph {
             _ => 1.0,
         };
         Some(LossTerm {
+            op: index,
             predictions,
             targets,
             value: value * whole,
@@ -105,6 +108,7 @@ impl Graph {
         };
         let (predictions, targets) = self.difference(*d).filter(|_| d == same)?;
         Some(LossTerm {
+            op: index,
             predictions,
             targets: Some(targets),
             value: self.nodes[*d].value.rms().powi(2),
@@ -179,7 +183,7 @@ impl Graph {
     pub(crate) fn heads(&self, parts: &[LossTerm]) -> Vec<LossTerm> {
         let mut heads: Vec<(usize, Vec<&LossTerm>)> = Vec::new();
         for part in parts {
-            let by = self.scaled_by(part.predictions).map_or(part.predictions, |affine| affine.weight);
+            let by = self.output_layer(part.predictions).map_or(part.predictions, |affine| affine.weight);
             match heads.iter_mut().find(|(known, _)| *known == by) {
                 Some((_, parts)) => parts.push(part),
                 None => heads.push((by, vec![part])),

@@ -5,6 +5,7 @@ pub(crate) mod graph;
 pub(crate) mod losses;
 pub(crate) mod node;
 pub(crate) mod numbers;
+pub(crate) mod output;
 mod reach;
 mod route;
 pub(crate) mod saturation;

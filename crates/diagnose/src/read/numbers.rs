@@ -31,6 +31,8 @@ trait Measures: Any {
     fn stacked(&self, parts: &[Numbers]) -> Numbers;
     fn outside(&self, from: f64, to: f64) -> Tensor<bool>;
     fn bins(&self, from: f64, scale: f64, last: f64) -> Tensor<u8>;
+    fn least_of_rows(&self, largest: bool) -> Vec<(usize, f64)>;
+    fn shares_at(&self, places: &[(usize, f64)]) -> Vec<f64>;
 }
 
 /// Mean and standard deviation over the examples, unit by unit; NaN where there are too few examples.
@@ -120,6 +122,19 @@ impl<T: Float> Measures for Tensor<T> {
         });
         bins.contiguous()
     }
+
+    fn least_of_rows(&self, largest: bool) -> Vec<(usize, f64)> {
+        let (places, values) = match largest {
+            true => (self.argmax(-1), self.max(-1)),
+            false => (self.argmin(-1), self.min(-1)),
+        };
+        places.iter().zip(values.iter()).map(|(place, value)| (place as usize, value.to_f64())).collect()
+    }
+
+    fn shares_at(&self, places: &[(usize, f64)]) -> Vec<f64> {
+        let shares = self.softmax(-1).contiguous().reshape([places.len(), self.size(-1)]);
+        places.iter().enumerate().map(|(row, (place, _))| shares.get(&[row, *place]).map_or(0.0, T::to_f64)).collect()
+    }
 }
 
 impl Numbers {
@@ -177,6 +192,30 @@ impl Numbers {
     /// Which of `last` + 1 bins each element is in: (x/2 − from/2) · scale, rounded down.
     pub(crate) fn bins(&self, from: f64, scale: f64, last: f64) -> Tensor<u8> {
         self.own.bins(from, scale, last)
+    }
+
+    /// The place and the value of the least, or of the largest, element of each row of the last axis.
+    pub(crate) fn least_of_rows(&self, largest: bool) -> Vec<(usize, f64)> {
+        if self.numel() == 0 { Vec::new() } else { self.own.least_of_rows(largest) }
+    }
+
+    /// The softmax of each row at a place.
+    pub(crate) fn shares_at(&self, places: &[(usize, f64)]) -> Vec<f64> {
+        self.own.shares_at(places)
+    }
+
+    /// ln Σ eˣ of each row of the last axis.
+    pub(crate) fn row_logs(&self) -> Vec<f64> {
+        let sum = |row: &Vec<f64>| {
+            let most = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+            most + row.iter().map(|x| (x - most).exp()).sum::<f64>().ln()
+        };
+        self.rows().iter().map(sum).collect()
+    }
+
+    /// The sum of each row of the last axis.
+    pub(crate) fn row_sums(&self) -> Vec<f64> {
+        self.rows().iter().map(|row| row.iter().sum()).collect()
     }
 
     /// The root mean square of each unit.

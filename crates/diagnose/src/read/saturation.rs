@@ -129,6 +129,22 @@ fn at(role: Role, x: f64) -> Option<f64> {
     }
 }
 
+/// The least and the largest value of an activation; `None` where it is none.
+pub(crate) fn image(role: Role) -> Option<[f64; 2]> {
+    at(role, 0.0)?;
+    let grid = (-1280..=1280).map(|i| f64::from(i) / 64.0).chain([-1e2, 1e2]);
+    let [least, most] = super::numbers::range(grid.filter_map(|x| at(role, x)));
+    // What still grows there has no end.
+    let far = [-1e4, 1e4].map(|x| at(role, x).unwrap_or(0.0));
+    let (low, high) = (far[0].min(far[1]), far[0].max(far[1]));
+    // What it comes near to is its end.
+    let [least, most] = [least, most].map(|end| if (end - end.round()).abs() < 1e-3 { end.round() } else { end });
+    Some([
+        if low < least - 1.0 { f64::NEG_INFINITY } else { least },
+        if high > most + 1.0 { f64::INFINITY } else { most },
+    ])
+}
+
 /// Whether an activation lets a share of 0 to 1 through: what a gate is.
 pub(crate) fn is_share(role: Role) -> bool {
     [-30.0, 30.0].iter().all(|&end| at(role, end).is_some_and(|end| (-0.01..1.01).contains(&end)))

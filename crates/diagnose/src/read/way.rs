@@ -124,6 +124,17 @@ impl Graph {
         is_data.then_some(at)
     }
 
+    /// The data that a value is, or that stand in it beside each other and beside what a model made.
+    pub(crate) fn raw_inputs(&self, index: usize) -> Vec<usize> {
+        match self.nodes[index].role {
+            Role::Keeping if self.raw_input(index).is_none() => {
+                self.input(index, 0).map_or(Vec::new(), |input| self.raw_inputs(input))
+            }
+            Role::Joining => self.nodes[index].inputs.iter().flat_map(|&input| self.raw_inputs(input)).collect(),
+            _ => self.raw_input(index).into_iter().collect(),
+        }
+    }
+
     /// What varies over examples at the end of a block; after an activation, which may be off for most units, all that varies.
     fn scale(&self, head: usize, station: usize) -> f64 {
         let spread = if station == head { self.spread(station) } else { f64::NAN };

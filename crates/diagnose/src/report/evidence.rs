@@ -70,6 +70,131 @@ pub enum Evidence {
         /// The op that made the probabilities.
         by: &'static str,
     },
+    /// A loss of probabilities is given something else.
+    NotProbabilities {
+        /// The op of the loss.
+        loss: &'static str,
+        /// The op that made its input.
+        by: &'static str,
+        /// The least of its input.
+        least: f64,
+        /// The largest.
+        most: f64,
+    },
+    /// A loss of logarithms of probabilities is given something else.
+    NotLogShares {
+        /// The op of the loss.
+        loss: &'static str,
+        /// The op that made its input.
+        by: &'static str,
+        /// What the exponentials of a row add up to, as a geometric mean.
+        sum: f64,
+    },
+    /// A softmax over one value, which is always 1.
+    SoftmaxOfOne {
+        /// The op.
+        op: &'static str,
+    },
+    /// A softmax over the examples of the batch.
+    SoftmaxOverBatch {
+        /// The op.
+        op: &'static str,
+        /// How many examples there are.
+        examples: usize,
+    },
+    /// A softmax for labels that do not exclude each other.
+    SoftmaxOfLabels {
+        /// How many labels an example has, as a mean.
+        labels: f64,
+    },
+    /// Targets lie beyond what the output can be.
+    OutputRange {
+        /// The op that bounds the output.
+        by: &'static str,
+        /// The least that it can give.
+        low: f64,
+        /// The largest.
+        high: f64,
+        /// The least target.
+        least: f64,
+        /// The largest.
+        most: f64,
+        /// The share of targets that it cannot reach.
+        share: f64,
+    },
+    /// Logits come from an op that bounds them.
+    BoundedLogits {
+        /// The op of the loss.
+        loss: &'static str,
+        /// The op that bounds its input.
+        by: &'static str,
+        /// The least that it can give.
+        low: f64,
+        /// The largest.
+        high: f64,
+        /// The least that the loss can become, as a share of what it costs to know nothing.
+        floor: f64,
+    },
+    /// Targets lie beyond what the loss takes.
+    TargetsOutside {
+        /// The op of the loss.
+        loss: &'static str,
+        /// The least target.
+        least: f64,
+        /// The largest.
+        most: f64,
+        /// The share of them that lie beyond.
+        share: f64,
+    },
+    /// Targets are meant to be shares of a whole, and do not add up to 1.
+    TargetsNotShares {
+        /// The op of the loss.
+        loss: &'static str,
+        /// What those of one example add up to.
+        sum: f64,
+    },
+    /// All targets are the same.
+    TargetsAlike {
+        /// What they are.
+        value: f64,
+        /// Whether that is a class.
+        class: bool,
+        /// How many there are.
+        examples: usize,
+    },
+    /// The targets give all classes the same share.
+    TargetsEven {
+        /// How many classes there are.
+        classes: usize,
+    },
+    /// Classes that no example is of.
+    ClassesMissing {
+        /// How many.
+        missing: usize,
+        /// How many there are.
+        classes: usize,
+        /// How many examples there are.
+        examples: usize,
+    },
+    /// Most examples are of one class.
+    Imbalance {
+        /// The share of them.
+        share: f64,
+        /// What it costs to know the shares of the classes and no more, in nats.
+        entropy: f64,
+    },
+    /// Training makes the loss larger, since there is a minus before it.
+    WrongSign {
+        /// The op of the loss.
+        loss: &'static str,
+    },
+    /// Penalties of weights are far larger than the loss of the data.
+    Penalty {
+        /// The penalties.
+        penalty: f64,
+        /// The loss without them.
+        loss: f64,
+    },
     /// Units have the same weights, and get the same gradients.
     UnitsAlike {
         /// The weights.
@@ -253,7 +378,17 @@ impl Evidence {
             Evidence::ConstantLoss => Fault::Constant,
             Evidence::ExamplesAlike { .. } | Evidence::LargeFeature { .. } | Evidence::InputScale { .. } => Fault::Data,
             Evidence::Broadcast { .. } => Fault::Broadcast,
-            Evidence::Probabilities { .. } => Fault::Logits,
+            Evidence::Probabilities { .. } | Evidence::NotProbabilities { .. } | Evidence::NotLogShares { .. } => {
+                Fault::Logits
+            }
+            Evidence::SoftmaxOfOne { .. } | Evidence::SoftmaxOverBatch { .. } | Evidence::SoftmaxOfLabels { .. } => {
+                Fault::Output
+            }
+            Evidence::OutputRange { .. } | Evidence::BoundedLogits { .. } => Fault::Output,
+            Evidence::TargetsOutside { .. } | Evidence::TargetsNotShares { .. } => Fault::Targets,
+            Evidence::TargetsAlike { .. } | Evidence::TargetsEven { .. } => Fault::Targets,
+            Evidence::ClassesMissing { .. } | Evidence::Imbalance { .. } => Fault::Targets,
+            Evidence::WrongSign { .. } | Evidence::Penalty { .. } => Fault::Objective,
             Evidence::UnitsAlike { .. } => Fault::Symmetry,
             Evidence::Excess { .. } | Evidence::FarTargets { .. } => Fault::Loss,
             Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,

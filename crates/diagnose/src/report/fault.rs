@@ -13,8 +13,14 @@ pub enum Fault {
     Data,
     /// Two shapes were broadcast against each other that have as many elements.
     Broadcast,
-    /// A loss that takes logits is given probabilities.
+    /// A loss that takes logits is given probabilities, or the other way round.
     Logits,
+    /// The output cannot be what the targets or the loss want, whatever its weights are.
+    Output,
+    /// The targets are not what the loss takes, or say nothing.
+    Targets,
+    /// What is made small is not what is wanted: a loss with the wrong sign, or one that drowns in penalties.
+    Objective,
     /// Units have the same weights and get the same gradients: they stay the same for ever.
     Symmetry,
     /// The learning rate is too high: weights move by too large a share of themselves.

@@ -20,6 +20,21 @@ const STEP_RULE: &str = "a step moves a weight by about a thousandth of itself";
 const DEAD_RULE: &str = "a unit that is flat for every example gets no gradient and does not learn";
 const UNSEEN: (&str, &str) = ("not all was looked into", "what is well is what was looked at");
 
+const SHARES_RULE: &str = "a softmax shares 1 out among the classes of one example";
+
+/// Where numbers end.
+fn ends(low: f64, high: f64) -> String {
+    match (low.is_finite(), high.is_finite()) {
+        (true, true) => format!("between {} and {}", figure(low), figure(high)),
+        (true, false) => format!("from {} on", figure(low)),
+        _ => format!("up to {}", figure(high)),
+    }
+}
+
+fn span(least: f64, most: f64) -> String {
+    format!("{} to {}", figure(least), figure(most))
+}
+
 fn words(brief: impl Into<String>, message: impl Into<String>, rule: &'static str, remedy: impl Into<String>) -> Words {
     Words { brief: brief.into(), message: message.into(), rule, remedy: remedy.into() }
 }
@@ -86,6 +101,151 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
             ),
             "a loss of logits makes the probabilities itself",
             format!("leave out `{by}`, or take a loss of probabilities"),
+        ),
+        Evidence::NotProbabilities { loss, by, least, most } => words(
+            format!("{by} before {loss}"),
+            format!(
+                "`{loss}` takes probabilities, and is given the result of `{by}`, here {} to {}",
+                figure(*least),
+                figure(*most)
+            ),
+            "a probability is between 0 and 1",
+            match *loss {
+                "bce_loss" => "put `sigmoid` before it, or better take `bce_with_logits_loss` without it".to_owned(),
+                loss => format!("put `sigmoid` or `softmax` before `{loss}`"),
+            },
+        ),
+        Evidence::NotLogShares { loss, by, sum } => words(
+            format!("{by} before {loss}"),
+            format!(
+                "`{loss}` takes logarithms of probabilities, and is given the result of `{by}`: of one example they add up to {}",
+                figure(*sum)
+            ),
+            "the probabilities of all classes add up to 1",
+            match *loss {
+                "nll_loss" => "put `log_softmax(-1)` before it, or take `cross_entropy`, which does both".to_owned(),
+                loss => format!("put `log_softmax(-1)` before `{loss}`"),
+            },
+        ),
+        Evidence::SoftmaxOfOne { op } => words(
+            format!("{op} of one value"),
+            format!("`{op}` over one value has one result, whatever the model gives: nothing can be learned"),
+            SHARES_RULE,
+            "take `sigmoid`, or `bce_with_logits_loss` of what comes before, or one output for each class",
+        ),
+        Evidence::SoftmaxOverBatch { op, examples } => words(
+            format!("{op} over the batch"),
+            format!("`{op}` is taken over the {examples} examples of the batch, and not over the classes"),
+            SHARES_RULE,
+            format!("take `{op}(-1)`, over the last axis"),
+        ),
+        Evidence::SoftmaxOfLabels { labels } => words(
+            "softmax for several labels",
+            format!(
+                "an example has {} labels as a mean, and the probabilities of `softmax` add up to 1: no two can be sure at once",
+                figure(*labels)
+            ),
+            "labels that do not exclude each other have a probability each",
+            "take `sigmoid`, or `bce_with_logits_loss` of what comes before it",
+        ),
+        Evidence::OutputRange { by, low, high, least, most, share } => {
+            let ends = ends(*low, *high);
+            words(
+                format!("{by} gives {ends}, targets {}", span(*least, *most)),
+                format!(
+                    "`{by}` gives numbers {ends}, and the targets are {}: {} of them cannot be reached",
+                    span(*least, *most),
+                    percent(*share)
+                ),
+                "an output can be all that the targets are",
+                format!("leave out `{by}`, or bring the targets to numbers {ends}"),
+            )
+        }
+        Evidence::BoundedLogits { loss, by, low, high, floor } => {
+            let ends = ends(*low, *high);
+            words(
+                format!("{by} before {loss}"),
+                match floor {
+                    0.0 => format!(
+                        "`{loss}` takes logits, and is given the result of `{by}`: what it cuts off gets no gradient"
+                    ),
+                    floor => format!(
+                        "`{loss}` takes logits, and is given the result of `{by}`, {ends}: the loss stays above {} of what it costs to know nothing",
+                        percent(*floor)
+                    ),
+                },
+                "logits are any numbers: how sure a prediction can be depends on them",
+                format!("leave out `{by}` after the last layer"),
+            )
+        }
+        Evidence::TargetsOutside { loss, least, most, share } => words(
+            format!("targets {} for {loss}", span(*least, *most)),
+            format!(
+                "`{loss}` takes targets of 0 to 1, and is given {}: {} of them are beyond, and the loss falls without end",
+                span(*least, *most),
+                percent(*share)
+            ),
+            "targets are what the loss takes: probabilities, and 0 or 1 where it is known",
+            match (*least, *most) {
+                (least, most) if least >= -1.0 && most <= 1.0 => "map them from −1 … 1 to 0 … 1: (t + 1) / 2",
+                (least, _) if least >= 0.0 => {
+                    "for several classes, give the model an output for each, and take `cross_entropy`"
+                }
+                _ => "take a loss of numbers, such as `mse_loss`, or map them to 0 … 1",
+            },
+        ),
+        Evidence::TargetsNotShares { loss, sum } => words(
+            format!("targets add up to {}", figure(*sum)),
+            format!("`{loss}` takes probabilities of classes, and those of an example add up to {}", figure(*sum)),
+            "the probabilities of all classes add up to 1",
+            "for labels that do not exclude each other take `bce_with_logits_loss`, else divide each row by its sum",
+        ),
+        Evidence::TargetsAlike { value, class, examples } => words(
+            "targets all alike",
+            match class {
+                true => format!("all {examples} examples are of class {value}"),
+                false => format!("all {examples} targets are {}", figure(*value)),
+            },
+            "what is to be learned is how targets differ",
+            "look at how labels are read (a division, a wrong column), and shuffle the examples",
+        ),
+        Evidence::TargetsEven { classes } => words(
+            "targets that say nothing",
+            format!("the targets give each of the {classes} classes the same share: the labels do not count"),
+            "a target gives its class more than the others",
+            "take a label smoothing of about 0.1",
+        ),
+        Evidence::ClassesMissing { missing, classes, examples } => words(
+            format!("{missing} of {classes} classes missing"),
+            format!("of {classes} classes {missing} have none of the {examples} examples"),
+            "a class is learned from its examples",
+            "look at how labels are read, and shuffle the examples; or give the model fewer outputs",
+        ),
+        Evidence::Imbalance { share, entropy } => words(
+            format!("{} of one class", percent(*share)),
+            format!(
+                "{} of the examples are of one class: to say so always is right as often, and to know the shares costs {}",
+                percent(*share),
+                figure(*entropy)
+            ),
+            "a model that has learned is better than one that knows the shares of the classes",
+            "compare with these figures, or weight the classes (`CrossEntropy::weight`, `Bce::pos_weight`)",
+        ),
+        Evidence::WrongSign { loss } => words(
+            "a loss with the wrong sign",
+            format!("a minus stands before `{loss}`: training makes it larger"),
+            "training changes parameters to make the loss smaller",
+            format!("leave out the minus: `{loss}` is made small as it is"),
+        ),
+        Evidence::Penalty { penalty, loss } => words(
+            format!("penalty {} × the loss", figure(penalty / loss)),
+            format!(
+                "the penalty of the weights is {}, the loss of the data {}: training makes the weights small first",
+                figure(*penalty),
+                figure(*loss)
+            ),
+            "a penalty is small beside the loss that it is added to",
+            format!("multiply it by {} or less", figure(0.1 * loss / penalty)),
         ),
         Evidence::UnitsAlike { parameters, share, all, zero, gain } => {
             let names = parameters.join(", ");
@@ -416,6 +576,7 @@ mod tests {
         let far =
             |bias: Option<&str>| FarTargets { outputs: 0.1, targets: 53.0, std: 4.0, bias: bias.map(str::to_owned) };
         let dead = |stuck, one_sided| DeadUnits { dead: 40, units: 200, examples: 32, stuck, one_sided };
+        let outside = |least, most| TargetsOutside { loss: "bce_loss", least, most, share: 0.5 };
         let step = |log10, high, overshoots| StepSize { log10, high, overshoots };
         vec![
             NotFinite { anomaly: anomaly(Forward, &[&[32, 30], &[30, 200]], false), step: None },
@@ -432,6 +593,27 @@ mod tests {
             InputScale { rms: 31.0, mean: 0.0, std: 31.0 },
             Broadcast { op: "sub", predictions: vec![32, 1], targets: vec![32], result: vec![32, 32] },
             Probabilities { loss: "cross_entropy", by: "softmax" },
+            NotProbabilities { loss: "bce_loss", by: "linear", least: -3.2, most: 2.8 },
+            NotLogShares { loss: "nll_loss", by: "linear", sum: 41.3 },
+            NotLogShares { loss: "kl_div", by: "softmax", sum: 13.1 },
+            SoftmaxOfOne { op: "softmax" },
+            SoftmaxOverBatch { op: "softmax", examples: 64 },
+            SoftmaxOfLabels { labels: 2.4 },
+            OutputRange { by: "sigmoid", low: 0.0, high: 1.0, least: 3.0, most: 103.0, share: 1.0 },
+            OutputRange { by: "relu", low: 0.0, high: f64::INFINITY, least: -2.6, most: 2.4, share: 0.5 },
+            BoundedLogits { loss: "cross_entropy", by: "tanh", low: -1.0, high: 1.0, floor: 0.3455 },
+            BoundedLogits { loss: "cross_entropy", by: "relu", low: 0.0, high: f64::INFINITY, floor: 0.0 },
+            outside(-1.0, 1.0),
+            outside(0.0, 2.0),
+            outside(-7.0, 103.0),
+            TargetsNotShares { loss: "soft_cross_entropy", sum: 2.0 },
+            TargetsAlike { value: 0.0, class: true, examples: 64 },
+            TargetsAlike { value: 0.5, class: false, examples: 64 },
+            TargetsEven { classes: 10 },
+            ClassesMissing { missing: 3, classes: 10, examples: 600 },
+            Imbalance { share: 0.97, entropy: 0.1347 },
+            WrongSign { loss: "cross_entropy" },
+            Penalty { penalty: 512.0, loss: 2.3 },
             alike(true, true),
             alike(true, false),
             alike(false, false),
