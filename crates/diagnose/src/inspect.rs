@@ -338,7 +338,24 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
         let axis = if nodes.len() == 1 { graph.unit[first].axis } else { Some(1) };
         let map = judged.matrix(axis).outside(*rule.live.start(), *rule.live.end());
         let (rows, units) = (map.size(0), map.size(1));
-        let share = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64 / map.numel() as f64;
+        // Of a row of zeros, or of what another relu has cut off, relu lets as much through as there is: such a unit has nothing to pass.
+        let given = rule
+            .is_one_sided()
+            .then(|| input.matrix(axis).outside(0.0, 0.0))
+            .filter(|given| given.shape() == map.shape());
+        let count = |map: &Tensor<bool>| map.count_nonzero(..).item() as f64;
+        let share = |map: &Tensor<bool>| count(map) / map.numel() as f64;
+        let given = given.filter(|given| count(given) > 0.0);
+        let saturated = match &given {
+            Some(given) => count(&map.logical_and(given)) / count(given),
+            None => share(&map),
+        };
+        // What a layer gives as 0 for all examples has weights of zero.
+        let is_after_another = matches!(graph.nodes[inputs[0]].role, Role::Activation(_) | Role::Function { .. });
+        let dead = match &given {
+            Some(given) if is_after_another => map.all(0).logical_and(&given.any(0)),
+            _ => map.all(0),
+        };
         let of_use = rows / nodes.len().max(1);
         let uses: Vec<Tensor<bool>> = match nodes.len() {
             1 => vec![map.clone()],
@@ -348,12 +365,12 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
         Some(Activation {
             place,
             kind: graph.nodes[first].op,
-            saturated: share(&map),
+            saturated,
             uses: nodes.len(),
             saturated_range: range(uses.iter().map(share)),
             units,
             // One example cannot show whether a unit is saturated for all.
-            dead: if of_use < 2 { 0 } else { map.all(0).count_nonzero(..).item() as usize },
+            dead: if of_use < 2 { 0 } else { count(&dead) as usize },
             map: Map::new(worst),
             rule,
             gradient: together(graph, &nodes, gradient).map(|gradient| Stats::new(&gradient, whole)),

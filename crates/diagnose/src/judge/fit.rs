@@ -75,7 +75,7 @@ impl Judge<'_> {
 
     /// The place of what makes an output.
     fn place_of(&self, index: usize) -> String {
-        self.graph.place(self.graph.output_layer(index).map_or(index, |affine| affine.output))
+        self.graph.place(self.graph.output_layer(index).map_or(index, |(affine, _)| affine.output))
     }
 
     /// A softmax that makes shares of nothing, of the examples, or of labels that do not exclude each other.
@@ -252,7 +252,7 @@ impl Judge<'_> {
     /// Whether two predictions come from the same last layer.
     fn same_end(&self, one: usize, other: usize) -> bool {
         let [one, other] =
-            [one, other].map(|index| self.graph.output_layer(index).map_or(index, |affine| affine.weight));
+            [one, other].map(|index| self.graph.output_layer(index).map_or(index, |(affine, _)| affine.weight));
         one == other
     }
 
@@ -341,7 +341,7 @@ impl Judge<'_> {
         if let (Some(first), true) = (parts.first(), parts.iter().all(is_turned)) {
             let evidence = Evidence::WrongSign { loss: self.graph.nodes[first.op].op };
             let finding = |part: &LossTerm| {
-                (part.predictions, Finding::new(Severity::Error, self.graph.place(self.graph.loss), evidence.clone()))
+                (part.predictions, Finding::new(Severity::Error, self.place_of(part.predictions), evidence.clone()))
             };
             return parts.iter().map(finding).collect();
         }

@@ -15,7 +15,7 @@ pub struct Limits {
     /// So tanh is accused before `cross_entropy` of ten classes, which then stays above 0.35 of ln 10, and let alone for standardized targets,
     /// whose squares can come down to 0.15.
     pub floor: f64,
-    /// From this share on, it is an error: 0.4.
+    /// From this share on, it is an error: 0.3.
     pub floor_error: f64,
     /// 0.7: a layer is saturated when it has fewer than 70 % of the live units that a standard normal input would leave. So
     /// tanh is accused from 32 % of |t| > 0.97 on: the lecture's gain of 5/3 gives 20 % (Karpathy, 2022) and is not, a gain
@@ -54,7 +54,7 @@ impl Default for Limits {
             loss: 0.1,
             squares: 9.0,
             floor: 0.25,
-            floor_error: 0.4,
+            floor_error: 0.3,
             live: 0.7,
             live_error: 0.5,
             growth: 0.3_f64.exp(),

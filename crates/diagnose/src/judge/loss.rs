@@ -75,15 +75,15 @@ impl Judge<'_> {
             return None;
         }
         let affine = self.graph.output_layer(head.predictions);
-        let place = self.graph.place(affine.map_or(head.predictions, |affine| affine.output));
+        let place = self.graph.place(affine.map_or(head.predictions, |(affine, _)| affine.output));
         let (mut actions, mut weight) = (Vec::new(), None);
-        if let Some(affine) = &affine {
+        if let Some((affine, logits)) = &affine {
             // Weights that are small enough stay as they are: the bias alone may be the cause.
             let size = head
                 .targets
                 .filter(|_| head.squares)
                 .map_or(1.0, |targets| self.graph.nodes[targets].value.mean_std().1);
-            let factor = (LOGITS * size / self.without_bias(affine).unwrap_or(head.std)).min(1.0);
+            let factor = (LOGITS * size / self.size_at(*logits, affine).unwrap_or(head.std)).min(1.0);
             actions.extend(self.scale(affine, factor));
             actions.extend(self.zero_bias(affine));
             if !affine.normalizes && factor < 1.0 {

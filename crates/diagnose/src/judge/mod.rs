@@ -165,6 +165,12 @@ impl Judge<'_> {
         Some(std).filter(|std| std.is_finite() && *std > 0.0)
     }
 
+    /// The same at a value that comes after it, which may be multiplied by numbers on the way.
+    fn size_at(&self, index: usize, affine: &Affine) -> Option<f64> {
+        let times = self.graph.spread(index) / self.graph.spread(affine.output);
+        Some(self.without_bias(affine)? * if times.is_finite() && times > 0.0 { times } else { 1.0 })
+    }
+
     /// The gain of the first activation, which stands for the others.
     fn gain_name(&self) -> String {
         gain_name(self.report.activations.first().map_or(Role::Other, |activation| self.role(activation.nodes[0])))

@@ -64,7 +64,8 @@ impl Judge<'_> {
         let may_be_zero = |index: usize| {
             let is_zero = |&input: &usize| !graph.route[input].data && graph.nodes[input].value.is_zero();
             let is_end = !graph.reach[index].hidden;
-            (is_end || !on_the_way.contains(&index)) && graph.nodes[index].inputs.iter().any(is_zero)
+            is_end && graph.only_adds_up(index)
+                || (is_end || !on_the_way.contains(&index)) && graph.nodes[index].inputs.iter().any(is_zero)
         };
         let lost_to_eps = |affine: Affine| {
             let (weight, given) = (graph.nodes[affine.weight].value.rms(), graph.nodes[affine.output].value.rms());
@@ -177,12 +178,23 @@ impl Judge<'_> {
     /// Where no gradient comes back, unless a weight of zero stops it that will move.
     fn lost_gradient(&self, way: &Way, already_reported: &[&str]) -> Option<Finding> {
         let graph = self.graph;
+        // A hinge of distances that are all beyond their margin wants nothing.
+        let is_hinge = |index: usize| {
+            let is_last = matches!(self.role(index), Role::Activation(_)) && !graph.reach[index].hidden;
+            is_last && graph.nodes[index].value.is_zero() && graph.only_adds_up(index)
+        };
+        if graph.relevant().any(is_hinge) {
+            return None;
+        }
         let none = |index: usize| graph.gradient_rms(index) == Some(0.0);
         let nodes = graph.path_to(way.end);
         let is_zero = |index: usize| graph.nodes[index].value.is_zero();
         let will_move =
             |parameter: usize| is_zero(parameter) && graph.nodes[parameter].gradient.is_some() && !none(parameter);
         let (place, by) = if none(way.end) {
+            if already_reported.contains(&graph.place(way.end).as_str()) {
+                return None;
+            }
             (graph.place(way.end), graph.loss)
         } else {
             let pair =

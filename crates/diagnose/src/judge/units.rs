@@ -55,8 +55,10 @@ impl Judge<'_> {
         let is_gate = is_share && graph.reach[index].gates;
         let is_number = !graph.route[index].data || graph.nodes[index].value.numel() < 2;
         let is_end = !graph.reach[index].hidden;
+        // A hinge is a part of the loss, and not of the network.
+        let is_loss = is_end && self.graph.only_adds_up(index);
         let is_told = self.is_trained() || self.pass.heads.iter().any(|head| head.expected.is_some());
-        !(is_gate || is_number || is_end && (is_told || is_share))
+        !(is_gate || is_number || is_loss || is_end && (is_told || is_share))
     }
 
     fn is_saturated(&self, activation: &Activation) -> Option<Severity> {
@@ -79,7 +81,8 @@ impl Judge<'_> {
     ///
     /// If the layer before is saturated too, its output shrinks when it is cured. The factor assumes that output, not today's.
     fn unsaturate(&self, activation: &Activation, affine: &Affine, healthy: impl Fn(&str) -> bool) -> Vec<Action> {
-        let std = self.without_bias(affine).unwrap_or(activation.input.std);
+        let input = self.graph.input(activation.nodes[0], 0);
+        let std = input.and_then(|input| self.size_at(input, affine)).unwrap_or(activation.input.std);
         let before = self.report.activations.iter().find(|other| other.nodes.contains(&affine.input));
         let shrinks = match before {
             Some(before) if !affine.normalizes && !healthy(&before.place) => {
@@ -110,8 +113,13 @@ impl Judge<'_> {
         sizes.sort_by(f64::total_cmp);
         let typical = sizes[sizes.len() / 2];
         let is_dead = |unit: usize| (0..activation.map.examples).all(|example| activation.map.row(example)[unit]);
+        let is_after_another = matches!(self.role(input), Role::Activation(_) | Role::Function { .. });
         let is_stuck = |&unit: &usize| {
-            typical > 0.0 && (units.std[unit] == 0.0 || units.mean[unit].abs() > STUCK * typical) && is_dead(unit)
+            let is_idle = is_after_another && units.mean[unit] == 0.0 && units.std[unit] == 0.0;
+            typical > 0.0
+                && !is_idle
+                && (units.std[unit] == 0.0 || units.mean[unit].abs() > STUCK * typical)
+                && is_dead(unit)
         };
         (0..activation.units).filter(is_stuck).collect()
     }

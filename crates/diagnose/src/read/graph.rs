@@ -74,8 +74,16 @@ impl Graph {
     }
 
     /// Makes the graph of nodes; the last is the loss.
-    pub(crate) fn new(nodes: Vec<Node>) -> Self {
+    pub(crate) fn new(mut nodes: Vec<Node>) -> Self {
         let loss = nodes.len() - 1;
+        // A product with what is made of a weight alone, such as its transpose or a multiple, is one with a weight.
+        for index in 0..nodes.len() {
+            let node = &nodes[index];
+            let second = node.inputs.get(1).filter(|_| matches!(node.role, Role::Other) && node.op == "matmul");
+            if second.is_some_and(|&second| made_of(&nodes, second).is_some()) {
+                nodes[index].role = Role::Affine { weight: 1, bias: None };
+            }
+        }
         let reach = Reach::of(&nodes);
         let route = Route::of(&nodes, &reach);
         let unit = UnitAxis::of(&nodes, &route);
@@ -108,6 +116,7 @@ impl Graph {
         };
         let bias = bias.and_then(|bias| self.input(output, bias));
         let (input, weight) = (self.input(output, 0)?, self.input(output, weight)?);
+        let weight = made_of(&self.nodes, weight).unwrap_or(weight);
         Some(Affine { output, input, weight, bias, bias_within: bias.is_some(), normalizes })
     }
 
@@ -192,6 +201,20 @@ impl Graph {
             }
         }
         uses
+    }
+}
+
+/// The parameter that a value is, or of which it is a multiple, a transpose, or what a mask leaves.
+fn made_of(nodes: &[Node], index: usize) -> Option<usize> {
+    let node = &nodes[index];
+    let is_constant =
+        |&&input: &&usize| matches!(nodes[input].role, Role::Constant) && nodes[input].parameter.is_none();
+    match (node.role, &node.inputs[..]) {
+        (Role::Leaf | Role::Constant, _) => node.parameter.map(|_| index),
+        (Role::Keeping | Role::Scaling, [input, ..]) => made_of(nodes, *input),
+        (Role::Multiplying, [one, other]) if is_constant(&other) => made_of(nodes, *one),
+        (Role::Multiplying, [one, other]) if is_constant(&one) => made_of(nodes, *other),
+        _ => None,
     }
 }
 

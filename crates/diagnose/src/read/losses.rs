@@ -139,7 +139,9 @@ impl Graph {
     fn variance(&self, targets: usize) -> Option<f64> {
         let values = &self.nodes[targets].value;
         let axis = values.dims().len().checked_sub(1).filter(|last| *last > 0);
-        Some(root_mean_square(&values.units(axis).std).powi(2)).filter(|variance| variance.is_finite())
+        // Where all targets are the same, as where a residual is to be 0, there is nothing to compare with.
+        Some(root_mean_square(&values.units(axis).std).powi(2))
+            .filter(|variance| variance.is_finite() && *variance > 0.0)
     }
 
     /// What the best constant prediction of each unit costs, as a mean over all elements.
@@ -183,7 +185,7 @@ impl Graph {
     pub(crate) fn heads(&self, parts: &[LossTerm]) -> Vec<LossTerm> {
         let mut heads: Vec<(usize, Vec<&LossTerm>)> = Vec::new();
         for part in parts {
-            let by = self.output_layer(part.predictions).map_or(part.predictions, |affine| affine.weight);
+            let by = self.output_layer(part.predictions).map_or(part.predictions, |(affine, _)| affine.weight);
             match heads.iter_mut().find(|(known, _)| *known == by) {
                 Some((_, parts)) => parts.push(part),
                 None => heads.push((by, vec![part])),

@@ -76,11 +76,11 @@ impl Graph {
         }
     }
 
-    /// The layer that makes predictions, past the softmax or sigmoid that makes probabilities of them. Of two that are added up, that which
-    /// gives the larger numbers.
-    pub(crate) fn output_layer(&self, index: usize) -> Option<Affine> {
+    /// The layer that makes predictions, past the softmax or sigmoid that makes probabilities of them; and what is given to that. Of two that
+    /// are added up, that which gives the larger numbers.
+    pub(crate) fn output_layer(&self, index: usize) -> Option<(Affine, usize)> {
         if let Some(affine) = self.scaled_by(index) {
-            return Some(affine);
+            return Some((affine, index));
         }
         let made = self.maker(index);
         let node = &self.nodes[made];
@@ -95,6 +95,15 @@ impl Graph {
             return self.output_layer(of_model.max_by(|one, other| size(one).total_cmp(&size(other)))?);
         }
         None
+    }
+
+    /// Whether all that becomes of a value is a sum or a mean.
+    pub(crate) fn only_adds_up(&self, index: usize) -> bool {
+        let mut all = self.relevant().filter(|&after| self.nodes[after].inputs.contains(&index));
+        all.all(|after| {
+            let role = self.nodes[after].role;
+            matches!(role, Role::Reducing | Role::Keeping | Role::Scaling | Role::Adding) && self.only_adds_up(after)
+        })
     }
 
     /// Whether elements of logits are masked on purpose: replaced, or moved far down by a constant.

@@ -1,5 +1,7 @@
 //! How the units of each value are counted, and which layer they are of.
 
+use std::cmp::Ordering;
+
 use autograd::Role;
 
 use super::node::Node;
@@ -61,6 +63,18 @@ fn axis(index: usize, from: usize, nodes: &[Node], before_axis: Option<usize>) -
             };
             if let Some(axis) = node.inputs.iter().find_map(vector) {
                 return Some(axis);
+            }
+        }
+        // Where units are summed up, what is left is one of each example; where others are, the units stay.
+        Role::Reducing if dims.len() < before.len() => {
+            let without = |gone: usize| [&before[..gone], &before[gone + 1..]].concat();
+            let gone = (0..before.len()).rev().find(|&gone| without(gone) == dims);
+            if let (Some(gone), Some(units)) = (gone, before_axis) {
+                return match gone.cmp(&units) {
+                    Ordering::Equal => None,
+                    Ordering::Less => Some(units - 1),
+                    Ordering::Greater => Some(units),
+                };
             }
         }
         _ => {}

@@ -19,7 +19,7 @@ pub(crate) struct Way {
 pub(crate) struct Block {
     /// The value that begins it.
     pub(crate) head: usize,
-    /// Where its scale is read: after its activation, if it has one.
+    /// Where its scale is read: after its activation, if it has one, else after the numbers that it is multiplied by.
     pub(crate) station: usize,
     pub(crate) kind: Kind,
     /// Whether a normalization comes later on, so that the scale of the signal does not matter here.
@@ -61,7 +61,8 @@ impl Graph {
             let next = heads.get(number + 1).map_or(nodes.len(), |&(at, _)| at);
             let is_activation =
                 |&&index: &&usize| matches!(self.nodes[index].role, Role::Activation(_) | Role::Function { .. });
-            let station = nodes[at..next].iter().rfind(is_activation).copied().unwrap_or(nodes[at]);
+            let output = self.scaled(&nodes[at..next]);
+            let station = nodes[at..next].iter().rfind(is_activation).copied().unwrap_or(output);
             let normalized = kind != Kind::Norm && last_norm.is_some_and(|norm| norm > number);
             let normalized_next = heads.get(number + 1).is_some_and(|(_, kind)| *kind == Kind::Norm);
             Block {
@@ -70,8 +71,8 @@ impl Graph {
                 kind,
                 normalized,
                 normalized_next,
-                scale: self.scale(nodes[at], station),
-                gain: self.gain(nodes[at], kind),
+                scale: self.scale(output, station),
+                gain: self.gain(nodes[at], output, kind),
             }
         };
         let blocks = heads.iter().enumerate().map(block).filter(|block| self.reach[block.head].hidden).collect();
@@ -80,12 +81,12 @@ impl Graph {
 
     /// By how much a block multiplies the signal; `None` where that says nothing, as of an input whose scale is arbitrary and
     /// whose result is not.
-    fn gain(&self, head: usize, kind: Kind) -> Option<f64> {
+    fn gain(&self, head: usize, output: usize, kind: Kind) -> Option<f64> {
         if kind == Kind::Norm || !self.reach[head].hidden {
             return None;
         }
-        let before = self.route[head].back?;
-        let (from, to) = (self.spread(before), self.spread(head));
+        let before = self.unscaled(self.route[head].back?);
+        let (from, to) = (self.spread(before), self.spread(output));
         if kind == Kind::Join {
             return Some(to / from).filter(|gain| gain.is_finite());
         }
@@ -94,6 +95,32 @@ impl Graph {
         }
         // Where nothing varies any more, the weights still tell.
         if from > f64::MIN_POSITIVE && to > f64::MIN_POSITIVE { Some(to / from) } else { self.gain_by_weight(head) }
+    }
+
+    /// The last of the numbers that a result is multiplied by before anything else is done with it: an activation gets that.
+    fn scaled(&self, nodes: &[usize]) -> usize {
+        let follows = |&&index: &&usize| match self.nodes[index].role {
+            Role::Scaling | Role::Keeping => true,
+            Role::Adding => !self.route[index].joins,
+            _ => false,
+        };
+        let run = nodes[1..].iter().take_while(follows);
+        run.filter(|&&index| matches!(self.nodes[index].role, Role::Scaling)).last().copied().unwrap_or(nodes[0])
+    }
+
+    /// What a value was before it was multiplied by a number, unless that belongs to the layer or the sum before.
+    fn unscaled(&self, index: usize) -> usize {
+        let (mut at, mut before) = (index, index);
+        loop {
+            let Some(back) = self.route[at].back else { return before };
+            match self.nodes[at].role {
+                Role::Scaling => (at, before) = (back, back),
+                Role::Keeping => at = back,
+                Role::Adding if !self.route[at].joins => at = back,
+                Role::Adding | Role::Affine { .. } => return index,
+                _ => return before,
+            }
+        }
     }
 
     /// Whether a product with a weight only chooses rows of it, as an embedding does.
@@ -107,8 +134,8 @@ impl Graph {
 
     /// √fan_in times the root mean square of the weights.
     fn gain_by_weight(&self, head: usize) -> Option<f64> {
-        let affine = self.affine(head)?;
-        let (weight, output) = (&self.nodes[affine.weight].value, &self.nodes[affine.output].value);
+        let Role::Affine { weight, .. } = self.nodes[head].role else { return None };
+        let (weight, output) = (&self.nodes[self.input(head, weight)?].value, &self.nodes[head].value);
         let units = self.unit[head].axis.map_or(1, |axis| output.dims()[axis]);
         let gain = (weight.numel() as f64 / units.max(1) as f64).sqrt() * weight.rms();
         Some(gain).filter(|gain| *gain > 0.0 && gain.is_finite())

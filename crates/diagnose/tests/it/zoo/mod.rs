@@ -1,5 +1,6 @@
 //! A zoo of networks: half of them are well and must be let alone, half are sick and must be found out, with the place.
 
+mod ends;
 mod healthy;
 mod known;
 mod nets;
@@ -11,13 +12,23 @@ use nets::{Draw, Findings, Outcome, widths};
 use nn::{Layer, Linear, Param};
 use tensor::Tensor;
 
+/// All that are well.
+fn healthy() -> impl Iterator<Item = &'static healthy::Case> {
+    [healthy::CASES, ends::HEALTHY].into_iter().flatten()
+}
+
+/// All that are sick, with what is wrong.
+fn sick() -> impl Iterator<Item = &'static sick::Case> {
+    [sick::CASES, ends::SICK].into_iter().flatten()
+}
+
 /// Each network is drawn from so many seeds.
 const SEEDS: u64 = 20;
 
 #[test]
 fn the_healthy_are_let_alone() {
     let mut wrong = Vec::new();
-    for (name, look) in healthy::CASES {
+    for (name, look) in healthy() {
         for seed in 0..SEEDS {
             let outcome = look(&mut Draw::new(seed));
             assert!(outcome.report.to_string().lines().all(|line| line.chars().count() <= 80), "{}", outcome.report);
@@ -32,7 +43,7 @@ fn the_healthy_are_let_alone() {
 #[test]
 fn the_sick_are_found_out_with_the_place() {
     let mut wrong = Vec::new();
-    for (name, look, want) in sick::CASES {
+    for (name, look, want) in sick() {
         for seed in 0..SEEDS {
             let outcome = look(&mut Draw::new(seed));
             assert!(outcome.report.to_string().lines().all(|line| line.chars().count() <= 80), "{}", outcome.report);
@@ -49,8 +60,8 @@ fn the_sick_are_found_out_with_the_place() {
 /// What a verdict must not depend on: the order of the examples, and what else is on the tape.
 #[test]
 fn the_verdict_is_that_of_the_network() {
-    let healthy = healthy::CASES.iter().map(|(name, look)| (name, look));
-    for (name, look) in healthy.chain(sick::CASES.iter().map(|(name, look, _)| (name, look))) {
+    let healthy = healthy().map(|(name, look)| (name, look));
+    for (name, look) in healthy.chain(sick().map(|(name, look, _)| (name, look))) {
         let seen = |change: fn(&mut Draw)| {
             let mut draw = Draw::new(1);
             change(&mut draw);
@@ -70,7 +81,7 @@ fn the_verdict_is_that_of_the_network() {
 #[test]
 fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
     let mut healed = 0;
-    for (name, look, _) in sick::CASES {
+    for (name, look, _) in sick() {
         for seed in 0..3 {
             let Outcome { report, cure, cured, again } = look(&mut Draw::new(seed));
             let harm = |report: &Report| {
@@ -102,7 +113,7 @@ fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
 
 #[test]
 fn a_cure_lets_the_healthy_alone() {
-    for (name, look) in healthy::CASES {
+    for (name, look) in healthy() {
         let Outcome { cure, .. } = look(&mut Draw::new(0));
         assert!(cure.applied.is_empty() && cure.left.is_empty(), "{name}: {cure}");
     }
