@@ -58,8 +58,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         .checkpoint(&args.file, 500)
         .with_state("watch", &watch)
         .resume(if args.anew { Resume::Never } else { Resume::IfThere })
-        .on_gradients(|p| watch.borrow_mut().before_step(p.model, p.loss, p.gradients))
-        .on_step(|p| watch.borrow_mut().after_step(p.model))
+        .watch(&watch)
         .on_step(|p| {
             bar.set_position(p.step);
             if let (Some(held_out), Some(best)) = (p.held_out, p.best) {

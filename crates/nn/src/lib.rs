@@ -151,7 +151,7 @@ pub use optimizer::{
     Adadelta, Adagrad, Adam, AdamW, At, Group, Lbfgs, Lion, Muon, MuonLr, NAdam, OneCycle, Optimizer, Plan, Planned,
     RAdam, RMSprop, ReduceOnPlateau, Rule, Schedule, Sgd, WeightAverage, refresh_statistics,
 };
-pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Pass, Progress, Stopped, Weights};
+pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Observer, Pass, Progress, Stopped, Weights};
 #[cfg(feature = "checkpoint")]
 pub use training::fit::{CheckpointAt, Resume};
 pub use training::{Batches, EarlyStopping, Prefetch, Shards, folds, folds_stratified, split, split_stratified};

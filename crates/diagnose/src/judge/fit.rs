@@ -4,10 +4,12 @@ use std::f64::consts::LN_2;
 
 use autograd::{Baseline, Role};
 
-use super::Judge;
+use crate::judge::limits::Limits;
+use crate::read::graph::Graph;
 use crate::read::losses::LossTerm;
 use crate::read::numbers::Numbers;
 use crate::read::output::Bounded;
+use crate::read::trace::Trace;
 use crate::report::finding::{Evidence, Finding, Severity};
 
 /// What a loss of the family takes, beyond numbers of the right shape.
@@ -55,9 +57,30 @@ const FOR_EACH: usize = 20;
 /// A penalty that is so many times as large as the loss is a fault, and an error.
 const PENALTY: [f64; 2] = [3.0, 30.0];
 
-impl Judge<'_> {
+/// Targets are offset when their mean is off by this many times their deviation and that of the outputs; and from this many times on
+/// where squares are known to be compared.
+const FAR: f64 = 4.0;
+const FAR_FOR_SQUARES: f64 = 2.25;
+
+/// Targets are too large when they vary by this much, and by this many times the size of the outputs.
+const LARGE: f64 = 30.0;
+const TIMES: f64 = 30.0;
+
+/// The ends of a network: what is known before any figure of it is judged.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a> {
+    limits: &'a Limits,
+    pass: &'a Trace,
+    graph: &'a Graph,
+}
+
+impl<'a> Ends<'a> {
+    pub(crate) fn new(limits: &'a Limits, pass: &'a Trace) -> Self {
+        Ends { limits, pass, graph: &pass.graph }
+    }
+
     /// What is wrong between the output, the loss and the targets of each end, by the predictions that it is about.
-    pub(super) fn fit(&self) -> Vec<(usize, Finding)> {
+    pub(crate) fn misfits(&self) -> Vec<(usize, Finding)> {
         let mut findings: Vec<(usize, Finding)> = Vec::new();
         for part in &self.pass.parts {
             let found = self.softmax(part).or_else(|| self.kind_of_prediction(part));
@@ -334,10 +357,60 @@ impl Judge<'_> {
         Some(Finding::new(severity, self.graph.place(of.by), evidence))
     }
 
+    /// Targets that are far from the outputs, whatever the loss is, by the targets.
+    /// But for those of ends that are misfits already.
+    pub(crate) fn offset_targets(&self, misfits: &[usize]) -> Vec<(usize, Finding)> {
+        let graph = self.graph;
+        let compared = graph.relevant().filter_map(|index| match graph.nodes[index].role {
+            Role::Loss { .. } => None,
+            // A loss without a role: predictions and targets of the same shape become one number.
+            Role::Other if graph.nodes[index].value.numel() == 1 && !graph.reach[index].hidden => {
+                let inputs = &graph.nodes[index].inputs;
+                let of_model = |model: bool| {
+                    inputs.iter().copied().find(|&input| graph.route[input].data && graph.route[input].model == model)
+                };
+                of_model(true).zip(of_model(false))
+            }
+            _ => graph.difference(index),
+        });
+        // Who says what the loss should be has seen the targets.
+        let open = self.pass.heads.iter().filter(|head| head.squares || head.expected.is_none());
+        let by_role = open.filter_map(|head| Some((head.predictions, head.targets?)));
+        let mut findings: Vec<(usize, Finding)> = Vec::new();
+        for (predictions, targets) in compared.chain(by_role).filter(|(end, _)| !misfits.contains(end)) {
+            let [outputs, wanted] = [predictions, targets].map(|index| &graph.nodes[index].value);
+            let ((mean, own), (target, std)) = (outputs.mean_std(), wanted.mean_std());
+            let way = (target - mean).abs();
+            let squares = self.pass.heads.iter().any(|head| head.squares && head.targets == Some(targets));
+            let far = if squares { FAR_FOR_SQUARES } else { FAR };
+            // Outputs that are spread as far are too large, and not too far.
+            let is_large = std > LARGE && std > TIMES * outputs.rms();
+            let is_far = way > far * std.max(own) && std > 0.0 && way.is_finite();
+            if !(is_far || is_large)
+                || !fits(wanted.dims(), outputs.dims())
+                || findings.iter().any(|(known, _)| *known == targets)
+            {
+                continue;
+            }
+            let affine = graph.scaled_by(predictions);
+            let place = graph.place(affine.map_or(predictions, |affine| affine.output));
+            let bias = affine.and_then(|affine| affine.bias).map(|bias| graph.place(bias));
+            let evidence = match is_far {
+                true => Evidence::FarTargets { outputs: mean, targets: target, std, bias },
+                false => Evidence::LargeTargets { outputs: outputs.rms(), targets: std },
+            };
+            let finding = Finding::new(Severity::Error, place, evidence);
+            findings.push((targets, finding));
+        }
+        findings
+    }
+
     /// A loss that training makes large, or that drowns in its penalties.
     fn sign(&self) -> Vec<(usize, Finding)> {
         let parts = &self.pass.parts;
-        let is_turned = |part: &LossTerm| part.weight < 0.0;
+        let loss = self.graph.nodes[self.graph.loss].value.first();
+        // Without gradients, by the loss itself.
+        let is_turned = |part: &LossTerm| part.weight < 0.0 || parts.len() == 1 && loss * part.value < 0.0;
         if let (Some(first), true) = (parts.first(), parts.iter().all(is_turned)) {
             let evidence = Evidence::WrongSign { loss: self.graph.nodes[first.op].op };
             let finding = |part: &LossTerm| {
@@ -346,6 +419,17 @@ impl Judge<'_> {
             return parts.iter().map(finding).collect();
         }
         self.penalty().into_iter().collect()
+    }
+
+    /// A loss that is below zero, and is never of what it takes.
+    pub(crate) fn below_zero(&self) -> Vec<Finding> {
+        let find = |part: &LossTerm| {
+            let op = self.graph.nodes[part.op].op;
+            let is_bounded = takes(op) != (Takes::Numbers, None) || op.ends_with("mse_loss") || op.ends_with("l1_loss");
+            let evidence = Evidence::BelowZero { op, loss: part.value };
+            (is_bounded && part.value < -1e-3).then(|| Finding::new(Severity::Error, "the loss", evidence))
+        };
+        self.pass.parts.iter().filter_map(find).collect()
     }
 
     /// Terms that depend on weights alone, beside those of data.
@@ -391,4 +475,10 @@ fn share(numbers: impl Iterator<Item = f64>, is: impl Fn(f64) -> bool) -> f64 {
 fn is_of_shares(logs: Vec<f64>) -> bool {
     let off = logs.iter().filter(|log| log.abs() > 5.0 * WHOLE).count();
     2 * off <= logs.len()
+}
+
+/// Whether targets are compared one by one with outputs, or each with several outputs for it.
+fn fits(targets: &[usize], outputs: &[usize]) -> bool {
+    targets.len() == outputs.len() && targets.iter().zip(outputs).all(|(of, wide)| of == wide || *of == 1)
+        || targets.iter().product::<usize>() == outputs.iter().product::<usize>()
 }

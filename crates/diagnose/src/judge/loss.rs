@@ -12,18 +12,13 @@ use crate::report::finding::{Evidence, Finding, Severity};
 /// The standard deviation that the logits are brought to. The loss is then 0.005 above ln C.
 const LOGITS: f64 = 0.1;
 
-/// Targets are offset when their mean is off by this many times their deviation and that of the outputs; and from this many times on
-/// where squares are known to be compared.
-const FAR: f64 = 4.0;
-const FAR_FOR_SQUARES: f64 = 2.25;
-
 impl Judge<'_> {
     /// But for ends whose output and targets do not fit: what these cost says nothing.
     pub(super) fn losses(&self, misfits: &[usize]) -> Vec<Finding> {
         if self.report.step > 0 {
             return Vec::new();
         }
-        let far = self.offset_targets();
+        let far = self.ends().offset_targets(misfits);
         let whole = self.report.loss.given.then(|| {
             let loss = &self.report.loss;
             let head = self.pass.heads.first().filter(|_| self.pass.heads.len() == 1);
@@ -96,46 +91,6 @@ impl Judge<'_> {
         Some(Finding::new(severity, place, evidence).actions(actions))
     }
 
-    /// Targets that are far from the outputs, whatever the loss is, by the targets.
-    fn offset_targets(&self) -> Vec<(usize, Finding)> {
-        let graph = self.graph;
-        let compared = graph.relevant().filter_map(|index| match graph.nodes[index].role {
-            Role::Loss { .. } => None,
-            // A loss without a role: predictions and targets of the same shape become one number.
-            Role::Other if graph.nodes[index].value.numel() == 1 && !graph.reach[index].hidden => {
-                let inputs = &graph.nodes[index].inputs;
-                let of_model = |model: bool| {
-                    inputs.iter().copied().find(|&input| graph.route[input].data && graph.route[input].model == model)
-                };
-                of_model(true).zip(of_model(false))
-            }
-            _ => graph.difference(index),
-        });
-        // Who says what the loss should be has seen the targets.
-        let open = self.pass.heads.iter().filter(|head| head.squares || head.expected.is_none());
-        let by_role = open.filter_map(|head| Some((head.predictions, head.targets?)));
-        let mut findings: Vec<(usize, Finding)> = Vec::new();
-        for (predictions, targets) in compared.chain(by_role) {
-            let [outputs, wanted] = [predictions, targets].map(|index| &graph.nodes[index].value);
-            let ((mean, own), (target, std)) = (outputs.mean_std(), wanted.mean_std());
-            let way = (target - mean).abs();
-            let squares = self.pass.heads.iter().any(|head| head.squares && head.targets == Some(targets));
-            let far = if squares { FAR_FOR_SQUARES } else { FAR };
-            // Outputs that are spread as far are too large, and not too far.
-            let is_far = way > far * std.max(own) && std > 0.0 && way.is_finite();
-            if !is_far || !fits(wanted.dims(), outputs.dims()) || findings.iter().any(|(known, _)| *known == targets) {
-                continue;
-            }
-            let affine = graph.scaled_by(predictions);
-            let place = graph.place(affine.map_or(predictions, |affine| affine.output));
-            let bias = affine.and_then(|affine| affine.bias).map(|bias| graph.place(bias));
-            let evidence = Evidence::FarTargets { outputs: mean, targets: target, std, bias };
-            let finding = Finding::new(Severity::Error, place, evidence);
-            findings.push((targets, finding));
-        }
-        findings
-    }
-
     /// Probabilities where logits are wanted: the loss takes their softmax once more.
     pub(super) fn logits(&self) -> Vec<Finding> {
         let graph = self.graph;
@@ -170,10 +125,4 @@ impl Judge<'_> {
         };
         graph.relevant().filter_map(find).collect()
     }
-}
-
-/// Whether targets are compared one by one with outputs, or each with several outputs for it.
-fn fits(targets: &[usize], outputs: &[usize]) -> bool {
-    targets.len() == outputs.len() && targets.iter().zip(outputs).all(|(of, wide)| of == wide || *of == 1)
-        || targets.iter().product::<usize>() == outputs.iter().product::<usize>()
 }

@@ -1,7 +1,7 @@
 //! From figures to findings: the rules, and where they begin to hold.
 
 mod data;
-mod fit;
+pub(crate) mod fit;
 pub(crate) mod limits;
 mod loss;
 mod path;
@@ -38,7 +38,7 @@ pub(crate) fn judge(
     findings.extend(judge.data());
     findings.extend(judge.broadcast());
     findings.extend(judge.logits());
-    let fit = if judge.report.step == 0 { judge.fit() } else { Vec::new() };
+    let fit = if judge.report.step == 0 { judge.ends().misfits() } else { Vec::new() };
     let ends: Vec<usize> =
         fit.iter().filter(|(_, finding)| finding.severity > Severity::Note).map(|(end, _)| *end).collect();
     findings.extend(fit.into_iter().map(|(_, finding)| finding));
@@ -94,6 +94,10 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
+    fn ends(&self) -> fit::Ends<'_> {
+        fit::Ends::new(self.limits, self.pass)
+    }
+
     fn not_finite(&self) -> Option<Finding> {
         let anomaly = self.report.anomaly.clone()?;
         Some(Finding::new(Severity::Error, anomaly.place.clone(), Evidence::NotFinite { anomaly, step: None }))

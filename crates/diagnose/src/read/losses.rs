@@ -94,6 +94,17 @@ impl Graph {
         })
     }
 
+    /// What the best constant prediction costs, of the targets too where they are on the tape: of answers that are mostly no, less than
+    /// ln 2.
+    pub(crate) fn best_constant(&self, part: &LossTerm) -> Option<f64> {
+        let is_choice = matches!(self.nodes[part.op].role, Role::Loss { baseline: Baseline::Value(value), .. } if value == std::f64::consts::LN_2);
+        let Some(targets) = part.targets.filter(|_| is_choice) else { return part.expected };
+        let values = &self.nodes[targets].value;
+        let shares = values.units(values.dims().len().checked_sub(1).filter(|last| *last > 0)).mean;
+        let entropy = |p: f64| if p > 0.0 && p < 1.0 { -p * p.ln() - (1.0 - p) * (1.0 - p).ln() } else { 0.0 };
+        Some(mean(shares.into_iter().map(entropy)))
+    }
+
     /// A sum or mean of d · d, where d is what a prediction lacks of its target.
     fn by_squares(&self, index: usize) -> Option<LossTerm> {
         let is_last = matches!(self.nodes[index].role, Role::Reducing) && self.nodes[index].value.numel() == 1;

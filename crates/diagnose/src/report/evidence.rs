@@ -230,6 +230,13 @@ pub enum Evidence {
         /// The bias that could begin at their mean.
         bias: Option<String>,
     },
+    /// The targets are far larger than the outputs.
+    LargeTargets {
+        /// The root mean square of the outputs.
+        outputs: f64,
+        /// The standard deviation of the targets.
+        targets: f64,
+    },
     /// Most units of an activation are where it is flat.
     Saturated {
         /// The op of the activation.
@@ -352,6 +359,26 @@ pub enum Evidence {
         /// Whether the loss rose by it at some time.
         overshoots: bool,
     },
+    /// A training has come no farther than to what it costs to know nothing.
+    NothingLearned {
+        /// The loss of the last steps, as a mean.
+        loss: f64,
+        /// What it costs to know nothing.
+        baseline: f64,
+        /// How many steps there were.
+        steps: u64,
+        /// Whether no gradient comes to any weight.
+        no_gradient: bool,
+        /// Whether another finding says why.
+        is_explained: bool,
+    },
+    /// A loss that is never below zero is.
+    BelowZero {
+        /// The op of the loss.
+        op: &'static str,
+        /// What it is.
+        loss: f64,
+    },
     /// The loss is higher at the end than at the beginning.
     LossRises {
         /// Its mean over the first steps.
@@ -388,9 +415,10 @@ impl Evidence {
             Evidence::TargetsOutside { .. } | Evidence::TargetsNotShares { .. } => Fault::Targets,
             Evidence::TargetsAlike { .. } | Evidence::TargetsEven { .. } => Fault::Targets,
             Evidence::ClassesMissing { .. } | Evidence::Imbalance { .. } => Fault::Targets,
-            Evidence::WrongSign { .. } | Evidence::Penalty { .. } => Fault::Objective,
+            Evidence::WrongSign { .. } | Evidence::Penalty { .. } | Evidence::BelowZero { .. } => Fault::Objective,
+            Evidence::NothingLearned { .. } => Fault::NotLearning,
             Evidence::UnitsAlike { .. } => Fault::Symmetry,
-            Evidence::Excess { .. } | Evidence::FarTargets { .. } => Fault::Loss,
+            Evidence::Excess { .. } | Evidence::FarTargets { .. } | Evidence::LargeTargets { .. } => Fault::Loss,
             Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,
             Evidence::DeadUnits { .. } | Evidence::UnitsDied { .. } => Fault::Dead,
             Evidence::SignalDies { .. } | Evidence::SignalScale { .. } | Evidence::Drift { .. } => Fault::Signal,

@@ -7,7 +7,9 @@ use std::fmt::Write as _;
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct History {
-    /// The loss of every step, from step 0.
+    /// The step of the training at which it began: 0, or where a training was resumed.
+    pub first_step: u64,
+    /// The loss of every step from there on.
     pub loss: Vec<f64>,
     /// What was sampled, in order.
     pub samples: Vec<Sample>,
@@ -18,7 +20,7 @@ pub struct History {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Sample {
-    /// The step, from 0.
+    /// The step of the training, from 0.
     pub step: u64,
     /// In the order of the pass.
     pub activations: Vec<ActivationSample>,
@@ -45,6 +47,8 @@ pub struct ActivationSample {
     pub units: usize,
     /// How many are saturated for every example.
     pub dead: usize,
+    /// Whether another layer comes after it: it is not the output.
+    pub hidden: bool,
     /// Whether its units are flat on one side only.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub(crate) one_sided: bool,
@@ -83,7 +87,7 @@ impl History {
             }
         };
         for (step, &loss) in self.loss.iter().enumerate() {
-            line(step as u64, "loss", "", loss);
+            line(self.first_step + step as u64, "loss", "", loss);
         }
         for sample in &self.samples {
             for a in &sample.activations {
@@ -126,7 +130,7 @@ mod tests {
             update_data_log10: None,
         };
         let sample = Sample { step: 1, activations: vec![], weights: vec![weight] };
-        let history = History { loss: vec![3.0, f64::NAN, 2.5], samples: vec![sample] };
+        let history = History { first_step: 0, loss: vec![3.0, f64::NAN, 2.5], samples: vec![sample] };
         let want =
             "step,series,place,value\n0,loss,,3\n2,loss,,2.5\n1,weight_std,\"a,b\",0.5\n1,gradient_std,\"a,b\",2\n";
         assert_eq!(history.to_csv(), want);

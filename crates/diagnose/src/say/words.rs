@@ -300,6 +300,17 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 },
             )
         }
+        Evidence::LargeTargets { outputs, targets } => {
+            let [outputs, targets] = [*outputs, *targets].map(figure);
+            words(
+                format!("targets of ±{targets}, outputs of ±{outputs}"),
+                format!(
+                    "the targets vary by {targets}, the outputs are of size {outputs}: weights have far to go, or overshoot"
+                ),
+                "outputs and targets have about the same size, which is about 1",
+                "standardize the targets: (t − mean) / std",
+            )
+        }
         Evidence::Saturated { activation, share, std, units, dead, one_sided, weight, normalizes, gain } => {
             let what = if *one_sided { "off" } else { "saturated" };
             let dead = dead
@@ -458,6 +469,32 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 format!("{change}, nn::Optimizer::new(rule, lr)"),
             )
         }
+        Evidence::NothingLearned { loss, baseline, steps, no_gradient, is_explained } => {
+            let [loss, baseline] = [*loss, *baseline].map(figure);
+            words(
+                "nothing is learned",
+                match no_gradient {
+                    true => format!("after {steps} steps the loss is {loss}, and no gradient comes to any weight"),
+                    false => format!("after {steps} steps the loss is {loss}, and to know nothing costs {baseline}"),
+                },
+                "a model that learns is soon better than the best constant prediction",
+                match no_gradient {
+                    _ if *is_explained => "mend what the other findings say",
+                    true => {
+                        "look for what gives the same whatever the weights are; `Inspector::recipe` says where it stops"
+                    }
+                    false => {
+                        "look whether inputs and targets belong together, and whether one batch can be learned by heart: `Inspector::recipe` tries both"
+                    }
+                },
+            )
+        }
+        Evidence::BelowZero { op, loss } => words(
+            format!("loss {}, below zero", figure(*loss)),
+            format!("`{op}` is never below zero of what it takes, and is {}", figure(*loss)),
+            "a loss has a least value, to which training brings it",
+            "look at what it is given: targets beyond what it takes, logits in place of logarithms, a minus",
+        ),
         Evidence::LossRises { first, last } => words(
             "the loss rises",
             format!("the loss rises, from {} to {}", figure(*first), figure(*last)),
@@ -622,6 +659,7 @@ mod tests {
             excess(3.1, 0.0, None, None),
             far(Some("output.bias")),
             far(None),
+            LargeTargets { outputs: 0.4, targets: 3.1e7 },
             saturated(false, Some(0), weight(), false),
             saturated(true, Some(12), weight(), true),
             saturated(false, None, None, false),
@@ -649,6 +687,10 @@ mod tests {
             step(-1.7, true, false),
             step(-6.3, false, false),
             LossRises { first: 2.3, last: 4.1 },
+            NothingLearned { loss: 1.392, baseline: 4_f64.ln(), steps: 500, no_gradient: false, is_explained: false },
+            NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: false },
+            NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: true },
+            BelowZero { op: "nll_loss", loss: -40.3 },
             UnitsDied { died: 50, units: 200, step: 400 },
         ]
     }

@@ -4,18 +4,22 @@
 mod state;
 mod trend;
 
+use std::fmt;
+
 use autograd::{Gradients, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 use trend::Trend;
 
 use crate::inspect::{Inspector, activations, cannot_be_judged};
+use crate::judge::fit::Ends;
 use crate::judge::limits::Limits;
 use crate::judge::unseen;
 use crate::read::anomaly::Anomaly;
 use crate::read::graph::Graph;
 use crate::read::numbers::Numbers;
-use crate::report::finding::{Evidence, Finding, Severity, sort};
+use crate::read::trace::Trace;
+use crate::report::finding::{Evidence, Fault, Finding, Severity, sort};
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
 use crate::trial::experiment::{quietly, trained};
 
@@ -65,6 +69,8 @@ pub struct Watch<T: Float = f32> {
     moved: Vec<bool>,
     /// What the best constant prediction costs, if the loss says so.
     baseline: Option<f64>,
+    /// What does not fit between output, loss and targets, by the first look.
+    misfits: Vec<Finding>,
     /// What the last look did not see.
     unseen: Vec<Finding>,
 }
@@ -86,6 +92,7 @@ impl<T: Float> Watch<T> {
             before: None,
             moved: Vec::new(),
             baseline: None,
+            misfits: Vec::new(),
             unseen: Vec::new(),
         }
     }
@@ -96,6 +103,13 @@ impl<T: Float> Watch<T> {
         Watch { every: steps.max(1), ..self }
     }
 
+    /// Begins at a step of a training that goes on, so that what it says names the steps of that. With a checkpoint or a `Fit` it knows.
+    #[must_use]
+    pub fn at_step(mut self, step: u64) -> Self {
+        self.history.first_step = step;
+        self
+    }
+
     /// Uses the saturation rules and the limits of an inspector.
     #[must_use]
     pub fn with_inspector(self, inspector: Inspector) -> Self {
@@ -104,10 +118,11 @@ impl<T: Float> Watch<T> {
 
     /// Looks at a step after its backward pass, and before the tape is reset.
     pub fn before_step<M: Module<T> + ?Sized>(&mut self, model: &M, loss: Var<'_, T>, gradients: &Gradients<T>) {
-        let step = self.history.loss.len() as u64;
+        let seen = self.history.loss.len() as u64;
+        let step = self.history.first_step + seen;
         let value = loss.value().iter().next().map_or(f64::NAN, T::to_f64);
         self.history.loss.push(value);
-        let sampled = step.is_multiple_of(self.every);
+        let sampled = seen.is_multiple_of(self.every);
         if self.anomaly.is_none() && !value.is_finite() {
             model.label(loss.tape());
             let anomaly = quietly(|| Graph::read(loss, None, None).anomaly());
@@ -126,9 +141,6 @@ impl<T: Float> Watch<T> {
         model.label(loss.tape());
         let graph = Graph::read(loss, None, None);
         self.unseen = unseen(&graph);
-        if let [part] = &graph.loss_terms()[..] {
-            self.baseline = part.expected;
-        }
         let parameters = trained(model);
         let gradient = |id| gradients.named(id);
         let lost = parameters.iter().find(|(_, p)| gradient(p.id()).is_some_and(|g| !g.all_finite()));
@@ -142,7 +154,11 @@ impl<T: Float> Watch<T> {
             gradient_std: gradient(param.id()).map(|gradient| Numbers::of(gradient).mean_std().1),
             update_data_log10: None,
         });
-        let activations = activations(self.inspector.rules(), &graph, false).into_iter().map(|a| ActivationSample {
+        let pass = Trace::new(graph, Vec::new());
+        self.look_at_ends(&pass);
+        let graph = &pass.graph;
+        let activations = activations(self.inspector.rules(), graph, false).into_iter().map(|a| ActivationSample {
+            hidden: graph.reach[a.nodes[0]].hidden,
             place: a.place,
             kind: a.kind.to_owned(),
             mean: a.output.mean,
@@ -155,6 +171,28 @@ impl<T: Float> Watch<T> {
         let sample = Sample { step, activations: activations.collect(), weights: weights.collect() };
         self.history.samples.push(sample);
         self.before = Some(parameters.iter().map(|(_, param)| param.value().clone()).collect());
+    }
+
+    /// What it costs to know nothing, as a mean over the samples; and what does not fit.
+    fn look_at_ends(&mut self, pass: &Trace) {
+        if let [part] = &pass.parts[..] {
+            // The loss is the part, but for a number that it is multiplied by.
+            let times = pass.graph.nodes[pass.graph.loss].value.first() / part.value;
+            let seen = self.history.samples.len() as f64;
+            let now = pass.graph.best_constant(part).map(|cost| cost * if times.is_finite() { times } else { 1.0 });
+            self.baseline = now.map(|now| self.baseline.map_or(now, |known| (known * seen + now) / (seen + 1.0)));
+        }
+        let ends = Ends::new(self.inspector.limits(), pass);
+        let (misfits, found): (Vec<usize>, Vec<Finding>) = ends.misfits().into_iter().unzip();
+        let offset = ends.offset_targets(&misfits).into_iter().map(|(_, finding)| finding);
+        let found = found.into_iter().chain(offset).chain(ends.below_zero());
+        let found = found.filter(|finding| finding.severity > Severity::Note);
+        for finding in found {
+            if self.misfits.iter().all(|known| (known.fault, &known.place) != (finding.fault, &finding.place)) {
+                // Of a training that goes well, the outputs have come to the targets.
+                self.misfits.push(finding);
+            }
+        }
     }
 
     /// Looks at the model after the optimizer's step.
@@ -180,13 +218,23 @@ impl<T: Float> Watch<T> {
         let limits = self.inspector.limits();
         let mut findings: Vec<Finding> = self.not_finite().into_iter().collect();
         let trend = Trend::of(&self.history.loss, self.baseline);
-        // One finding about the learning rate is enough.
+        let learns = trend
+            .as_ref()
+            .is_some_and(|trend| trend.falls() && self.baseline.is_none_or(|baseline| trend.last < 0.8 * baseline));
+        // Targets that were far away at first are no fault where the outputs have come to them.
+        findings.extend(self.misfits.iter().filter(|finding| !(learns && finding.fault == Fault::Loss)).cloned());
+        // One finding about the learning rate is enough, and none where a cause is known.
         if findings.is_empty() {
             let rising = trend.as_ref().filter(|trend| trend.rises()).map(rising);
-            findings.extend(self.still().or(rising).or_else(|| self.step_size(limits, trend.as_ref())));
+            let rate = self.still().or(rising).or_else(|| self.step_size(limits, trend.as_ref()));
+            findings.extend(rate);
+        }
+        if findings.iter().all(|finding| !matches!(finding.fault, Fault::RateTooHigh | Fault::RateTooLow)) {
+            findings.extend(self.nothing_learned(!findings.is_empty()));
         }
         findings.extend(self.dying(limits));
-        if trend.is_some_and(|trend| !trend.falls()) {
+        let is_slow = findings.iter().any(|finding| matches!(finding.fault, Fault::RateTooLow | Fault::NotLearning));
+        if self.misfits.is_empty() && !is_slow && trend.is_some_and(|trend| !trend.falls()) {
             findings.extend(self.drifting());
         }
         findings.extend(self.unseen.iter().cloned());
@@ -210,6 +258,32 @@ impl<T: Float> Watch<T> {
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
 
+    /// A loss that has come to what it costs to know nothing, and no farther.
+    fn nothing_learned(&self, is_explained: bool) -> Option<Finding> {
+        /// So many steps are waited for.
+        const PATIENCE: usize = 300;
+        /// From this share of what it costs to know nothing on, nothing is known; a fall by the rest since half of the steps is a beginning.
+        const NOTHING: f64 = 0.97;
+        let losses = &self.history.loss;
+        if losses.len() < PATIENCE {
+            return None;
+        }
+        let window = losses.len() / 10;
+        let mean = |part: &[f64]| part.iter().sum::<f64>() / part.len() as f64;
+        let (middle, last) = (&losses[losses.len() / 2 - window..][..window], &losses[losses.len() - window..]);
+        let (middle, loss) = (mean(middle), mean(last));
+        let has_gradient = |weight: &WeightSample| weight.gradient_std.is_some_and(|std| std > 0.0);
+        let mut weights = self.history.samples.iter().flat_map(|sample| &sample.weights);
+        let no_gradient = weights.clone().next().is_some() && !weights.any(has_gradient);
+        let baseline = self.baseline.filter(|baseline| *baseline > 0.0);
+        let knows_nothing =
+            baseline.is_some_and(|baseline| loss > NOTHING * baseline && middle - loss < (1.0 - NOTHING) * baseline);
+        let steps = losses.len() as u64;
+        let evidence =
+            Evidence::NothingLearned { loss, baseline: baseline.unwrap_or(f64::NAN), steps, no_gradient, is_explained };
+        (no_gradient || knows_nothing).then(|| Finding::new(Severity::Error, "the loss", evidence))
+    }
+
     fn not_finite(&self) -> Option<Finding> {
         let (step, anomaly) = self.anomaly.clone()?;
         let (place, step) = (anomaly.place.clone(), Some(step));
@@ -231,7 +305,7 @@ impl<T: Float> Watch<T> {
         let logs = |samples: &[Sample], biases: bool| -> Vec<f64> {
             let weights = samples.iter().flat_map(|sample| &sample.weights);
             let taken = weights.filter(|weight| biases || weight.shape.len() > 1);
-            taken.filter_map(|weight| weight.update_data_log10).collect()
+            taken.filter_map(pace).collect()
         };
         let typical = |samples: &[Sample]| median(logs(samples, false)).or_else(|| median(logs(samples, true)));
         let samples = &self.history.samples;
@@ -258,11 +332,49 @@ impl<T: Float> Watch<T> {
             let limit = if now.one_sided { limits.dead_one_sided } else { limits.dead };
             let died = now.dead.saturating_sub(then.dead);
             let (units, step) = (now.units, last.step);
-            (then.place == now.place && died as f64 > limit * units as f64)
+            // An output may be sure of itself.
+            (then.place == now.place && now.hidden && died as f64 > limit * units as f64)
                 .then(|| Finding::new(Severity::Warn, &now.place, Evidence::UnitsDied { died, units, step }))
         };
         first.activations.iter().zip(&last.activations).filter_map(find).collect()
     }
+}
+
+/// What is wrong, in a terminal of 80 columns.
+impl<T: Float> fmt::Display for Watch<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let losses = &self.history.loss;
+        let (Some(first), Some(last)) = (losses.first(), losses.last()) else {
+            return f.write_str("no step was watched");
+        };
+        let step = self.history.first_step + losses.len() as u64;
+        let findings = self.findings();
+        let verdict = if findings.iter().any(|finding| finding.severity > Severity::Note) { "not " } else { "" };
+        write!(f, "step {step}, {verdict}on an even keel: loss {first:.4} → {last:.4}")?;
+        findings.iter().try_for_each(|finding| write!(f, "\n\n{}", finding.to_string().trim_end()))
+    }
+}
+
+/// A watch is given to a fit by `Fit::watch`.
+impl<T: Float> nn::Observer<T> for Watch<T> {
+    fn before_step(&mut self, pass: &nn::Pass<'_, T>) {
+        if self.history.loss.is_empty() {
+            self.history.first_step = pass.step;
+        }
+        Watch::before_step(self, pass.model, pass.loss, pass.gradients);
+    }
+
+    fn after_step(&mut self, progress: &nn::Progress<'_, T>) {
+        Watch::after_step(self, progress.model);
+    }
+}
+
+/// How far a step moves a weight, as a share of what a weight of its fan_in usually is where that is more than it is: a small one may move
+/// by much of itself.
+fn pace(weight: &WeightSample) -> Option<f64> {
+    let fan_in = if weight.shape.len() > 1 { weight.shape[0].max(1) as f64 } else { f64::INFINITY };
+    let usual = 0.5 / fan_in.sqrt();
+    Some(weight.update_data_log10? + (weight.std / weight.std.max(usual)).log10())
 }
 
 /// A loss that is higher at the end than at the beginning.

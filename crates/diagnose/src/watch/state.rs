@@ -47,8 +47,8 @@ impl<T: Float> Stateful<T> for Watch<T> {
         let activations_in = at.vector("samples.activations", &counts(&|sample| sample.activations.len()));
         let weights_in = at.vector("samples.weights", &counts(&|sample| sample.weights.len()));
         let of_activation = |a: &ActivationSample| {
-            let one_sided = if a.one_sided { 1.0 } else { 0.0 };
-            [a.mean, a.std, a.saturated, a.units as f64, a.dead as f64, one_sided]
+            let kind = u8::from(a.one_sided) + 2 * u8::from(!a.hidden);
+            [a.mean, a.std, a.saturated, a.units as f64, a.dead as f64, f64::from(kind)]
         };
         let figures: Vec<f64> = samples.iter().flat_map(|s| &s.activations).flat_map(of_activation).collect();
         let (places, kinds) = (places.walk("activations.place", at), kinds.walk("activations.kind", at));
@@ -66,8 +66,9 @@ impl<T: Float> Stateful<T> for Watch<T> {
         let mut activations =
             places.into_iter().zip(kinds).zip(activations.chunks_exact(6)).map(|((place, kind), of)| {
                 let (mean, std, saturated) = (of[0], of[1], of[2]);
-                let (units, dead, one_sided) = (of[3] as usize, of[4] as usize, of[5] != 0.0);
-                ActivationSample { place, kind, mean, std, saturated, units, dead, one_sided }
+                let (units, dead, bits) = (of[3] as usize, of[4] as usize, of[5] as u8);
+                let (one_sided, hidden) = (bits & 1 != 0, bits & 2 == 0);
+                ActivationSample { place, kind, mean, std, saturated, units, dead, hidden, one_sided }
             });
         let mut dims = dims.into_iter().map(|dim| dim.unsigned_abs() as usize);
         let some = |x: f64| Some(x).filter(|x| !x.is_nan());
@@ -82,7 +83,11 @@ impl<T: Float> Stateful<T> for Watch<T> {
         };
         let samples = steps.into_iter().zip(activations_in).zip(weights_in).map(sample).collect();
         Watch {
-            history: History { loss: at.vector("loss", &self.history.loss), samples },
+            history: History {
+                first_step: at.optional("first_step", Some(self.history.first_step)).unwrap_or(0),
+                loss: at.vector("loss", &self.history.loss),
+                samples,
+            },
             moved: at.vector("moved", &self.moved),
             baseline: at.optional("baseline", self.baseline),
             ..self.clone()

@@ -4,6 +4,7 @@ mod bad_input;
 mod faults;
 mod fuzz;
 mod layers;
+mod learning;
 mod model;
 #[cfg(feature = "html")]
 mod page;

@@ -56,3 +56,12 @@ pub struct Pass<'a, T: Float = f32> {
     /// The gradients of the step, of all its batches and not yet clipped.
     pub gradients: &'a Gradients<T>,
 }
+
+/// What looks on while a model trains: given to a fit by [`Fit::watch`](crate::Fit::watch).
+pub trait Observer<T: Float = f32> {
+    /// Looks at a step after its backward pass, before the weights move.
+    fn before_step(&mut self, pass: &Pass<'_, T>);
+
+    /// Looks at the model after the step.
+    fn after_step(&mut self, progress: &Progress<'_, T>);
+}

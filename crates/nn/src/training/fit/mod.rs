@@ -7,7 +7,6 @@ mod hooks;
 mod lost;
 mod report;
 
-#[cfg(feature = "checkpoint")]
 use std::cell::RefCell;
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -18,7 +17,7 @@ use autosave::{Autosave, HookState};
 #[cfg(feature = "checkpoint")]
 pub use autosave::{CheckpointAt, Resume};
 use course::Course;
-pub use hooks::{Flow, Pass, Progress};
+pub use hooks::{Flow, Observer, Pass, Progress};
 use hooks::{OnGradients, OnStep};
 pub use report::{Best, FitReport, HistoryRow, Stopped, Weights};
 use tensor::{Float, Tensor};
@@ -289,6 +288,40 @@ impl<'a, T: Float> Fit<'a, T> {
     pub fn on_gradients(mut self, hook: impl FnMut(&Pass<'_, T>) + 'a) -> Self {
         self.on_gradients.push(Box::new(hook));
         self
+    }
+
+    /// Has an observer look on, such as diagnose's `Watch`: in each step before the weights move, and after. After the run, `observer` has
+    /// what it saw. With the feature `checkpoint`, `with_state` keeps it in the checkpoint too.
+    ///
+    /// # Example
+    /// ```
+    /// use std::cell::RefCell;
+    ///
+    /// use nn::{Batches, Fit, Observer, Optimizer, Param, Pass, Progress, Sgd};
+    /// use tensor::Tensor;
+    ///
+    /// #[derive(Default)]
+    /// struct Losses(Vec<f64>);
+    ///
+    /// impl Observer for Losses {
+    ///     fn before_step(&mut self, _: &Pass<'_>) {}
+    ///
+    ///     fn after_step(&mut self, progress: &Progress<'_>) {
+    ///         self.0.push(progress.loss);
+    ///     }
+    /// }
+    ///
+    /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// let losses = RefCell::new(Losses::default());
+    /// let fit = Fit::steps(20).batches(Batches::new(10, 2)?).watch(&losses);
+    /// fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
+    /// assert_eq!(losses.borrow().0.len(), 20);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn watch(self, observer: &'a RefCell<impl Observer<T>>) -> Self {
+        self.on_gradients(|pass| observer.borrow_mut().before_step(pass))
+            .on_step(|progress| observer.borrow_mut().after_step(progress))
     }
 
     /// Trains the model by the mean loss of some rows, a number. Write the closure inside the call: bound to a variable first, it
