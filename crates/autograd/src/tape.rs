@@ -55,6 +55,8 @@ pub struct Tape<T: Float = f32> {
     pub(crate) paths: RefCell<Arc<HashMap<Id, Arc<str>>>>,
     /// What stands in for named leaves and constants.
     pub(crate) substitutes: RefCell<Arc<HashMap<Id, Substitute<T>>>>,
+    /// What is put on the tape in place of data, by its place there.
+    pub(crate) stand_ins: RefCell<HashMap<usize, Tensor<T>>>,
     /// How many scopes there were since the last reset.
     pub(crate) scopes: Cell<u64>,
     /// Added to the tape's length when a random key is derived: the values inside recomputed segments, which are not on this tape.
@@ -168,6 +170,7 @@ impl<T: Float> Tape<T> {
             keeps_segments: Cell::new(false),
             paths: RefCell::default(),
             substitutes: RefCell::default(),
+            stand_ins: RefCell::default(),
             scopes: Cell::new(0),
             key_offset: Cell::new(0),
             enclosing_names: Places::default(),
@@ -179,7 +182,7 @@ impl<T: Float> Tape<T> {
     #[doc(alias = "requires_grad")]
     #[doc(alias = "requires_grad_")]
     pub fn leaf(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push_leaf(Op::LEAF, value, self.wants_gradients, None)
+        self.push_leaf(Op::LEAF, self.stand_in_for(value), self.wants_gradients, None)
     }
 
     /// The leaf that is named `id`: made of `value` at its first use, the same one ever after. What is shared between
@@ -205,7 +208,7 @@ impl<T: Float> Tape<T> {
 
     /// A value whose gradient is not wanted, such as a batch of data.
     pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
-        self.push_leaf(Op::CONSTANT, value, false, None)
+        self.push_leaf(Op::CONSTANT, self.stand_in_for(value), false, None)
     }
 
     /// The constant that is named `id`, such as the state of a model: made of `value` at its first use, the same one ever
@@ -318,6 +321,47 @@ impl<T: Float> Tape<T> {
     /// ```
     pub fn substitute(&self, id: Id, value: Tensor<T>) {
         Arc::make_mut(&mut self.substitutes.borrow_mut()).insert(id, Substitute { value, trained: None });
+    }
+
+    /// Lets another value of the same shape stand in for the data that are the `index`-th value on the tape: a leaf or a constant without a
+    /// name, or rows of a table. What a model makes of other inputs, while what puts them on the tape stays as it is. It holds for the
+    /// tape's life, and not within scopes and segments.
+    ///
+    /// # Panics
+    /// Where such a value has another shape.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let double = |tape: &Tape| tape.constant(Tensor::from([1.0, 2.0])).scale(2.0).value();
+    /// let tape = Tape::new();
+    /// tape.stand_in(0, Tensor::zeros([2]));
+    /// assert_eq!(double(&tape), Tensor::zeros([2]));
+    /// ```
+    pub fn stand_in(&self, index: usize, value: Tensor<T>) {
+        self.stand_ins.borrow_mut().insert(index, value);
+    }
+
+    /// The next value on the tape, or what stands in for it.
+    pub(crate) fn stand_in_for(&self, value: Tensor<T>) -> Tensor<T> {
+        let stand_ins = self.stand_ins.borrow();
+        if stand_ins.is_empty() {
+            return value;
+        }
+        match stand_ins.get(&self.len()) {
+            Some(other) => {
+                let (old, new) = (value.shape(), other.shape());
+                assert!(
+                    old == new,
+                    "stand_in: value {} on the tape is {old}, and {new} cannot stand in for it",
+                    self.len()
+                );
+                other.clone()
+            }
+            None => value,
+        }
     }
 
     /// Keeps the gradients of all values in every `backward` from now on, or no longer: for diagnostics. Each costs the

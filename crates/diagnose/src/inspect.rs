@@ -217,6 +217,10 @@ impl Inspector {
         tape
     }
 
+    pub(crate) fn seed(&self) -> u64 {
+        self.seed
+    }
+
     pub(crate) fn limits(&self) -> &Limits {
         &self.limits
     }

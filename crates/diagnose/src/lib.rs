@@ -60,6 +60,7 @@
 //!
 //! - [`inspect`], [`inspect_graph`] for a graph without a model, and [`Inspector`] with the settings
 //! - [`Report::cure`] applies the remedies that need no human choice
+//! - [`Inspector::recipe`] tries what an expert tries first: one batch by heart, the same without inputs, who depends on whom
 //! - [`Watch`] looks on while a model trains, and keeps a [`History`]
 //! - [`lsuv`] and [`calibrate_output`] find a start by data
 //! - [`Comparison`] puts reports side by side
@@ -82,11 +83,12 @@ pub use judge::limits::Limits;
 pub use page::{Page, Picture, WriteError};
 pub use read::anomaly::{Anomaly, Direction};
 pub use read::saturation::Saturation;
-pub use report::finding::{Action, Evidence, Fault, Finding, Severity};
+pub use report::finding::{Action, Column, Evidence, Fault, Finding, Severity};
 pub use report::history::{ActivationSample, History, Sample, WeightSample};
 pub use report::stats::{BINS, Histogram, Stats};
 pub use report::{Activation, Depth, Loss, Map, Report, Signal, SignalPath, Stage, Weight};
 pub use say::compare::Comparison;
 pub use trial::cure::Cure;
+pub use trial::recipe::Recipe;
 pub use trial::start::{Calibrated, Lsuv, Tuned, calibrate_output, lsuv};
 pub use watch::Watch;

@@ -57,7 +57,8 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     fn rows(self, op: &'static str, indices: &Tensor<i64>, padding: Option<usize>) -> Self {
         let (table, flat) = (self.shape(), indices.reshape(indices.numel()));
-        self.record(Op::new(op, Role::Lookup), self.value().embedding(indices))
+        let found = self.tape().stand_in_for(self.value().embedding(indices));
+        self.record(Op::new(op, Role::Lookup), found)
             .wrt(self, move |g| {
                 let rows = [&[flat.numel()], &table.dims()[1..]].concat();
                 let mut share = Tensor::zeros(&table).index_add(0, &flat, &g.reshape(rows));

@@ -3,11 +3,24 @@
 use autograd::Role;
 
 use super::Judge;
+use crate::read::numbers::Units;
 use crate::read::way::Block;
+use crate::report::evidence::Column;
 use crate::report::finding::{Evidence, Finding, Severity};
 
-/// A feature this many times larger than most is out of scale.
-const FEATURE: f64 = 100.0;
+/// A feature is out of scale if it is this many times as large as most, and larger than this; from the second on it is an error by itself.
+const FEATURE: f64 = 10.0;
+const LARGE: f64 = 3.0;
+
+/// A mean is far if it is so many deviations away from 0.
+const MEAN: f64 = 8.0;
+
+/// A code for what is missing lies so many deviations away from all else, and stands in this share of the rows.
+const CODE: f64 = 6.0;
+const SHARE: f64 = 0.01;
+
+/// An identifier has this many digits at least.
+const IDENTIFIER: f64 = 1e5;
 
 /// The scale of the data is left alone between the inverse of this and this, and where the first layer makes up for it.
 const SCALE: f64 = 10.0;
@@ -24,7 +37,13 @@ impl Judge<'_> {
         for (data, output) in each {
             if !seen.contains(&data) {
                 seen.push(data);
-                findings.extend(self.features(data).or_else(|| self.scale_of(data, output)));
+                let features = self.features(data);
+                let scale = if features.iter().all(|finding| finding.severity == Severity::Note) {
+                    self.scale_of(data, output)
+                } else {
+                    None
+                };
+                findings.extend(features.into_iter().chain(scale));
             }
         }
         if let Some(first) = self.alike() {
@@ -49,18 +68,73 @@ impl Judge<'_> {
         inputs.all(alike).then_some(first)
     }
 
-    /// Features of very different sizes.
-    fn features(&self, data: usize) -> Option<Finding> {
-        let mut sizes = self.graph.nodes[data].value.sizes(self.graph.unit[data].axis);
-        let largest = sizes.iter().copied().enumerate().max_by(|one, other| one.1.total_cmp(&other.1))?;
-        sizes.retain(|size| *size > 0.0);
-        sizes.sort_by(f64::total_cmp);
-        let typical = *sizes.get(sizes.len().saturating_sub(1) / 2)?;
-        if sizes.len() < 2 || !(largest.1 > FEATURE * typical && largest.1.is_finite() && largest.1 > SCALE) {
-            return None;
+    /// What is wrong with single features.
+    fn features(&self, data: usize) -> Vec<Finding> {
+        let (graph, place) = (self.graph, self.graph.place(data));
+        let (values, axis) = (&graph.nodes[data].value, graph.unit[data].axis);
+        let units = values.units(axis);
+        let is_finite = units.mean.iter().chain(&units.std).all(|x| x.is_finite());
+        if self.is_trained() || !is_finite || units.std.len() < 2 {
+            return Vec::new();
         }
-        let evidence = Evidence::LargeFeature { index: largest.0, times: largest.1 / typical };
-        Some(Finding::new(Severity::Error, self.graph.place(data), evidence))
+        let column = |index: usize| Column { index, mean: units.mean[index], std: units.std[index] };
+        let mut findings = Vec::new();
+        let mut odd = Vec::new();
+        for (index, numbers) in self.suspects(data, &units) {
+            let found = identifier(&numbers).or_else(|| code(&numbers));
+            odd.extend(found.is_some().then_some(index));
+            findings.extend(found.map(|of| {
+                let evidence = match of {
+                    Odd::Identifier => Evidence::Identifier { index, mean: units.mean[index] },
+                    Odd::Code { value, share } => Evidence::Code { index, value, share },
+                };
+                Finding::new(Severity::Error, &place, evidence)
+            }));
+        }
+        let size = |index: &usize| units.mean[*index].hypot(units.std[*index]);
+        let mut sizes: Vec<f64> = (0..units.std.len()).map(|index| size(&index)).filter(|size| *size > 0.0).collect();
+        sizes.sort_by(f64::total_cmp);
+        let Some(&typical) = sizes.get(sizes.len().saturating_sub(1) / 2).filter(|_| sizes.len() > 1) else {
+            return findings;
+        };
+        let is_large =
+            |index: &usize| size(index) > FEATURE * typical && size(index) > LARGE && size(index).is_finite();
+        let even = |index: &usize| !odd.contains(index) && units.std[*index] > 0.0;
+        let large: Vec<usize> = (0..units.std.len()).filter(|index| even(index) && is_large(index)).collect();
+        if let Some(most) = large.iter().map(size).reduce(f64::max) {
+            let columns = large.iter().map(|&index| column(index)).collect();
+            findings.push(Finding::new(
+                Severity::Error,
+                &place,
+                Evidence::LargeFeatures { columns, times: most / typical },
+            ));
+        }
+        let is_off = |index: &usize| units.mean[*index].abs() > MEAN * units.std[*index] && size(index) > LARGE;
+        let off: Vec<usize> =
+            (0..units.std.len()).filter(|index| even(index) && is_off(index) && !is_large(index)).collect();
+        // Where most are so, the scale of all is at fault.
+        if !off.is_empty() && 2 * off.len() < units.std.len() {
+            let columns = off.into_iter().map(column).collect();
+            findings.push(Finding::new(Severity::Warn, &place, Evidence::OffsetFeatures { columns }));
+        }
+        let constant: Vec<usize> =
+            (0..units.std.len()).filter(|&index| units.std[index] == 0.0 && units.mean[index] != 0.0).collect();
+        if !constant.is_empty() && constant.len() < units.std.len() && units.examples >= 8 {
+            findings.push(Finding::new(Severity::Note, &place, Evidence::ConstantFeatures { columns: constant }));
+        }
+        findings
+    }
+
+    /// The numbers of features that are larger than most, or whose largest is: what is odd in others does no harm.
+    fn suspects(&self, data: usize, units: &Units) -> Vec<(usize, Vec<f64>)> {
+        let (values, axis) = (&self.graph.nodes[data].value, self.graph.unit[data].axis);
+        let is_suspect = |index: &usize| units.mean[*index].hypot(units.std[*index]) > LARGE;
+        let suspects: Vec<usize> = (0..units.std.len()).filter(is_suspect).collect();
+        if suspects.is_empty() {
+            return Vec::new();
+        }
+        let columns = values.columns(axis);
+        suspects.into_iter().map(|index| (index, columns[index].clone())).collect()
     }
 
     /// Data whose scale, or whose mean, the first layer does not make up for.
@@ -109,4 +183,38 @@ impl Judge<'_> {
         let evidence = Evidence::LinearPair { first: first.clone(), second, pairs: pairs.len() };
         Some(Finding::new(Severity::Note, first, evidence))
     }
+}
+
+/// What a feature is that is no quantity.
+enum Odd {
+    Identifier,
+    Code { value: f64, share: f64 },
+}
+
+/// Large whole numbers, hardly any of them twice.
+fn identifier(numbers: &[f64]) -> Option<Odd> {
+    let is_whole = numbers.iter().all(|x| x.fract() == 0.0);
+    let mut sorted: Vec<f64> = numbers.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    let middle = sorted.get(sorted.len() / 2)?.abs();
+    sorted.dedup();
+    let is_identifier = is_whole && middle >= IDENTIFIER && sorted.len() * 10 >= numbers.len() * 9;
+    is_identifier.then_some(Odd::Identifier)
+}
+
+/// The least or the largest number, if it stands in several rows and far away from all others.
+fn code(numbers: &[f64]) -> Option<Odd> {
+    let count = numbers.len() as f64;
+    let ends = numbers.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), &x| (low.min(x), high.max(x)));
+    let of = |end: f64| {
+        let rest: Vec<f64> = numbers.iter().copied().filter(|x| *x != end).collect();
+        let times = numbers.len() - rest.len();
+        let mean = rest.iter().sum::<f64>() / rest.len() as f64;
+        let std = (rest.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / rest.len() as f64).sqrt();
+        let is_code = times > 1 && times as f64 >= SHARE * count && 2 * times < numbers.len();
+        // The others have to vary, or it is one of two values.
+        (is_code && std > 0.0 && (end - mean).abs() > CODE * std && rest.len() > 4)
+            .then_some(Odd::Code { value: end, share: times as f64 / count })
+    };
+    of(ends.0).or_else(|| of(ends.1))
 }

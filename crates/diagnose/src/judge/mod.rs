@@ -57,7 +57,8 @@ pub(crate) fn judge(
     findings.extend(judge.batch());
     findings.extend(unseen(&pass.graph));
     // What data do that are alike, or of another scale, is not for weights to make up for.
-    let data: Vec<&Finding> = findings.iter().filter(|finding| finding.fault == Fault::Data).collect();
+    let is_data = |finding: &&Finding| finding.fault == Fault::Data && finding.severity > Severity::Note;
+    let data: Vec<&Finding> = findings.iter().filter(is_data).collect();
     if data.iter().any(|finding| matches!(finding.evidence, Evidence::ExamplesAlike { .. })) {
         findings.retain(|finding| {
             !matches!(finding.fault, Fault::Saturation | Fault::Dead | Fault::Signal | Fault::Gradient)
@@ -70,7 +71,9 @@ pub(crate) fn judge(
     }
     // What is wrong at each use of one place is told once.
     let mut told = HashSet::new();
-    findings.retain(|finding| told.insert((finding.fault, finding.place.clone())));
+    // Of data, each feature may have a fault of its own.
+    let detail = |finding: &Finding| if finding.fault == Fault::Data { finding.brief.clone() } else { String::new() };
+    findings.retain(|finding| told.insert((finding.fault, finding.place.clone(), detail(finding))));
     sort(&mut findings);
     findings
 }

@@ -204,6 +204,11 @@ impl Numbers {
         self.own.shares_at(places)
     }
 
+    /// Each row of the last axis, bit by bit.
+    pub(crate) fn bits_of_rows(&self) -> Vec<Vec<u64>> {
+        self.rows().into_iter().map(|row| row.into_iter().map(f64::to_bits).collect()).collect()
+    }
+
     /// ln Σ eˣ of each row of the last axis.
     pub(crate) fn row_logs(&self) -> Vec<f64> {
         let sum = |row: &Vec<f64>| {
@@ -216,13 +221,6 @@ impl Numbers {
     /// The sum of each row of the last axis.
     pub(crate) fn row_sums(&self) -> Vec<f64> {
         self.rows().iter().map(|row| row.iter().sum()).collect()
-    }
-
-    /// The root mean square of each unit.
-    pub(crate) fn sizes(&self, axis: Option<usize>) -> Vec<f64> {
-        let units = self.units(axis);
-        let size = |(mean, std): (&f64, &f64)| rms(*mean, if std.is_nan() { 0.0 } else { *std }, units.examples);
-        units.mean.iter().zip(&units.std).map(size).collect()
     }
 
     /// As `[examples, units]`.

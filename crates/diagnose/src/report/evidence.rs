@@ -36,12 +36,38 @@ pub enum Evidence {
         /// Whether all of them are zero.
         zero: bool,
     },
-    /// A feature of the input is far larger than most.
-    LargeFeature {
+    /// Features of the input are far larger than most.
+    LargeFeatures {
+        /// Which, with what standardizes them.
+        columns: Vec<Column>,
+        /// How many times as large as most the largest is.
+        times: f64,
+    },
+    /// Features whose mean is many of their deviations away from 0.
+    OffsetFeatures {
+        /// Which, with what standardizes them.
+        columns: Vec<Column>,
+    },
+    /// Features that are the same for all examples.
+    ConstantFeatures {
+        /// Which.
+        columns: Vec<usize>,
+    },
+    /// A feature in which one value, far from all others, says that there is none.
+    Code {
         /// Which.
         index: usize,
-        /// How many times as large as most.
-        times: f64,
+        /// The value.
+        value: f64,
+        /// In which share of the examples it stands.
+        share: f64,
+    },
+    /// A feature that names its example, and measures nothing.
+    Identifier {
+        /// Which.
+        index: usize,
+        /// Its mean.
+        mean: f64,
     },
     /// The first layer does not make up for the scale of its input.
     InputScale {
@@ -372,6 +398,38 @@ pub enum Evidence {
         /// Whether another finding says why.
         is_explained: bool,
     },
+    /// One batch was not learned by heart.
+    NotMemorized {
+        /// Its first loss.
+        first: f64,
+        /// Its last.
+        last: f64,
+        /// What it costs to know nothing, if the loss says so.
+        known: Option<f64>,
+        /// In so many steps.
+        steps: u64,
+    },
+    /// A model learns as much without its inputs.
+    InputsUnused {
+        /// The last loss with inputs.
+        with: f64,
+        /// And without.
+        without: f64,
+        /// In so many steps.
+        steps: u64,
+    },
+    /// The output for one example depends on the inputs of others.
+    ExamplesMix {
+        /// For how many.
+        mixed: usize,
+        /// How many there are.
+        examples: usize,
+    },
+    /// The output at a time depends on later inputs.
+    FutureSeen {
+        /// Whether the next symbol is what is predicted.
+        next: bool,
+    },
     /// A loss that is never below zero is.
     BelowZero {
         /// The op of the loss.
@@ -397,13 +455,30 @@ pub enum Evidence {
     },
 }
 
+/// A feature of the input, with what standardizes it: (x − mean) / std.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+#[non_exhaustive]
+pub struct Column {
+    /// Its place along the last axis.
+    pub index: usize,
+    /// Its mean over the examples.
+    pub mean: f64,
+    /// Its standard deviation.
+    pub std: f64,
+}
+
 impl Evidence {
     /// What is wrong.
     pub fn fault(&self) -> Fault {
         match self {
             Evidence::NotFinite { .. } => Fault::NotFinite,
             Evidence::ConstantLoss => Fault::Constant,
-            Evidence::ExamplesAlike { .. } | Evidence::LargeFeature { .. } | Evidence::InputScale { .. } => Fault::Data,
+            Evidence::ExamplesAlike { .. } | Evidence::InputScale { .. } | Evidence::LargeFeatures { .. } => {
+                Fault::Data
+            }
+            Evidence::OffsetFeatures { .. } | Evidence::ConstantFeatures { .. } => Fault::Data,
+            Evidence::Code { .. } | Evidence::Identifier { .. } => Fault::Data,
             Evidence::Broadcast { .. } => Fault::Broadcast,
             Evidence::Probabilities { .. } | Evidence::NotProbabilities { .. } | Evidence::NotLogShares { .. } => {
                 Fault::Logits
@@ -416,7 +491,9 @@ impl Evidence {
             Evidence::TargetsAlike { .. } | Evidence::TargetsEven { .. } => Fault::Targets,
             Evidence::ClassesMissing { .. } | Evidence::Imbalance { .. } => Fault::Targets,
             Evidence::WrongSign { .. } | Evidence::Penalty { .. } | Evidence::BelowZero { .. } => Fault::Objective,
-            Evidence::NothingLearned { .. } => Fault::NotLearning,
+            Evidence::NothingLearned { .. } | Evidence::NotMemorized { .. } => Fault::NotLearning,
+            Evidence::InputsUnused { .. } => Fault::NotLearning,
+            Evidence::ExamplesMix { .. } | Evidence::FutureSeen { .. } => Fault::Leak,
             Evidence::UnitsAlike { .. } => Fault::Symmetry,
             Evidence::Excess { .. } | Evidence::FarTargets { .. } | Evidence::LargeTargets { .. } => Fault::Loss,
             Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,

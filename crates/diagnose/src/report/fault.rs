@@ -23,6 +23,8 @@ pub enum Fault {
     Objective,
     /// Units have the same weights and get the same gradients: they stay the same for ever.
     Symmetry,
+    /// An output depends on what it should not see: other examples, or what comes later.
+    Leak,
     /// Nothing is learned: the loss stays at what it costs to know nothing.
     NotLearning,
     /// The learning rate is too high: weights move by too large a share of themselves.

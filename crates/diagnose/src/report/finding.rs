@@ -4,7 +4,7 @@ use std::fmt;
 
 use tensor::{Float, Tensor};
 
-pub use super::evidence::Evidence;
+pub use super::evidence::{Column, Evidence};
 pub use super::fault::Fault;
 use crate::say::words::{self, Words};
 

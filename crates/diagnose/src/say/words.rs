@@ -1,7 +1,7 @@
 //! Every sentence about a fault, made of its evidence.
 
 use crate::read::anomaly::{Anomaly, Direction};
-use crate::report::evidence::Evidence;
+use crate::report::evidence::{Column, Evidence};
 use crate::say::text::{figure, percent};
 
 /// What a finding says.
@@ -21,6 +21,31 @@ const DEAD_RULE: &str = "a unit that is flat for every example gets no gradient 
 const UNSEEN: (&str, &str) = ("not all was looked into", "what is well is what was looked at");
 
 const SHARES_RULE: &str = "a softmax shares 1 out among the classes of one example";
+
+const COLUMN_RULE: &str = "features have about the same scale, and a mean of 0, so that each can be learned from";
+
+/// The first of many.
+fn list(all: impl ExactSizeIterator<Item = impl ToString>) -> String {
+    const SAID: usize = 4;
+    let more = all.len().saturating_sub(SAID);
+    let first = all.take(SAID).map(|one| one.to_string()).collect::<Vec<_>>().join(", ");
+    if more > 0 { format!("{first} and {more} more") } else { first }
+}
+
+fn features(columns: &[Column]) -> String {
+    let list = list(columns.iter().map(|column| column.index));
+    if columns.len() == 1 { format!("feature {list}") } else { format!("features {list}") }
+}
+
+/// What standardizes columns, each by itself: one scale for all would make those small that are well.
+fn standardized(columns: &[Column]) -> String {
+    let of = |column: &Column| {
+        let [mean, std] = [column.mean, column.std].map(figure);
+        format!("(x[{}] − {mean}) / {std}", column.index)
+    };
+    let all = list(columns.iter().map(of));
+    format!("standardize each by itself: {all}; `Evidence` has all figures")
+}
 
 /// Where numbers end.
 fn ends(low: f64, high: f64) -> String {
@@ -70,11 +95,63 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 "inspect with a batch of real examples",
             )
         }
-        Evidence::LargeFeature { index, times } => words(
-            format!("a feature × {}", figure(*times)),
-            format!("feature {index} of the input is {} times as large as most: it drowns them", figure(*times)),
-            "features have about the same scale, so that each can be learned from",
-            "standardize each feature: (x − mean) / std",
+        Evidence::LargeFeatures { columns, times } => words(
+            match &columns[..] {
+                [_] => format!("a feature × {}", figure(*times)),
+                all => format!("{} features × up to {}", all.len(), figure(*times)),
+            },
+            format!(
+                "{} of the input {} as large as most: {}",
+                features(columns),
+                match &columns[..] {
+                    [_] => format!("is {} times", figure(*times)),
+                    _ => format!("are up to {} times", figure(*times)),
+                },
+                if columns.len() == 1 { "it drowns them" } else { "they drown them" }
+            ),
+            COLUMN_RULE,
+            standardized(columns),
+        ),
+        Evidence::OffsetFeatures { columns } => words(
+            format!("{} far from 0", features(columns)),
+            format!(
+                "{} of the input {} far from 0, and hardly differs",
+                features(columns),
+                if columns.len() == 1 { "is" } else { "are" }
+            ),
+            COLUMN_RULE,
+            standardized(columns),
+        ),
+        Evidence::ConstantFeatures { columns } => {
+            let list = list(columns.iter());
+            words(
+                format!("feature {list} constant"),
+                format!("feature {list} of the input is the same for all examples"),
+                "what is to be learned is how examples differ",
+                "leave it out, or look at how it is read",
+            )
+        }
+        Evidence::Code { index, value, share } => words(
+            format!("{} in feature {index}", figure(*value)),
+            format!(
+                "feature {index} of the input is {} in {} of the examples, far from all its other values: a code for what is missing",
+                figure(*value),
+                percent(*share)
+            ),
+            "a feature is a quantity, and a code among its values is taken for one",
+            format!(
+                "put the mean of the others in place of {}, and add a feature that says where it was",
+                figure(*value)
+            ),
+        ),
+        Evidence::Identifier { index, mean } => words(
+            format!("feature {index} is an identifier"),
+            format!(
+                "feature {index} of the input has large whole numbers (mean {}), hardly any of them twice: it names examples, and measures nothing",
+                figure(*mean)
+            ),
+            "a feature is a quantity, or a class of an embedding",
+            "leave it out; digits that mean something are classes, one for each place (nn::Embedding)",
         ),
         Evidence::InputScale { rms, mean, std } => {
             let shift = if mean.abs() > 0.1 * std { format!("(x − {})", figure(*mean)) } else { "x".into() };
@@ -489,6 +566,44 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 },
             )
         }
+        Evidence::NotMemorized { first, last, known, steps } => {
+            let known = known.map_or(String::new(), |known| format!(" (to know nothing costs {})", figure(known)));
+            words(
+                "one batch is not learned",
+                format!(
+                    "in {steps} steps, the loss of one batch goes from {} to {}{known}",
+                    figure(*first),
+                    figure(*last)
+                ),
+                "a few examples can be learned by heart: where they cannot, the program is wrong, and not the data",
+                "look at the loss and its targets, at what reaches them of the model, and at the learning rate",
+            )
+        }
+        Evidence::InputsUnused { with, without, steps } => words(
+            "inputs make no difference",
+            format!(
+                "in {steps} steps, the loss of one batch comes to {}, and to {} where all examples have the same inputs",
+                figure(*with),
+                figure(*without)
+            ),
+            "a model that learns from its inputs does better with them",
+            "look at how inputs come to the model, and whether a layer is dead",
+        ),
+        Evidence::ExamplesMix { mixed, examples } => words(
+            "examples depend on each other",
+            format!("where one of {examples} examples is replaced, the outputs of {mixed} others change"),
+            "in evaluation, what a model says of one example depends on that alone",
+            "look for a reshape where a transpose is meant, or an op over axis 0",
+        ),
+        Evidence::FutureSeen { next } => words(
+            "later inputs are seen",
+            match next {
+                true => "outputs depend on later inputs, and the next input is what they predict: it can be copied",
+                false => "outputs depend on later inputs, which is right unless they are to predict them",
+            },
+            "who predicts the next symbol has not seen it",
+            "take causal attention (`Attention::causal`) or a mask, one direction of a recurrent layer, padding on the left",
+        ),
         Evidence::BelowZero { op, loss } => words(
             format!("loss {}, below zero", figure(*loss)),
             format!("`{op}` is never below zero of what it takes, and is {}", figure(*loss)),
@@ -613,6 +728,8 @@ mod tests {
         let far =
             |bias: Option<&str>| FarTargets { outputs: 0.1, targets: 53.0, std: 4.0, bias: bias.map(str::to_owned) };
         let dead = |stuck, one_sided| DeadUnits { dead: 40, units: 200, examples: 32, stuck, one_sided };
+        let columns =
+            |count: usize| (3..3 + count).map(|index| Column { index, mean: 38.0, std: 13.1 }).collect::<Vec<_>>();
         let outside = |least, most| TargetsOutside { loss: "bce_loss", least, most, share: 0.5 };
         let step = |log10, high, overshoots| StepSize { log10, high, overshoots };
         vec![
@@ -625,7 +742,13 @@ mod tests {
             ConstantLoss,
             ExamplesAlike { zero: true },
             ExamplesAlike { zero: false },
-            LargeFeature { index: 3, times: 4120.0 },
+            LargeFeatures { columns: columns(1), times: 41.0 },
+            LargeFeatures { columns: columns(7), times: 4120.0 },
+            OffsetFeatures { columns: columns(1) },
+            OffsetFeatures { columns: columns(2) },
+            ConstantFeatures { columns: vec![2] },
+            Code { index: 3, value: -999.0, share: 0.05 },
+            Identifier { index: 0, mean: 3.0e9 },
             InputScale { rms: 130.7, mean: 127.0, std: 31.0 },
             InputScale { rms: 31.0, mean: 0.0, std: 31.0 },
             Broadcast { op: "sub", predictions: vec![32, 1], targets: vec![32], result: vec![32, 32] },
@@ -691,6 +814,12 @@ mod tests {
             NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: false },
             NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: true },
             BelowZero { op: "nll_loss", loss: -40.3 },
+            NotMemorized { first: 2.32, last: 1.39, known: Some(4_f64.ln()), steps: 300 },
+            NotMemorized { first: 2.32, last: 1.39, known: None, steps: 300 },
+            InputsUnused { with: 1.38, without: 1.38, steps: 300 },
+            ExamplesMix { mixed: 63, examples: 64 },
+            FutureSeen { next: true },
+            FutureSeen { next: false },
             UnitsDied { died: 50, units: 200, step: 400 },
         ]
     }

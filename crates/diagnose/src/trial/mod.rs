@@ -2,4 +2,5 @@
 
 pub(crate) mod cure;
 pub(crate) mod experiment;
+pub(crate) mod recipe;
 pub(crate) mod start;

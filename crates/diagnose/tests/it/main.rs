@@ -8,6 +8,7 @@ mod learning;
 mod model;
 #[cfg(feature = "html")]
 mod page;
+mod recipe;
 mod roles;
 mod start;
 mod together;

@@ -1,5 +1,6 @@
 //! A zoo of networks: half of them are well and must be let alone, half are sick and must be found out, with the place.
 
+mod columns;
 mod ends;
 mod healthy;
 mod known;
@@ -14,12 +15,12 @@ use tensor::Tensor;
 
 /// All that are well.
 fn healthy() -> impl Iterator<Item = &'static healthy::Case> {
-    [healthy::CASES, ends::HEALTHY].into_iter().flatten()
+    [healthy::CASES, ends::HEALTHY, columns::HEALTHY].into_iter().flatten()
 }
 
 /// All that are sick, with what is wrong.
 fn sick() -> impl Iterator<Item = &'static sick::Case> {
-    [sick::CASES, ends::SICK].into_iter().flatten()
+    [sick::CASES, ends::SICK, columns::SICK].into_iter().flatten()
 }
 
 /// Each network is drawn from so many seeds.
