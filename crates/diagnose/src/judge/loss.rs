@@ -61,7 +61,7 @@ impl Judge<'_> {
             let noise = 2.0 * head.std / root;
             (
                 (self.limits.loss * scale).max(if given { 0.0 } else { nats }),
-                scale,
+                (self.limits.loss_error - 1.0) * scale,
                 if noise.is_finite() { noise } else { 0.0 },
             )
         };

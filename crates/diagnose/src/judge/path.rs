@@ -9,22 +9,19 @@ use crate::read::graph::Affine;
 use crate::read::saturation;
 use crate::read::way::{Block, Kind, Way, mean_gain};
 use crate::report::finding::{Action, Evidence, Fault, Finding, Severity};
-use crate::report::slope;
+use crate::report::{self, slope};
 
 /// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
 const NOTHING: f64 = 1e-6;
+
+/// A hidden layer that is the only one is out of scale where it makes the signal so many times smaller.
+const ALONE: f64 = 8.0;
 
 /// The gradient explodes over the uses of a layer that grows by this factor from the last to the first.
 const USES: f64 = 1000.0;
 
 /// A normalization gives less than this share of its weight where eps is larger than the variance.
 const EPS: f64 = 0.1;
-
-/// It is an error from a factor of 2 per block on, or of 1,000 in all.
-fn severity(slope: f64, blocks: usize) -> Severity {
-    let in_all = slope.abs() * blocks as f64;
-    if slope.abs() >= 2_f64.ln() || in_all >= 1e3_f64.ln() { Severity::Error } else { Severity::Warn }
-}
 
 impl Judge<'_> {
     pub(super) fn signal(&self, already_reported: &[Finding]) -> Vec<Finding> {
@@ -103,13 +100,22 @@ impl Judge<'_> {
         let slope = slope(&scales[..left]).filter(|slope| self.is_steep(*slope, &judged[..left]));
         let gain = mean_gain(judged.iter().copied(), 2);
         let by_gain = gain.filter(|gain| !(1.0 / self.limits.gain..=self.limits.gain).contains(gain));
+        // One layer alone has to be very small to be slow.
+        let alone = if judged.len() == 1 { mean_gain(judged.iter().copied(), 1) } else { None };
+        let by_gain = by_gain.or(alone.filter(|gain| *gain < 1.0 / ALONE));
         let factor = match (by_gain, slope) {
             (Some(gain), Some(slope)) if slope.abs() > gain.ln().abs() => slope.exp(),
             (Some(gain), _) => gain,
             (None, slope) => slope?.exp(),
         };
         let dies_at = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
-        let severity = if dies_at.is_some() { Severity::Error } else { severity(factor.ln(), judged.len()) };
+        // Where activations end what grows, as tanh does, the scales themselves say how far it goes.
+        let ends =
+            report::slope(&scales[..left]).filter(|_| factor > 1.0).map_or(f64::INFINITY, |slope| slope.max(0.0));
+        let severity = match dies_at {
+            Some(_) => Severity::Error,
+            None => self.severity(factor.ln().min(ends), judged.len()),
+        };
         let joined = judged.iter().any(|block| block.kind == Kind::Join);
         let gain = self.gain_on(way);
         let evidence = Evidence::SignalScale { factor, by_gain: by_gain == Some(factor), joined, dies_at, gain };
@@ -238,8 +244,14 @@ impl Judge<'_> {
         // Of several layers, the one in which it explodes the most: their order in a map is chance.
         let slope = slope.or_else(|| uses.values().filter_map(explodes).min_by(f64::total_cmp))?;
         let evidence = Evidence::GradientScale { factor: (-slope).exp(), gain: self.gain_on(way) };
-        let severity = severity(slope, judged.len());
+        let severity = self.severity(slope, judged.len());
         Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
+    }
+
+    /// By what the scale changes over all blocks together.
+    fn severity(&self, slope: f64, blocks: usize) -> Severity {
+        let in_all = slope.abs() * blocks as f64;
+        if in_all >= self.limits.growth_error.ln() { Severity::Error } else { Severity::Warn }
     }
 
     /// Whether a slope of the logarithm along blocks is a fault. What a few narrow layers do by chance is let through, and so is what

@@ -14,7 +14,7 @@ fn faults(report: &diagnose::Report) -> Vec<(Severity, Fault, &str)> {
 #[test]
 fn a_standard_normal_start_is_guilty_of_the_first_two_faults_and_of_nothing_else() {
     let report = inspect(&Mlp::original());
-    let want = [(Severity::Error, Fault::Loss, "output"), (Severity::Error, Fault::Saturation, "hidden")];
+    let want = [(Severity::Warn, Fault::Loss, "output"), (Severity::Warn, Fault::Saturation, "hidden")];
     assert_eq!(faults(&report), want, "{report}");
     assert_eq!(report.findings.iter().map(|f| f.fault.classic()).collect::<Vec<_>>(), [Some(1), Some(2)]);
     assert!(!report.is_healthy() && report.verdict().starts_with("not on an even keel: loss "));
@@ -24,9 +24,9 @@ fn a_standard_normal_start_is_guilty_of_the_first_two_faults_and_of_nothing_else
 #[test]
 fn each_fault_is_found_alone() {
     let report = inspect(&Mlp::new([0.18, 0.0], [1.0, 0.0]));
-    assert_eq!(faults(&report), [(Severity::Error, Fault::Loss, "output")], "{report}");
+    assert_eq!(faults(&report), [(Severity::Warn, Fault::Loss, "output")], "{report}");
     let report = inspect(&Mlp::new([1.0, 0.0], [0.01, 0.0]));
-    assert_eq!(faults(&report), [(Severity::Error, Fault::Saturation, "hidden")], "{report}");
+    assert_eq!(faults(&report), [(Severity::Warn, Fault::Saturation, "hidden")], "{report}");
     // A bias alone is enough, and the cure is for the bias alone.
     let report = inspect(&Mlp::new([0.18, 0.0], [0.01, 3.0]));
     assert_eq!(faults(&report), [(Severity::Warn, Fault::Loss, "output")], "{report}");

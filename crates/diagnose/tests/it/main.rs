@@ -3,6 +3,7 @@
 mod bad_input;
 mod faults;
 mod fuzz;
+mod harm;
 mod layers;
 mod learning;
 mod model;
