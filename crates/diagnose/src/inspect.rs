@@ -21,6 +21,9 @@ use crate::report::{Activation, Depth, Loss, Map, Report, Signal, Weight};
 use crate::trial::cure::Trial;
 use crate::trial::experiment::{Experiment, Runs, backward, quietly};
 
+/// Steps that tell which of two starts trains better, where the first loss alone does not.
+const TRAINED: usize = 30;
+
 /// Inspects a model by one pass forward and backward with a batch: the loss beside what it should be, every activation,
 /// signal and gradients along depth, and what is wrong with them. The model stays as it is.
 ///
@@ -240,8 +243,10 @@ impl Inspector {
         };
         let report = || {
             let mut report = judged(pass, &[], true);
-            let trial = subject
-                .map(|subject| Trial::of(&report, |changes| Some(judged(&subject.after(changes)?, changes, false))));
+            let trial = subject.map(|subject| {
+                let attempt = |changes: &[Action]| Some(judged(&subject.after(changes)?, changes, false));
+                Trial::of(&report, attempt, |changes| subject.loss_after(changes, TRAINED))
+            });
             trial.unwrap_or_default().apply_trial(&mut report, subject.is_some());
             report
         };

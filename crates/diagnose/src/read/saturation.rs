@@ -4,7 +4,7 @@ use std::ops::RangeInclusive;
 
 use autograd::{Role, Saved};
 use init::{Gain, gain_of};
-use tensor::{Live, Real};
+use tensor::{Activation, Live, Real};
 
 /// Which values of an activation let a gradient pass; the others are *saturated*.
 ///
@@ -158,6 +158,8 @@ fn forward_gain(role: Role) -> Option<f64> {
 /// The gain that makes up for an activation.
 pub(crate) fn gain(role: Role) -> Gain {
     match role {
+        // Its slope is 1/4 at most, which PyTorch's gain of 1 does not make up for (Glorot and Bengio, 2010).
+        Role::Activation(Activation::Sigmoid) => Gain::Custom(4.0),
         Role::Activation(activation) => activation.into(),
         // To the digits that a person reads.
         _ => forward_gain(role).map_or(Gain::Linear, |gain| Gain::Custom((gain * 1e4).round() / 1e4)),
@@ -171,8 +173,6 @@ pub(crate) fn rms_at_rest(role: Role) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use tensor::Activation;
-
     use super::*;
 
     #[test]

@@ -19,6 +19,9 @@ pub(crate) trait Experiment {
 
     /// For each parameter, the share of its columns that are copies after some steps of plain descent.
     fn copies_after(&self, changes: &[Action], steps: usize) -> HashMap<String, f64>;
+
+    /// The loss after some steps of plain descent.
+    fn loss_after(&self, changes: &[Action], steps: usize) -> f64;
 }
 
 /// Other values for parameters.
@@ -89,23 +92,46 @@ where
     }
 
     fn copies_after(&self, changes: &[Action], steps: usize) -> HashMap<String, f64> {
-        let mut values = self.changed(changes);
+        // A step that moves everything together by no more than a tenth.
+        let values = self.descend(changes, steps, |norm| 0.1 / norm.max(1.0)).0;
+        let share = |(name, param): &(String, &Param<T>)| (name.clone(), Numbers::of(&values[&param.id()]).copies());
+        self.parameters.iter().map(share).collect()
+    }
+
+    fn loss_after(&self, changes: &[Action], steps: usize) -> f64 {
+        self.descend(changes, steps, |norm| 0.1 / norm.max(1.0)).1
+    }
+}
+
+impl<T, M, F> Runs<'_, T, M, F>
+where
+    T: Float,
+    M: Module<T> + ?Sized,
+    F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+{
+    /// The weights after some steps of plain descent, and the loss before the last of them. The rate is by the norm of the gradients.
+    fn descend(&self, changes: &[Action], steps: usize, rate: impl Fn(f64) -> f64) -> (Values<T>, f64) {
+        let (mut values, mut last) = (self.changed(changes), f64::NAN);
         for (_, param) in &self.parameters {
             values.entry(param.id()).or_insert_with(|| param.value().clone());
         }
         for _ in 0..steps {
             let tape = self.tape(&values);
-            let Ok(Some(gradients)) = quietly(|| backward((self.forward)(self.model, &tape))) else { break };
-            // A step that moves everything together by no more than a tenth.
-            let lr = T::from_f64(0.1 / gradients.norm().max(1.0));
+            tape.retain_gradients(false);
+            let pass = quietly(|| {
+                let loss = (self.forward)(self.model, &tape);
+                (loss.value().iter().next().map_or(f64::NAN, T::to_f64), backward(loss))
+            });
+            let Ok((loss, Some(gradients))) = pass else { break };
+            last = loss;
+            let lr = T::from_f64(rate(gradients.norm()));
             for (id, gradient) in gradients.iter() {
                 if let Some(value) = values.get_mut(&id) {
                     *value = &*value - gradient * lr;
                 }
             }
         }
-        let share = |(name, param): &(String, &Param<T>)| (name.clone(), Numbers::of(&values[&param.id()]).copies());
-        self.parameters.iter().map(share).collect()
+        (values, last)
     }
 }
 

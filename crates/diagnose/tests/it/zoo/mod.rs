@@ -95,9 +95,9 @@ fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
                 cure.applied.is_empty() || harm(&cured) < harm(&report),
                 "{name}, {seed}: {report}\n{cure}\n{cured}"
             );
-            // What was dead begins to guess.
+            // What was dead begins to guess, and costs no more than a small loss does.
             let allowed = before.max(report.loss.expected.unwrap_or(f64::NEG_INFINITY));
-            let dearer = after > allowed + 0.005 * allowed.abs();
+            let dearer = after > allowed + 0.25 * allowed.abs();
             assert!(!dearer, "{name}, {seed}: {before} → {after}\n{cure}");
             assert!(again.applied.is_empty(), "{name}, {seed}: {cure}, and then {again}\n{cured}");
             assert_eq!(cured.is_healthy(), cure.left.is_empty(), "{name}, {seed}: {cure}\n{cured}");
