@@ -48,9 +48,26 @@ pub(crate) fn judge(
     findings.extend(judge.attention());
     findings.extend(report.activations.iter().filter_map(|activation| judge.dead(activation)));
     let signal = judge.signal(&findings);
+    // Where branches make a trunk large, the head only shows it.
+    let grows = |finding: &Finding| matches!(finding.evidence, Evidence::SignalScale { joined: true, factor, .. } if factor > 1.0);
+    let grown: Vec<String> =
+        signal.iter().filter(|finding| grows(finding)).map(|finding| finding.place.clone()).collect();
+    if !grown.is_empty() {
+        findings.retain(|finding| !matches!(finding.evidence, Evidence::Excess { .. }));
+    }
     findings.extend(signal);
-    let gradient = judge.gradient(&findings);
+    let mut gradient = judge.gradient(&findings);
+    gradient.retain(|finding| !grown.contains(&finding.place));
     findings.extend(gradient);
+    let recurrent = judge.recurrent(&findings);
+    // Gates and tanh are flat for what the weight of the state does.
+    let module = |place: &str| place.rsplit_once('.').map_or(String::new(), |(module, _)| module.to_owned());
+    let of_state: Vec<String> = recurrent.iter().map(|finding| module(&finding.place)).collect();
+    let is_shown =
+        |place: &str| of_state.iter().any(|module| place == module || place.starts_with(&format!("{module} #")));
+    let is_of_units = |fault: Fault| matches!(fault, Fault::Saturation | Fault::Gradient);
+    findings.retain(|finding| !(is_of_units(finding.fault) && is_shown(&finding.place)));
+    findings.extend(recurrent);
     findings.extend(judge.unused());
     findings.extend(judge.unlisted());
     findings.extend(judge.linear());

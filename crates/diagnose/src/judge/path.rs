@@ -14,6 +14,9 @@ use crate::report::{self, slope};
 /// A signal has died where its examples differ by less than this share of its size: what single precision can hold.
 const NOTHING: f64 = 1e-6;
 
+/// Branches that have made a trunk so many times larger are why the logits are too large.
+const TRUNK: f64 = 5.0;
+
 /// A hidden layer that is the only one is out of scale where it makes the signal so many times smaller.
 const ALONE: f64 = 8.0;
 
@@ -34,8 +37,9 @@ impl Judge<'_> {
         let flat = already_reported.iter().filter(|finding| matches!(finding.fault, Fault::Saturation | Fault::Dead));
         let flat: Vec<&str> = flat.map(|finding| finding.place.as_str()).collect();
         let died = self.first_constant().filter(|&index| !flat.contains(&self.graph.place(index).as_str()));
+        let is_dear = already_reported.iter().any(|finding| matches!(finding.evidence, Evidence::Excess { .. }));
         for way in &self.pass.ways {
-            let found = self.off_scale(way, died);
+            let found = self.off_scale(way, died, is_dear);
             findings.extend(found.filter(|finding| findings.iter().all(|other| other.place != finding.place)));
         }
         if let (Some(index), true) = (died, findings.is_empty()) {
@@ -92,16 +96,20 @@ impl Judge<'_> {
     }
 
     /// A way on which the signal grows or fades.
-    fn off_scale(&self, way: &Way, died: Option<usize>) -> Option<Finding> {
+    fn off_scale(&self, way: &Way, died: Option<usize>, is_dear: bool) -> Option<Finding> {
         let judged: Vec<&Block> = way.blocks.iter().filter(|block| !block.normalized).collect();
         let scales: Vec<f64> = judged.iter().map(|block| block.scale).collect();
         // Beyond where nothing is left, there is nothing to compare.
         let left = scales.iter().take_while(|scale| **scale > 0.0).count();
-        let slope = slope(&scales[..left]).filter(|slope| self.is_steep(*slope, &judged[..left]));
+        let joined = judged.iter().any(|block| block.kind == Kind::Join);
+        // Where the logits are too large, a trunk that its branches have made larger is why.
+        let is_why = |slope: &f64| joined && is_dear && slope * left as f64 > TRUNK.ln();
+        let slope = slope(&scales[..left]).filter(|slope| is_why(slope) || self.is_steep(*slope, &judged[..left]));
         let gain = mean_gain(judged.iter().copied(), 2);
         let by_gain = gain.filter(|gain| !(1.0 / self.limits.gain..=self.limits.gain).contains(gain));
         // One layer alone has to be very small to be slow.
-        let alone = if judged.len() == 1 { mean_gain(judged.iter().copied(), 1) } else { None };
+        let is_once = |block: &&Block| block.station != block.head && self.is_used_once(block.head);
+        let alone = judged.first().filter(|_| judged.len() == 1).copied().filter(is_once).and_then(|block| block.gain);
         let by_gain = by_gain.or(alone.filter(|gain| *gain < 1.0 / ALONE));
         let factor = match (by_gain, slope) {
             (Some(gain), Some(slope)) if slope.abs() > gain.ln().abs() => slope.exp(),
@@ -116,7 +124,6 @@ impl Judge<'_> {
             Some(_) => Severity::Error,
             None => self.severity(factor.ln().min(ends), judged.len()),
         };
-        let joined = judged.iter().any(|block| block.kind == Kind::Join);
         let gain = self.gain_on(way);
         let evidence = Evidence::SignalScale { factor, by_gain: by_gain == Some(factor), joined, dies_at, gain };
         Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
@@ -181,6 +188,37 @@ impl Judge<'_> {
         findings
     }
 
+    /// A weight that a state goes through at each step of a sequence, and that makes it larger each time: gates and tanh hide it, until they
+    /// pass nothing.
+    pub(super) fn recurrent(&self, already_reported: &[Finding]) -> Vec<Finding> {
+        let told = |finding: &Finding| finding.severity > Severity::Note && finding.fault == Fault::Signal;
+        if self.is_trained() || already_reported.iter().any(told) {
+            return Vec::new();
+        }
+        let graph = self.graph;
+        let mut uses: Vec<(usize, Vec<Affine>)> = Vec::new();
+        let layers = graph.relevant().filter_map(|index| graph.affine(index)).filter(|affine| !affine.normalizes);
+        for affine in layers {
+            match uses.iter_mut().find(|(weight, _)| *weight == affine.weight) {
+                Some((_, uses)) => uses.push(affine),
+                None => uses.push((affine.weight, vec![affine])),
+            }
+        }
+        let find = |(weight, uses): &(usize, Vec<Affine>)| {
+            let values = &graph.nodes[*weight].value;
+            let &[state, gates] = values.dims() else { return None };
+            let gain = values.rms() * (state as f64).sqrt();
+            let is_square = state > 0 && gates % state == 0 && uses.len() > 2;
+            if !is_square || gain <= self.limits.gain || !graph.comes_from(uses[uses.len() - 1].input, uses[0].output) {
+                return None;
+            }
+            let actions = self.scale(&uses[0], 1.0 / gain).into_iter().collect();
+            let evidence = Evidence::RecurrentGain { gain, uses: uses.len() };
+            Some(Finding::new(Severity::Error, graph.place(*weight), evidence).actions(actions))
+        };
+        uses.iter().filter_map(find).collect()
+    }
+
     /// Where no gradient comes back, unless a weight of zero stops it that will move.
     fn lost_gradient(&self, way: &Way, already_reported: &[&str]) -> Option<Finding> {
         let graph = self.graph;
@@ -205,7 +243,12 @@ impl Judge<'_> {
         } else {
             let pair =
                 nodes.windows(2).rev().find(|pair| graph.route[pair[0]].model && none(pair[0]) && !none(pair[1]))?;
-            let stops = graph.nodes[pair[1]].inputs.iter().any(|&input| will_move(input));
+            // A weight that other uses of it give a gradient is not dead.
+            let before = nodes.iter().take_while(|&&index| index != pair[1]).filter_map(|&index| graph.affine(index));
+            let mut weights = before.map(|affine| affine.weight).peekable();
+            let lives = weights.peek().is_some()
+                && weights.all(|weight| graph.gradient_rms(weight).is_some_and(|rms| rms > 0.0));
+            let stops = lives || graph.nodes[pair[1]].inputs.iter().any(|&input| will_move(input));
             if stops || already_reported.contains(&graph.place(pair[1]).as_str()) {
                 return None;
             }
@@ -246,6 +289,12 @@ impl Judge<'_> {
         let evidence = Evidence::GradientScale { factor: (-slope).exp(), gain: self.gain_on(way) };
         let severity = self.severity(slope, judged.len());
         Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
+    }
+
+    /// Whether the weight of a layer is used by it alone.
+    fn is_used_once(&self, head: usize) -> bool {
+        let weight = |index: usize| self.graph.affine(index).map(|affine| affine.weight);
+        self.graph.relevant().filter(|&index| weight(index).is_some() && weight(index) == weight(head)).count() == 1
     }
 
     /// By what the scale changes over all blocks together.

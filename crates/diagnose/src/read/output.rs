@@ -148,6 +148,19 @@ impl Graph {
         Some(Labels { of, share })
     }
 
+    /// Whether a value is computed from another.
+    pub(crate) fn comes_from(&self, index: usize, from: usize) -> bool {
+        let (mut open, mut seen) = (vec![index], HashSet::new());
+        while let Some(at) = open.pop() {
+            if at == from {
+                return true;
+            }
+            // Inputs come before results.
+            open.extend(self.nodes[at].inputs.iter().filter(|&&input| input >= from && seen.insert(input)));
+        }
+        false
+    }
+
     /// Whether a value is computed from data, and not from parameters and numbers alone.
     pub(crate) fn is_of_data(&self, index: usize) -> bool {
         let (mut open, mut seen) = (vec![index], HashSet::new());

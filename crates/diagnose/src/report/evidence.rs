@@ -322,6 +322,13 @@ pub enum Evidence {
         /// The gain by which to draw the weights.
         gain: String,
     },
+    /// A weight makes a state larger at each step of a sequence.
+    RecurrentGain {
+        /// By what: √fan_in times its root mean square.
+        gain: f64,
+        /// How many steps there are.
+        uses: usize,
+    },
     /// No gradient comes back through an op.
     GradientDies {
         /// The op.
@@ -499,6 +506,7 @@ impl Evidence {
             Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,
             Evidence::DeadUnits { .. } | Evidence::UnitsDied { .. } => Fault::Dead,
             Evidence::SignalDies { .. } | Evidence::SignalScale { .. } | Evidence::Drift { .. } => Fault::Signal,
+            Evidence::RecurrentGain { .. } => Fault::Signal,
             Evidence::GradientDies { .. } | Evidence::GradientScale { .. } => Fault::Gradient,
             Evidence::NoGradient => Fault::Unused,
             Evidence::Unlisted { .. } => Fault::Unlisted,

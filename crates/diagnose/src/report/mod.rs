@@ -12,6 +12,7 @@ use crate::read::anomaly::Anomaly;
 use crate::read::saturation::Saturation;
 use crate::report::finding::{Action, Fault, Finding, Severity};
 use crate::report::stats::Stats;
+use crate::say::text::loss;
 
 /// How a model starts, or stands: what [`inspect`](crate::inspect) reads off one pass.
 ///
@@ -347,19 +348,20 @@ impl Loss {
         let (value, compared) = (self.value, self.compared);
         let scaled = (value - compared).abs() > 1e-6 * value.abs();
         let whole = match self.parts {
-            0 | 1 if scaled && self.expected.is_some() => format!("loss {compared:.4} (in all {value:.4})"),
-            0 | 1 => format!("loss {value:.4}"),
-            parts => format!("loss {value:.4} of {parts} parts"),
+            0 | 1 if scaled && self.expected.is_some() => format!("loss {} (in all {})", loss(compared), loss(value)),
+            0 | 1 => format!("loss {}", loss(value)),
+            parts => format!("loss {} of {parts} parts", loss(value)),
         };
         let Some(expected) = self.expected else {
             return if self.first { format!("{whole}, not judged") } else { whole };
         };
-        let prior = if compared < expected - 0.1 * expected.abs() { ", a good prior" } else { "" };
+        let prior = if compared < expected - 0.1 * expected.abs() && compared >= 0.0 { ", a good prior" } else { "" };
         match self.classes {
             Some(classes) if ((classes as f64).ln() - expected).abs() < 1e-12 => {
                 format!("{whole}, ln {classes} = {expected:.4}{prior}")
             }
-            _ => format!("{whole}, expected {expected:.4}{prior}"),
+            _ if expected == std::f64::consts::LN_2 => format!("{whole}, ln 2 = {expected:.4}{prior}"),
+            _ => format!("{whole}, expected {}{prior}", loss(expected)),
         }
     }
 }

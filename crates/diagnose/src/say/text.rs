@@ -24,6 +24,11 @@ pub(crate) fn figure(x: f64) -> String {
     }
 }
 
+/// A loss: four digits behind the point, unless it is very large.
+pub(crate) fn loss(x: f64) -> String {
+    if x.abs() < 1e6 { format!("{x:.4}") } else { figure(x) }
+}
+
 /// A share in percent.
 pub(crate) fn percent(share: f64) -> String {
     if share.is_finite() { format!("{:.1} %", 100.0 * share) } else { NONE.into() }

@@ -1,8 +1,10 @@
 //! Every sentence about a fault, made of its evidence.
 
+use std::f64::consts::LN_2;
+
 use crate::read::anomaly::{Anomaly, Direction};
 use crate::report::evidence::{Column, Evidence};
-use crate::say::text::{figure, percent};
+use crate::say::text::{self, figure, percent};
 
 /// What a finding says.
 pub(crate) struct Words {
@@ -339,6 +341,7 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
             )
         }
         Evidence::Excess { loss, expected, classes, weight } => {
+            let classes = classes.or((*expected == LN_2).then_some(2));
             let (what, of, rule) = match classes {
                 Some(classes) => (
                     format!("ln {classes}"),
@@ -346,18 +349,23 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                     "a classifier that knows nothing gives all of C classes the same probability, and loses ln C",
                 ),
                 None => (
-                    format!("{expected:.4}"),
-                    format!("the {expected:.4} expected"),
+                    text::loss(*expected),
+                    format!("the {} expected", text::loss(*expected)),
                     "the first loss is what was expected",
                 ),
             };
             // An expected loss of 0 has no multiples.
+            let many = |times: f64| if times < 1e5 { format!("{times:.1}") } else { figure(times) };
             let times = Some(loss / expected).filter(|times| times.is_finite() && *times > 0.0);
             let (brief, message) = match times {
-                Some(times) => {
-                    (format!("loss {times:.1} × {what}"), format!("the first loss is {loss:.4}, {times:.1} times {of}"))
-                }
-                None => (format!("loss {loss:.4}, not {what}"), format!("the first loss is {loss:.4}, not {of}")),
+                Some(times) => (
+                    format!("loss {} × {what}", many(times)),
+                    format!("the first loss is {}, {} times {of}", text::loss(*loss), many(times)),
+                ),
+                None => (
+                    format!("loss {}, not {what}", text::loss(*loss)),
+                    format!("the first loss is {}, not {of}", text::loss(*loss)),
+                ),
             };
             let remedy = match weight {
                 Some(weight) => format!("draw {weight} by init::normal(0.01)"),
@@ -455,6 +463,15 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 },
             )
         }
+        Evidence::RecurrentGain { gain, uses } => words(
+            format!("state × {} each step", figure(*gain)),
+            format!(
+                "it multiplies the state by {} at each of {uses} steps: what comes of the first inputs is noise",
+                figure(*gain)
+            ),
+            "a state is neither made larger nor smaller by the weight that it goes through at each step",
+            format!("draw {place} by init::orthogonal(Gain::Linear)"),
+        ),
         Evidence::GradientDies { op } => words(
             "no gradient",
             format!("the gradient dies: nothing comes back through `{op}`"),
@@ -779,6 +796,8 @@ mod tests {
             alike(false, false),
             excess(27.88, 27_f64.ln(), Some(27), weight()),
             excess(3.1, 1.0, None, None),
+            excess(12.491, LN_2, None, weight()),
+            excess(1.1113e15, 7.13e14, None, None),
             excess(3.1, 0.0, None, None),
             far(Some("output.bias")),
             far(None),
@@ -793,6 +812,7 @@ mod tests {
             scale(3.02, true, false, None),
             scale(1.61, false, true, None),
             scale(0.44, false, false, Some("layers.4")),
+            RecurrentGain { gain: 5.66, uses: 30 },
             GradientDies { op: "relu" },
             GradientScale { factor: 0.44, gain: gain() },
             GradientScale { factor: 2.8, gain: gain() },

@@ -21,6 +21,7 @@ use crate::read::numbers::Numbers;
 use crate::read::trace::Trace;
 use crate::report::finding::{Evidence, Fault, Finding, Severity, sort};
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
+use crate::say::text::loss;
 use crate::trial::experiment::{quietly, trained};
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
@@ -350,7 +351,7 @@ impl<T: Float> fmt::Display for Watch<T> {
         let step = self.history.first_step + losses.len() as u64;
         let findings = self.findings();
         let verdict = if findings.iter().any(|finding| finding.severity > Severity::Note) { "not " } else { "" };
-        write!(f, "step {step}, {verdict}on an even keel: loss {first:.4} → {last:.4}")?;
+        write!(f, "step {step}, {verdict}on an even keel: loss {} → {}", loss(*first), loss(*last))?;
         findings.iter().try_for_each(|finding| write!(f, "\n\n{}", finding.to_string().trim_end()))
     }
 }

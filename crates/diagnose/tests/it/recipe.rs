@@ -138,7 +138,7 @@ fn what_learns_nothing_fails() {
     check("weights of zero", NOTHING, |d| {
         let (mut net, x, y) = (d.stack(&[10, 32, 4]), d.x([16, 10]), Tensor::from_fn([16], |i| i[0] as i64 % 4));
         for layer in &mut net.l {
-            *layer.weight.value_mut() = zeros().init(&layer.weight.value().shape(), &mut d.0).unwrap();
+            *layer.weight.value_mut() = zeros().init(layer.weight.value().shape(), &mut d.0).unwrap();
         }
         look(&mut net, 1e-2, |net, tape| mlp(net, tape.constant(x.clone())).cross_entropy(&y))
     });

@@ -21,6 +21,16 @@ fn look(d: &mut Draw, x: Tensor) -> Outcome {
     d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu()).cross_entropy(&y))
 }
 
+/// A table with one column that a closure makes of a standard normal one.
+pub(super) fn with_odd(d: &mut Draw, at: usize, odd: fn(f32) -> f32) -> Outcome {
+    let x = table(d, |z, _, _| z);
+    // The same column, wherever it stands.
+    let column = x.slice(1, 3..4).map(odd);
+    let others = Tensor::cat(&[&x.slice(1, 0..3), &x.slice(1, 4..8)], 1);
+    let x = Tensor::cat(&[&others.slice(1, 0..at as isize), &column, &others.slice(1, at as isize..7)], 1);
+    look(d, x)
+}
+
 /// A table with one column that is not like the others.
 macro_rules! with {
     (|$z:ident, $row:ident| $odd:expr) => {

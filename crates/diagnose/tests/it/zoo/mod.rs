@@ -6,6 +6,7 @@ mod healthy;
 mod known;
 mod nets;
 mod sick;
+mod signal;
 
 use diagnose::{Report, Severity};
 use init::{Gain, kaiming_normal, normal};
@@ -15,12 +16,12 @@ use tensor::Tensor;
 
 /// All that are well.
 fn healthy() -> impl Iterator<Item = &'static healthy::Case> {
-    [healthy::CASES, ends::HEALTHY, columns::HEALTHY].into_iter().flatten()
+    [healthy::CASES, ends::HEALTHY, columns::HEALTHY, signal::HEALTHY].into_iter().flatten()
 }
 
 /// All that are sick, with what is wrong.
 fn sick() -> impl Iterator<Item = &'static sick::Case> {
-    [sick::CASES, ends::SICK, columns::SICK].into_iter().flatten()
+    [sick::CASES, ends::SICK, columns::SICK, signal::SICK].into_iter().flatten()
 }
 
 /// Each network is drawn from so many seeds.
@@ -218,4 +219,55 @@ fn a_weight_that_is_used_often_is_one_row() {
     assert_eq!(report.paths.len(), 1);
     #[cfg(feature = "html")]
     assert!(diagnose::Page::new("long").run("run", &report, None).to_html().len() < 100_000);
+}
+
+/// x·(W·c), (x·W)·c and (x·c)·W are one layer.
+#[test]
+fn a_factor_may_be_written_in_three_ways() {
+    use signal::{Factor, factored};
+    for (std, factor) in [(1.0, 0.16), (1.0, 0.5), (1.0, 0.02), (0.1, 3.0), (0.125, 1.0)] {
+        for seed in 0..3 {
+            let [weight, result, input] = [Factor::Weight, Factor::Result, Factor::Input]
+                .map(|way| factored(&mut Draw::new(seed), 4, std, factor, way));
+            assert_alike(&weight, &result);
+            assert_alike(&result, &input);
+            let changes = |outcome: &Outcome| outcome.cure.applied.len();
+            assert_eq!([changes(&weight), changes(&input)], [changes(&result); 2], "{}", weight.cure);
+        }
+    }
+}
+
+/// The verdict on a table does not depend on the order of its columns, nor on where the odd one is.
+#[test]
+fn columns_may_stand_in_any_order() {
+    for odd in [|z: f32| z, |z| 38.0 + 13.0 * z, |z| 5.0 + 0.3 * z, |z| if z > 1.8 { -999.0 } else { z }] {
+        for seed in 0..3 {
+            let [first, last] = [0, 7].map(|at| columns::with_odd(&mut Draw::new(seed), at, odd));
+            let seen = |outcome: &Outcome| -> Vec<_> {
+                outcome.findings().into_iter().map(|(severity, fault, _)| (severity, fault)).collect()
+            };
+            assert_eq!(seen(&first), seen(&last), "{}\n{}", first.report, last.report);
+        }
+    }
+}
+
+/// A fault of one end is the same whether there is another end beside it.
+#[test]
+fn of_two_heads_each_is_judged_by_itself() {
+    let look = |both: bool| {
+        let mut d = Draw::new(3);
+        let mut net = d.stack(&[20, 64, 1], &kaiming_normal(Gain::Relu), &normal(0.01));
+        net.l.push(d.linear(64, 4, &normal(0.01)));
+        let (x, y) = (d.x([64, 20]), d.y(64, 4));
+        d.look(net, |net, tape| {
+            let h = net.l[0].forward(tape.constant(x.clone())).relu();
+            let sick = net.l[1].forward(h).sigmoid().mse_loss(&(x.slice(1, 0..1).square() * 100.0 + 3.0));
+            if both { sick + net.l[2].forward(h).cross_entropy(&y) } else { sick }
+        })
+    };
+    for both in [false, true] {
+        let findings = look(both).findings();
+        let ends: Vec<_> = findings.iter().filter(|(_, fault, _)| *fault == diagnose::Fault::Output).collect();
+        assert_eq!(ends, [&(Severity::Error, diagnose::Fault::Output, "l.1".to_owned())], "{findings:?}");
+    }
 }

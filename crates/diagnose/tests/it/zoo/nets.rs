@@ -129,13 +129,23 @@ impl Draw {
     }
 
     /// Inspects a network, cures it, and inspects it again.
-    pub(super) fn look<T, F>(&self, mut net: Net<T>, forward: F) -> Outcome
+    pub(super) fn look<T, F>(&self, net: Net<T>, forward: F) -> Outcome
     where
         T: Float,
         F: for<'t> Fn(&Net<T>, &'t Tape<T>) -> Var<'t, T>,
     {
+        self.look_at(net, forward)
+    }
+
+    /// The same of any model.
+    pub(super) fn look_at<T, M, F>(&self, mut net: M, forward: F) -> Outcome
+    where
+        T: Float,
+        M: nn::Module<T>,
+        F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+    {
         let inspector = self.inspector.clone().at_step(self.step);
-        let inspect = |net: &Net<T>| {
+        let inspect = |net: &M| {
             inspector.inspect(net, |net, tape| {
                 if self.unrelated {
                     let x = tape.constant(Tensor::full([3, 4], T::from_f64(1e9)));

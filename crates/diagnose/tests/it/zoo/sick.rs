@@ -673,7 +673,7 @@ pub(super) const CASES: &[Case] = &[
                 net.l[4].forward(h).cross_entropy(&y)
             })
         },
-        &[(WARN, Fault::Saturation, "l.3")],
+        &[(ERROR, Fault::Signal, "l.1.weight"), (ERROR, Fault::Signal, "l.3.weight")],
     ),
     (
         "pre-norm, a head of normal(1)",
