@@ -49,17 +49,22 @@ fn standardized(columns: &[Column]) -> String {
     format!("standardize each by itself: {all}; `Evidence` has all figures")
 }
 
+/// A number that may be a whole one.
+fn number(x: f64) -> String {
+    if x.fract() == 0.0 && x.abs() < 1e5 { format!("{x:.0}") } else { figure(x) }
+}
+
 /// Where numbers end.
 fn ends(low: f64, high: f64) -> String {
     match (low.is_finite(), high.is_finite()) {
-        (true, true) => format!("between {} and {}", figure(low), figure(high)),
-        (true, false) => format!("from {} on", figure(low)),
-        _ => format!("up to {}", figure(high)),
+        (true, true) => format!("between {} and {}", number(low), number(high)),
+        (true, false) => format!("from {} on", number(low)),
+        _ => format!("up to {}", number(high)),
     }
 }
 
 fn span(least: f64, most: f64) -> String {
-    format!("{} to {}", figure(least), figure(most))
+    format!("{} to {}", number(least), number(most))
 }
 
 fn words(brief: impl Into<String>, message: impl Into<String>, rule: &'static str, remedy: impl Into<String>) -> Words {
