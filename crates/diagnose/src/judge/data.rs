@@ -3,7 +3,7 @@
 use autograd::Role;
 
 use super::Judge;
-use crate::read::numbers::Units;
+use crate::read::numbers::{Units, range};
 use crate::read::way::Block;
 use crate::report::evidence::Column;
 use crate::report::finding::{Evidence, Finding, Severity};
@@ -14,6 +14,9 @@ const LARGE: f64 = 3.0;
 
 /// A mean is far if it is so many deviations away from 0.
 const MEAN: f64 = 8.0;
+
+/// Columns are uneven where the deviation of one is so many times that of another.
+const UNEVEN: f64 = 5.0;
 
 /// A code for what is missing lies so many deviations away from all else, and stands in this share of the rows.
 const CODE: f64 = 6.0;
@@ -148,7 +151,17 @@ impl Judge<'_> {
             return None;
         }
         let (mean, std) = graph.nodes[data].value.mean_std();
-        Some(Finding::new(Severity::Error, graph.place(data), Evidence::InputScale { rms: size, mean, std }))
+        // Columns of several scales are not mended by one.
+        let units = graph.units(data);
+        let vary: Vec<usize> = (0..units.std.len()).filter(|&index| units.std[index] > 0.0).collect();
+        let [least, most] = range(vary.iter().map(|&index| units.std[index]));
+        let columns = match most > UNEVEN * least {
+            true => {
+                vary.iter().map(|&index| Column { index, mean: units.mean[index], std: units.std[index] }).collect()
+            }
+            false => Vec::new(),
+        };
+        Some(Finding::new(Severity::Error, graph.place(data), Evidence::InputScale { rms: size, mean, std, columns }))
     }
 
     /// Predictions and targets of as many elements that were broadcast against each other.
@@ -211,8 +224,12 @@ fn code(numbers: &[f64]) -> Option<Odd> {
         let times = numbers.len() - rest.len();
         let mean = rest.iter().sum::<f64>() / rest.len() as f64;
         let std = (rest.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / rest.len() as f64).sqrt();
-        let is_code = times > 1 && times as f64 >= SHARE * count && 2 * times < numbers.len();
-        // The others have to vary, or it is one of two values.
+        let is_code = times > 2 && times as f64 >= SHARE * count && 2 * times < numbers.len();
+        let mut values = rest.clone();
+        values.sort_by(f64::total_cmp);
+        values.dedup();
+        // The others have to vary, and not to be one value and a few others, as the brightness of a pixel is.
+        let is_code = is_code && 4 * values.len() > rest.len();
         (is_code && std > 0.0 && (end - mean).abs() > CODE * std && rest.len() > 4)
             .then_some(Odd::Code { value: end, share: times as f64 / count })
     };

@@ -62,6 +62,9 @@ const PENALTY: [f64; 2] = [3.0, 30.0];
 const FAR: f64 = 4.0;
 const FAR_FOR_SQUARES: f64 = 2.25;
 
+/// Below this many times it is a note: a usual rate makes up for it, as for houses of 22 ± 9 thousands.
+const NEAR: f64 = 3.0;
+
 /// Targets are too large when they vary by this much, and by this many times the size of the outputs.
 const LARGE: f64 = 30.0;
 const TIMES: f64 = 30.0;
@@ -166,20 +169,26 @@ impl<'a> Ends<'a> {
             Takes::LogShares => {
                 let sums = values.row_logs();
                 let evidence = Evidence::NotLogShares { loss: node.op, by, sum: mean(&sums).exp() };
-                let by_hand = || self.logarithm_of_what_is_no_share(part.predictions);
-                (!is_of_shares(sums) || by_hand()).then(|| Finding::new(Severity::Error, self.place_of(made), evidence))
+                if !is_of_shares(sums) {
+                    return Some(Finding::new(Severity::Error, self.place_of(made), evidence));
+                }
+                let (of, share) = self.logarithm_of_what_is_no_share(part.predictions)?;
+                let evidence = Evidence::SharesByHand { by: self.graph.nodes[of].op, share };
+                Some(Finding::new(Severity::Error, self.graph.place(of), evidence))
             }
             _ => None,
         }
     }
 
-    /// Whether shares were made by hand, x / Σ x, of an x that may be below zero.
-    fn logarithm_of_what_is_no_share(&self, index: usize) -> bool {
+    /// The x of shares that were made by hand, x / Σ x, where it may be below zero or is often cut off to 0; and how much of it is.
+    fn logarithm_of_what_is_no_share(&self, index: usize) -> Option<(usize, f64)> {
         let graph = self.graph;
-        let made = &graph.nodes[self.graph.maker(index)];
-        let Some(&shared) = made.inputs.first().filter(|_| made.op == "div") else { return false };
+        let made = &graph.nodes[graph.maker(index)];
+        let &shared = made.inputs.first().filter(|_| made.op == "div")?;
         let ends_at_zero = graph.bounded(shared).is_some_and(|of| of.range[0] >= 0.0);
-        !ends_at_zero || graph.nodes[shared].value.range().0 < 0.0
+        // What relu has cut off has the logarithm of nothing, and gets no gradient.
+        let cut = share(graph.nodes[shared].value.values().iter(), |x| x <= 0.0);
+        (!ends_at_zero || cut > 0.1).then_some((shared, cut))
     }
 
     /// Targets that the loss does not take.
@@ -399,7 +408,9 @@ impl<'a> Ends<'a> {
                 true => Evidence::FarTargets { outputs: mean, targets: target, std, bias },
                 false => Evidence::LargeTargets { outputs: outputs.rms(), targets: std },
             };
-            let finding = Finding::new(Severity::Error, place, evidence);
+            let is_near = is_far && !is_large && way <= NEAR * std.max(own);
+            let severity = if is_near { Severity::Note } else { Severity::Error };
+            let finding = Finding::new(severity, place, evidence);
             findings.push((targets, finding));
         }
         findings

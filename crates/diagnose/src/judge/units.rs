@@ -66,8 +66,10 @@ impl Judge<'_> {
             return None;
         }
         let live = (1.0 - activation.saturated) / activation.rule.live_at_rest();
-        // Of few examples, each may be larger than most.
-        let noise = noise(activation.units) + 0.25 / activation.map.examples.max(1) as f64;
+        // Of few examples, each may be larger than most, and of very few all.
+        let examples = activation.map.examples.max(1);
+        let few = if (2..=8).contains(&examples) { 0.6 } else { 0.25 } / examples as f64;
+        let noise = noise(activation.units) + few;
         if live < self.limits.live_error - noise {
             Some(Severity::Error)
         } else if live < self.limits.live - noise {

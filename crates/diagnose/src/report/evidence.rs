@@ -77,6 +77,8 @@ pub enum Evidence {
         mean: f64,
         /// Its standard deviation.
         std: f64,
+        /// What standardizes each of its columns, where these are of several scales.
+        columns: Vec<Column>,
     },
     /// Predictions and targets were broadcast against each other.
     Broadcast {
@@ -115,6 +117,13 @@ pub enum Evidence {
         by: &'static str,
         /// What the exponentials of a row add up to, as a geometric mean.
         sum: f64,
+    },
+    /// Probabilities were made as x / Σ x, of an x that is not above zero.
+    SharesByHand {
+        /// The op that made x.
+        by: &'static str,
+        /// The share of x that is 0 or less.
+        share: f64,
     },
     /// A softmax over one value, which is always 1.
     SoftmaxOfOne {
@@ -396,8 +405,10 @@ pub enum Evidence {
     NothingLearned {
         /// The loss of the last steps, as a mean.
         loss: f64,
-        /// What it costs to know nothing.
-        baseline: f64,
+        /// That of the first.
+        first: f64,
+        /// What it costs to know nothing, if the loss says so.
+        baseline: Option<f64>,
         /// How many steps there were.
         steps: u64,
         /// Whether no gradient comes to any weight.
@@ -487,9 +498,10 @@ impl Evidence {
             Evidence::OffsetFeatures { .. } | Evidence::ConstantFeatures { .. } => Fault::Data,
             Evidence::Code { .. } | Evidence::Identifier { .. } => Fault::Data,
             Evidence::Broadcast { .. } => Fault::Broadcast,
-            Evidence::Probabilities { .. } | Evidence::NotProbabilities { .. } | Evidence::NotLogShares { .. } => {
-                Fault::Logits
-            }
+            Evidence::Probabilities { .. }
+            | Evidence::NotProbabilities { .. }
+            | Evidence::NotLogShares { .. }
+            | Evidence::SharesByHand { .. } => Fault::Logits,
             Evidence::SoftmaxOfOne { .. } | Evidence::SoftmaxOverBatch { .. } | Evidence::SoftmaxOfLabels { .. } => {
                 Fault::Output
             }

@@ -160,14 +160,17 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
             "a feature is a quantity, or a class of an embedding",
             "leave it out; digits that mean something are classes, one for each place (nn::Embedding)",
         ),
-        Evidence::InputScale { rms, mean, std } => {
+        Evidence::InputScale { rms, mean, std, columns } => {
             let shift = if mean.abs() > 0.1 * std { format!("(x − {})", figure(*mean)) } else { "x".into() };
             let [mean, std] = [*mean, *std].map(figure);
             words(
                 format!("input of size {}", figure(*rms)),
                 format!("the input has mean {mean} and std {std}"),
                 "weights of gain / √fan_in are made for inputs of about mean 0 and standard deviation 1",
-                format!("scale the input: {shift} / {std}"),
+                match columns.is_empty() {
+                    true => format!("scale the input: {shift} / {std}"),
+                    false => standardized(columns),
+                },
             )
         }
         Evidence::Broadcast { op, predictions, targets, result } => words(
@@ -210,6 +213,15 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 "nll_loss" => "put `log_softmax(-1)` before it, or take `cross_entropy`, which does both".to_owned(),
                 loss => format!("put `log_softmax(-1)` before `{loss}`"),
             },
+        ),
+        Evidence::SharesByHand { by, share } => words(
+            format!("probabilities of {by}"),
+            format!(
+                "probabilities are made of the result of `{by}`, divided by its sum, of which {} are 0 or less: they have no logarithm, and get no gradient",
+                percent(*share)
+            ),
+            "a probability is above zero",
+            "make them by `softmax(-1)`, or take `cross_entropy` of what the last layer gives",
         ),
         Evidence::SoftmaxOfOne { op } => words(
             format!("{op} of one value"),
@@ -568,13 +580,19 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 format!("{change}, nn::Optimizer::new(rule, lr)"),
             )
         }
-        Evidence::NothingLearned { loss, baseline, steps, no_gradient, is_explained } => {
-            let [loss, baseline] = [*loss, *baseline].map(figure);
+        Evidence::NothingLearned { loss, first, baseline, steps, no_gradient, is_explained } => {
+            let [loss, first] = [*loss, *first].map(figure);
             words(
                 "nothing is learned",
                 match no_gradient {
                     true => format!("after {steps} steps the loss is {loss}, and no gradient comes to any weight"),
-                    false => format!("after {steps} steps the loss is {loss}, and to know nothing costs {baseline}"),
+                    false => match baseline {
+                        Some(baseline) => format!(
+                            "after {steps} steps the loss is {loss}, and to know nothing costs {}",
+                            figure(*baseline)
+                        ),
+                        None => format!("after {steps} steps the loss is {loss}, and was {first} at first"),
+                    },
                 },
                 "a model that learns is soon better than the best constant prediction",
                 match no_gradient {
@@ -752,6 +770,14 @@ mod tests {
         let dead = |stuck, one_sided| DeadUnits { dead: 40, units: 200, examples: 32, stuck, one_sided };
         let columns =
             |count: usize| (3..3 + count).map(|index| Column { index, mean: 38.0, std: 13.1 }).collect::<Vec<_>>();
+        let nothing = |baseline, no_gradient, is_explained| NothingLearned {
+            loss: 1.392,
+            first: 1.401,
+            baseline,
+            steps: 500,
+            no_gradient,
+            is_explained,
+        };
         let outside = |least, most| TargetsOutside { loss: "bce_loss", least, most, share: 0.5 };
         let step = |log10, high, overshoots| StepSize { log10, high, overshoots };
         vec![
@@ -771,13 +797,15 @@ mod tests {
             ConstantFeatures { columns: vec![2] },
             Code { index: 3, value: -999.0, share: 0.05 },
             Identifier { index: 0, mean: 3.0e9 },
-            InputScale { rms: 130.7, mean: 127.0, std: 31.0 },
-            InputScale { rms: 31.0, mean: 0.0, std: 31.0 },
+            InputScale { rms: 130.7, mean: 127.0, std: 31.0, columns: Vec::new() },
+            InputScale { rms: 130.7, mean: 127.0, std: 31.0, columns: columns(8) },
+            InputScale { rms: 31.0, mean: 0.0, std: 31.0, columns: Vec::new() },
             Broadcast { op: "sub", predictions: vec![32, 1], targets: vec![32], result: vec![32, 32] },
             Probabilities { loss: "cross_entropy", by: "softmax" },
             NotProbabilities { loss: "bce_loss", by: "linear", least: -3.2, most: 2.8 },
             NotLogShares { loss: "nll_loss", by: "linear", sum: 41.3 },
             NotLogShares { loss: "kl_div", by: "softmax", sum: 13.1 },
+            SharesByHand { by: "relu", share: 0.48 },
             SoftmaxOfOne { op: "softmax" },
             SoftmaxOverBatch { op: "softmax", examples: 64 },
             SoftmaxOfLabels { labels: 2.4 },
@@ -835,9 +863,10 @@ mod tests {
             step(-1.7, true, false),
             step(-6.3, false, false),
             LossRises { first: 2.3, last: 4.1 },
-            NothingLearned { loss: 1.392, baseline: 4_f64.ln(), steps: 500, no_gradient: false, is_explained: false },
-            NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: false },
-            NothingLearned { loss: 50.0, baseline: 2_f64.ln(), steps: 500, no_gradient: true, is_explained: true },
+            nothing(Some(4_f64.ln()), false, false),
+            nothing(None, false, false),
+            nothing(None, true, false),
+            nothing(None, true, true),
             BelowZero { op: "nll_loss", loss: -40.3 },
             NotMemorized { first: 2.32, last: 1.39, known: Some(4_f64.ln()), steps: 300 },
             NotMemorized { first: 2.32, last: 1.39, known: None, steps: 300 },

@@ -185,7 +185,10 @@ impl<T: Float> Watch<T> {
         }
         let ends = Ends::new(self.inspector.limits(), pass);
         let (misfits, found): (Vec<usize>, Vec<Finding>) = ends.misfits().into_iter().unzip();
-        let offset = ends.offset_targets(&misfits).into_iter().map(|(_, finding)| finding);
+        // Where outputs are later on is what training has made of them.
+        let is_first = self.history.samples.is_empty();
+        let offset = if is_first { ends.offset_targets(&misfits) } else { Vec::new() };
+        let offset = offset.into_iter().map(|(_, finding)| finding);
         let found = found.into_iter().chain(offset).chain(ends.below_zero());
         let found = found.filter(|finding| finding.severity > Severity::Note);
         for finding in found {
@@ -265,6 +268,7 @@ impl<T: Float> Watch<T> {
         const PATIENCE: usize = 300;
         /// From this share of what it costs to know nothing on, nothing is known; a fall by the rest since half of the steps is a beginning.
         const NOTHING: f64 = 0.97;
+        const SAME: f64 = 0.005;
         let losses = &self.history.loss;
         if losses.len() < PATIENCE {
             return None;
@@ -277,11 +281,14 @@ impl<T: Float> Watch<T> {
         let mut weights = self.history.samples.iter().flat_map(|sample| &sample.weights);
         let no_gradient = weights.clone().next().is_some() && !weights.any(has_gradient);
         let baseline = self.baseline.filter(|baseline| *baseline > 0.0);
-        let knows_nothing =
-            baseline.is_some_and(|baseline| loss > NOTHING * baseline && middle - loss < (1.0 - NOTHING) * baseline);
+        let first = mean(&losses[..window]);
+        let knows_nothing = match baseline {
+            Some(baseline) => loss > NOTHING * baseline && middle - loss < (1.0 - NOTHING) * baseline,
+            // Where nobody can say what that costs, it is where it was.
+            None => first.is_finite() && (first - loss).abs() < SAME * first.abs(),
+        };
         let steps = losses.len() as u64;
-        let evidence =
-            Evidence::NothingLearned { loss, baseline: baseline.unwrap_or(f64::NAN), steps, no_gradient, is_explained };
+        let evidence = Evidence::NothingLearned { loss, first, baseline, steps, no_gradient, is_explained };
         (no_gradient || knows_nothing).then(|| Finding::new(Severity::Error, "the loss", evidence))
     }
 
