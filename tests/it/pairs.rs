@@ -493,19 +493,14 @@ impl<T: Float> Run<T> {
                 .clip_norm(0.1)
                 .average(0.9)
                 .seed(5)
-                .on_gradients(|pass| {
-                    if on(Watch) {
-                        watch.borrow_mut().before_step(pass.model, pass.loss, pass.gradients);
-                    }
-                })
                 .on_step(|p| {
-                    if on(Watch) {
-                        watch.borrow_mut().after_step(p.model);
-                    }
                     let mut outcome = outcome.borrow_mut();
                     p.model.state_dict().iter().for_each(|(path, param)| outcome.note(path, param.value()));
                     Flow::Continue
                 });
+            if on(Watch) {
+                fit = fit.watch(&watch);
+            }
             if on(Resume) {
                 fit = fit.checkpoint(&path, 3).with_state("watch", &watch);
             }

@@ -194,6 +194,10 @@ impl<'a> Ends<'a> {
     /// Targets that the loss does not take.
     fn kind_of_target(&self, part: &LossTerm) -> Option<Finding> {
         let kind = takes(self.graph.nodes[part.op].op).1?;
+        // Targets may be logarithms.
+        if matches!(self.graph.nodes[part.op].role, Role::Loss { baseline: Baseline::Unknown, .. }) {
+            return None;
+        }
         let values = &self.graph.nodes[part.targets?].value;
         let ((least, most), loss) = (values.range(), self.graph.nodes[part.op].op);
         let place = self.place_of(part.predictions);
@@ -419,9 +423,10 @@ impl<'a> Ends<'a> {
     /// A loss that training makes large, or that drowns in its penalties.
     fn sign(&self) -> Vec<(usize, Finding)> {
         let parts = &self.pass.parts;
-        let loss = self.graph.nodes[self.graph.loss].value.first();
-        // Without gradients, by the loss itself.
-        let is_turned = |part: &LossTerm| part.weight < 0.0 || parts.len() == 1 && loss * part.value < 0.0;
+        let is_turned = |part: &LossTerm| match self.graph.nodes[part.op].gradient {
+            Some(_) => part.weight < 0.0,
+            None => self.is_turned_round(part.op),
+        };
         if let (Some(first), true) = (parts.first(), parts.iter().all(is_turned)) {
             let evidence = Evidence::WrongSign { loss: self.graph.nodes[first.op].op };
             let finding = |part: &LossTerm| {
@@ -430,6 +435,23 @@ impl<'a> Ends<'a> {
             return parts.iter().map(finding).collect();
         }
         self.penalty().into_iter().collect()
+    }
+
+    /// Whether a minus stands between a loss and the result, where gradients are not at hand.
+    fn is_turned_round(&self, op: usize) -> bool {
+        let (mut at, mut turned) = (self.graph.loss, false);
+        while at != op {
+            let node = &self.graph.nodes[at];
+            let Some(&input) = node.inputs.first() else { return false };
+            match node.role {
+                Role::Scaling => turned ^= node.value.first() * self.graph.nodes[input].value.first() < 0.0,
+                Role::Keeping => turned ^= node.op == "neg",
+                Role::Reducing => {}
+                _ => return false,
+            }
+            at = input;
+        }
+        turned
     }
 
     /// A loss that is below zero, and is never of what it takes.

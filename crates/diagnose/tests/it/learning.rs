@@ -153,6 +153,13 @@ fn what_learns_nothing_is_told_with_its_cause() {
         let c = case.x.slice(1, 0..4).argmax(1);
         faults(&case.train(adam(0.001), 400, 100, |h| h.nll_loss(&c)))
     });
+    // A minus before it.
+    assert_all(&vec![Fault::Objective], |seed| {
+        let mut case = case(seed, &[10, 16, 4], 64);
+        let c = case.x.slice(1, 0..4).argmax(1);
+        let found = faults(&case.train(sgd(0.01), 50, 10, |h| -h.cross_entropy(&c)));
+        found.into_iter().filter(|fault| *fault == Fault::Objective).collect()
+    });
     // Labels that do not count, and those that a view has mixed up.
     assert_all(&vec![Fault::NotLearning], |seed| {
         let mut case = case(seed, &[10, 16, 4], 64);

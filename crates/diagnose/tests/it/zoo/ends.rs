@@ -70,6 +70,13 @@ pub(super) const HEALTHY: &[healthy::Case] = &[
             .kl_div(&t, KlDiv { reduction: Reduction::BatchMean, ..KlDiv::default() })),
     ),
     (
+        "kl_div of logarithms",
+        end!(5, small(), |d| d.x([64, 5]).log_softmax(1), |h, t| h
+            .log_softmax(-1)
+            .kl_div(&t, KlDiv { log_target: true, reduction: Reduction::BatchMean })),
+    ),
+    ("a loss less a constant", end!(5, small(), |d| d.y(64, 5), |h, t| h.cross_entropy(&t) - 3.0)),
+    (
         "cross-entropy of shares",
         end!(5, small(), |d| d.x([64, 5]).softmax(1), |h, t| h.soft_cross_entropy(&t, CrossEntropy::default())),
     ),
