@@ -102,6 +102,7 @@ impl Judge<'_> {
         // Beyond where nothing is left, there is nothing to compare.
         let left = scales.iter().take_while(|scale| **scale > 0.0).count();
         let joined = judged.iter().any(|block| block.kind == Kind::Join);
+        let gates = self.gates();
         // Where the logits are too large, a trunk that its branches have made larger is why.
         let is_why = |slope: &f64| joined && is_dear && slope * left as f64 > TRUNK.ln();
         let slope = slope(&scales[..left]).filter(|slope| is_why(slope) || self.is_steep(*slope, &judged[..left]));
@@ -116,6 +117,10 @@ impl Judge<'_> {
             (Some(gain), _) => gain,
             (None, slope) => slope?.exp(),
         };
+        if let (Some(weight), true, None) = (&gates, factor < 1.0, died) {
+            let evidence = Evidence::GatesFade { factor, weight: weight.clone() };
+            return Some(Finding::new(Severity::Note, self.stretch(way), evidence));
+        }
         let dies_at = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
         // Where activations end what grows, as tanh does, the scales themselves say how far it goes.
         let ends =
@@ -285,10 +290,35 @@ impl Judge<'_> {
         };
         let slope = slope(&sizes).filter(|slope| self.is_steep(*slope, &judged[..sizes.len()]));
         // Of several layers, the one in which it explodes the most: their order in a map is chance.
+        // Through half open gates it fades.
+        let slope = slope.filter(|slope| *slope < 0.0 || self.gates().is_none());
         let slope = slope.or_else(|| uses.values().filter_map(explodes).min_by(f64::total_cmp))?;
         let evidence = Evidence::GradientScale { factor: (-slope).exp(), gain: self.gain_on(way) };
         let severity = self.severity(slope, judged.len());
         Some(Finding::new(severity, self.stretch(way), evidence).actions(self.keep_scale(way)))
+    }
+
+    /// The weight of the state of a gated recurrent layer, such as an LSTM, if its gain is neither large nor small: half open gates
+    /// let less through at every step, and training opens them.
+    fn gates(&self) -> Option<String> {
+        let graph = self.graph;
+        let is_share = |&input: &usize| saturation::is_share(self.role(input));
+        let is_gate = |index: &usize| {
+            let node = &graph.nodes[*index];
+            matches!(node.role, Role::Multiplying) && node.inputs.iter().any(is_share)
+        };
+        // Where states are put beside each other, the way leads past them.
+        graph.relevant().find(is_gate)?;
+        let layers: Vec<Affine> = graph.relevant().filter_map(|index| graph.affine(index)).collect();
+        let is_state = |affine: &&Affine| {
+            let mut uses = layers.iter().filter(|other| other.weight == affine.weight);
+            let (first, last) = (uses.next(), uses.next_back());
+            let of_itself = first.zip(last).is_some_and(|(first, last)| graph.comes_from(last.input, first.output));
+            let gain =
+                graph.nodes[affine.weight].value.rms() * (graph.nodes[affine.weight].value.dims()[0] as f64).sqrt();
+            of_itself && (1.0 / self.limits.gain..=self.limits.gain).contains(&gain)
+        };
+        layers.iter().find(is_state).map(|affine| graph.place(affine.weight))
     }
 
     /// Whether the weight of a layer is used by it alone.

@@ -331,6 +331,13 @@ pub enum Evidence {
         /// The gain by which to draw the weights.
         gain: String,
     },
+    /// Recurrent layers with half open gates let less of the signal through with each layer.
+    GatesFade {
+        /// By what it is multiplied with each layer.
+        factor: f64,
+        /// The weight of the state of the first of them.
+        weight: String,
+    },
     /// A weight makes a state larger at each step of a sequence.
     RecurrentGain {
         /// By what: √fan_in times its root mean square.
@@ -518,7 +525,7 @@ impl Evidence {
             Evidence::Saturated { .. } | Evidence::SureSoftmax { .. } => Fault::Saturation,
             Evidence::DeadUnits { .. } | Evidence::UnitsDied { .. } => Fault::Dead,
             Evidence::SignalDies { .. } | Evidence::SignalScale { .. } | Evidence::Drift { .. } => Fault::Signal,
-            Evidence::RecurrentGain { .. } => Fault::Signal,
+            Evidence::RecurrentGain { .. } | Evidence::GatesFade { .. } => Fault::Signal,
             Evidence::GradientDies { .. } | Evidence::GradientScale { .. } => Fault::Gradient,
             Evidence::NoGradient => Fault::Unused,
             Evidence::Unlisted { .. } => Fault::Unlisted,

@@ -480,6 +480,14 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 },
             )
         }
+        Evidence::GatesFade { factor, weight } => words(
+            format!("signal × {} per recurrent layer", figure(*factor)),
+            format!("each recurrent layer multiplies the signal by {}: its gates are half open", figure(*factor)),
+            "what differs from example to example comes to every layer",
+            format!(
+                "if it learns slowly, begin the forget gates with a bias of 1, and draw {weight} and its like by init::orthogonal(Gain::Linear)"
+            ),
+        ),
         Evidence::RecurrentGain { gain, uses } => words(
             format!("state × {} each step", figure(*gain)),
             format!(
@@ -845,6 +853,7 @@ mod tests {
             scale(3.02, true, false, None),
             scale(1.61, false, true, None),
             scale(0.44, false, false, Some("layers.4")),
+            GatesFade { factor: 0.112, weight: "lstm.weight_hh".into() },
             RecurrentGain { gain: 5.66, uses: 30 },
             GradientDies { op: "relu" },
             GradientScale { factor: 0.44, gain: gain() },

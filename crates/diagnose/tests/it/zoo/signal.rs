@@ -44,6 +44,22 @@ fn siren(d: &mut Draw, ω: f64) -> Outcome {
     d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.scale(ω as f32).sin()).mse_loss(&y))
 }
 
+/// Three layers of PyTorch's start, one on the other.
+fn stacked(d: &mut Draw) -> Outcome {
+    struct Stacked {
+        cells: Vec<LSTM>,
+        head: nn::Linear,
+    }
+    nn::module!(Stacked { cells, head });
+    let cells = [8, 32, 32].map(|inputs| LSTM::new_torch(inputs, 32, &mut d.rng).expect("the fan is not 0"));
+    let net = Stacked { cells: cells.into(), head: d.linear(32, 4, &normal(0.01)) };
+    let (x, y) = (d.x([64, 12, 8]), d.y(64, 4));
+    d.look_at(net, |net, tape| {
+        let h = net.cells.iter().fold(tape.constant(x.clone()), |h, cell| cell.run(h, None).0);
+        net.head.forward(h.select(1, 11)).cross_entropy(&y)
+    })
+}
+
 /// A recurrent layer, and a head on its last state.
 macro_rules! cell {
     ($Cell:ident, $w:expr) => {
@@ -119,6 +135,7 @@ pub(super) const HEALTHY: &[healthy::Case] = &[
     ("a GRU of Glorot", cell!(GRU, xavier_uniform(Gain::Linear))),
     ("an LSTM of PyTorch", cell!(LSTM, torch_linear())),
     ("a GRU of PyTorch", cell!(GRU, torch_linear())),
+    ("three LSTMs of PyTorch", stacked),
     ("residual × 12, branches × 1/√12", |d| blocks(d, 12, 0.29, &normal(0.01))),
     ("a table tied to the head, small, before a norm", |d| tied(d, 0.02)),
 ];
