@@ -3,12 +3,12 @@
 use autograd::Role;
 
 use super::Judge;
-use crate::read::numbers::{Units, range};
+use crate::read::numbers::{Units, mean, range};
 use crate::read::way::Block;
 use crate::report::evidence::Column;
 use crate::report::finding::{Evidence, Finding, Severity};
 
-/// A feature is out of scale if it is this many times as large as most, and larger than this; from the second on it is an error by itself.
+/// A feature is out of scale if it is this many times as large as most, and larger than this.
 const FEATURE: f64 = 10.0;
 const LARGE: f64 = 3.0;
 
@@ -22,7 +22,7 @@ const UNEVEN: f64 = 5.0;
 const CODE: f64 = 6.0;
 const SHARE: f64 = 0.01;
 
-/// An identifier has this many digits at least.
+/// An identifier is as large as this.
 const IDENTIFIER: f64 = 1e5;
 
 /// The scale of the data is left alone between the inverse of this and this, and where the first layer makes up for it.
@@ -74,8 +74,7 @@ impl Judge<'_> {
     /// What is wrong with single features.
     fn features(&self, data: usize) -> Vec<Finding> {
         let (graph, place) = (self.graph, self.graph.place(data));
-        let (values, axis) = (&graph.nodes[data].value, graph.unit[data].axis);
-        let units = values.units(axis);
+        let units = graph.units(data);
         let is_finite = units.mean.iter().chain(&units.std).all(|x| x.is_finite());
         if self.is_trained() || !is_finite || units.std.len() < 2 {
             return Vec::new();
@@ -83,7 +82,7 @@ impl Judge<'_> {
         let column = |index: usize| Column { index, mean: units.mean[index], std: units.std[index] };
         let mut findings = Vec::new();
         let mut odd = Vec::new();
-        for (index, numbers) in self.suspects(data, &units) {
+        for (index, numbers) in self.suspects(data, units) {
             let found = identifier(&numbers).or_else(|| code(&numbers));
             odd.extend(found.is_some().then_some(index));
             findings.extend(found.map(|of| {
@@ -128,7 +127,7 @@ impl Judge<'_> {
         findings
     }
 
-    /// The numbers of features that are larger than most, or whose largest is: what is odd in others does no harm.
+    /// The numbers of features that are large: what is odd in others does no harm.
     fn suspects(&self, data: usize, units: &Units) -> Vec<(usize, Vec<f64>)> {
         let (values, axis) = (&self.graph.nodes[data].value, self.graph.unit[data].axis);
         let is_suspect = |index: &usize| units.mean[*index].hypot(units.std[*index]) > LARGE;
@@ -222,15 +221,15 @@ fn code(numbers: &[f64]) -> Option<Odd> {
     let of = |end: f64| {
         let rest: Vec<f64> = numbers.iter().copied().filter(|x| *x != end).collect();
         let times = numbers.len() - rest.len();
-        let mean = rest.iter().sum::<f64>() / rest.len() as f64;
-        let std = (rest.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / rest.len() as f64).sqrt();
+        let middle = mean(rest.iter().copied());
+        let std = mean(rest.iter().map(|x| (x - middle).powi(2))).sqrt();
         let is_code = times > 2 && times as f64 >= SHARE * count && 2 * times < numbers.len();
         let mut values = rest.clone();
         values.sort_by(f64::total_cmp);
         values.dedup();
         // The others have to vary, and not to be one value and a few others, as the brightness of a pixel is.
         let is_code = is_code && 4 * values.len() > rest.len();
-        (is_code && std > 0.0 && (end - mean).abs() > CODE * std && rest.len() > 4)
+        (is_code && std > 0.0 && (end - middle).abs() > CODE * std && rest.len() > 4)
             .then_some(Odd::Code { value: end, share: times as f64 / count })
     };
     of(ends.0).or_else(|| of(ends.1))

@@ -8,7 +8,8 @@ pub struct Limits {
     /// about 0.8 for 27 classes, since normal logits of deviation s cost about s²/2.
     /// What chance explains in a small batch, two standard errors, is let through, and so is a quarter of a nat for few classes.
     pub loss: f64,
-    /// It is an error from so many times what it should be: 50. Below, training makes up for it in some hundred steps (table of harm).
+    /// It is an error from so many times what it should be: 50. Below, plain descent makes up for it in some hundred steps, and Adam is slowed by it
+    /// (table of harm).
     pub loss_error: f64,
     /// A mean of squares is a fault from this many variances of the targets above one: 9. It is an error from 100 on. Outputs as large
     /// as the targets double it, and a mean that is off by their deviation does so too; neither does harm.
@@ -31,8 +32,8 @@ pub struct Limits {
     /// It also does when it changes by this factor over all layers together: 30. Sums of a trunk and its branches are judged by this
     /// alone, as each adds to what was there.
     pub growth_in_all: f64,
-    /// It is an error when it changes by this factor over all layers together: 100. From there on, 97 of 100 trainings end clearly worse
-    /// than mended; below, many do with plain descent alone, as PyTorch's start of three or four layers of relu does (table of harm).
+    /// It is an error when it changes by this factor over all layers together: 100. From there on, nine of ten trainings end clearly worse
+    /// than mended, and more where it fades; below, many do with plain descent alone, as PyTorch's start of three or four layers of relu does (table of harm).
     pub growth_error: f64,
     /// Linear layers are out of scale when each multiplies what varies over examples by more than this, or by less than its
     /// inverse: 3. Every gain in use is between 1/2 and 1.8 (see `init::Gain`). It is judged over two or more hidden layers.

@@ -1,7 +1,7 @@
 //! From figures to findings: the rules, and where they begin to hold.
 
 mod data;
-pub(crate) mod fit;
+pub(crate) mod ends;
 pub(crate) mod limits;
 mod loss;
 mod path;
@@ -38,10 +38,9 @@ pub(crate) fn judge(
     findings.extend(judge.data());
     findings.extend(judge.broadcast());
     findings.extend(judge.logits());
-    let fit = if judge.report.step == 0 { judge.ends().misfits() } else { Vec::new() };
-    let ends: Vec<usize> =
-        fit.iter().filter(|(_, finding)| finding.severity > Severity::Note).map(|(end, _)| *end).collect();
-    findings.extend(fit.into_iter().map(|(_, finding)| finding));
+    let misfits = (judge.report.step == 0).then(|| judge.ends().misfits());
+    let (misfits, ends) = misfits.map_or_else(Default::default, |of| (of.findings, of.ends));
+    findings.extend(misfits);
     findings.extend(judge.symmetry(copies_after));
     findings.extend(judge.losses(&ends));
     findings.extend(judge.saturation());
@@ -114,8 +113,8 @@ pub(super) struct Judge<'a> {
 }
 
 impl Judge<'_> {
-    fn ends(&self) -> fit::Ends<'_> {
-        fit::Ends::new(self.limits, self.pass)
+    fn ends(&self) -> ends::Ends<'_> {
+        ends::Ends::new(self.limits, self.pass)
     }
 
     fn not_finite(&self) -> Option<Finding> {

@@ -26,6 +26,16 @@ const USES: f64 = 1000.0;
 /// A normalization gives less than this share of its weight where eps is larger than the variance.
 const EPS: f64 = 0.1;
 
+/// A weight of a state.
+struct State {
+    /// Its first use.
+    layer: Affine,
+    /// By what it multiplies the state: √fan_in times its root mean square.
+    gain: f64,
+    /// How many steps there are.
+    uses: usize,
+}
+
 impl Judge<'_> {
     pub(super) fn signal(&self, already_reported: &[Finding]) -> Vec<Finding> {
         let has_told = |faults: &[Fault]| already_reported.iter().any(|finding| faults.contains(&finding.fault));
@@ -102,7 +112,6 @@ impl Judge<'_> {
         // Beyond where nothing is left, there is nothing to compare.
         let left = scales.iter().take_while(|scale| **scale > 0.0).count();
         let joined = judged.iter().any(|block| block.kind == Kind::Join);
-        let gates = self.gates();
         // Where the logits are too large, a trunk that its branches have made larger is why.
         let is_why = |slope: &f64| joined && is_dear && slope * left as f64 > TRUNK.ln();
         let slope = slope(&scales[..left]).filter(|slope| is_why(slope) || self.is_steep(*slope, &judged[..left]));
@@ -117,8 +126,9 @@ impl Judge<'_> {
             (Some(gain), _) => gain,
             (None, slope) => slope?.exp(),
         };
-        if let (Some(weight), true, None) = (&gates, factor < 1.0, died) {
-            let evidence = Evidence::GatesFade { factor, weight: weight.clone() };
+        let fades = factor < 1.0 && died.is_none();
+        if let Some(weight) = fades.then(|| self.gates()).flatten() {
+            let evidence = Evidence::GatesFade { factor, weight };
             return Some(Finding::new(Severity::Note, self.stretch(way), evidence));
         }
         let dies_at = died.filter(|_| factor < 1.0).map(|index| self.graph.place(index));
@@ -200,28 +210,37 @@ impl Judge<'_> {
         if self.is_trained() || already_reported.iter().any(told) {
             return Vec::new();
         }
+        let find = |state: State| {
+            let State { layer, gain, uses } = state;
+            let actions = self.scale(&layer, 1.0 / gain).into_iter().collect();
+            let evidence = Evidence::RecurrentGain { gain, uses };
+            Finding::new(Severity::Error, self.graph.place(layer.weight), evidence).actions(actions)
+        };
+        self.states().filter(|state| state.gain > self.limits.gain).map(find).collect()
+    }
+
+    /// The weights that a state goes through at each step of a sequence: square ones, or several beside each other, whose results come to
+    /// their own input again.
+    fn states(&self) -> impl Iterator<Item = State> {
         let graph = self.graph;
-        let mut uses: Vec<(usize, Vec<Affine>)> = Vec::new();
-        let layers = graph.relevant().filter_map(|index| graph.affine(index)).filter(|affine| !affine.normalizes);
-        for affine in layers {
-            match uses.iter_mut().find(|(weight, _)| *weight == affine.weight) {
-                Some((_, uses)) => uses.push(affine),
-                None => uses.push((affine.weight, vec![affine])),
+        let mut places: HashMap<usize, usize> = HashMap::new();
+        let mut layers: Vec<(Affine, Affine, usize)> = Vec::new();
+        for affine in graph.relevant().filter_map(|index| graph.affine(index)).filter(|affine| !affine.normalizes) {
+            match places.get(&affine.weight) {
+                Some(&at) => (layers[at].1, layers[at].2) = (affine, layers[at].2 + 1),
+                None => {
+                    places.insert(affine.weight, layers.len());
+                    layers.push((affine, affine, 1));
+                }
             }
         }
-        let find = |(weight, uses): &(usize, Vec<Affine>)| {
-            let values = &graph.nodes[*weight].value;
+        layers.into_iter().filter_map(move |(first, last, uses)| {
+            let values = &graph.nodes[first.weight].value;
             let &[state, gates] = values.dims() else { return None };
+            let is_square = state > 0 && gates % state == 0 && uses > 2;
             let gain = values.rms() * (state as f64).sqrt();
-            let is_square = state > 0 && gates % state == 0 && uses.len() > 2;
-            if !is_square || gain <= self.limits.gain || !graph.comes_from(uses[uses.len() - 1].input, uses[0].output) {
-                return None;
-            }
-            let actions = self.scale(&uses[0], 1.0 / gain).into_iter().collect();
-            let evidence = Evidence::RecurrentGain { gain, uses: uses.len() };
-            Some(Finding::new(Severity::Error, graph.place(*weight), evidence).actions(actions))
-        };
-        uses.iter().filter_map(find).collect()
+            (is_square && graph.comes_from(last.input, first.output)).then_some(State { layer: first, gain, uses })
+        })
     }
 
     /// Where no gradient comes back, unless a weight of zero stops it that will move.
@@ -309,16 +328,9 @@ impl Judge<'_> {
         };
         // Where states are put beside each other, the way leads past them.
         graph.relevant().find(is_gate)?;
-        let layers: Vec<Affine> = graph.relevant().filter_map(|index| graph.affine(index)).collect();
-        let is_state = |affine: &&Affine| {
-            let mut uses = layers.iter().filter(|other| other.weight == affine.weight);
-            let (first, last) = (uses.next(), uses.next_back());
-            let of_itself = first.zip(last).is_some_and(|(first, last)| graph.comes_from(last.input, first.output));
-            let gain =
-                graph.nodes[affine.weight].value.rms() * (graph.nodes[affine.weight].value.dims()[0] as f64).sqrt();
-            of_itself && (1.0 / self.limits.gain..=self.limits.gain).contains(&gain)
-        };
-        layers.iter().find(is_state).map(|affine| graph.place(affine.weight))
+        let even = 1.0 / self.limits.gain..=self.limits.gain;
+        let state = self.states().find(|state| even.contains(&state.gain))?;
+        Some(graph.place(state.layer.weight))
     }
 
     /// Whether the weight of a layer is used by it alone.

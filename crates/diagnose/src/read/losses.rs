@@ -1,9 +1,11 @@
 //! What a model is trained to make small: the losses on the way to the result, and what the best constant prediction costs.
 
+use std::collections::HashMap;
+
 use autograd::{Baseline, Distance, Role};
 
 use crate::read::graph::Graph;
-use crate::read::numbers::root_mean_square;
+use crate::read::numbers::{mean, root_mean_square};
 
 /// A loss, as it is before it is scaled and added to others; or all of one end of the network, as their mean.
 #[derive(Clone)]
@@ -192,20 +194,24 @@ impl Graph {
         Some(cost).filter(|cost| cost.is_finite())
     }
 
-    /// The ends of the network: losses of what the same layer predicts are one, however often.
-    pub(crate) fn heads(&self, parts: &[LossTerm]) -> Vec<LossTerm> {
-        let mut heads: Vec<(usize, Vec<&LossTerm>)> = Vec::new();
+    /// Losses of what the same layer predicts, together.
+    pub(crate) fn by_end<'p>(&self, parts: &'p [LossTerm]) -> Vec<Vec<&'p LossTerm>> {
+        let (mut places, mut ends): (HashMap<usize, usize>, Vec<Vec<&LossTerm>>) = Default::default();
         for part in parts {
             let by = self.output_layer(part.predictions).map_or(part.predictions, |(affine, _)| affine.weight);
-            match heads.iter_mut().find(|(known, _)| *known == by) {
-                Some((_, parts)) => parts.push(part),
-                None => heads.push((by, vec![part])),
+            let at = *places.entry(by).or_insert(ends.len());
+            if at == ends.len() {
+                ends.push(Vec::new());
             }
+            ends[at].push(part);
         }
-        let mean = |parts: &[&LossTerm], of: &dyn Fn(&LossTerm) -> f64| {
-            parts.iter().map(|part| of(part)).sum::<f64>() / parts.len() as f64
-        };
-        let of = |(_, parts): (usize, Vec<&LossTerm>)| {
+        ends
+    }
+
+    /// The ends of the network: losses of what the same layer predicts are one, however often.
+    pub(crate) fn heads(&self, parts: &[LossTerm]) -> Vec<LossTerm> {
+        let mean = |parts: &[&LossTerm], of: &dyn Fn(&LossTerm) -> f64| mean(parts.iter().map(|part| of(part)));
+        let of = |parts: Vec<&LossTerm>| {
             let known = parts.iter().all(|part| part.expected.is_some());
             let farthest = parts.iter().copied().max_by_key(|part| self.route[part.predictions].layers)?;
             Some(LossTerm {
@@ -216,13 +222,8 @@ impl Graph {
                 ..farthest.clone()
             })
         };
-        heads.into_iter().filter_map(of).collect()
+        self.by_end(parts).into_iter().filter_map(of).collect()
     }
-}
-
-fn mean(numbers: impl Iterator<Item = f64>) -> f64 {
-    let (sum, count) = numbers.fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
-    sum / count
 }
 
 fn median(numbers: &[f64]) -> f64 {

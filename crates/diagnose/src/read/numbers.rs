@@ -309,6 +309,12 @@ pub(crate) fn rms(mean: f64, std: f64, count: usize) -> f64 {
     mean.hypot(spread)
 }
 
+/// NaN of none.
+pub(crate) fn mean(numbers: impl IntoIterator<Item = f64>) -> f64 {
+    let (sum, count) = numbers.into_iter().fold((0.0, 0.0), |(sum, count), x| (sum + x, count + 1.0));
+    sum / count
+}
+
 /// Of numbers of any size.
 pub(crate) fn root_mean_square(numbers: &[f64]) -> f64 {
     if numbers.is_empty() || numbers.iter().any(|x| x.is_nan()) {

@@ -118,12 +118,23 @@ impl Graph {
         way.any(|index| matches!(self.nodes[index].role, Role::Masking) || self.nodes[index].inputs.iter().any(is_far))
     }
 
+    /// How many ops that the loss depends on take each value.
+    pub(crate) fn uses_of_each(&self) -> Vec<u32> {
+        let mut uses = vec![0; self.nodes.len()];
+        for index in self.relevant() {
+            let inputs = &self.nodes[index].inputs;
+            let is_new = |(at, input): &(usize, &usize)| !inputs[..*at].contains(input);
+            inputs.iter().enumerate().filter(is_new).for_each(|(_, &input)| uses[input] += 1);
+        }
+        uses
+    }
+
     /// The classes that a loss has been given, read off its gradient: a classifier's is p − t for probabilities p and targets t, so that
-    /// the least of an example's is that of its class. `None` where something else has a share in that gradient.
-    pub(crate) fn labels(&self, part: &LossTerm) -> Option<Labels> {
+    /// the least of an example's is that of its class. `None` where something else has a share in that gradient, by how many
+    /// ops [use](Self::uses_of_each) each value.
+    pub(crate) fn labels(&self, part: &LossTerm, uses: &[u32]) -> Option<Labels> {
         let (classes, node) = (part.classes.filter(|classes| *classes > 1)?, &self.nodes[part.op]);
-        let uses = self.relevant().filter(|&index| self.nodes[index].inputs.contains(&part.predictions));
-        if uses.count() != 1 || self.nodes[part.predictions].value.dims().last() != Some(&classes) {
+        if uses[part.predictions] != 1 || self.nodes[part.predictions].value.dims().last() != Some(&classes) {
             return None;
         }
         let (gradient, of_loss) = (self.nodes[part.predictions].gradient.as_ref()?, node.gradient.as_ref()?);

@@ -26,6 +26,13 @@ impl Trace {
         }
         Trace { graph, parameters, parts, heads, ways }
     }
+
+    /// What it costs to know nothing, if there is one loss that says so: in the result, which may be a multiple of that.
+    pub(crate) fn baseline(&self) -> Option<f64> {
+        let [part] = &self.parts[..] else { return None };
+        let times = self.graph.nodes[self.graph.loss].value.first() / part.value;
+        Some(self.graph.best_constant(part)? * if times.is_finite() { times } else { 1.0 })
+    }
 }
 
 /// A parameter by its path, and its gradient if there is one.

@@ -12,6 +12,7 @@ use super::experiment::{Runs, backward, quietly};
 use crate::inspect::Inspector;
 use crate::read::graph::Graph;
 use crate::read::losses::LossTerm;
+use crate::read::numbers::mean;
 use crate::read::trace::Trace;
 use crate::report::finding::{Evidence, Finding, Severity, sort};
 use crate::say::text::figure;
@@ -117,40 +118,25 @@ impl Inspector {
         let begun = Instant::now();
         let mut findings = quietly(|| self.dependences(model, &forward)).unwrap_or_default();
         let pass = Runs::new(|| self.tape(), &*model, &forward).pass(&HashMap::new());
-        let expected = match &pass.parts[..] {
-            [part] => pass.graph.best_constant(part).filter(|cost| *cost > 0.0).zip(Some(part)),
-            _ => None,
-        };
-        // By what the loss is beside its part.
-        let of_loss = |(cost, part): (f64, &LossTerm)| {
-            let times = pass.graph.nodes[pass.graph.loss].value.first() / part.value;
-            if times.is_finite() { cost * times } else { cost }
-        };
-        let known = expected.map(of_loss);
-        let blank = |tape: &Tape<T>, graph: &Graph| {
-            for index in inputs(&pass) {
-                let value = tape_value::<T>(graph, index);
-                tape.stand_in(index, alike(&value));
-            }
+        let known = pass.baseline().filter(|cost| *cost > 0.0);
+        let given = inputs(&pass);
+        let blank = |tape: &Tape<T>| {
+            given.iter().for_each(|&index| tape.stand_in(index, alike(&tape_value::<T>(&pass.graph, index))));
         };
         let values = model.values();
-        let end = known.map(|known| LEARNED * known.abs());
+        let end = known.map(|known| LEARNED * known);
         let with = self.train(model, optimizer()?, STEPS, end, &forward, |_| ());
         model.assign(&values);
-        let has_inputs = !inputs(&pass).is_empty();
-        let without = match has_inputs {
-            true => Some(
-                self.train(model, optimizer()?, with.len() as u64, None, &forward, |tape| blank(tape, &pass.graph)),
-            ),
-            false => None,
+        let steps = with.len() as u64;
+        let without = match given.is_empty() {
+            true => None,
+            false => Some(self.train(model, optimizer()?, steps, None, &forward, blank)),
         };
         model.assign(&values);
-        let (first, last) = (with.first().copied().unwrap_or(f64::NAN), lowest_end(&with));
-        let reference = known.map_or(first, |known| known.min(first.max(known)));
-        let last_without = without.as_deref().map(lowest_end);
-        let steps = with.len() as u64;
-        let third = lowest_end(&with[..with.len() * 2 / 3]);
-        let still_falls = third - last > 0.1 * last.abs();
+        let (first, last) = (with.first().copied().unwrap_or(f64::NAN), at_end(&with));
+        let reference = known.unwrap_or(first);
+        let last_without = without.as_deref().map(at_end);
+        let still_falls = at_end(&with[..with.len() * 2 / 3]) - last > 0.1 * last.abs();
         let has_begun = last <= NOTHING * reference;
         let is_stuck = !has_begun || last > HALF * reference && !still_falls;
         if is_stuck {
@@ -276,10 +262,10 @@ impl Inspector {
     }
 }
 
-/// The mean of the last losses: a batch is noisy where units drop out.
-fn lowest_end(losses: &[f64]) -> f64 {
-    let last = &losses[losses.len().saturating_sub(5)..];
-    last.iter().sum::<f64>() / last.len() as f64
+/// The loss at the end, as a mean of up to five: it is noisy where units drop out.
+fn at_end(losses: &[f64]) -> f64 {
+    let count = (losses.len() / 20 + 1).min(5);
+    mean(losses[losses.len().saturating_sub(count)..].iter().copied())
 }
 
 /// The data that predictions are computed from, by their places on the tape.
@@ -326,7 +312,7 @@ fn alike<T: Float>(x: &Tensor<T>) -> Tensor<T> {
 /// Whether the class at each time is the symbol at the next.
 fn is_next(pass: &Trace, head: &LossTerm, given: &[usize], times: usize) -> bool {
     let graph = &pass.graph;
-    let Some(labels) = graph.labels(head) else { return false };
+    let Some(labels) = graph.labels(head, &graph.uses_of_each()) else { return false };
     let symbols =
         given.iter().map(|&index| &graph.nodes[index].value).find(|x| x.dims().len() == 3 && x.dims()[1] == times);
     let Some(symbols) = symbols.filter(|x| x.dims()[0] * times == labels.of.len()) else { return false };

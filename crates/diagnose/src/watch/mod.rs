@@ -12,7 +12,7 @@ use tensor::{Float, Tensor};
 use trend::Trend;
 
 use crate::inspect::{Inspector, activations, cannot_be_judged};
-use crate::judge::fit::Ends;
+use crate::judge::ends::{Ends, Misfits};
 use crate::judge::limits::Limits;
 use crate::judge::unseen;
 use crate::read::anomaly::Anomaly;
@@ -176,15 +176,12 @@ impl<T: Float> Watch<T> {
 
     /// What it costs to know nothing, as a mean over the samples; and what does not fit.
     fn look_at_ends(&mut self, pass: &Trace) {
-        if let [part] = &pass.parts[..] {
-            // The loss is the part, but for a number that it is multiplied by.
-            let times = pass.graph.nodes[pass.graph.loss].value.first() / part.value;
-            let seen = self.history.samples.len() as f64;
-            let now = pass.graph.best_constant(part).map(|cost| cost * if times.is_finite() { times } else { 1.0 });
+        if pass.parts.len() == 1 {
+            let (seen, now) = (self.history.samples.len() as f64, pass.baseline());
             self.baseline = now.map(|now| self.baseline.map_or(now, |known| (known * seen + now) / (seen + 1.0)));
         }
         let ends = Ends::new(self.inspector.limits(), pass);
-        let (misfits, found): (Vec<usize>, Vec<Finding>) = ends.misfits().into_iter().unzip();
+        let Misfits { findings: found, ends: misfits } = ends.misfits();
         // Where outputs are later on is what training has made of them.
         let is_first = self.history.samples.is_empty();
         let offset = if is_first { ends.offset_targets(&misfits) } else { Vec::new() };
@@ -193,7 +190,6 @@ impl<T: Float> Watch<T> {
         let found = found.filter(|finding| finding.severity > Severity::Note);
         for finding in found {
             if self.misfits.iter().all(|known| (known.fault, &known.place) != (finding.fault, &finding.place)) {
-                // Of a training that goes well, the outputs have come to the targets.
                 self.misfits.push(finding);
             }
         }

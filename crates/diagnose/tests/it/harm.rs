@@ -229,10 +229,10 @@ fn share(rows: &[&Row], is: impl Fn(&Row) -> bool) -> f64 {
     rows.iter().filter(|row| is(row)).count() as f64 / rows.len().max(1) as f64
 }
 
-/// New ones at every call with another seed: `EVENKEEL_FUZZ` is added to the first.
+/// Others with another `EVENKEEL_HARM_SEED`.
 #[test]
 fn an_error_does_harm_and_what_is_let_alone_hardly_any() {
-    let from = 1_000_000 * std::env::var("EVENKEEL_FUZZ").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
+    let from = 1_000_000 * std::env::var("EVENKEEL_HARM_SEED").ok().and_then(|n| n.parse().ok()).unwrap_or(1);
     let rows = measure(from..from + 240);
     let of = |severity: Option<Severity>| rows.iter().filter(|row| row.worst() == severity).collect::<Vec<_>>();
     let (errors, warned, alone) = (of(Some(Severity::Error)), of(Some(Severity::Warn)), of(None));
