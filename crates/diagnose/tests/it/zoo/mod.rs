@@ -79,13 +79,13 @@ fn the_verdict_is_that_of_the_network() {
     }
 }
 
-/// A cure does what it says: fewer faults, no higher loss, nothing more to do; and a word where something is left.
+/// A cure does what it says: fewer faults, no higher loss or a lower one after a short training, nothing more to do; and a word where something is left.
 #[test]
 fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
-    let mut healed = 0;
+    let (mut healed, mut paid_off) = (0, 0);
     for (name, look, _) in sick() {
         for seed in 0..3 {
-            let Outcome { report, cure, cured, again } = look(&mut Draw::new(seed));
+            let Outcome { report, cure, cured, again, trained } = look(&mut Draw::new(seed));
             let harm = |report: &Report| {
                 let count = |least| report.findings.iter().filter(|finding| finding.severity >= least).count();
                 (count(Severity::Error), count(Severity::Warn))
@@ -96,10 +96,12 @@ fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
                 cure.applied.is_empty() || harm(&cured) < harm(&report),
                 "{name}, {seed}: {report}\n{cure}\n{cured}"
             );
-            // What was dead begins to guess, and costs no more than a small loss does.
+            // What was dead begins to guess: what that costs more at first, it costs less after a short training.
             let allowed = before.max(report.loss.expected.unwrap_or(f64::NEG_INFINITY));
-            let dearer = after > allowed + 0.25 * allowed.abs();
-            assert!(!dearer, "{name}, {seed}: {before} → {after}\n{cure}");
+            let dearer = after > allowed + 0.005 * allowed.abs();
+            let pays_off = trained.is_some_and(|[as_it_was, cured]| cured < as_it_was);
+            assert!(!dearer || pays_off, "{name}, {seed}: {before} → {after}, then {trained:?}\n{cure}");
+            paid_off += usize::from(dearer);
             assert!(again.applied.is_empty(), "{name}, {seed}: {cure}, and then {again}\n{cured}");
             assert_eq!(cured.is_healthy(), cure.left.is_empty(), "{name}, {seed}: {cure}\n{cured}");
             assert_eq!(
@@ -110,7 +112,7 @@ fn a_cure_makes_nothing_worse_and_says_what_it_leaves() {
             healed += usize::from(cured.is_healthy());
         }
     }
-    assert!(healed > 60, "{healed} were healed");
+    assert!(healed > 60 && paid_off > 0, "{healed} were healed, {paid_off} cost more at first");
 }
 
 #[test]

@@ -44,6 +44,8 @@ pub(super) struct Outcome {
     pub(super) cured: Report,
     /// What a second call of the cure would do.
     pub(super) again: Cure,
+    /// Where the first loss is higher than before: the losses after a short training, as it was and cured.
+    pub(super) trained: Option<[f64; 2]>,
 }
 
 pub(super) type Findings = Vec<(Severity, Fault, String)>;
@@ -154,11 +156,46 @@ impl Draw {
                 forward(net, tape)
             })
         };
-        let report = inspect(&net);
+        let (untreated, report) = (net.values(), inspect(&net));
         let cure = report.cure(&mut net);
         let cured = inspect(&net);
+        let is_dearer = !cure.applied.is_empty() && cured.loss.compared > report.loss.compared;
+        let trained = is_dearer.then(|| {
+            let treated = net.values();
+            let mut after = |values: &[Tensor<T>]| {
+                net.assign(values);
+                self.descend(&mut net, &forward)
+            };
+            let losses = [after(&untreated), after(&treated)];
+            net.assign(&treated);
+            losses
+        });
         let again = cured.cure(&mut net);
-        Outcome { report, cure, cured, again }
+        Outcome { report, cure, cured, again, trained }
+    }
+
+    /// The loss after thirty steps of plain descent, whose gradients are no longer than 1.
+    fn descend<T, M, F>(&self, net: &mut M, forward: &F) -> f64
+    where
+        T: Float,
+        M: nn::Module<T>,
+        F: for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T>,
+    {
+        let mut last = f64::NAN;
+        for _ in 0..30 {
+            let tape = Tape::default();
+            tape.seed(0, self.step);
+            let loss = forward(net, &tape);
+            let gradients = loss.backward();
+            last = loss.value().item().to_f64();
+            let rate = T::from_f64(0.1 / gradients.norm().max(1.0));
+            net.visit_mut(nn::ParamPath::root(), &mut |_, param| {
+                if let Some(gradient) = gradients.named(param.id()).filter(|_| param.is_trained()) {
+                    *param.value_mut() = param.value() - gradient * rate;
+                }
+            });
+        }
+        last
     }
 }
 
