@@ -33,7 +33,7 @@ fn compare<M: Module>(
     loss: impl for<'t> Fn(&M, &'t Tape, &Tensor<i64>) -> Var<'t>,
 ) -> evenkeel::Result {
     let steps = steps as u64;
-    let batches = || Batches::new(ROWS, size).map(|batches| batches.shuffled(1));
+    let batches = || Batches::new(0..ROWS, size).map(|batches| batches.shuffled(1));
     let ((mut by_hand, mut own), (mut fitted, mut optimizer)) = (make(), make());
     let (mut rows, mut tape) = (batches()?, Tape::new());
     let drawn = batches()?;

@@ -24,7 +24,7 @@ fn main() -> evenkeel::Result {
         Linear::new(64, 1, &init::normal(0.01), &mut rng)?,
     ];
     let (train, held_out) = split(400, 0.8, 42)?;
-    let mut batches = Batches::of(train, 32)?.shuffled(42);
+    let mut batches = Batches::new(train, 32)?.shuffled(42);
     let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(1e-2, 1000).warmup(50))?;
     println!("{model:?}\n\n{}\n", adamw.plan(&model)?);
 

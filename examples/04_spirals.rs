@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{}", report.verdict());
 
     let (train, held_out) = split_stratified(&y, 0.8, 42)?;
-    let mut batches = Batches::of(train, 64)?.shuffled(42);
+    let mut batches = Batches::new(train, 64)?.shuffled(42);
     let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(1e-2, args.steps))?;
     let mut tape = Tape::new();
     for step in 0..args.steps {

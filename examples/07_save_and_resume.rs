@@ -3,7 +3,6 @@
 //!
 //! cargo run --release --example 07_save_and_resume -- --file ring.safetensors --steps 20000
 
-use std::cell::RefCell;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -11,7 +10,6 @@ use clap::Parser;
 use evenkeel::diagnose::Watch;
 use evenkeel::nn::{Flow, Resume, Stopped, split_stratified};
 use evenkeel::prelude::*;
-use indicatif::{ProgressBar, ProgressStyle};
 
 #[path = "common/mod.rs"]
 mod common;
@@ -46,32 +44,24 @@ fn run(args: &Args) -> Result<(), Failure> {
 
     let mut model = network()?;
     let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(3e-3, args.steps).warmup(100))?;
-    let style = ProgressStyle::with_template("{wide_bar} {pos}/{len}  {msg}").expect("the template is well-formed");
-    let bar = ProgressBar::new(args.steps).with_style(style);
-    let watch = RefCell::new(Watch::new());
+    let mut watch = Watch::new().inspecting();
     let report = Fit::steps(args.steps)
-        .batches(Batches::of(train, 64)?.shuffled(42))
+        .batches(Batches::new(train, 64)?.shuffled(42))
         .evaluate(held_out.clone(), 100)
         .stop_after(20)
         .clip_norm(1.0)
         .seed(42)
+        .data("x", &x)
+        .data("y", &y)
         .checkpoint(&args.file, 500)
-        .with_state("watch", &watch)
         .resume(if args.anew { Resume::Never } else { Resume::IfThere })
-        .watch(&watch)
-        .on_step(|p| {
-            bar.set_position(p.step);
-            if let (Some(held_out), Some(best)) = (p.held_out, p.best) {
-                bar.set_message(format!("held-out loss {held_out:.4}, best {:.4}", best.loss));
-            }
-        })
+        .watch(&mut watch)
         .on_step(|_| if interrupt::asked() { Flow::Stop } else { Flow::Continue })
         .run(&mut model, &mut adamw, |model, tape, rows| {
             model.forward(tape.constant(x.index_select(0, rows))).cross_entropy(&y.index_select(0, rows))
         })?;
-    bar.finish_and_clear();
-    println!("began at step {}; {report}", report.resumed_at);
-    for finding in watch.borrow().findings() {
+    println!("{report}");
+    for finding in watch.findings() {
         println!("{}: {}; {}", finding.severity, finding.message, finding.remedy);
     }
     if report.stopped == Stopped::Asked {

@@ -72,7 +72,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let (trained, n, mut rng) = (words.len() * 8 / 10, words.len(), ChaCha8Rng::seed_from_u64(42));
     let mut net = Net::new(args.transformer, inputs.size(1), &mut rng)?;
     println!("{net:?}");
-    let mut batches = Batches::new(trained, 32)?.shuffled(42);
+    let mut batches = Batches::new(0..trained, 32)?.shuffled(42);
     let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(2e-3, args.steps).warmup(args.steps / 20))?;
     let mut tape = Tape::new();
     for step in 0..args.steps {

@@ -70,7 +70,7 @@ fn train((x, y): &Data, seed: u64, epochs: u64) -> Result<(f64, f64), nn::Error>
         Linear::new(64, classes, &init::normal(0.01), rng)?,
     ];
     let (train, held_out) = split_stratified(y, 0.8, seed)?;
-    let mut batches = Batches::of(train, 32)?.shuffled(seed);
+    let mut batches = Batches::new(train, 32)?.shuffled(seed);
     let steps = epochs * batches.steps_per_epoch();
     let mut adamw = Optimizer::new(AdamW::default(), 1e-3)?;
     let (mut tape, start) = (Tape::new(), Instant::now());

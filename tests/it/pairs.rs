@@ -9,8 +9,8 @@ use std::sync::Mutex;
 use evenkeel::autograd::{Gradients, Id, Mode, Tape, Var};
 use evenkeel::diagnose::{self, Action, Watch};
 use evenkeel::nn::{
-    AdamW, BatchNorm1d, Batches, Checkpoint, Fit, Flow, Layer, ModelGradients, Module, Optimizer, Param, Schedule,
-    Shards, WeightAverage, module,
+    AdamW, BatchNorm1d, Batches, Checkpoint, Fit, Flow, Layer, ModelGradients, Module, Optimizer, Param, Progress,
+    Schedule, Shards, WeightAverage, module,
 };
 use evenkeel::tensor::{Float, Tensor, keepdim, with_threads};
 
@@ -480,35 +480,35 @@ impl<T: Float> Run<T> {
         let on = |feature| self.on.has(feature);
         let (mut net, outcome) = (self.net(), RefCell::new(Outcome::default()));
         let rows = self.rows();
-        let (watch, path) = (RefCell::new(Watch::new().every(1)), file(self.on));
+        let (mut watch, path) = (Watch::new().every(1), file(self.on));
         let legs: &[u64] = if on(Resume) { &[3, STEPS] } else { &[STEPS] };
         for steps in legs {
             let mut optimizer = self.optimizer();
             if on(Resume) {
-                (net, *watch.borrow_mut()) = (self.net(), Watch::new().every(1));
+                (net, watch) = (self.net(), Watch::new().every(1));
             }
             let mut fit = Fit::steps(*steps)
-                .batches(Batches::of(rows.clone(), ROWS / 2).unwrap())
+                .batches(Batches::new(rows.clone(), ROWS / 2).unwrap())
                 .accumulate(2)
                 .clip_norm(0.1)
                 .average(0.9)
                 .seed(5)
-                .on_step(|p| {
+                .on_step(|p: &Progress<'_, Net<T>, T>| {
                     let mut outcome = outcome.borrow_mut();
                     p.model.state_dict().iter().for_each(|(path, param)| outcome.note(path, param.value()));
                     Flow::Continue
                 });
             if on(Watch) {
-                fit = fit.watch(&watch);
+                fit = fit.watch(&mut watch);
             }
             if on(Resume) {
-                fit = fit.checkpoint(&path, 3).with_state("watch", &watch);
+                fit = fit.checkpoint(&path, 3);
             }
             fit.run(&mut net, &mut optimizer, |net, tape, rows| self.forward(net, tape, rows, (0, 0), &mut None))
                 .unwrap();
         }
         let _ = std::fs::remove_file(path);
-        assert_eq!(watch.borrow().history().loss.len() as u64, if on(Watch) { STEPS } else { 0 });
+        assert_eq!(watch.history().loss.len() as u64, if on(Watch) { STEPS } else { 0 });
         let mut outcome = outcome.into_inner();
         net.parameters().iter().for_each(|(path, param)| outcome.note(format!("average of {path}"), param.value()));
         outcome

@@ -151,10 +151,12 @@ pub use optimizer::{
     Adadelta, Adagrad, Adam, AdamW, At, Group, Lbfgs, Lion, Muon, MuonLr, NAdam, OneCycle, Optimizer, Plan, Planned,
     RAdam, RMSprop, ReduceOnPlateau, Rule, Schedule, Sgd, WeightAverage, refresh_statistics,
 };
-pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Observer, Pass, Progress, Stopped, Weights};
+pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Observer, Pass, Progress, Start, Stopped, Weights};
 #[cfg(feature = "checkpoint")]
-pub use training::fit::{CheckpointAt, Resume};
-pub use training::{Batches, EarlyStopping, Prefetch, Shards, folds, folds_stratified, split, split_stratified};
+pub use training::fit::{CheckpointAt, Kept, Resume};
+pub use training::{
+    Batches, Carried, EarlyStopping, Prefetch, Rows, Shards, folds, folds_stratified, metrics, split, split_stratified,
+};
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.
 pub mod activations {

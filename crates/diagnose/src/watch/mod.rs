@@ -19,6 +19,7 @@ use crate::read::anomaly::Anomaly;
 use crate::read::graph::Graph;
 use crate::read::numbers::Numbers;
 use crate::read::trace::Trace;
+use crate::report::Report;
 use crate::report::finding::{Evidence, Fault, Finding, Severity, sort};
 use crate::report::history::{ActivationSample, History, Sample, WeightSample};
 use crate::say::text::loss;
@@ -26,8 +27,9 @@ use crate::trial::experiment::{quietly, trained};
 
 /// Watches a training loop: the loss of each step, and at every hundredth the activations and how far the weights move.
 ///
-/// It takes two calls in each step, and only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint or a fit by
-/// `with_state`, it goes on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the
+/// A fit takes it by [`Fit::watch`](nn::Fit::watch), prints what it finds as it arises, and keeps it in checkpoints; a loop by hand makes
+/// two calls in each step. It only reads. With the feature `checkpoint` it is `nn::Stateful`: given to a checkpoint by `with_state`, it goes
+/// on after a resume with the steps and samples of before. How far a step moves a weight is measured by what the
 /// optimizer did, whichever it is: std(update) / std(data), whose log₁₀ should be about −3 (Karpathy, 2022). Parameters that do not vary,
 /// such as a bias of zeros, are left out. A learning rate is called too high or too low only where the loss says so too: it rises, or does not
 /// fall, by more than its own noise.
@@ -74,6 +76,12 @@ pub struct Watch<T: Float = f32> {
     misfits: Vec<Finding>,
     /// What the last look did not see.
     unseen: Vec<Finding>,
+    /// Whether a fit's model is inspected before its first step, and what that has shown.
+    inspects: bool,
+    start: Option<Report>,
+    /// What was said of it already, and what is to be said.
+    told: Vec<String>,
+    news: Vec<String>,
 }
 
 impl<T: Float> Default for Watch<T> {
@@ -95,6 +103,54 @@ impl<T: Float> Watch<T> {
             baseline: None,
             misfits: Vec::new(),
             unseen: Vec::new(),
+            inspects: false,
+            start: None,
+            told: Vec::new(),
+            news: Vec::new(),
+        }
+    }
+
+    /// [Inspects](crate::inspect()) the model of a fit before its first step too, by the loss of the first batch, which is computed some more
+    /// times for that; [`start`](Self::start) is what that has shown.
+    ///
+    /// # Example
+    /// ```
+    /// use diagnose::Watch;
+    /// use nn::{Batches, Fit, Layer, Linear, Optimizer, Sgd};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// # use tensor::Tensor;
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// # let (x, y) = (init::randn([64, 8], &mut rng)?, init::randint(5, [64], &mut rng)?);
+    /// let mut model: Linear = Linear::new(8, 5, &init::normal(3.0), &mut rng)?; // not small
+    /// let mut watch = Watch::new().inspecting();
+    /// Fit::steps(20)
+    ///     .batches(Batches::new(0..64, 16)?)
+    ///     .watch(&mut watch) // prints: warn   the first loss is …
+    ///     .run(&mut model, &mut Optimizer::new(Sgd::default(), 0.1)?, |model, tape, rows| {
+    ///         model.forward(tape.constant(x.index_select(0, rows))).cross_entropy(&y.index_select(0, rows))
+    ///     })?;
+    /// assert!(watch.start().unwrap().has(diagnose::Fault::Loss));
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn inspecting(self) -> Self {
+        Watch { inspects: true, ..self }
+    }
+
+    /// What the inspection before the first step has shown, if there was one.
+    pub fn start(&self) -> Option<&Report> {
+        self.start.as_ref()
+    }
+
+    /// Says what has not been said yet of some findings.
+    fn tell(&mut self, findings: &[Finding], at: &str) {
+        for finding in findings.iter().filter(|finding| finding.severity > Severity::Note) {
+            let key = format!("{:?} {}", finding.fault, finding.place);
+            if !self.told.contains(&key) {
+                self.told.push(key);
+                self.news.push(format!("{at}: {}", finding.to_string().trim_end()));
+            }
         }
     }
 
@@ -361,15 +417,37 @@ impl<T: Float> fmt::Display for Watch<T> {
 
 /// A watch is given to a fit by `Fit::watch`.
 impl<T: Float> nn::Observer<T> for Watch<T> {
-    fn before_step(&mut self, pass: &nn::Pass<'_, T>) {
+    fn before_training<M: Module<T>>(&mut self, start: &nn::Start<'_, M, T>) {
+        if self.inspects {
+            let report = self.inspector.inspect(start.model, start.loss);
+            self.tell(&report.findings, "before the first step");
+            self.start = Some(report);
+        }
+    }
+
+    fn before_step<M: Module<T>>(&mut self, pass: &nn::Pass<'_, M, T>) {
         if self.history.loss.is_empty() {
             self.history.first_step = pass.step;
         }
         Watch::before_step(self, pass.model, pass.loss, pass.gradients);
     }
 
-    fn after_step(&mut self, progress: &nn::Progress<'_, T>) {
+    fn after_step<M: Module<T>>(&mut self, progress: &nn::Progress<'_, M, T>) {
+        let is_sampled = self.before.is_some();
         Watch::after_step(self, progress.model);
+        if is_sampled {
+            let findings = self.findings();
+            self.tell(&findings, &format!("step {}", progress.step));
+        }
+    }
+
+    fn news(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.news)
+    }
+
+    #[cfg(feature = "checkpoint")]
+    fn kept(&mut self) -> Option<nn::Kept<'_, T>> {
+        Some(nn::Kept::new(self))
     }
 }
 

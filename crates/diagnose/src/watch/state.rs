@@ -82,7 +82,11 @@ impl<T: Float> Stateful<T> for Watch<T> {
             weights: weights.by_ref().take(weights_in.unsigned_abs() as usize).collect(),
         };
         let samples = steps.into_iter().zip(activations_in).zip(weights_in).map(sample).collect();
+        // Files of before do not say what was told.
+        let says = !at.is_reading() || at.text("told", "").is_some();
+        let told = if says { at.texts("told", &self.told) } else { Vec::new() };
         Watch {
+            told,
             history: History {
                 first_step: at.optional("first_step", Some(self.history.first_step)).unwrap_or(0),
                 loss: at.vector("loss", &self.history.loss),

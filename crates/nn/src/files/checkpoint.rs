@@ -246,7 +246,7 @@ impl<'a, T: Float> Checkpoint<'a, T> {
         if last {
             at.ignore(|name| name.starts_with(MODEL));
         }
-        let values = read(if last { LAST } else { MODEL }, &mut self.parts, &mut at);
+        let values = read(if last { LAST } else { MODEL }, &mut self.parts, &[], &mut at);
         if let (Some(want), Some(got)) = (self.seed, loaded.seed)
             && want != got
         {
@@ -295,11 +295,22 @@ pub(crate) fn write<T: Float>(
     }
 }
 
-/// What a file has for a model, whose names begin so, and for parts, which take note of theirs.
-pub(crate) fn read<T: Float>(prefix: &str, parts: &mut Parts<'_, T>, at: &mut Archive<'_, T>) -> Vec<Tensor<T>> {
+/// What a file has for a model, whose names begin so, and for parts, which take note of theirs. Of the parts that there are in the file
+/// and not here, some may be passed over.
+pub(crate) fn read<T: Float>(
+    prefix: &str,
+    parts: &mut Parts<'_, T>,
+    passed_over: &[&str],
+    at: &mut Archive<'_, T>,
+) -> Vec<Tensor<T>> {
     let is_known = |name: &str| OTHERS.contains(&name) || parts.iter().any(|(known, _)| known == name);
-    let others: Vec<String> = at.parts().into_iter().filter(|name| !is_known(name)).collect();
-    others.iter().for_each(|name| at.has_more(name));
+    for name in at.parts().into_iter().filter(|name| !is_known(name)) {
+        if passed_over.contains(&&*name) {
+            at.ignore(|tensor| tensor.split_once('.').is_some_and(|(part, _)| part == name));
+        } else {
+            at.has_more(&name);
+        }
+    }
     let values = model::walk(at, at.model(), prefix, false);
     parts.iter_mut().for_each(|(name, part)| part.read(name, at));
     values

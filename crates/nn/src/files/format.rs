@@ -8,7 +8,7 @@ use tensor::safetensors::{self, Contents};
 use crate::Error;
 
 /// The version of the format that is written, and the last that is read.
-const VERSION: u64 = 2;
+const VERSION: u64 = 3;
 /// The texts that say what a file is.
 pub(super) const FORMAT: &str = "evenkeel";
 const KIND: &str = "evenkeel.holds";

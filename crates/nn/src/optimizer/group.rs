@@ -48,6 +48,19 @@ impl<T: Float> Group<T> {
         Group { rule: Some(Arc::new(rule)), ..self }
     }
 
+    /// Its pattern with what is set of it.
+    #[cfg(feature = "checkpoint")]
+    pub(super) fn describe(&self) -> String {
+        let lr_scale = self.lr_scale.map(|factor| format!("rate × {factor}"));
+        let weight_decay = self.weight_decay.map(|decay| format!("weight decay {decay}"));
+        let frozen = self.frozen.map(|frozen| if frozen { "frozen".to_owned() } else { "trained".to_owned() });
+        let set: Vec<String> = [lr_scale, weight_decay, frozen, self.rule.as_ref().map(|rule| rule.describe())]
+            .into_iter()
+            .flatten()
+            .collect();
+        format!("{} ({})", self.pattern, set.join(", "))
+    }
+
     pub(super) fn check(&self) -> Result<(), Error> {
         if let Some(lr_scale) = self.lr_scale {
             Schedule::check_lr(lr_scale).map_err(|_| Error::Range {

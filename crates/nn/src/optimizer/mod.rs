@@ -334,6 +334,19 @@ impl<T: Float> Optimizer<T> {
         &self.schedule
     }
 
+    /// Its rule with what is set of it.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn rule_described(&self) -> String {
+        self.rule.describe()
+    }
+
+    /// Its groups, as they were set.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn groups_described(&self) -> String {
+        let groups: Vec<String> = self.groups.iter().map(Group::describe).collect();
+        if groups.is_empty() { "none".into() } else { groups.join(", ") }
+    }
+
     /// The name of its rule, such as `"adamw"`.
     pub fn rule_name(&self) -> &'static str {
         self.rule.name()

@@ -70,6 +70,11 @@ pub trait Rule<T: Float = f32>: Send + Sync {
     /// Its name, such as `"adamw"`.
     fn name(&self) -> &'static str;
 
+    /// Its name with what is set of it, by which a [`Fit`](crate::Fit) that is resumed tells whether it has changed.
+    fn describe(&self) -> String {
+        self.name().to_owned()
+    }
+
     /// The names of what it keeps of each weight from step to step, each a tensor of the weight's shape, such as `["m",
     /// "v"]`.
     fn slots(&self) -> &'static [&'static str];

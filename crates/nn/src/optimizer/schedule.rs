@@ -156,6 +156,12 @@ impl From<f64> for Schedule {
 }
 
 impl Schedule {
+    /// As it is written, by which a resumed fit tells whether it has changed.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn describe(&self) -> String {
+        format!("{:?}", self.0)
+    }
+
     /// Keeps the learning rate constant. PyTorch has no name for it; its `ConstantLR` is `constant(factor * lr).then(n,
     /// constant(lr))`.
     pub fn constant(lr: f64) -> Self {

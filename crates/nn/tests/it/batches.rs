@@ -8,7 +8,7 @@ fn a_step_has_the_same_rows_whenever_and_wherever_it_is_made() {
     let (train, held_out) = split(1000, 0.8, 3).unwrap();
     let labels = Tensor::from_fn([800], |i| (i[0] % 7) as i64);
     let kinds = || {
-        let batches = || Batches::of(train.clone(), 30).unwrap();
+        let batches = || Batches::new(train.clone(), 30).unwrap();
         [
             batches(),
             batches().shuffled(9),
@@ -28,7 +28,7 @@ fn a_step_has_the_same_rows_whenever_and_wherever_it_is_made() {
 
 #[test]
 fn a_batch_is_a_view_and_nothing_is_copied() {
-    let mut batches = Batches::new(100, 10).unwrap().shuffled(1);
+    let mut batches = Batches::new(0..100, 10).unwrap().shuffled(1);
     let first = batches.rows(0).clone();
     assert!(batches.rows(1).shares_storage(&first));
     assert!(!batches.rows(10).shares_storage(&first), "another epoch");

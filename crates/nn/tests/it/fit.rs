@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use autograd::{Mode, Tape, Var};
 use nn::{
     Adam, BatchNorm1d, Batches, Best, Dropout, Error, Fit, Flow, Layer, Linear, ModelGradients, Module, Optimizer,
-    Param, ReduceOnPlateau, Schedule, Sgd, Stopped, WeightAverage, Weights, module,
+    Param, Progress, ReduceOnPlateau, Schedule, Sgd, Stopped, WeightAverage, Weights, module,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
@@ -52,7 +52,7 @@ fn rows(range: std::ops::Range<i64>) -> Tensor<i64> {
 }
 
 fn batches() -> Batches {
-    Batches::of(rows(0..28), 10).unwrap().shuffled(3)
+    Batches::new(rows(0..28), 10).unwrap().shuffled(3)
 }
 
 fn adam<T: Float>() -> Optimizer<T> {
@@ -109,7 +109,7 @@ fn is_the_loop_by_hand<T: Float>(accumulate: u64, clip: Option<f64>) {
     }
     assert!(net.bits() == kept);
     assert_eq!((report.steps, report.stopped, report.weights), (30, Stopped::Steps, Weights::Best));
-    assert_eq!(report.best.map(|best| best.loss), Some(best));
+    assert_eq!(report.best.map(|best| best.value), Some(best));
     for (got, want) in report.history.iter().zip(&history) {
         assert_eq!((got.step, got.held_out), (want.0, Some(want.2)));
         assert!((got.train / want.1 - 1.0).abs() < 1e-12);
@@ -132,7 +132,7 @@ fn the_mean_of_an_evaluation_counts_rows_and_changes_nothing() {
     let mut sgd = Optimizer::new(Sgd::default(), 0.0).unwrap();
     let passes = RefCell::new(Vec::new());
     let report = Fit::steps(2)
-        .batches(Batches::new(10, 2).unwrap())
+        .batches(Batches::new(0..10, 2).unwrap())
         .evaluate(rows(0..1001), 2)
         .run(&mut w, &mut sgd, |w, tape, rows| {
             passes.borrow_mut().push((tape.is_training(), rows.numel()));
@@ -140,7 +140,7 @@ fn the_mean_of_an_evaluation_counts_rows_and_changes_nothing() {
             (w.on(tape) + tape.constant(numbers)).mean(..)
         })
         .unwrap();
-    assert_eq!(report.best, Some(Best { step: 2, loss: 500.0 }));
+    assert_eq!(report.best, Some(Best { step: 2, value: 500.0 }));
     let evaluated = [256, 256, 256, 233].map(|rows| (false, rows));
     assert_eq!(*passes.borrow(), [vec![(true, 2); 2], evaluated.to_vec()].concat());
 
@@ -151,7 +151,9 @@ fn the_mean_of_an_evaluation_counts_rows_and_changes_nothing() {
         Fit::steps(7)
             .batches(batches())
             .evaluate(rows(28..40), every)
-            .on_step(|p| *last.borrow_mut() = p.model.state_dict().iter().map(|(_, p)| p.value().clone()).collect())
+            .on_step(|p: &Progress<'_, Net<f32>>| {
+                *last.borrow_mut() = p.model.state_dict().iter().map(|(_, p)| p.value().clone()).collect()
+            })
             .run(&mut net, &mut optimizer, |net, tape, rows| net.loss(tape, rows))
             .unwrap();
         last.into_inner()
@@ -166,7 +168,7 @@ fn a_fit_ends_when_nothing_gets_better_and_lowers_the_rate_before() {
     let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
     let lrs = RefCell::new(Vec::new());
     let report = Fit::steps(100)
-        .batches(Batches::new(4, 2).unwrap())
+        .batches(Batches::new(0..4, 2).unwrap())
         .evaluate(rows(0..4), 2)
         .stop_after(3)
         .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
@@ -198,7 +200,7 @@ fn without_an_evaluation_the_average_or_the_last_weights_stay() {
     let run = |average: Option<f64>| {
         let (mut w, mut by_hand) = (Param::<f64>::new(Tensor::from([1.0])), WeightAverage::exponential(0.5).unwrap());
         let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
-        let mut fit = Fit::steps(250).batches(Batches::new(4, 2).unwrap()).on_step(|p| {
+        let mut fit = Fit::steps(250).batches(Batches::new(0..4, 2).unwrap()).on_step(|p| {
             by_hand.update(p.model);
         });
         if let Some(decay) = average {
@@ -250,7 +252,7 @@ impl OfNorm for autograd::Gradients {
 fn failure(clip: bool, loss: impl for<'t> Fn(&Net<f64>, Var<'t, f64>, u64) -> Var<'t, f64>) -> String {
     let (mut net, mut optimizer) = (Net::<f64>::new(), adam());
     let (pass, before) = (std::cell::Cell::new(0), RefCell::new(Vec::new()));
-    let mut fit = Fit::steps(10).batches(batches()).evaluate((28..40).collect(), 3).on_step(|p| {
+    let mut fit = Fit::steps(10).batches(batches()).evaluate(28..40, 3).on_step(|p: &Progress<'_, Net<f64>, f64>| {
         *before.borrow_mut() = p.model.state_dict().iter().map(|(_, p)| p.value().clone()).collect::<Vec<_>>();
     });
     if clip {
@@ -324,12 +326,12 @@ fn a_number_that_is_lost_in_an_evaluation_is_an_error_too() {
 }
 
 /// How a training of so many steps ends whose step 150, or another, is finite and far too large, and what the weight is then.
-fn overflows(steps: u64, at: u64, set: impl FnOnce(Fit<'_>) -> Fit<'_>) -> (Error, f32) {
+fn overflows(steps: u64, at: u64, set: impl FnOnce(Fit<'_, Vec<Param>>) -> Fit<'_, Vec<Param>>) -> (Error, f32) {
     // A state that is infinite on purpose is no number that was lost.
     let mut w = vec![Param::new(Tensor::from([1.0_f32])), Param::state(Tensor::from([f32::NEG_INFINITY]))];
     let mut sgd =
         Optimizer::new(Sgd::default(), Schedule::of(move |step| if step == at { 1e38 } else { 0.1 })).unwrap();
-    let fit = set(Fit::steps(steps).batches(Batches::new(4, 2).unwrap()));
+    let fit = set(Fit::steps(steps).batches(Batches::new(0..4, 2).unwrap()));
     let error = fit.run(&mut w, &mut sgd, |w, tape, _| (w[0].on(tape) * 1e3).sum(..)).unwrap_err();
     (error, w[0].value().reshape(()).item())
 }
@@ -357,10 +359,10 @@ fn weights_that_have_left_the_numbers_are_brought_back() {
 
 #[test]
 fn what_cannot_be_fitted_is_refused_before_anything_moves() {
-    let why = |set: &dyn Fn(Fit<'static>) -> Fit<'static>| {
+    let why = |set: &dyn Fn(Fit<'static, Param>) -> Fit<'static, Param>| {
         let mut w = Param::new(Tensor::from([1.0]));
         let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
-        let fit = set(Fit::steps(10).batches(Batches::new(4, 2).unwrap()));
+        let fit = set(Fit::steps(10).batches(Batches::new(0..4, 2).unwrap()));
         let error = fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).sum(..)).unwrap_err();
         assert_eq!((w.value(), sgd.step_number()), (&Tensor::from([1.0]), 0));
         error.to_string()

@@ -86,7 +86,7 @@ fn fit(steps: u64, path: &Path) {
     let (mut net, mut adamw) = (Net::new(), Optimizer::new(AdamW::default(), 0.1).unwrap());
     let rows = |range: std::ops::Range<i64>| range.collect::<Tensor<i64>>();
     Fit::steps(steps)
-        .batches(Batches::of(rows(0..8), 4).unwrap().shuffled(3))
+        .batches(Batches::new(rows(0..8), 4).unwrap().shuffled(3))
         .evaluate(rows(8..12), 2)
         .stop_after(4)
         .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
@@ -136,7 +136,11 @@ fn contents(path: &Path) -> safetensors::Contents {
 
 #[track_caller]
 fn assert_same(a: &Path, b: &Path) {
-    let (a, b) = (contents(a), contents(b));
+    assert_same_contents(contents(a), contents(b));
+}
+
+#[track_caller]
+fn assert_same_contents(a: safetensors::Contents, b: safetensors::Contents) {
     assert_eq!(a.metadata, b.metadata);
     assert!(a.tensors.keys().eq(b.tensors.keys()), "{:?} and {:?}", a.tensors.keys(), b.tensors.keys());
     let differs: BTreeMap<_, _> = a.tensors.iter().filter(|(name, x)| b.tensors[*name] != **x).collect();
@@ -174,13 +178,25 @@ fn files_of_every_version_load_whole() {
         ModelFile::at(version.join("model_torch.safetensors")).torch().load(&mut other).unwrap();
         assert_eq!(other.output.weight.value(), net.output.weight.value());
         assert!(other.state_dict().len() == 9, "a count of batches is a part of it");
-
+    }
+    for number in 1..=3 {
         let [part, whole] = ["part", "whole"].map(|name| folder.join(format!("{name}.safetensors")));
-        std::fs::copy(version.join("fit.safetensors"), &part).unwrap();
+        std::fs::copy(version(number).join("fit.safetensors"), &part).unwrap();
         let _ = std::fs::remove_file(&whole);
         fit(12, &part);
         fit(12, &whole);
-        assert_same(&part, &whole);
+        let (mut part, whole) = (contents(&part), contents(&whole));
+        if number < 3 {
+            // Learning rates were not kept then.
+            let [kept, all] = [&part, &whole].map(|file| {
+                let lrs: Tensor<f64> = file.tensors["history.lr"].get().unwrap().clone();
+                lrs.to_vec()
+            });
+            let known = kept.iter().position(|lr| !lr.is_nan()).unwrap();
+            assert!(known == 3 && kept[known..] == all[known..], "{kept:?}");
+            part.tensors.insert("history.lr".into(), whole.tensors["history.lr"].clone());
+        }
+        assert_same_contents(part, whole);
     }
 }
 

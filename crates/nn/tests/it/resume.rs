@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use autograd::{Gradients, Tape, Var};
 use nn::{
     Adam, AdamW, BatchNorm1d, Batches, Checkpoint, Dropout, EarlyStopping, Embedding, Fit, FitReport, Flow, Layer,
-    Lbfgs, Linear, Muon, Numbered, OneCycle, Optimizer, Param, ReduceOnPlateau, Resume, Schedule, Stopped,
+    Lbfgs, Linear, Module, Muon, Numbered, OneCycle, Optimizer, Param, ReduceOnPlateau, Resume, Schedule, Stopped,
     WeightAverage, Weights, module,
 };
 use rand_chacha::ChaCha8Rng;
@@ -83,7 +83,7 @@ fn training(optimizer: Optimizer) -> Training<Net> {
 
 /// Steps up to this number, of two batches each.
 fn train(training: &mut Training<Net>, to: u64) {
-    let (mut tape, mut batches) = (Tape::new(), Batches::new(ROWS, 16).unwrap().shuffled(3));
+    let (mut tape, mut batches) = (Tape::new(), Batches::new(0..ROWS, 16).unwrap().shuffled(3));
     for step in training.optimizer.step_number()..to {
         let (mut sum, mut of) = (None::<Gradients>, 0.0);
         for pass in 2 * step..2 * step + 2 {
@@ -216,12 +216,17 @@ fn l_bfgs_goes_on_as_if_it_had_not_ended() {
 }
 
 /// A fit with all that it has, up to a step; `stop` ends it before.
-fn fit(steps: u64, path: &Path, stop: Option<u64>, set: &dyn Fn(Fit<'static>) -> Fit<'static>) -> (Net, FitReport) {
+fn fit(
+    steps: u64,
+    path: &Path,
+    stop: Option<u64>,
+    set: &dyn Fn(Fit<'static, Net>) -> Fit<'static, Net>,
+) -> (Net, FitReport) {
     let mut net = net();
     let mut optimizer = Optimizer::new(AdamW::default(), Schedule::cosine(0.03, 40).warmup(4)).unwrap();
     let rows = |range: std::ops::Range<i64>| range.collect::<Tensor<i64>>();
     let fit = Fit::steps(steps)
-        .batches(Batches::of(rows(0..48), 10).unwrap().shuffled(3))
+        .batches(Batches::new((0..48).collect::<Tensor<i64>>(), 10).unwrap().shuffled(3))
         .evaluate(rows(48..60), 3)
         .stop_after(4)
         .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
@@ -261,7 +266,9 @@ fn a_fit_goes_on_as_if_it_had_not_ended() {
     same(&whole, &parts, "fit");
     let (again, finished) = fit(40, &parts, None, &|fit| fit);
     assert_eq!((finished.steps, finished.resumed_at), (report.steps, report.steps), "it took a further step");
-    assert_eq!(FitReport { resumed_at: 0, ..finished }, report);
+    let said = format!("no step was made, as {} has stopped at step ", parts.display());
+    assert!(finished.to_string().starts_with(&said), "{finished}");
+    assert_eq!(FitReport { resumed_at: 0, resumed_from: None, ..finished }, report);
     assert!(weights(&again) == weights(&net));
     // The file's model is what the fit gives.
     let mut loaded = self::net();
@@ -318,7 +325,7 @@ fn numbered_checkpoints_are_gone_on_from_too_and_old_ones_removed() {
     let folder = folder("numbered");
     let files = Numbered::new(folder.join("run.st")).keep(2);
     let own = files.clone();
-    let numbered = move |fit: Fit<'static>| fit.checkpoint(own.clone(), 4);
+    let numbered = move |fit: Fit<'static, Net>| fit.checkpoint(own.clone(), 4);
     fit(6, &folder, None, &numbered);
     let names = || -> Vec<PathBuf> {
         let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -343,7 +350,7 @@ fn killed_before_old_numbered_files_were_removed_it_goes_on_from_the_newest_trai
     let folder = folder("killed_before_removal");
     let files = Numbered::new(folder.join("run.st")).keep(2);
     let own = files.clone();
-    let numbered = move |fit: Fit<'static>| fit.checkpoint(own.clone(), 4);
+    let numbered = move |fit: Fit<'static, Net>| fit.checkpoint(own.clone(), 4);
     fit(9, &folder, None, &numbered);
     let old = [8, 9].map(|step| (files.at(step), std::fs::read(files.at(step)).unwrap()));
     // One file more than is to be kept: as if it had been killed before the oldest was removed.
@@ -372,12 +379,12 @@ fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays()
     let path = folder.join("run.safetensors");
     fit(5, &path, None, &|fit| fit);
     let old = std::fs::read(&path).unwrap();
-    let refused = |set: &dyn Fn(Fit<'static>) -> Fit<'static>| {
+    let refused = |set: &dyn Fn(Fit<'static, Net>) -> Fit<'static, Net>| {
         let mut net = net();
         let mut optimizer = Optimizer::new(AdamW::default(), 0.03).unwrap();
         let rows: Tensor<i64> = (48..60).collect();
         let fit = Fit::steps(9)
-            .batches(Batches::of((0..48).collect(), 10).unwrap().shuffled(3))
+            .batches(Batches::new((0..48).collect::<Tensor<i64>>(), 10).unwrap().shuffled(3))
             .evaluate(rows, 3)
             .plateau(ReduceOnPlateau::new(0.5, 1).unwrap())
             .accumulate(2)
@@ -394,19 +401,20 @@ fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays()
     };
     let why = refused(&|fit| fit.seed(6)).unwrap_err();
     assert!(why.contains("seed: 5 in the file, and 6 here; `resume(Resume::Changed)` goes on all the same"), "{why}");
-    let batches = |of: Tensor<i64>, size| Batches::of(of, size).unwrap();
-    let cases: [(&str, &dyn Fn(Fit<'static>) -> Fit<'static>); 6] = [
+    let batches = |of: Tensor<i64>, size| Batches::new(of, size).unwrap();
+    type Set<'a> = &'a dyn Fn(Fit<'static, Net>) -> Fit<'static, Net>;
+    let cases: [(&str, Set<'_>); 6] = [
         ("batches: 10 of 48 rows", &|fit| fit.batches(batches((0..48).collect(), 12).shuffled(3))),
         ("batches: 10 of 48 rows", &|fit| fit.batches(batches((0..48).collect(), 10).shuffled(4))),
         ("batches: 10 of 48 rows", &|fit| fit.batches(batches((1..49).collect(), 10).shuffled(3))),
         ("accumulated: 2 in the file, and 3 here", &|fit| fit.accumulate(3)),
-        ("evaluated: 12 rows", &|fit| fit.evaluate((40..52).collect(), 3)),
+        ("evaluated: 12 rows", &|fit| fit.evaluate(40..52, 3)),
         ("average", &|fit| {
             // As if it had never been asked for.
             let _ = fit;
             Fit::steps(9)
-                .batches(Batches::of((0..48).collect(), 10).unwrap().shuffled(3))
-                .evaluate((48..60).collect(), 3)
+                .batches(Batches::new((0..48).collect::<Tensor<i64>>(), 10).unwrap().shuffled(3))
+                .evaluate(48..60, 3)
                 .accumulate(2)
                 .seed(5)
         }),
@@ -434,11 +442,11 @@ fn a_fit_with_other_settings_or_of_another_model_is_refused_and_its_file_stays()
     for (path, file) in [(&path, file), (&folder.join("other"), std::fs::read(folder.join("other")).unwrap())] {
         for resume in [Resume::IfThere, Resume::Changed, Resume::Never] {
             let mut optimizer = Optimizer::new(AdamW::default(), 0.03).unwrap();
-            let result = Fit::steps(9).batches(Batches::new(ROWS, 10).unwrap()).checkpoint(path, 4).resume(resume).run(
-                &mut net(),
-                &mut optimizer,
-                |net, tape, rows| net.loss(tape, rows, true),
-            );
+            let result = Fit::steps(9)
+                .batches(Batches::new(0..ROWS, 10).unwrap())
+                .checkpoint(path, 4)
+                .resume(resume)
+                .run(&mut net(), &mut optimizer, |net, tape, rows| net.loss(tape, rows, true));
             assert!(matches!(result, Err(nn::Error::Unfit { .. })), "{resume:?}: {result:?}");
             assert!(!result.unwrap_err().to_string().contains("goes on all the same"));
             assert!(std::fs::read(path).unwrap() == file);

@@ -241,7 +241,7 @@ fn an_evaluation_that_panics_leaves_the_model_its_own_weights() {
     let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
     let own = std::cell::RefCell::new(None);
     let panicked = catch_unwind(AssertUnwindSafe(|| {
-        let fit = Fit::steps(10).batches(Batches::new(4, 2).unwrap()).evaluate((0..4).collect(), 5).average(0.9);
+        let fit = Fit::steps(10).batches(Batches::new(0..4, 2).unwrap()).evaluate(0..4, 5).average(0.9);
         let run = fit.run(&mut model, &mut sgd, |model, tape, _| {
             assert!(tape.is_training(), "no such file");
             *own.borrow_mut() = Some(model.a.value().clone());
@@ -303,7 +303,7 @@ fn libm_free_wave(step: u64) -> f64 {
 fn a_fit_that_averages_forgets_its_first_weights() {
     let mut w = Param::new(Tensor::from([100.0_f32]));
     let mut sgd = Optimizer::new(Sgd::default(), 0.2).unwrap();
-    let fit = Fit::steps(200).batches(Batches::new(4, 2).unwrap()).average(0.9999);
+    let fit = Fit::steps(200).batches(Batches::new(0..4, 2).unwrap()).average(0.9999);
     fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..)).unwrap();
     assert!(w.value().item().abs() < 0.5, "{}", w.value().item());
 }
@@ -380,10 +380,8 @@ impl Rule for Boxed {
 
 #[test]
 fn an_evaluation_that_never_comes_is_said() {
-    let fit = |steps: u64, every: u64| {
-        Fit::steps(steps).batches(Batches::new(4, 2).unwrap()).evaluate((0..4).collect(), every)
-    };
-    let run = |fit: Fit<'_>| {
+    let fit = |steps: u64, every: u64| Fit::steps(steps).batches(Batches::new(0..4, 2).unwrap()).evaluate(0..4, every);
+    let run = |fit: Fit<'_, Param>| {
         let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap();
         fit.run(&mut Param::new(Tensor::from([1.0])), &mut sgd, |w, tape, _| w.on(tape).square().sum(..)).map(|_| ())
     };
@@ -401,7 +399,7 @@ fn an_evaluation_that_never_comes_is_said() {
 fn accumulated_gradients_are_no_larger_than_the_largest() {
     let mut w = Param::new(Tensor::from([1.0_f32]));
     let mut sgd = Optimizer::new(Sgd::default(), 1e-38).unwrap();
-    let fit = Fit::steps(3).batches(Batches::new(256, 64).unwrap()).accumulate(4);
+    let fit = Fit::steps(3).batches(Batches::new(0..256, 64).unwrap()).accumulate(4);
     fit.run(&mut w, &mut sgd, |w, tape, _| (w.on(tape) * tape.constant(Tensor::from([1e37]))).sum(..)).unwrap();
     assert!((w.value().item() - (1.0 - 3.0 * 0.1)).abs() < 1e-6, "{}", w.value().item());
 }
@@ -452,7 +450,7 @@ fn gradients_of_what_the_model_does_not_have_do_not_clip_a_fit() {
         let mut w = Param::new(Tensor::from([1.0_f32]));
         let mut sgd = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
         let other = Param::new(Tensor::from([2.0_f32]));
-        let fit = Fit::steps(3).batches(Batches::new(4, 2).unwrap()).clip_norm(1.0).accumulate(2);
+        let fit = Fit::steps(3).batches(Batches::new(0..4, 2).unwrap()).clip_norm(1.0).accumulate(2);
         fit.run(&mut w, &mut sgd, |w, tape, _| {
             let x = tape.leaf(Tensor::from([1.0]));
             // Their gradients are `bad`, their part of the loss is 0.

@@ -37,6 +37,10 @@ impl<T: Float> Rule<T> for Adagrad {
         "adagrad"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         &["sum"]
     }
@@ -91,6 +95,10 @@ impl Default for Adadelta {
 impl<T: Float> Rule<T> for Adadelta {
     fn name(&self) -> &'static str {
         "adadelta"
+    }
+
+    fn describe(&self) -> String {
+        format!("{self:?}")
     }
 
     fn slots(&self) -> &'static [&'static str] {

@@ -44,6 +44,10 @@ macro_rules! rule {
                 $name
             }
 
+            fn describe(&self) -> String {
+                format!("{self:?}")
+            }
+
             fn slots(&$self) -> &'static [&'static str] {
                 $slots
             }

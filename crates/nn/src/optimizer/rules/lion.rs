@@ -35,6 +35,10 @@ impl<T: Float> Rule<T> for Lion {
         "lion"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         &["m"]
     }

@@ -89,6 +89,10 @@ impl<T: Float> Rule<T> for Muon {
         "muon"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         &["m"]
     }

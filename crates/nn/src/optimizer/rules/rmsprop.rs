@@ -44,6 +44,10 @@ impl<T: Float> Rule<T> for RMSprop {
         "rmsprop"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum > 0.0 || self.centered { &["v", "momentum", "mean"] } else { &["v"] }
     }

@@ -47,6 +47,10 @@ impl<T: Float> Rule<T> for Sgd {
         "sgd"
     }
 
+    fn describe(&self) -> String {
+        format!("{self:?}")
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["m"] }
     }

@@ -1,11 +1,13 @@
 //! Which rows of the data each step is made with.
 
 mod prefetch;
+mod rows;
 mod split;
 
 pub use prefetch::Prefetch;
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+pub use rows::Rows;
 pub use split::{folds, folds_stratified, split, split_stratified};
 use tensor::Tensor;
 
@@ -25,7 +27,7 @@ use crate::Error;
 /// use tensor::Tensor;
 ///
 /// let x = Tensor::from([[0.0], [10.0], [20.0], [30.0], [40.0]]);
-/// let mut batches = Batches::new(5, 2)?.shuffled(42);
+/// let mut batches = Batches::new(0..5, 2)?.shuffled(42);
 /// let mut sum = 0.0;
 /// for step in 0..batches.steps_per_epoch() {
 ///     let rows = batches.rows(step); // [2], and at last [1]
@@ -89,12 +91,15 @@ fn by_class(labels: &Tensor<i64>) -> Result<Vec<Vec<i64>>, Error> {
 }
 
 impl Batches {
-    /// Makes batches of `size` of the rows 0 to `len` − 1.
+    /// Makes batches of `size` of these [`Rows`]: `0..n`, or those of a [`split()`].
     ///
     /// # Errors
-    /// There are no rows, the size is 0, or larger than the number of rows.
+    /// There are no rows, the size is 0, or larger than the number of rows; or the rows are a tensor that is no vector.
     #[doc(alias = "batch_size")]
-    pub fn new(len: usize, size: usize) -> Result<Self, Error> {
+    pub fn new(rows: impl Into<Rows>, size: usize) -> Result<Self, Error> {
+        let rows = rows.into();
+        rows.check("the batches", "are of")?;
+        let len = rows.len();
         if len > 0 && size > len {
             let why = format!(
                 "are of {size} rows, but there are {len} and each comes once in an epoch; take {len} at most, or draw them \
@@ -102,47 +107,38 @@ impl Batches {
             );
             return Err(Error::Invalid { what: "the batches", why });
         }
-        Batches::any(len, size)
+        Batches::any(rows, size)
     }
 
-    /// Batches of `size` of the rows 0 to `len` − 1, which may be more than there are: each is drawn from all by
-    /// itself, as [`with_replacement`](Self::with_replacement).
+    /// Makes batches of `size` of these rows, which may be more than there are: each is drawn from all by itself, as
+    /// [`with_replacement`](Self::with_replacement).
     ///
     /// # Errors
-    /// There are no rows, or the size is 0.
+    /// There are no rows, or the size is 0; or the rows are a tensor that is no vector.
     ///
     /// # Example
     /// ```
-    /// let mut batches = nn::Batches::drawn(3, 100, 42)?;
+    /// let mut batches = nn::Batches::drawn(0..3, 100, 42)?;
     /// assert_eq!(batches.rows(0).numel(), 100);
     /// # Ok::<(), nn::Error>(())
     /// ```
-    pub fn drawn(len: usize, size: usize, seed: u64) -> Result<Self, Error> {
-        Ok(Batches::any(len, size)?.with_replacement(seed))
+    pub fn drawn(rows: impl Into<Rows>, size: usize, seed: u64) -> Result<Self, Error> {
+        let rows = rows.into();
+        rows.check("the batches", "are of")?;
+        Ok(Batches::any(rows, size)?.with_replacement(seed))
     }
 
-    fn any(len: usize, size: usize) -> Result<Self, Error> {
+    fn any(rows: Rows, size: usize) -> Result<Self, Error> {
         let invalid = |why: &str| Err(Error::Invalid { what: "the batches", why: why.into() });
+        let len = rows.len();
         if len == 0 {
             return invalid("are of an empty data set: there are no rows");
         }
         if size == 0 {
             return invalid("are of 0 rows, but must be of at least 1");
         }
-        let (rows, batch) = (Tensor::zeros([0]), Tensor::zeros([0]));
-        Ok(Batches { names: None, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
-    }
-
-    /// Makes batches of `size` of these rows, such as those of a [`split`].
-    ///
-    /// # Errors
-    /// As [`new`](Self::new), or the rows are no vector.
-    pub fn of(rows: Tensor<i64>, size: usize) -> Result<Self, Error> {
-        if rows.rank() != 1 {
-            let why = format!("are of rows {}, but these must be a vector of indices", rows.shape());
-            return Err(Error::Invalid { what: "the batches", why });
-        }
-        Ok(Batches { names: Some(rows.contiguous()), ..Batches::new(rows.numel(), size)? })
+        let (names, rows, batch) = (rows.names(), Tensor::zeros([0]), Tensor::zeros([0]));
+        Ok(Batches { names, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
     }
 
     fn ordered(self, order: Order) -> Self {
@@ -165,7 +161,7 @@ impl Batches {
     /// Takes as many rows of each class as of the others, however many there are in the data: of C classes, each C rows in a
     /// row have each class once, in another order. The rows of a class come in random orders of all of them, those of a
     /// small class several times in an epoch. All batches are full. `labels` has the class of each row that is
-    /// [batched](Self::of).
+    /// [batched](Self::new).
     ///
     /// # Errors
     /// There are not as many labels as rows.
@@ -176,7 +172,7 @@ impl Batches {
     /// use tensor::Tensor;
     ///
     /// let labels = Tensor::from([0, 0, 0, 0, 0, 1]);
-    /// let mut batches = Batches::new(6, 2)?.balanced(&labels, 42)?;
+    /// let mut batches = Batches::new(0..6, 2)?.balanced(&labels, 42)?;
     /// assert!((0..30).all(|step| labels.index_select(0, batches.rows(step)).sum(..).item() == 1));
     /// # Ok::<(), nn::Error>(())
     /// ```
@@ -282,7 +278,7 @@ impl Batches {
     /// ```
     /// use nn::Batches;
     ///
-    /// let batches = Batches::new(100, 10)?.shuffled(42);
+    /// let batches = Batches::new(0..100, 10)?.shuffled(42);
     /// let sums: Vec<i64> = batches.prefetch(0..20, 2, |_, rows| rows.sum(..).item()).collect();
     /// assert_eq!(sums[..10].iter().sum::<i64>(), 4950);
     /// # Ok::<(), nn::Error>(())
@@ -336,9 +332,9 @@ mod tests {
 
     #[test]
     fn each_row_comes_once_in_an_epoch_in_another_order() {
-        let mut plain = Batches::new(7, 3).unwrap();
+        let mut plain = Batches::new(0..7, 3).unwrap();
         assert_eq!(epoch(&mut plain, 5), [vec![0, 1, 2], vec![3, 4, 5], vec![6]]);
-        let mut batches = Batches::new(7, 3).unwrap().shuffled(1);
+        let mut batches = Batches::new(0..7, 3).unwrap().shuffled(1);
         let orders: Vec<Vec<i64>> = (0..20).map(|e| epoch(&mut batches, e).concat()).collect();
         for order in &orders {
             let mut sorted = order.clone();
@@ -347,11 +343,11 @@ mod tests {
         }
         assert!(orders.windows(2).any(|pair| pair[0] != pair[1]));
         // A step's rows do not depend on what was asked before.
-        let mut again = Batches::new(7, 3).unwrap().shuffled(1);
+        let mut again = Batches::new(0..7, 3).unwrap().shuffled(1);
         assert_eq!(again.rows(3 * 19 + 2).to_vec(), orders[19][6..]);
         assert_eq!(again.rows(0).to_vec(), orders[0][..3]);
-        assert_ne!(epoch(&mut Batches::new(7, 3).unwrap().shuffled(2), 0).concat(), orders[0]);
-        let mut dropped = Batches::new(7, 3).unwrap().shuffled(1).drop_last();
+        assert_ne!(epoch(&mut Batches::new(0..7, 3).unwrap().shuffled(2), 0).concat(), orders[0]);
+        let mut dropped = Batches::new(0..7, 3).unwrap().shuffled(1).drop_last();
         assert_eq!((dropped.steps_per_epoch(), epoch(&mut dropped, 0).concat()), (2, orders[0][..6].to_vec()));
         // The first orders of a seed are a contract.
         assert_eq!(orders[0], CONTRACT);
@@ -362,12 +358,12 @@ mod tests {
     #[test]
     fn rows_may_have_other_names_and_be_drawn_with_replacement() {
         let names = Tensor::from([10, 20, 30]);
-        let mut batches = Batches::of(names.clone(), 2).unwrap();
+        let mut batches = Batches::new(names.clone(), 2).unwrap();
         assert_eq!(epoch(&mut batches, 0), [vec![10, 20], vec![30]]);
-        let mut drawn = Batches::new(3, 2).unwrap().with_replacement(1);
+        let mut drawn = Batches::new(0..3, 2).unwrap().with_replacement(1);
         assert!((0..100).all(|step| drawn.rows(step).numel() == 2));
         let mut counts = [0; 3];
-        let mut drawn = Batches::of(names, 3).unwrap().with_replacement(1);
+        let mut drawn = Batches::new(names, 3).unwrap().with_replacement(1);
         for step in 0..1000 {
             drawn.rows(step).iter().for_each(|row| counts[row as usize / 10 - 1] += 1);
         }
@@ -377,7 +373,7 @@ mod tests {
     #[test]
     fn classes_come_equally_often_and_each_row_of_a_class_too() {
         let labels = Tensor::from([7, 7, 7, 7, 7, 7, -1, -1, 3]);
-        let mut batches = Batches::new(9, 3).unwrap().balanced(&labels, 5).unwrap();
+        let mut batches = Batches::new(0..9, 3).unwrap().balanced(&labels, 5).unwrap();
         let mut counts = [0; 9];
         for step in 0..600 {
             let rows = batches.rows(step).clone();
@@ -393,15 +389,17 @@ mod tests {
     #[test]
     fn what_cannot_be_batched_is_refused() {
         let why = |result: Result<Batches, Error>| result.unwrap_err().to_string();
-        assert_eq!(why(Batches::new(0, 1)), "the batches are of an empty data set: there are no rows");
-        assert_eq!(why(Batches::new(5, 0)), "the batches are of 0 rows, but must be of at least 1");
-        assert!(why(Batches::new(5, 6)).starts_with("the batches are of 6 rows, but there are 5 and each comes once"));
-        assert!(Batches::of(Tensor::zeros([2, 2]), 1).is_err() && Batches::of(Tensor::zeros([0]), 1).is_err());
-        assert!(Batches::drawn(0, 3, 1).is_err() && Batches::drawn(3, 0, 1).is_err());
-        let mut more = Batches::drawn(3, 8, 1).unwrap();
+        assert_eq!(why(Batches::new(0..0, 1)), "the batches are of an empty data set: there are no rows");
+        assert_eq!(why(Batches::new(0..5, 0)), "the batches are of 0 rows, but must be of at least 1");
+        assert!(
+            why(Batches::new(0..5, 6)).starts_with("the batches are of 6 rows, but there are 5 and each comes once")
+        );
+        assert!(Batches::new(Tensor::zeros([2, 2]), 1).is_err() && Batches::new(Tensor::zeros([0]), 1).is_err());
+        assert!(Batches::drawn(0..0, 3, 1).is_err() && Batches::drawn(0..3, 0, 1).is_err());
+        let mut more = Batches::drawn(0..3, 8, 1).unwrap();
         assert_eq!((more.steps_per_epoch(), more.rows(5).numel()), (1, 8));
         assert!(more.rows(5).iter().all(|row| (0..3).contains(&row)));
-        let batches = || Batches::new(3, 1).unwrap();
+        let batches = || Batches::new(0..3, 1).unwrap();
         assert_eq!(why(batches().balanced(&Tensor::from([1, 2]), 0)), "the labels are 2, but there are 3 rows");
         assert!(batches().balanced(&Tensor::zeros([3, 1]), 0).is_err());
     }

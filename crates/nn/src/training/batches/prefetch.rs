@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     fn batches() -> Batches {
-        Batches::new(10, 3).unwrap().shuffled(3)
+        Batches::new(0..10, 3).unwrap().shuffled(3)
     }
 
     #[test]

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use tensor::Float;
+use tensor::io::AnyTensor;
 use tensor::safetensors::{self, Contents};
 
-use super::Fit;
 use super::course::Course;
+use super::hooks::Observing;
+use super::{Fit, FitReport};
 use crate::archive::Archive;
 use crate::files::checkpoint::{self, LAST, Part, Parts, SEED, has_last};
 use crate::files::format::{self, FileKind};
 use crate::files::model::{self, MODEL};
+use crate::model::grouped;
 use crate::training::batches::sum_of;
-use crate::{Error, Module, Numbered, Optimizer};
+use crate::{Carried, Error, Module, Numbered, Optimizer};
 
 /// Where a fit writes its checkpoints: a path, or [`Numbered`] files. Feature `checkpoint`.
 #[derive(Clone, Debug)]
@@ -75,12 +78,53 @@ pub(super) struct HookState<'a, T: Float> {
     pub(super) part: Box<dyn Fn() -> Box<dyn Part<T> + 'a> + 'a>,
 }
 
+/// What is carried from batch to batch, as a state that is written and read.
+struct CarriedPart<'a, T: Float> {
+    carried: &'a Carried<T>,
+    read: Option<Carried<T>>,
+}
+
+impl<T: Float> Part<T> for CarriedPart<'_, T> {
+    fn write(&self, name: &str, at: &mut Archive<'_, T>) {
+        let _ = at.part(name, self.carried);
+    }
+
+    fn read(&mut self, name: &str, at: &mut Archive<'_, T>) {
+        self.read = at.part(name, self.carried);
+    }
+
+    fn replace(self: Box<Self>) {
+        if let Some(read) = self.read {
+            self.carried.replace(read);
+        }
+    }
+}
+
+/// What asks for such a state.
+pub(super) fn carried<'a, T: Float>(carried: &'a Carried<T>) -> Box<dyn Fn() -> Box<dyn Part<T> + 'a> + 'a> {
+    Box::new(move || Box::new(CarriedPart { carried, read: None }))
+}
+
+/// What some data are, in words by which others can be told from them.
+pub(super) fn told(data: &AnyTensor) -> String {
+    format!("{} of {} (sum {:08x})", data.shape(), data.dtype(), data.checksum())
+}
+
+/// What the names of an observer's states begin with in a file.
+const WATCH: &str = "watch";
+
 /// Where a fit is saved as it goes, and what else is kept with it.
 pub(super) struct Autosave<'a, T: Float> {
     saves: Option<Saves>,
     states: Vec<HookState<'a, T>>,
     /// What must be as it was if the training is to go on as it would have.
-    same: Vec<(&'static str, String)>,
+    same: Vec<(String, String)>,
+    /// What may be otherwise, and is told.
+    told: Vec<(&'static str, String)>,
+    /// What was otherwise when the file was written.
+    changed: Vec<String>,
+    /// The checkpoint that the fit goes on from, and the steps that it has.
+    resumed: Option<(PathBuf, u64)>,
     /// The step of the last checkpoint.
     at: Option<u64>,
     /// How often a training was begun anew in place of another.
@@ -88,23 +132,50 @@ pub(super) struct Autosave<'a, T: Float> {
     /// Whether there are still the files of a training in whose place this one begins.
     anew: bool,
     /// Old files that could not be removed, each once.
-    pub(super) unremoved: Vec<String>,
+    unremoved: Vec<String>,
 }
 
 impl<'a, T: Float> Autosave<'a, T> {
     /// Of a fit, whose states it takes.
-    pub(super) fn of(fit: &mut Fit<'a, T>) -> Self {
-        let evaluated = fit.evaluate.as_ref().map_or("none".to_owned(), |of| {
-            format!("{} rows ({}) every {} steps", of.rows.numel(), sum_of(&of.rows), of.every)
+    pub(super) fn of<M>(fit: &mut Fit<'a, M, T>, optimizer: &Optimizer<T>) -> Self {
+        let evaluated = fit.evaluation.as_ref().map_or("none".to_owned(), |of| {
+            format!("{} rows ({}) every {} steps", of.rows.len(), sum_of(&of.rows.indices()), of.every)
         });
-        let same = vec![
-            (SEED, fit.seed.to_string()),
-            ("batches", fit.batches.as_ref().map_or(String::new(), |batches| batches.described())),
-            ("accumulated", fit.accumulate.to_string()),
-            ("evaluated", evaluated),
+        let mut same = vec![
+            (SEED.to_owned(), fit.seed.to_string()),
+            ("batches".into(), fit.batches.as_ref().map_or(String::new(), |batches| batches.described())),
+            ("accumulated".into(), fit.accumulate.to_string()),
+            ("evaluated".into(), evaluated),
+        ];
+        same.append(&mut fit.data);
+        let set = |value: &dyn std::fmt::Debug| {
+            format!("{value:?}").replace("Some(", "").replace(')', "").replace("None", "none")
+        };
+        let told = vec![
+            ("rate", optimizer.schedule().describe()),
+            ("rule", optimizer.rule_described()),
+            ("groups", optimizer.groups_described()),
+            ("clip_norm", set(&fit.clip_norm)),
+            ("stop_after", set(&fit.stop_after)),
+            ("judged by", fit.judge_by.clone().unwrap_or_else(|| "the first figure".into())),
         ];
         let (saves, states) = (fit.checkpoint.clone(), std::mem::take(&mut fit.states));
-        Autosave { saves, states, same, at: None, begun: 0, anew: false, unremoved: Vec::new() }
+        let (changed, unremoved) = (Vec::new(), Vec::new());
+        Autosave { saves, states, same, told, changed, resumed: None, at: None, begun: 0, anew: false, unremoved }
+    }
+
+    /// What there is to say before the first step: where it goes on, and with what that is new.
+    pub(super) fn said(&self) -> Vec<String> {
+        let Some((path, step)) = &self.resumed else { return Vec::new() };
+        let on = format!("goes on from {}, which has {} steps", path.display(), grouped(*step));
+        let changed = self.changed.iter().map(|what| format!("changed since then: {what}"));
+        std::iter::once(on).chain(changed).collect()
+    }
+
+    /// Adds to a report what was found in files.
+    pub(super) fn report(self, report: FitReport) -> FitReport {
+        let resumed_from = self.resumed.map(|(path, _)| path);
+        FitReport { resumed_from, changed: self.changed, unremoved: self.unremoved, ..report }
     }
 
     /// The checkpoint to go on from. Of numbered files, that of the training that was begun last; a process that was killed may have left
@@ -126,23 +197,32 @@ impl<'a, T: Float> Autosave<'a, T> {
     }
 
     /// All that a checkpoint has beside the model.
-    fn parts<'p>(&'p self, course: &'p mut Course<T>, optimizer: &'p mut Optimizer<T>) -> Parts<'p, T> {
+    fn parts<'p, M>(
+        &'p self,
+        course: &'p mut Course<T>,
+        optimizer: &'p mut Optimizer<T>,
+        observers: &'p mut [Box<dyn Observing<M, T> + 'a>],
+    ) -> Parts<'p, T> {
         let mut parts = course.parts();
         parts.insert(0, checkpoint::held("optimizer", optimizer));
         parts.extend(self.states.iter().map(|state| (state.name.clone(), (state.part)() as Box<dyn Part<T> + 'p>)));
+        let kept = observers.iter_mut().filter_map(|observer| observer.kept()).enumerate();
+        parts
+            .extend(kept.map(|(at, kept)| (if at == 0 { WATCH.into() } else { format!("{WATCH}{}", at + 1) }, kept.0)));
         parts
     }
 
     /// Goes on from the checkpoint, if there is one; if not, writes the first, so that a path that cannot be written is known at
     /// once.
-    pub(super) fn resume(
+    pub(super) fn resume<M: Module<T>>(
         &mut self,
         course: &mut Course<T>,
-        model: &mut impl Module<T>,
+        model: &mut M,
         optimizer: &mut Optimizer<T>,
+        observers: &mut [Box<dyn Observing<M, T> + 'a>],
         resume: Resume,
     ) -> Result<(), Error> {
-        let Some(path) = self.latest()? else { return self.save(course, model, optimizer) };
+        let Some(path) = self.latest()? else { return self.save(course, model, optimizer, observers) };
         let contents = format::read_checkpoint(&path)?;
         self.begun = begun(&contents.metadata) + u64::from(resume == Resume::Never);
         let mut at = Archive::reading(Some(&*model), &contents, false);
@@ -158,12 +238,21 @@ impl<'a, T: Float> Autosave<'a, T> {
             let _ = model::walk(&mut at, &*model, MODEL, false);
             return at.finish(&path);
         }
-        let mut changed = 0;
-        for (name, here) in self.same.iter().filter(|_| resume == Resume::IfThere) {
-            let said = at.within("fit", |at| at.text(name, here)).unwrap_or_default();
-            if said != *here {
+        let mut refused = 0;
+        for (name, here) in &self.same {
+            // A file of before says nothing of data.
+            let said = at.within("fit", |at| at.text(name, here));
+            let Some(said) = said.filter(|said| said != here) else { continue };
+            if resume == Resume::IfThere {
                 at.mismatch(format!("{name}: {said} in the file, and {here} here"));
-                changed += 1;
+                refused += 1;
+            } else {
+                self.changed.push(format!("{name}: {said} then, and {here} now"));
+            }
+        }
+        for (name, here) in &self.told {
+            if let Some(said) = at.within("fit", |at| at.text(name, here)).filter(|said| said != here) {
+                self.changed.push(format!("{name}: {said} then, and {here} now"));
             }
         }
         let ledger = course.ledger.walk(&mut at);
@@ -172,9 +261,13 @@ impl<'a, T: Float> Autosave<'a, T> {
         if last {
             at.ignore(|name| name.starts_with(MODEL));
         }
-        let mut parts = self.parts(course, optimizer);
-        let values = checkpoint::read(if last { LAST } else { MODEL }, &mut parts, &mut at);
-        if changed > 0 && at.has_mismatches(changed) {
+        // Who looks on may come and go.
+        let there = at.parts();
+        let mut parts = self.parts(course, optimizer, observers);
+        parts.retain(|(name, _)| !is_watch(name) || there.contains(name));
+        let gone: Vec<&str> = there.iter().map(String::as_str).filter(|name| is_watch(name)).collect();
+        let values = checkpoint::read(if last { LAST } else { MODEL }, &mut parts, &gone, &mut at);
+        if refused > 0 && at.has_mismatches(refused) {
             at.advise(
                 "`resume(Resume::Changed)` goes on all the same, and `resume(Resume::Never)` begins anew in its place",
             );
@@ -184,26 +277,29 @@ impl<'a, T: Float> Autosave<'a, T> {
         model.assign(&values);
         (course.ledger, course.best_values) = (ledger, best.unwrap_or_default());
         self.at = Some(optimizer.step_number());
+        self.resumed = Some((path, optimizer.step_number())).filter(|(_, step)| *step > 0);
         Ok(())
     }
 
     /// Writes a checkpoint if it is time to.
-    pub(super) fn save_when_due(
+    pub(super) fn save_when_due<M: Module<T>>(
         &mut self,
         course: &mut Course<T>,
-        model: &mut impl Module<T>,
+        model: &mut M,
         optimizer: &mut Optimizer<T>,
+        observers: &mut [Box<dyn Observing<M, T> + 'a>],
     ) -> Result<(), Error> {
         let due = |saves: &Saves| optimizer.step_number().is_multiple_of(saves.every);
-        if self.saves.as_ref().is_some_and(due) { self.save(course, model, optimizer) } else { Ok(()) }
+        if self.saves.as_ref().is_some_and(due) { self.save(course, model, optimizer, observers) } else { Ok(()) }
     }
 
     /// Writes a checkpoint, if there is to be one and this step has none.
-    pub(super) fn save(
+    pub(super) fn save<M: Module<T>>(
         &mut self,
         course: &mut Course<T>,
-        model: &mut impl Module<T>,
+        model: &mut M,
         optimizer: &mut Optimizer<T>,
+        observers: &mut [Box<dyn Observing<M, T> + 'a>],
     ) -> Result<(), Error> {
         let step = optimizer.step_number();
         let Some(Saves { at: place, .. }) = self.saves.clone().filter(|_| self.at != Some(step)) else {
@@ -212,14 +308,17 @@ impl<'a, T: Float> Autosave<'a, T> {
         course.check(model, step)?;
         let (mut contents, outcome) = (Contents::default(), course.outcome(model)?);
         let mut at = Archive::writing(Some(&*model), &mut contents);
-        at.within("fit", |at| self.same.iter().for_each(|(name, text)| _ = at.text(name, text)));
+        at.within("fit", |at| {
+            self.same.iter().for_each(|(name, text)| _ = at.text(name, text));
+            self.told.iter().for_each(|(name, text)| _ = at.text(name, text));
+        });
         let _ = at.text(SEED, &self.same[0].1);
         if self.begun > 0 {
             let _ = at.number(BEGUN, self.begun);
         }
         let _ = course.ledger.walk(&mut at);
         let prefix = if outcome.is_some() { LAST } else { MODEL };
-        checkpoint::write(&*model, prefix, &self.parts(course, optimizer), &mut contents)?;
+        checkpoint::write(&*model, prefix, &self.parts(course, optimizer, observers), &mut contents)?;
         for ((path, _), value) in model.state_dict().into_iter().zip(outcome.iter().flatten()) {
             contents.tensors.insert(format!("{MODEL}{path}"), value.into());
         }
@@ -239,4 +338,9 @@ impl<'a, T: Float> Autosave<'a, T> {
         self.at = Some(step);
         Ok(())
     }
+}
+
+/// Whether this is what an observer's state is called.
+fn is_watch(name: &str) -> bool {
+    name.strip_prefix(WATCH).is_some_and(|number| number.chars().all(|c| c.is_ascii_digit()))
 }

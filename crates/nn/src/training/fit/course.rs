@@ -10,8 +10,21 @@ use crate::{EarlyStopping, Error, Module, Optimizer, ReduceOnPlateau, WeightAver
 pub struct Best {
     /// The steps made before it.
     pub step: u64,
-    /// The mean loss of the held-out rows.
-    pub loss: f64,
+    /// What it was judged by: the mean loss of the held-out rows, unless that is another figure.
+    pub value: f64,
+}
+
+/// An evaluation: its figures, and which of them it is judged by.
+pub(super) struct Evaluated {
+    pub(super) figures: Vec<(String, f64)>,
+    pub(super) judged_by: usize,
+    pub(super) maximized: bool,
+}
+
+impl Evaluated {
+    pub(super) fn value(&self) -> f64 {
+        self.figures[self.judged_by].1
+    }
 }
 
 /// The losses of a fit so far.
@@ -21,20 +34,32 @@ pub(super) struct Ledger {
     /// The losses since the last record, each times its rows, and the rows.
     loss_sum: f64,
     rows_sum: f64,
-    history: Vec<HistoryRow>,
+    pub(super) history: Vec<HistoryRow>,
+    /// The names of the figures in the history.
+    pub(super) figures: Vec<String>,
+    /// By which of them evaluations are judged, once there was one, and whether larger is better.
+    pub(super) judged_by: Option<String>,
+    pub(super) maximized: bool,
 }
 
 #[cfg(feature = "checkpoint")]
 impl Ledger {
     /// As [`Stateful::walk`](crate::Stateful::walk), by names of two kinds.
     pub(super) fn walk<T: Float>(&self, at: &mut crate::Archive<'_, T>) -> Self {
-        let (best, loss_sum, rows_sum) = at.within("fit", |at| {
+        let judged_by = self.judged_by.clone();
+        let (best, loss_sum, rows_sum, judged_by, maximized) = at.within("fit", |at| {
+            let judged_by = if at.is_reading() || judged_by.is_some() {
+                at.text("judged_by", &judged_by.unwrap_or_default())
+            } else {
+                None
+            };
+            let maximized = at.optional("maximized", Some(self.maximized)).unwrap_or(false);
             let step = at.optional("best.step", self.best.map(|best| best.step));
-            let loss = at.optional("best.loss", self.best.map(|best| best.loss));
-            let best = step.zip(loss).map(|(step, loss)| Best { step, loss });
-            (best, at.number("loss_sum", self.loss_sum), at.number("rows_sum", self.rows_sum))
+            let value = at.optional("best.loss", self.best.map(|best| best.value));
+            let best = step.zip(value).map(|(step, value)| Best { step, value });
+            (best, at.number("loss_sum", self.loss_sum), at.number("rows_sum", self.rows_sum), judged_by, maximized)
         });
-        let history = at.within("history", |at| {
+        let (history, figures) = at.within("history", |at| {
             let of = |of: &dyn Fn(&HistoryRow) -> f64| self.history.iter().map(of).collect::<Vec<f64>>();
             let steps: Vec<i64> = self.history.iter().map(|of| of.step as i64).collect();
             let (steps, train) = (at.vector("step", &steps), at.vector("train", &of(&|of| of.train)));
@@ -43,16 +68,35 @@ impl Ledger {
             if [train.len(), held_out.len()] != [steps.len(); 2] {
                 at.mismatch("has histories of several lengths");
             }
-            let row = |((step, train), held_out): ((&i64, f64), f64)| HistoryRow {
-                step: step.unsigned_abs(),
-                train,
-                held_out: Some(held_out).filter(|loss| !loss.is_nan()),
+            // Files of before had neither learning rates nor figures.
+            let is_old = at.is_reading() && !at.has("lr");
+            let lrs = if is_old { vec![f64::NAN; steps.len()] } else { at.vector("lr", &of(&|of| of.lr)) };
+            let figures = if is_old { vec![LOSS.to_owned()] } else { at.texts("figures", &self.figures) };
+            let width = figures.len();
+            let row = |of: &HistoryRow| {
+                (0..width).map(|at| of.figures.get(at).copied().unwrap_or(f64::NAN)).collect::<Vec<_>>()
             };
-            steps.iter().zip(train).zip(held_out).map(row).collect()
+            let values: Vec<f64> = self.history.iter().flat_map(row).collect();
+            let values = if is_old { held_out.clone() } else { at.vector("values", &values) };
+            let row = |(at, step): (usize, &i64)| HistoryRow {
+                step: step.unsigned_abs(),
+                train: train.get(at).copied().unwrap_or(f64::NAN),
+                lr: lrs.get(at).copied().unwrap_or(f64::NAN),
+                held_out: held_out.get(at).copied().filter(|loss| !loss.is_nan()),
+                figures: values
+                    .get(at * width..(at + 1) * width)
+                    .filter(|row| !row.iter().all(|x| x.is_nan()))
+                    .unwrap_or(&[])
+                    .to_vec(),
+            };
+            (steps.iter().enumerate().map(row).collect(), figures)
         });
-        Ledger { best, loss_sum, rows_sum, history }
+        Ledger { best, loss_sum, rows_sum, history, figures, judged_by, maximized }
     }
 }
+
+/// What evaluations are judged by, if nothing else is said.
+pub(super) const LOSS: &str = "loss";
 
 /// The state of a fit, from step to step.
 pub(super) struct Course<T: Float> {
@@ -60,6 +104,8 @@ pub(super) struct Course<T: Float> {
     plateau: Option<ReduceOnPlateau>,
     average: Option<WeightAverage<T>>,
     pub(super) ledger: Ledger,
+    /// The step from which on weights are averaged.
+    average_from: u64,
     /// The model's values at the best evaluation.
     pub(super) best_values: Vec<Tensor<T>>,
     /// The model's values at the last record, to go back to.
@@ -68,12 +114,13 @@ pub(super) struct Course<T: Float> {
 
 impl<T: Float> Course<T> {
     /// At the start of a fit, whose settings are in range.
-    pub(super) fn new(fit: &Fit<'_, T>) -> Result<Self, Error> {
+    pub(super) fn new<M: Module<T>>(fit: &Fit<'_, M, T>) -> Result<Self, Error> {
         fit.check()?;
         Ok(Course {
             stopping: EarlyStopping::after(fit.stop_after.unwrap_or(u64::MAX)),
             plateau: fit.plateau.clone(),
-            average: fit.average.map(WeightAverage::exponential).transpose()?.map(WeightAverage::with_warmup),
+            average: fit.average.clone().transpose()?,
+            average_from: fit.average_from,
             ledger: Ledger::default(),
             best_values: Vec::new(),
             good: Vec::new(),
@@ -95,39 +142,64 @@ impl<T: Float> Course<T> {
     }
 
     /// Takes note of a step.
-    pub(super) fn stepped(&mut self, model: &impl Module<T>, loss_sum: f64, rows: f64) {
-        if let Some(average) = &mut self.average {
+    pub(super) fn stepped(&mut self, model: &impl Module<T>, made: u64, loss_sum: f64, rows: f64) {
+        if let Some(average) = self.average.as_mut().filter(|_| made > self.average_from) {
             average.update(model);
         }
         self.ledger.loss_sum += loss_sum;
         self.ledger.rows_sum += rows;
     }
 
-    /// Puts the average in the model's place, or back.
+    /// Puts the average in the model's place, or back, once there is one.
     pub(super) fn swap(&mut self, model: &mut impl Module<T>) -> Result<(), Error> {
-        self.average.as_mut().map_or(Ok(()), |average| average.swap(model))
+        let average = self.average.as_mut().filter(|average| average.updates() > 0);
+        average.map_or(Ok(()), |average| average.swap(model))
     }
 
     /// Takes note of an evaluation.
-    pub(super) fn evaluated(&mut self, model: &dyn Module<T>, step: u64, loss: f64, optimizer: &mut Optimizer<T>) {
-        if self.stopping.observe(loss) {
-            (self.ledger.best, self.best_values) = (Some(Best { step, loss }), model.values());
+    pub(super) fn evaluated(&mut self, model: &dyn Module<T>, step: u64, of: &Evaluated, optimizer: &mut Optimizer<T>) {
+        let value = of.value();
+        self.ledger.judged_by = Some(of.figures[of.judged_by].0.clone());
+        self.ledger.maximized = of.maximized;
+        if self.stopping.observe(if of.maximized { -value } else { value }) {
+            (self.ledger.best, self.best_values) = (Some(Best { step, value }), model.values());
         }
-        if let Some(plateau) = &mut self.plateau {
-            optimizer.set_scale(plateau.observe(loss)).expect("a plateau's scale is in 0..=1");
+        if let Some(plateau) = self.plateau.take() {
+            let mut plateau = if of.maximized { plateau.maximize() } else { plateau };
+            optimizer.set_scale(plateau.observe(value)).expect("a plateau's scale is in 0..=1");
+            self.plateau = Some(plateau);
         }
     }
 
-    /// Records the loss where it is time to.
-    pub(super) fn record(&mut self, model: &dyn Module<T>, step: u64, every: u64, held_out: Option<f64>) {
-        if step.is_multiple_of(every) {
-            let Ledger { loss_sum, rows_sum, history, .. } = &mut self.ledger;
-            history.push(HistoryRow { step, train: *loss_sum / *rows_sum, held_out });
-            (*loss_sum, *rows_sum) = (0.0, 0.0);
-            if lost::weights(model).is_none() {
-                self.good = model.values();
-            }
+    /// Records the loss where it is time to, and returns whether it was.
+    pub(super) fn record(
+        &mut self,
+        model: &dyn Module<T>,
+        [step, every]: [u64; 2],
+        lr: f64,
+        evaluated: Option<&Evaluated>,
+    ) -> bool {
+        if !step.is_multiple_of(every) {
+            return false;
         }
+        let Ledger { loss_sum, rows_sum, history, figures, .. } = &mut self.ledger;
+        let mut row = vec![f64::NAN; figures.len()];
+        for (name, value) in evaluated.iter().flat_map(|of| &of.figures) {
+            let at = figures.iter().position(|known| known == name).unwrap_or_else(|| {
+                figures.push(name.clone());
+                row.push(f64::NAN);
+                figures.len() - 1
+            });
+            row[at] = *value;
+        }
+        let held_out = evaluated.map(Evaluated::value);
+        let figures = if evaluated.is_some() { row } else { Vec::new() };
+        history.push(HistoryRow { step, train: *loss_sum / *rows_sum, lr, held_out, figures });
+        (*loss_sum, *rows_sum) = (0.0, 0.0);
+        if lost::weights(model).is_none() {
+            self.good = model.values();
+        }
+        true
     }
 
     /// An error that says where a number was lost. The model's weights are the last that are finite.
@@ -168,20 +240,28 @@ impl<T: Float> Course<T> {
     }
 
     /// Gives the model its weights.
-    pub(super) fn finish(
-        mut self,
-        model: &mut impl Module<T>,
-        steps: u64,
-        resumed_at: u64,
-        stopped: Stopped,
-    ) -> FitReport {
+    pub(super) fn finish(mut self, model: &mut impl Module<T>, steps: u64, stopped: Stopped) -> FitReport {
         let weights = self.weights();
         match weights {
             Weights::Best => model.assign(&self.best_values),
             Weights::Average => self.swap(model).expect("it has been updated with the model"),
             Weights::Last => {}
         }
-        let Ledger { best, history, .. } = self.ledger;
-        FitReport { steps, resumed_at, stopped, best, weights, history, unremoved: Vec::new() }
+        let Ledger { best, history, figures, judged_by, maximized, .. } = self.ledger;
+        let judged_by = judged_by.unwrap_or_else(|| LOSS.to_owned());
+        FitReport {
+            steps,
+            resumed_at: 0,
+            resumed_from: None,
+            changed: Vec::new(),
+            stopped,
+            judged_by,
+            maximized,
+            best,
+            weights,
+            figures,
+            history,
+            unremoved: Vec::new(),
+        }
     }
 }

@@ -3,22 +3,29 @@
 #[cfg(feature = "checkpoint")]
 mod autosave;
 mod course;
+mod evaluation;
+mod history;
 mod hooks;
+mod lines;
 mod lost;
 mod report;
 
 use std::cell::RefCell;
-use std::ops::Range;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::path::PathBuf;
 
 use autograd::{Gradients, Mode, Tape, Var};
 #[cfg(feature = "checkpoint")]
 use autosave::{Autosave, HookState};
 #[cfg(feature = "checkpoint")]
 pub use autosave::{CheckpointAt, Resume};
-use course::Course;
-pub use hooks::{Flow, Observer, Pass, Progress};
-use hooks::{OnGradients, OnStep};
+use course::{Course, Evaluated};
+use evaluation::{Evaluation, Figures};
+use history::Log;
+#[cfg(feature = "checkpoint")]
+pub use hooks::Kept;
+pub use hooks::{Flow, Observer, Pass, Progress, Start};
+use hooks::{Observing, OnGradients, OnStep};
+use lines::{Lines, Now};
 pub use report::{Best, FitReport, HistoryRow, Stopped, Weights};
 use tensor::{Float, Tensor};
 
@@ -27,7 +34,8 @@ use crate::Stateful;
 #[cfg(feature = "checkpoint")]
 use crate::files::checkpoint::{Held, Part};
 use crate::gradients::above_0;
-use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
+use crate::training::metrics::Metric;
+use crate::{Batches, Carried, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau, Rows, WeightAverage};
 
 /// A training: steps over batches, with evaluations on held-out rows, an end when nothing gets better, checkpoints, and
 /// the best weights in the end. The loop of the [crate's page](crate) with what most trainings add to it, and no more: a model
@@ -53,7 +61,7 @@ use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
 /// let mut adamw = Optimizer::new(AdamW::default(), Schedule::cosine(1e-2, 400))?;
 /// let (train, held_out) = split(500, 0.8, 42)?;
 /// let report = Fit::steps(400)
-///     .batches(Batches::of(train, 32)?.shuffled(42))
+///     .batches(Batches::new(train, 32)?.shuffled(42))
 ///     .evaluate(held_out, 50)
 ///     .stop_after(4)
 ///     .clip_norm(1.0)
@@ -61,29 +69,42 @@ use crate::{Batches, Error, ModelGradients, Module, Optimizer, ReduceOnPlateau};
 ///         model.forward(tape.constant(x.index_select(0, rows))).cross_entropy(&y.index_select(0, rows))
 ///     })?;
 /// println!("{report}"); // 400 steps; the loss on the held-out rows was lowest at step …
-/// assert!(report.best.unwrap().loss < 0.3);
+/// assert!(report.best.unwrap().value < 0.3);
 /// # Ok::<(), nn::Error>(())
 /// ```
 #[doc(alias = "Trainer")]
-pub struct Fit<'a, T: Float = f32> {
+pub struct Fit<'a, M, T: Float = f32> {
     steps: u64,
     batches: Option<Batches>,
-    evaluate: Option<Evaluation>,
+    evaluation: Option<Evaluation<'a, M, T>>,
+    judge_by: Option<String>,
     stop_after: Option<u64>,
     plateau: Option<ReduceOnPlateau>,
-    average: Option<f64>,
+    average: Option<Result<WeightAverage<T>, Error>>,
+    average_from: u64,
     clip_norm: Option<f64>,
     accumulate: u64,
+    weigh: Option<Weigh<'a>>,
     seed: u64,
-    on_gradients: Vec<OnGradients<'a, T>>,
-    on_step: Vec<OnStep<'a, T>>,
+    quiet: bool,
+    log: Option<PathBuf>,
+    carried: Vec<(String, &'a Carried<T>)>,
+    observers: Vec<Box<dyn Observing<M, T> + 'a>>,
+    on_gradients: Vec<OnGradients<'a, M, T>>,
+    on_step: Vec<OnStep<'a, M, T>>,
     #[cfg(feature = "checkpoint")]
     checkpoint: Option<autosave::Saves>,
     #[cfg(feature = "checkpoint")]
     resume: Resume,
     #[cfg(feature = "checkpoint")]
     states: Vec<HookState<'a, T>>,
+    /// What the data are, by name.
+    #[cfg(feature = "checkpoint")]
+    data: Vec<(String, String)>,
 }
+
+/// How much some rows count.
+type Weigh<'a> = Box<dyn Fn(&Tensor<i64>) -> f64 + 'a>;
 
 /// What a step was made with.
 struct Step<T: Float> {
@@ -92,38 +113,29 @@ struct Step<T: Float> {
     lr: f64,
 }
 
-/// Which rows are evaluated, and every how many steps.
-struct Evaluation {
-    rows: Tensor<i64>,
-    every: u64,
-}
-
 /// The steps from one record of the loss to the next where nothing is evaluated.
 const RECORD_EVERY: u64 = 100;
-/// What evaluations draw by instead of a shard's number, so that they share no numbers with the passes of the training.
-const EVALUATION: u32 = u32::MAX;
-/// The rows that are evaluated at once at least.
-const ROWS_AT_ONCE: usize = 256;
 
-/// Parts of `size` rows; one row alone goes with the part before, as it has no statistics of its own.
-fn chunks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
-    let count = (rows / size + usize::from(rows % size > 1)).max(1);
-    (0..count).map(move |chunk| chunk * size..if chunk + 1 == count { rows } else { (chunk + 1) * size })
-}
-
-impl<'a, T: Float> Fit<'a, T> {
+impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// Sets how many steps the optimizer has made in the end, counting those that it has made before.
     pub fn steps(steps: u64) -> Self {
         Fit {
             steps,
             batches: None,
-            evaluate: None,
+            evaluation: None,
+            judge_by: None,
             stop_after: None,
             plateau: None,
             average: None,
+            average_from: 0,
             clip_norm: None,
             accumulate: 1,
+            weigh: None,
             seed: 0,
+            quiet: false,
+            log: None,
+            carried: Vec::new(),
+            observers: Vec::new(),
             on_gradients: Vec::new(),
             on_step: Vec::new(),
             #[cfg(feature = "checkpoint")]
@@ -132,6 +144,8 @@ impl<'a, T: Float> Fit<'a, T> {
             resume: Resume::IfThere,
             #[cfg(feature = "checkpoint")]
             states: Vec::new(),
+            #[cfg(feature = "checkpoint")]
+            data: Vec::new(),
         }
     }
 
@@ -144,8 +158,66 @@ impl<'a, T: Float> Fit<'a, T> {
     /// Takes the mean loss of these rows every `every` steps; the model has the weights with the lowest in the end. Choose a number
     /// that divides the steps, or the last weights are not evaluated. No evaluation changes the model's state.
     #[must_use]
-    pub fn evaluate(self, rows: Tensor<i64>, every: u64) -> Self {
-        Fit { evaluate: Some(Evaluation { rows, every }), ..self }
+    pub fn evaluate(self, rows: impl Into<Rows>, every: u64) -> Self {
+        Fit { evaluation: Some(Evaluation { rows: rows.into(), every, figures: None }), ..self }
+    }
+
+    /// As [`evaluate`](Self::evaluate), by figures of your own in place of the loss: `figures` gives those of some rows by name, made by
+    /// [`metrics`](crate::metrics), which add up to those of all. The first is what the evaluation is judged by, unless
+    /// [`judge_by`](Self::judge_by) names another. Say which type the model has, as the call does not know yet.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Adam, Batches, Fit, Layer, Linear, Optimizer, metrics, split};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use tensor::Tensor;
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let x: Tensor = init::randn([500, 2], &mut rng)?;
+    /// let y = x.sum(1).map(|sum| i64::from(sum > 0.0));
+    /// let part = |rows: &Tensor<i64>| (x.index_select(0, rows), y.index_select(0, rows));
+    /// let mut model: Linear = Linear::new(2, 2, &init::normal(0.01), &mut rng)?;
+    /// let (train, held_out) = split(500, 0.8, 42)?;
+    /// let report = Fit::steps(200)
+    ///     .batches(Batches::new(train, 32)?.shuffled(42))
+    ///     .evaluate_by(held_out, 50, |model: &Linear, tape, rows| {
+    ///         let (x, y) = part(rows);
+    ///         let logits = model.forward(tape.constant(x));
+    ///         let loss = metrics::mean(logits.cross_entropy(&y).item(), y.numel());
+    ///         [("accuracy", metrics::accuracy(&logits.value(), &y)), ("loss", loss)]
+    ///     })
+    ///     .run(&mut model, &mut Optimizer::new(Adam::default(), 0.05)?, |model, tape, rows| {
+    ///         let (x, y) = part(rows);
+    ///         model.forward(tape.constant(x)).cross_entropy(&y)
+    ///     })?;
+    /// assert_eq!((report.judged_by.as_str(), report.maximized), ("accuracy", true));
+    /// assert!(report.best.unwrap().value > 0.95);
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[doc(alias = "metrics")]
+    #[must_use]
+    pub fn evaluate_by<N, F>(
+        self,
+        rows: impl Into<Rows>,
+        every: u64,
+        mut figures: impl FnMut(&M, &Tape<T>, &Tensor<i64>) -> F + 'a,
+    ) -> Self
+    where
+        N: Into<String>,
+        F: IntoIterator<Item = (N, Metric)>,
+    {
+        let named = move |model: &M, tape: &Tape<T>, rows: &Tensor<i64>| -> Vec<(String, Metric)> {
+            figures(model, tape, rows).into_iter().map(|(name, metric)| (name.into(), metric)).collect()
+        };
+        let figures: Option<Figures<'a, M, T>> = Some(Box::new(named));
+        Fit { evaluation: Some(Evaluation { rows: rows.into(), every, figures }), ..self }
+    }
+
+    /// Names the figure of [`evaluate_by`](Self::evaluate_by) that decides which weights are the best, when to
+    /// [stop](Self::stop_after), and when a [plateau](Self::plateau) is reached: the first, unless this is said.
+    #[must_use]
+    pub fn judge_by(self, figure: impl Into<String>) -> Self {
+        Fit { judge_by: Some(figure.into()), ..self }
     }
 
     /// Ends when this many evaluations in a row were not better than the best: early stopping.
@@ -165,7 +237,15 @@ impl<'a, T: Float> Fit<'a, T> {
     /// what the model has in the end.
     #[must_use]
     pub fn average(self, decay: f64) -> Self {
-        Fit { average: Some(decay), ..self }
+        let average = WeightAverage::exponential(decay).map(WeightAverage::with_warmup);
+        Fit { average: Some(average), average_from: 0, ..self }
+    }
+
+    /// Averages the weights in this way, see [`average`](Self::average), from the end of step `from` on: stochastic weight averaging is
+    /// `average_by(WeightAverage::mean(), from)`. Before, the weights themselves are evaluated.
+    #[must_use]
+    pub fn average_by(self, average: WeightAverage<T>, from: u64) -> Self {
+        Fit { average: Some(Ok(average)), average_from: from, ..self }
     }
 
     /// Scales the gradients of a step down to this norm, see [`ModelGradients::clip_norm`].
@@ -179,6 +259,80 @@ impl<'a, T: Float> Fit<'a, T> {
     #[must_use]
     pub fn accumulate(self, batches: u64) -> Self {
         Fit { accumulate: batches, ..self }
+    }
+
+    /// Sets how much the mean loss of some rows counts beside that of others, in accumulated steps, in evaluations and in the history: as
+    /// many as there are rows, unless this is said. For a mean over tokens, their number.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Batches, Fit, Optimizer, Param, Sgd};
+    /// # use tensor::Tensor;
+    ///
+    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// let lengths = Tensor::from([3, 12, 7, 5]);
+    /// let fit = Fit::steps(10)
+    ///     .batches(Batches::new(0..4, 2)?)
+    ///     .accumulate(2)
+    ///     .weigh(|rows| lengths.index_select(0, rows).sum(..).item() as f64);
+    /// # fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn weigh(self, rows: impl Fn(&Tensor<i64>) -> f64 + 'a) -> Self {
+        Fit { weigh: Some(Box::new(rows)), ..self }
+    }
+
+    /// Sets what a model carries from batch to batch back where an epoch and an evaluation begin, and keeps it in checkpoints under this
+    /// name, which has no dots. An evaluation then takes batches as large as those of training, and leaves out a smaller last one.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::{Batches, Carried, Fit, Optimizer, RNN, Sgd};
+    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use tensor::Tensor;
+    ///
+    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// // Two streams of 60 numbers, in windows of 5: rows 0 and 1 are the first windows, 2 and 3 those that follow.
+    /// let stream: Tensor = init::randn([2, 12, 5, 1], &mut rng)?;
+    /// let windows = stream.transpose(0, 1).reshape([24, 5, 1]);
+    /// let mut rnn: RNN = RNN::new_torch(1, 8, &mut rng)?;
+    /// let carried = Carried::new([Tensor::zeros([2, 8])]);
+    /// Fit::steps(24)
+    ///     .batches(Batches::new(0..24, 2)?) // not shuffled
+    ///     .carry("state", &carried)
+    ///     .run(&mut rnn, &mut Optimizer::new(Sgd::default(), 0.01)?, |rnn, tape, rows| {
+    ///         let x = tape.constant(windows.index_select(0, rows));
+    ///         let (outputs, last) = rnn.run(x, carried.on(tape)[0]);
+    ///         carried.set(&[last]);
+    ///         (outputs.sum(-1) - x.reshape([2, 5])).square().mean(..)
+    ///     })?;
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[must_use]
+    pub fn carry(mut self, name: &str, carried: &'a Carried<T>) -> Self {
+        #[cfg(feature = "checkpoint")]
+        self.states.push(HookState { name: name.to_owned(), part: autosave::carried(carried) });
+        self.carried.push((name.to_owned(), carried));
+        self
+    }
+
+    /// Prints nothing. Otherwise, a fit that takes longer than a moment shows on standard error how far it is: in a terminal by a line that
+    /// is rewritten, elsewhere by a line at evaluations, no more than one a second. It also says what its observers find, and where it goes
+    /// on from a checkpoint.
+    #[doc(alias = "verbose")]
+    #[doc(alias = "tqdm")]
+    #[must_use]
+    pub fn quiet(self) -> Self {
+        Fit { quiet: true, ..self }
+    }
+
+    /// Writes the history to a file as it grows: a `.csv` file, or JSON Lines to a `.jsonl` file. A training that is resumed goes on with
+    /// the history of its checkpoint. [`FitReport::to_csv`] gives it in the end.
+    #[doc(alias = "CSVLogger")]
+    #[must_use]
+    pub fn log(self, path: impl Into<PathBuf>) -> Self {
+        Fit { log: Some(path.into()), ..self }
     }
 
     /// Sets the seed of what a pass draws, such as the masks of dropout: 0 by default. Pass n of the training has
@@ -206,7 +360,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// for steps in [50, 80] {
     ///     let mut sgd = Optimizer::new(Sgd::default(), 0.1)?;
     ///     let report = Fit::steps(steps)
-    ///         .batches(Batches::new(10, 2)?)
+    ///         .batches(Batches::new(0..10, 2)?)
     ///         .checkpoint(Numbered::new(&file).keep(3), 20)
     ///         .run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
     ///     assert_eq!((report.resumed_at, report.steps), if steps == 50 { (0, 50) } else { (50, 80) });
@@ -229,7 +383,27 @@ impl<'a, T: Float> Fit<'a, T> {
         Fit { resume, ..self }
     }
 
-    /// Keeps a state that hooks change, such as a `Watch` of the crate `diagnose`, in the checkpoints too, under a name without dots.
+    /// Says what the training is made with, such as inputs and labels: a checkpoint keeps a checksum of it, and is not gone on from with
+    /// other data. The rows of batches and evaluations are compared in any case. Feature `checkpoint`.
+    ///
+    /// # Example
+    /// ```no_run
+    /// # use nn::{Batches, Fit, Optimizer, Param, Sgd};
+    /// # use tensor::Tensor;
+    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// # let (x, y) = (Tensor::from([[1.0]]), Tensor::from([1]));
+    /// let fit = Fit::steps(100).batches(Batches::new(0..1, 1)?).data("x", &x).data("y", &y).checkpoint("run.safetensors", 50);
+    /// # fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[cfg(feature = "checkpoint")]
+    #[must_use]
+    pub fn data<E: tensor::Element>(mut self, name: &str, data: &Tensor<E>) -> Self {
+        self.data.push((format!("data {name}"), autosave::told(&tensor::io::AnyTensor::from(data))));
+        self
+    }
+
+    /// Keeps a state that hooks change in the checkpoints too, under a name without dots.
     /// Feature `checkpoint`.
     ///
     /// # Example
@@ -242,7 +416,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
     /// let smallest = RefCell::new(EarlyStopping::after(3));
     /// Fit::steps(100)
-    ///     .batches(Batches::new(10, 2)?)
+    ///     .batches(Batches::new(0..10, 2)?)
     ///     .checkpoint(&path, 50)
     ///     .with_state("smallest", &smallest)
     ///     .on_step(|p| _ = smallest.borrow_mut().observe(p.loss))
@@ -258,7 +432,8 @@ impl<'a, T: Float> Fit<'a, T> {
         self
     }
 
-    /// Calls `hook` after each step: for a bar, a log, or to end the training by returning [`Flow::Stop`]. There may be several.
+    /// Calls `hook` after each step: for a log of your own, or to end the training by returning [`Flow::Stop`]. There may be several. One
+    /// that calls methods of the model says its type: `|p: &Progress<'_, Mlp>| …`.
     ///
     /// # Example
     /// ```
@@ -268,7 +443,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// use nn::{Flow, Stopped};
     ///
     /// let report = Fit::steps(100)
-    ///     .batches(Batches::new(10, 2)?)
+    ///     .batches(Batches::new(0..10, 2)?)
     ///     .on_step(|p| println!("step {}: {}", p.step, p.loss))
     ///     .on_step(|p| if p.loss < 0.1 { Flow::Stop } else { Flow::Continue })
     ///     .run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
@@ -277,7 +452,7 @@ impl<'a, T: Float> Fit<'a, T> {
     /// ```
     #[doc(alias = "callbacks")]
     #[must_use]
-    pub fn on_step<R: Into<Flow>>(mut self, mut hook: impl FnMut(&Progress<'_, T>) -> R + 'a) -> Self {
+    pub fn on_step<R: Into<Flow>>(mut self, mut hook: impl FnMut(&Progress<'_, M, T>) -> R + 'a) -> Self {
         self.on_step.push(Box::new(move |progress| hook(progress).into()));
         self
     }
@@ -285,43 +460,42 @@ impl<'a, T: Float> Fit<'a, T> {
     /// Calls `hook` in each step when the gradients are there and the weights have not yet moved: with the values of the
     /// pass, for what looks into the model. There may be several.
     #[must_use]
-    pub fn on_gradients(mut self, hook: impl FnMut(&Pass<'_, T>) + 'a) -> Self {
+    pub fn on_gradients(mut self, hook: impl FnMut(&Pass<'_, M, T>) + 'a) -> Self {
         self.on_gradients.push(Box::new(hook));
         self
     }
 
-    /// Has an observer look on, such as diagnose's `Watch`: in each step before the weights move, and after. After the run, `observer` has
-    /// what it saw. With the feature `checkpoint`, `with_state` keeps it in the checkpoint too.
+    /// Has an observer look on, such as diagnose's `Watch` or `Inspector`: before the training, and in each step before the weights move,
+    /// and after. What it finds is printed as it arises, and what it [keeps](Observer::kept) goes into the checkpoints. There may be
+    /// several, and a training may be resumed with others or none.
     ///
     /// # Example
     /// ```
-    /// use std::cell::RefCell;
-    ///
-    /// use nn::{Batches, Fit, Observer, Optimizer, Param, Pass, Progress, Sgd};
+    /// use nn::{Batches, Fit, Module, Observer, Optimizer, Param, Pass, Progress, Sgd};
     /// use tensor::Tensor;
     ///
     /// #[derive(Default)]
     /// struct Losses(Vec<f64>);
     ///
     /// impl Observer for Losses {
-    ///     fn before_step(&mut self, _: &Pass<'_>) {}
+    ///     fn before_step<M: Module>(&mut self, _: &Pass<'_, M>) {}
     ///
-    ///     fn after_step(&mut self, progress: &Progress<'_>) {
+    ///     fn after_step<M: Module>(&mut self, progress: &Progress<'_, M>) {
     ///         self.0.push(progress.loss);
     ///     }
     /// }
     ///
     /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
-    /// let losses = RefCell::new(Losses::default());
-    /// let fit = Fit::steps(20).batches(Batches::new(10, 2)?).watch(&losses);
+    /// let mut losses = Losses::default();
+    /// let fit = Fit::steps(20).batches(Batches::new(0..10, 2)?).watch(&mut losses);
     /// fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
-    /// assert_eq!(losses.borrow().0.len(), 20);
+    /// assert_eq!(losses.0.len(), 20);
     /// # Ok::<(), nn::Error>(())
     /// ```
     #[must_use]
-    pub fn watch(self, observer: &'a RefCell<impl Observer<T>>) -> Self {
-        self.on_gradients(|pass| observer.borrow_mut().before_step(pass))
-            .on_step(|progress| observer.borrow_mut().after_step(progress))
+    pub fn watch(mut self, observer: &'a mut impl Observer<T>) -> Self {
+        self.observers.push(Box::new(observer));
+        self
     }
 
     /// Trains the model by the mean loss of some rows, a number. Write the closure inside the call: bound to a variable first, it
@@ -337,18 +511,25 @@ impl<'a, T: Float> Fit<'a, T> {
     /// # Panics
     /// As [`Optimizer::step`], and where `loss` panics.
     #[track_caller]
-    pub fn run<M: Module<T>>(
+    pub fn run(
         mut self,
         model: &mut M,
         optimizer: &mut Optimizer<T>,
         mut loss_of: impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
     ) -> Result<FitReport, Error> {
         let mut course = Course::new(&self)?;
+        let mut log = self.log.take().map(Log::at).transpose()?;
         #[cfg(feature = "checkpoint")]
-        let (mut autosave, resume) = (Autosave::of(&mut self), self.resume);
+        let (mut autosave, resume) = (Autosave::of(&mut self, optimizer), self.resume);
         #[cfg(feature = "checkpoint")]
-        autosave.resume(&mut course, model, optimizer, resume)?;
+        autosave.resume(&mut course, model, optimizer, &mut self.observers, resume)?;
         let resumed_at = optimizer.step_number();
+        let mut lines = Lines::new(self.quiet, resumed_at);
+        #[cfg(feature = "checkpoint")]
+        autosave.said().iter().for_each(|sentence| lines.say(sentence));
+        if resumed_at == 0 && self.steps > 0 {
+            self.start(model, &mut loss_of, &mut lines);
+        }
         course.start(model);
         let (mut tape, mut evaluation) = (Tape::in_mode(Mode::Train), Tape::in_mode(Mode::Eval));
         let stopped = loop {
@@ -360,8 +541,12 @@ impl<'a, T: Float> Fit<'a, T> {
             }
             let step = self.step(&mut course, model, optimizer, &mut tape, &mut loss_of)?;
             let made = optimizer.step_number();
-            let held_out = self.evaluate_if_due(&mut course, model, optimizer, &mut evaluation, &mut loss_of)?;
-            course.record(model, made, self.evaluate.as_ref().map_or(RECORD_EVERY, |of| of.every), held_out);
+            let evaluated = self.evaluate_if_due(&mut course, model, optimizer, &mut evaluation, &mut loss_of)?;
+            let every = self.evaluation.as_ref().map_or(RECORD_EVERY, |of| of.every);
+            let is_record = course.record(model, [made, every], step.lr, evaluated.as_ref());
+            if let Some(log) = log.as_mut().filter(|_| is_record) {
+                log.write(&course.ledger.figures, &course.ledger.history)?;
+            }
             let progress = Progress {
                 step: made,
                 steps: self.steps,
@@ -369,28 +554,61 @@ impl<'a, T: Float> Fit<'a, T> {
                 gradients: &step.gradients,
                 loss: step.loss,
                 lr: step.lr,
-                held_out,
+                held_out: evaluated.as_ref().map(Evaluated::value),
+                figures: evaluated.as_ref().map_or(&[], |of| &of.figures),
                 best: course.ledger.best,
             };
+            let Progress { steps, loss, lr, figures, .. } = progress;
+            lines.step(&Now { step: made, steps, loss, lr, figures, is_record });
+            for observer in &mut self.observers {
+                observer.after_step(&progress);
+                observer.news().iter().for_each(|news| lines.say(news));
+            }
             let flow = self.on_step.iter_mut().fold(Flow::Continue, |flow, hook| flow.max(hook(&progress)));
             #[cfg(feature = "checkpoint")]
-            autosave.save_when_due(&mut course, model, optimizer)?;
+            autosave.save_when_due(&mut course, model, optimizer, &mut self.observers)?;
             if flow == Flow::Stop {
                 break Stopped::Asked;
             }
         };
         course.check(model, optimizer.step_number())?;
         #[cfg(feature = "checkpoint")]
-        autosave.save(&mut course, model, optimizer)?;
-        let report = course.finish(model, optimizer.step_number(), resumed_at, stopped);
+        autosave.save(&mut course, model, optimizer, &mut self.observers)?;
+        if let Some(log) = &mut log {
+            log.write(&course.ledger.figures, &course.ledger.history)?;
+        }
+        let report = course.finish(model, optimizer.step_number(), stopped);
+        let report = FitReport { resumed_at, ..report };
         #[cfg(feature = "checkpoint")]
-        let report = FitReport { unremoved: autosave.unremoved, ..report };
+        let report = autosave.report(report);
         Ok(report)
+    }
+
+    /// Shows observers the model as it begins.
+    fn start(
+        &mut self,
+        model: &M,
+        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
+        lines: &mut Lines,
+    ) {
+        let rows = self.batches.as_mut().expect("checked").rows(0).clone();
+        let loss_of = RefCell::new(loss_of);
+        let loss: &dyn for<'t> Fn(&M, &'t Tape<T>) -> Var<'t, T> =
+            &|model, tape| (loss_of.borrow_mut())(model, tape, &rows);
+        for observer in &mut self.observers {
+            observer.before_training(&Start { model, loss });
+            observer.news().iter().for_each(|news| lines.say(news));
+        }
+    }
+
+    /// How much some rows count.
+    fn weight(&self, rows: &Tensor<i64>) -> f64 {
+        self.weigh.as_ref().map_or(rows.numel() as f64, |weigh| weigh(rows))
     }
 
     /// Makes a step, by one batch or several.
     #[track_caller]
-    fn step<M: Module<T>>(
+    fn step(
         &mut self,
         course: &mut Course<T>,
         model: &mut M,
@@ -398,43 +616,51 @@ impl<'a, T: Float> Fit<'a, T> {
         tape: &mut Tape<T>,
         loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
     ) -> Result<Step<T>, Error> {
-        let batches = self.batches.as_mut().expect("checked");
+        let mut batches = self.batches.take().expect("checked");
         let step = optimizer.step_number();
         let (mut sum, mut loss_sum) = (None::<Gradients<T>>, 0.0);
         let passes = step * self.accumulate..(step + 1) * self.accumulate;
-        let rows_sum: f64 = passes.clone().map(|pass| batches.rows(pass).numel() as f64).sum();
+        let weight_sum: f64 = passes.clone().map(|pass| self.weight(batches.rows(pass))).sum();
+        if !(weight_sum > 0.0 && weight_sum.is_finite()) {
+            let why = format!("weighs the rows of step {step} by {weight_sum}, but must by more than 0");
+            return Err(Error::Invalid { what: "the fit", why });
+        }
         for pass in passes.clone() {
+            if pass.is_multiple_of(batches.steps_per_epoch()) {
+                self.carried.iter().for_each(|(_, carried)| carried.reset());
+            }
             tape.seed(self.seed, pass);
             let rows = batches.rows(pass);
-            let (loss, n) = (loss_of(model, tape, rows), rows.numel() as f64);
+            let (loss, weight) = (loss_of(model, tape, rows), self.weight(rows));
             let value = loss.item().to_f64();
             if !value.is_finite() {
                 let what = lost::forward(model, loss, "the loss");
                 return Err(course.diverged(model, step, what));
             }
             let mut gradients = loss.backward();
-            loss_sum += value * n;
+            loss_sum += value * weight;
             // By shares, and not by rows and then divided: so no sum is larger than what it is of.
             let sum = match &mut sum {
                 Some(sum) => {
-                    sum.add_weighted(&gradients, n / rows_sum);
+                    sum.add_weighted(&gradients, weight / weight_sum);
                     sum
                 }
                 None => {
                     if self.accumulate > 1 {
-                        gradients.scale(n / rows_sum);
+                        gradients.scale(weight / weight_sum);
                     }
                     sum.insert(gradients)
                 }
             };
             if pass + 1 == passes.end {
-                for hook in &mut self.on_gradients {
-                    hook(&Pass { step, model: &*model, loss, gradients: sum });
-                }
+                let pass = Pass { step, model: &*model, loss, gradients: sum };
+                self.observers.iter_mut().for_each(|observer| observer.before_step(&pass));
+                self.on_gradients.iter_mut().for_each(|hook| hook(&pass));
             }
             // Lets go of the values, so that they change in place.
             tape.reset();
         }
+        self.batches = Some(batches);
         let mut gradients = sum.expect("there is at least one pass");
         let lost = match self.clip_norm {
             // It looks at every number itself.
@@ -449,51 +675,8 @@ impl<'a, T: Float> Fit<'a, T> {
         }
         let lr = optimizer.lr();
         optimizer.step(model, &gradients);
-        course.stepped(model, loss_sum, rows_sum);
-        Ok(Step { gradients, loss: loss_sum / rows_sum, lr })
-    }
-
-    /// Evaluates the held-out rows, with the average where there is one, if it is time to.
-    fn evaluate_if_due<M: Module<T>>(
-        &self,
-        course: &mut Course<T>,
-        model: &mut M,
-        optimizer: &mut Optimizer<T>,
-        tape: &mut Tape<T>,
-        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
-    ) -> Result<Option<f64>, Error> {
-        let step = optimizer.step_number();
-        let Some(Evaluation { rows, .. }) = self.evaluate.as_ref().filter(|of| step.is_multiple_of(of.every)) else {
-            return Ok(None);
-        };
-        let size = self.batches.as_ref().map_or(0, Batches::size).max(ROWS_AT_ONCE);
-        course.swap(model)?;
-        // A panic of the user's closure leaves the model with its own weights.
-        let mean = catch_unwind(AssertUnwindSafe(|| {
-            tape.reset();
-            let mut sum = 0.0;
-            for (chunk, part) in chunks(rows.numel(), size).enumerate() {
-                let rows = rows.slice(0, part);
-                tape.seed_shard(self.seed, chunk as u64, EVALUATION);
-                let loss = loss_of(model, tape, &rows);
-                let value = loss.item().to_f64();
-                if !value.is_finite() {
-                    return Err(lost::forward(model, loss, "the loss on held-out rows"));
-                }
-                sum += value * rows.numel() as f64;
-                tape.reset();
-            }
-            Ok(sum / rows.numel() as f64)
-        }));
-        if let Ok(Ok(mean)) = mean {
-            course.evaluated(model, step, mean, optimizer);
-        }
-        course.swap(model)?;
-        match mean {
-            Err(panic) => resume_unwind(panic),
-            Ok(Err(what)) => Err(course.diverged(model, step, what)),
-            Ok(Ok(mean)) => Ok(Some(mean)),
-        }
+        course.stepped(model, optimizer.step_number(), loss_sum, weight_sum);
+        Ok(Step { gradients, loss: loss_sum / weight_sum, lr })
     }
 
     /// Whether evaluations are to end the training or to lower its learning rate, and no later run goes on with it, in which they come.
@@ -515,7 +698,7 @@ impl<'a, T: Float> Fit<'a, T> {
             return invalid("accumulates 0 batches, but must take at least 1 for a step");
         }
         self.clip_norm.map_or(Ok(()), above_0)?;
-        match &self.evaluate {
+        match &self.evaluation {
             None if self.stop_after.is_some() => {
                 return invalid("is to stop by evaluations, and makes none; add `evaluate(rows, every)`");
             }
@@ -524,25 +707,24 @@ impl<'a, T: Float> Fit<'a, T> {
                     "has a plateau, which goes by evaluations, and makes none; add `evaluate(rows, every)`",
                 );
             }
-            Some(Evaluation { rows, .. }) if rows.rank() != 1 => {
-                let why = format!("is to evaluate the rows {}, but these must be a vector of indices", rows.shape());
-                return Err(Error::Invalid { what: "the fit", why });
-            }
-            Some(Evaluation { rows, .. }) if rows.is_empty() => {
-                return invalid("is to evaluate no rows: the set of held-out rows is empty");
-            }
-            Some(Evaluation { every: 0, .. }) => {
-                return invalid("is to evaluate every 0 steps, but must make at least 1 between");
-            }
-            Some(Evaluation { every, .. }) if *every > self.steps && self.waits_for_evaluations() => {
-                let why = format!(
-                    "is to go by evaluations every {every} steps, and ends after {}, before the first; evaluate more often, or make more \
-                     steps",
-                    self.steps
+            None if self.judge_by.is_some() => {
+                return invalid(
+                    "is to be judged by a figure of evaluations, and makes none; add `evaluate_by(rows, every, …)`",
                 );
-                return Err(Error::Invalid { what: "the fit", why });
             }
-            _ => {}
+            Some(evaluation) => {
+                let batch = self.batches.as_ref().filter(|_| !self.carried.is_empty()).map(Batches::size);
+                evaluation.check(batch)?;
+                if evaluation.every > self.steps && self.waits_for_evaluations() {
+                    let why = format!(
+                        "is to go by evaluations every {} steps, and ends after {}, before the first; evaluate more often, or make \
+                         more steps",
+                        evaluation.every, self.steps
+                    );
+                    return Err(Error::Invalid { what: "the fit", why });
+                }
+            }
+            None => {}
         }
         #[cfg(feature = "checkpoint")]
         if self.checkpoint.as_ref().is_some_and(|saves| saves.every == 0) {

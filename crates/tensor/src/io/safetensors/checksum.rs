@@ -37,6 +37,24 @@ fn elements_to(out: impl Write, x: &AnyTensor) -> Result<u32, Error> {
     Ok(summed.sum.finalize())
 }
 
+impl AnyTensor {
+    /// A checksum of the elements, the CRC-32 of their bytes in the order of the axes, by which data can be told from others. Feature
+    /// `safetensors`.
+    ///
+    /// # Example
+    /// ```
+    /// use tensor::{Tensor, io::AnyTensor};
+    ///
+    /// let sum = |x: Tensor| AnyTensor::from(&x).checksum();
+    /// let x = Tensor::from([[1.0, 2.0], [3.0, 4.0]]);
+    /// assert!(sum(x.t()) != sum(x.clone()) && sum(x.t().t()) == sum(x));
+    /// ```
+    pub fn checksum(&self) -> u32 {
+        // A sink takes everything.
+        elements_to(io::sink(), self).unwrap_or_default()
+    }
+}
+
 /// The sum of names, types, shapes, and the sums of elements; and of texts. Each part begins with its length, so that none can pass for
 /// another.
 fn sum<'a>(

@@ -1,0 +1,158 @@
+//! Evaluations of a fit: figures of held-out rows.
+
+use std::ops::Range;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+
+use autograd::{Tape, Var};
+use tensor::{Float, Tensor};
+
+use super::course::{Course, Evaluated, LOSS};
+use super::{Fit, lost};
+use crate::training::metrics::{self, Metric};
+use crate::{Batches, Error, Module, Optimizer, Rows};
+
+/// The figures of some rows, by name.
+pub(super) type Figures<'a, M, T> = Box<dyn FnMut(&M, &Tape<T>, &Tensor<i64>) -> Vec<(String, Metric)> + 'a>;
+
+/// Which rows are evaluated, every how many steps, and by what, if not by the loss alone.
+pub(super) struct Evaluation<'a, M, T: Float> {
+    pub(super) rows: Rows,
+    pub(super) every: u64,
+    pub(super) figures: Option<Figures<'a, M, T>>,
+}
+
+impl<M, T: Float> Evaluation<'_, M, T> {
+    /// Makes sure that there is something to evaluate; in batches of this size, where values are carried from one to the next.
+    pub(super) fn check(&self, batch: Option<usize>) -> Result<(), Error> {
+        let invalid = |why: String| Err(Error::Invalid { what: "the fit", why });
+        self.rows.check("the fit", "is to evaluate the")?;
+        match (self.rows.len(), self.every) {
+            (0, _) => invalid("is to evaluate no rows: the set of held-out rows is empty".into()),
+            (_, 0) => invalid("is to evaluate every 0 steps, but must make at least 1 between".into()),
+            (n, _) if batch.is_some_and(|batch| n < batch) => invalid(format!(
+                "is to evaluate {n} rows, and carries values over batches of {}: hold out as many at least",
+                batch.unwrap_or(0)
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// What evaluations draw by instead of a shard's number, so that they share no numbers with the passes of the training.
+const EVALUATION: u32 = u32::MAX;
+/// The rows that are evaluated at once at least.
+const ROWS_AT_ONCE: usize = 256;
+
+/// Parts of `size` rows; one row alone goes with the part before, as it has no statistics of its own.
+fn chunks(rows: usize, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let count = (rows / size + usize::from(rows % size > 1)).max(1);
+    (0..count).map(move |chunk| chunk * size..if chunk + 1 == count { rows } else { (chunk + 1) * size })
+}
+
+/// Why an evaluation has no value.
+enum Lost {
+    /// A loss that is not finite, which is the end of a training.
+    Loss(String),
+    /// Something else.
+    Other(String),
+}
+
+impl<M: Module<T>, T: Float> Fit<'_, M, T> {
+    /// Evaluates the held-out rows, with the average where there is one, if it is time to.
+    pub(super) fn evaluate_if_due(
+        &mut self,
+        course: &mut Course<T>,
+        model: &mut M,
+        optimizer: &mut Optimizer<T>,
+        tape: &mut Tape<T>,
+        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
+    ) -> Result<Option<Evaluated>, Error> {
+        let step = optimizer.step_number();
+        let Some(mut evaluation) = self.evaluation.take_if(|of| step.is_multiple_of(of.every)) else { return Ok(None) };
+        course.swap(model)?;
+        // A panic of the user's closure leaves the model with its own weights.
+        let figures = catch_unwind(AssertUnwindSafe(|| self.evaluate_all(&mut evaluation, model, tape, loss_of)));
+        self.evaluation = Some(evaluation);
+        if let Ok(Ok(figures)) = &figures {
+            course.evaluated(model, step, figures, optimizer);
+        }
+        course.swap(model)?;
+        match figures {
+            Err(panic) => resume_unwind(panic),
+            Ok(Err(Lost::Loss(what))) => Err(course.diverged(model, step, what)),
+            Ok(Err(Lost::Other(what))) => {
+                let why = format!("after step {step} {what}; the model has the weights of that step");
+                Err(Error::Invalid { what: "the evaluation", why })
+            }
+            Ok(Ok(figures)) => Ok(Some(figures)),
+        }
+    }
+
+    fn evaluate_all(
+        &self,
+        evaluation: &mut Evaluation<'_, M, T>,
+        model: &M,
+        tape: &mut Tape<T>,
+        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
+    ) -> Result<Evaluated, Lost> {
+        let batch = self.batches.as_ref().map_or(0, Batches::size);
+        let (all, carries) = (evaluation.rows.indices(), !self.carried.is_empty());
+        let (n, size) =
+            if carries { (all.numel() / batch * batch, batch) } else { (all.numel(), batch.max(ROWS_AT_ONCE)) };
+        self.carried.iter().for_each(|(_, carried)| carried.reset_evaluation());
+        tape.reset();
+        let mut sums = Vec::<(String, Metric)>::new();
+        for (chunk, part) in chunks(n, size).enumerate() {
+            let rows = all.slice(0, part);
+            tape.seed_shard(self.seed, chunk as u64, EVALUATION);
+            let figures = match &mut evaluation.figures {
+                Some(figures) => figures(model, tape, &rows),
+                None => {
+                    let loss = loss_of(model, tape, &rows);
+                    let value = loss.item().to_f64();
+                    if !value.is_finite() {
+                        return Err(Lost::Loss(lost::forward(model, loss, "the loss on held-out rows")));
+                    }
+                    vec![(LOSS.to_owned(), metrics::weighted(value, self.weight(&rows)))]
+                }
+            };
+            add(&mut sums, figures)?;
+            tape.reset();
+        }
+        let judged_by = match &self.judge_by {
+            None if sums.is_empty() => return Err(Lost::Other("has given no figure to be judged by".into())),
+            None => 0,
+            Some(name) => sums.iter().position(|(known, _)| known == name).ok_or_else(|| {
+                let names: Vec<&str> = sums.iter().map(|(name, _)| name.as_str()).collect();
+                Lost::Other(format!("is to be judged by {name:?}, and gives {}", names.join(", ")))
+            })?,
+        };
+        let (maximized, value) = (sums[judged_by].1.is_maximized(), sums[judged_by].1.value());
+        if value.is_nan() {
+            let name = &sums[judged_by].0;
+            return Err(Lost::Other(format!("has no value to be judged by: {name} is NaN")));
+        }
+        let figures = sums.into_iter().map(|(name, metric)| (name, metric.value())).collect();
+        Ok(Evaluated { figures, judged_by, maximized })
+    }
+}
+
+/// Adds the figures of some rows to those of the rows before.
+fn add(sums: &mut Vec<(String, Metric)>, figures: Vec<(String, Metric)>) -> Result<(), Lost> {
+    if sums.is_empty() {
+        let mut names: Vec<&String> = figures.iter().map(|(name, _)| name).collect();
+        names.sort();
+        if let Some(pair) = names.windows(2).find(|pair| pair[0] == pair[1]) {
+            return Err(Lost::Other(format!("gives two figures of the name {:?}", pair[0])));
+        }
+        *sums = figures;
+        return Ok(());
+    }
+    if !sums.iter().map(|(name, _)| name).eq(figures.iter().map(|(name, _)| name)) {
+        return Err(Lost::Other(
+            "gives other figures for some rows than for others: all must have the same names".into(),
+        ));
+    }
+    sums.iter_mut().zip(figures).for_each(|((_, sum), (_, more))| *sum += more);
+    Ok(())
+}
