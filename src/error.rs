@@ -21,8 +21,8 @@ use std::fmt;
 pub enum Error {
     /// A shape, an index or a size.
     Tensor(Box<tensor::Error>),
-    /// A file of tensors.
-    #[cfg(any(feature = "npy", feature = "safetensors"))]
+    /// A file of tensors, or a table.
+    #[cfg(any(feature = "csv", feature = "npy", feature = "safetensors"))]
     File(Box<tensor::io::Error>),
     /// A pullback that disagrees with finite differences.
     Gradient(Box<autograd::check::GradientError>),
@@ -64,7 +64,7 @@ macro_rules! errors {
 
 errors! {
     Tensor(tensor::Error);
-    #[cfg(any(feature = "npy", feature = "safetensors"))]
+    #[cfg(any(feature = "csv", feature = "npy", feature = "safetensors"))]
     File(tensor::io::Error);
     Gradient(autograd::check::GradientError);
     Module(nn::check::ModuleError);

@@ -15,6 +15,8 @@ static METER: Meter = Meter;
 thread_local! {
     /// Bytes that this thread has allocated and not given back.
     static LIVE: Cell<isize> = const { Cell::new(0) };
+    /// The most that this was since it was last set.
+    static PEAK: Cell<isize> = const { Cell::new(0) };
     /// How often it has allocated.
     static COUNT: Cell<usize> = const { Cell::new(0) };
 }
@@ -24,7 +26,11 @@ fn note(bytes: isize) {
         let _ = COUNT.try_with(|count| count.set(count.get() + 1));
     }
     // A thread that is ending has no meter any more.
-    let _ = LIVE.try_with(|live| live.set(live.get() + bytes));
+    let live = LIVE.try_with(|live| {
+        live.set(live.get() + bytes);
+        live.get()
+    });
+    let _ = PEAK.try_with(|peak| peak.set(peak.get().max(live.unwrap_or(0))));
 }
 
 // SAFETY: every call is handed on as it is to the system's allocator, which keeps the contract.
@@ -178,4 +184,62 @@ fn an_evaluation_in_scopes_is_flat_whatever_its_length() {
     let before = live();
     (0..20).for_each(|_| drop(model.forward(&tape, &contexts).value()));
     assert!(live() > before + 400_000, "{} bytes of twenty passes", live() - before);
+}
+
+/// What a prediction of 1,024 rows by 40 layers of 128 units holds at most, in values of half a MiB, beside what was there before.
+#[test]
+fn a_prediction_holds_two_values_at_a_time() {
+    const ROWS: usize = 1024;
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let x: Tensor = init::randn([ROWS, 128], &mut rng).unwrap();
+    let layers: Vec<Linear> = (0..40).map(|_| Linear::new_torch(128, 128, &mut rng).unwrap()).collect();
+    let mut model: Sequential = seq![];
+    for layer in layers.iter().cloned() {
+        model.push(layer);
+        model.push(Activation::Relu);
+    }
+    let values = |work: &mut dyn FnMut()| {
+        evenkeel::tensor::clear_pool();
+        let before = live();
+        PEAK.set(before);
+        work();
+        (PEAK.get() - before) as f64 / (ROWS * 128 * 4) as f64
+    };
+    // What each step needs is its input and its output.
+    let whole = values(&mut || drop(black_box(model.forward(Tape::no_grad().constant(x.clone())).value())));
+    let chained = values(&mut || {
+        let tape = Tape::no_grad();
+        drop(black_box(tape.constant(x.clone()).chain(&layers, |layer, h| layer.forward(h).relu()).value()));
+    });
+    // A loop by hand in batches: all values of 256 rows, and the results of all.
+    let in_batches = values(&mut || {
+        drop(black_box(nn::predict_by(&x, |tape, rows| {
+            layers.iter().fold(tape.constant(rows), |h, layer| layer.forward(h).relu())
+        })));
+    });
+    let loop_by_hand = values(&mut || {
+        let tape = Tape::no_grad();
+        drop(black_box(layers.iter().fold(tape.constant(x.clone()), |h, layer| layer.forward(h).relu()).value()));
+    });
+    let mut sgd = Optimizer::new(Sgd::default(), 0.0).unwrap();
+    let fit = Fit::steps(1).batches(Batches::new(0..ROWS, 1).unwrap()).evaluate(0..ROWS, 1).quiet();
+    let first: Tensor = x.slice(0, 0..1);
+    let mut peak_of_evaluation = 0.0;
+    fit.run(&mut model, &mut sgd, |model: &Sequential, tape, rows| {
+        if !tape.is_training() {
+            PEAK.set(live());
+            let at = live();
+            let loss = model.forward(tape.constant(x.index_select(0, rows))).square().mean(..);
+            peak_of_evaluation = f64::max(peak_of_evaluation, (PEAK.get() - at) as f64 / (ROWS * 128 * 4) as f64);
+            return loss;
+        }
+        model.forward(tape.constant(first.clone())).square().mean(..)
+    })
+    .unwrap();
+    println!("{whole:.2} {chained:.2} {in_batches:.2} {loop_by_hand:.2} {peak_of_evaluation:.2} values");
+    assert!(whole < 3.3 && chained < 4.3, "{whole} {chained}");
+    assert!(in_batches < 19.0, "{in_batches}");
+    assert!(peak_of_evaluation < 1.3, "{peak_of_evaluation}");
+    // The counter counts.
+    assert!(loop_by_hand > 79.0, "{loop_by_hand}");
 }

@@ -683,6 +683,27 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("embedding_with_padding: 2 is no row of the table [2, 3]", || {
             omit(Tape::new().leaf(matrix()).embedding_with_padding(&Tensor::from([0]), 2));
         }),
+        at!(
+            "step: the model does not list a leaf of the shape [2, 3], which has a gradient: name its field in `module!`; or, if",
+            || {
+                let mut pair = [Param::new(matrix()), Param::new(matrix())];
+                let tape = Tape::new();
+                let gradients = (pair[0].on(&tape) * pair[1].on(&tape)).sum(..).backward();
+                Optimizer::new(Sgd::default(), 0.1).unwrap().step(&mut pair[0], &gradients);
+            }
+        ),
+        at!("bce_loss: takes probabilities from 0 to 1, and is given 1.5; of logits", || {
+            omit(Tape::new().leaf(Tensor::from([0.5, 1.5])).bce_loss(Tensor::from([0.0, 1.0])));
+        }),
+        at!("bce_loss: takes probabilities from 0 to 1, and is given -0.1", || {
+            omit(Tape::new().leaf(Tensor::from([-0.1, 1.5])).bce_loss(Tensor::from([0.0, 1.0])));
+        }),
+        at!("bce_loss: takes targets from 0 to 1, and is given 16", || {
+            omit(Tape::new().leaf(Tensor::from([0.5, 0.5])).bce_loss(Tensor::from([0.0, 16.0])));
+        }),
+        at!("batch_norm: [1, 3] has 1 value per channel: by the statistics of a batch, in training", || {
+            omit(BatchNorm1d::new(3).forward(Tape::new().constant(Tensor::zeros([1, 3]))));
+        }),
         at!("step: no weight of the model has a gradient", || {
             let (mut one, other) = (Param::new(matrix()), Param::new(matrix()));
             let gradients = other.on(&Tape::new()).sum(..).backward();
@@ -690,4 +711,48 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         }),
     ];
     assert_all(mistakes, line!());
+}
+
+/// A layer of a sequence is called by way of `dyn`, whose line is the crate's own: so the message has the number of the layer, and the
+/// line by which the sequence was called.
+#[test]
+fn a_mistake_within_a_sequence_names_the_layer_and_the_callers_line() {
+    /// What is said, before the line that called, which is between these.
+    #[track_caller]
+    fn said(start: u32, mistake: impl FnOnce()) -> String {
+        let end = std::panic::Location::caller().line();
+        let (said, _) = panic_of(std::panic::AssertUnwindSafe(mistake));
+        let (before, at) = said.split_once(", by the `forward` at ").unwrap_or_else(|| panic!("{said}"));
+        let line = at.strip_prefix(file!()).and_then(|at| at.strip_prefix(':')?.strip_suffix(')'));
+        let line: u32 = line.and_then(|line| line.parse().ok()).unwrap_or_else(|| panic!("{said}"));
+        assert!((start..=end + 5).contains(&line), "{line} is not within {start}..={end}: {said}");
+        before.to_owned()
+    }
+    let mut rng = rng();
+    let mut layer = |from, to| Linear::new_torch(from, to, &mut rng).unwrap();
+    let inner: Sequential = seq![Activation::Relu, layer(4, 5)];
+    let mut model: Sequential = seq![layer(3, 4), inner, layer(6, 2)];
+    let wrong: Sequential = seq![seq![nn::func(|x: Var<'_>| x.reshape([7]))] as Sequential];
+    for tape in [Tape::new(), Tape::no_grad()] {
+        let of = said(line!(), || omit(model.forward(tape.constant(matrix()))));
+        assert_eq!(of, "linear: the input [2, 5] does not fit the weight [6, 2]: its last axis must be 6 (in layer 2");
+        // After a panic, nothing of it is left.
+        let (outside, _) =
+            panic_of(std::panic::AssertUnwindSafe(|| omit(tape.constant(matrix()) + &Tensor::zeros([7]))));
+        assert!(outside.ends_with("would fit)"), "{outside}");
+        let of = said(line!(), || omit(model.forward(tape.constant(Tensor::zeros([2, 9])))));
+        assert!(of.starts_with("linear: the input [2, 9]") && of.ends_with("(in layer 0"), "{of}");
+        // Nested, and what a tensor refuses.
+        let of = said(line!(), || omit(wrong.forward(tape.constant(matrix()))));
+        assert_eq!(of, "reshape: [2, 3] has 6 elements, [7] has 7 (in layer 0.0");
+    }
+    // A weight that has changed since its first use on the tape.
+    let (tape, x) = (Tape::new(), Tensor::zeros([2, 3]));
+    let _ = model[0].forward(tape.constant(x.clone()));
+    *model.parameters_mut()[0].1.value_mut() = Tensor::ones([3, 4]);
+    let of = said(line!(), || omit(model.forward(tape.constant(x))));
+    assert!(
+        of.starts_with("Linear::forward: weight has changed since its first use") && of.ends_with("(in layer 0"),
+        "{of}"
+    );
 }

@@ -8,21 +8,28 @@ use std::process::{Command, Output};
 /// A package of one program that depends on the family. Its target folder is shared, so that the family is compiled once.
 struct Program {
     folder: PathBuf,
+    source: String,
 }
 
 impl Program {
     fn new(name: &str, source: &str) -> Self {
+        Program::beside(name, source, "")
+    }
+
+    /// One that depends on other crates too.
+    fn beside(name: &str, source: &str, others: &str) -> Self {
         let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("programs").join(name);
         fs::create_dir_all(&folder).unwrap();
         let family = env!("CARGO_MANIFEST_DIR");
         let manifest = format!(
             "[workspace]\n[package]\nname = {name:?}\nversion = \"0.1.0\"\nedition = \"2024\"\n\
              [[bin]]\nname = {name:?}\npath = \"main.rs\"\n\
-             [dependencies]\nevenkeel = {{ path = {family:?}, features = [\"checkpoint\"] }}\n"
+             [dependencies]\nevenkeel = {{ path = {family:?}, features = [\"checkpoint\", \"csv\", \"html\", \"npy\", \"serde\"] }}\n\
+             {others}"
         );
         fs::write(folder.join("Cargo.toml"), manifest).unwrap();
         fs::write(folder.join("main.rs"), source).unwrap();
-        Program { folder }
+        Program { folder, source: source.to_owned() }
     }
 
     fn cargo(&self, command: &str) -> Output {
@@ -153,8 +160,112 @@ fn the_readmes_training_is_short_and_goes_on_where_it_was() {
     let lowest: f64 = first.split("lowest, ").nth(1).unwrap().split(',').next().unwrap().parse().unwrap();
     assert!(lowest < 0.15 && first.contains("whose weights the model has"), "{first}");
     assert!(program.folder.join("ring.safetensors").exists());
-    // It has come to its end, and makes no further step.
-    assert_eq!(run(), first);
+    // The lines that load it and predict, in a program of their own.
+    let readme = include_str!("../../README.md");
+    let lines = readme
+        .split("these lines load it and predict:\n\n```rust,ignore\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let lines = lines.expect("the README has them");
+    assert!(lines.lines().count() <= 5, "{lines}");
+    let model = program.source.split("fn main()").next().unwrap();
+    let main = format!(
+        "fn main() -> evenkeel::Result {{\nlet x = Tensor::from([[0.0, 0.0], [0.6, 0.1]]);\n{lines}Ok(())\n}}\n"
+    );
+    let predicts = Program::new("predicts", &format!("{model}{main}"));
+    fs::copy(program.folder.join("ring.safetensors"), predicts.folder.join("ring.safetensors")).unwrap();
+    let output = predicts.cargo("run");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout).trim(),
+        "tensor([0, 1])",
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    // It has come to its end, makes no further step, and says so.
+    let again = run();
+    let said =
+        "no step was made, as ring.safetensors has made 2,000 steps already: the loss on held-out rows was lowest, ";
+    assert!(again.starts_with(said) && again.contains(&format!("lowest, {lowest:.4}, at step ")), "{again}");
+    // With another rate it says that too, and goes on where there are more steps.
+    let other = program.source.replace("Schedule::cosine(3e-2, 2000)", "Schedule::cosine(1e-2, 2000)");
+    assert!(other != program.source);
+    let more = Program::new("training", &other.replace("Fit::steps(2000)", "Fit::steps(2100)"));
+    let said = String::from_utf8(more.cargo("run").stdout).unwrap();
+    let rate = "changed since then: rate: cosine(0.03, 2000).warmup(100) then, and cosine(0.01, 2000).warmup(100) now";
+    assert!(
+        said.starts_with("2,100 steps, the first 2,000 of them from ring.safetensors: ") && said.contains(rate),
+        "{said}"
+    );
+    // Other data are refused, and the file stays.
+    let before = fs::read(program.folder.join("ring.safetensors")).unwrap();
+    let other = Program::new("training", &program.source.replace("seed_from_u64(42)", "seed_from_u64(43)"));
+    let output = other.cargo("run");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("data x: [2000, 2] of f32 (sum "), "{said}");
+    assert!(said.contains("`resume(Resume::Changed)` goes on all the same"), "{said}");
+    assert!(fs::read(program.folder.join("ring.safetensors")).unwrap() == before);
+}
+
+/// The code of each example on the pages of the crates, as a reader sees and copies it, with its place.
+fn examples() -> Vec<(String, String)> {
+    fn read(folder: &Path, all: &mut Vec<(String, String)>) {
+        for entry in fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if entry.is_dir() {
+                read(&entry, all);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                of_source(&entry, all);
+            }
+        }
+    }
+    fn of_source(path: &Path, all: &mut Vec<(String, String)>) {
+        let (source, mut open) = (fs::read_to_string(path).unwrap(), None::<(bool, String)>);
+        for (line, text) in source.lines().enumerate() {
+            let Some(text) = text.trim_start().strip_prefix("//").and_then(|text| text.strip_prefix(['/', '!'])) else {
+                open = None;
+                continue;
+            };
+            let text = text.strip_prefix(' ').unwrap_or(text);
+            open = match (text.strip_prefix("```"), open) {
+                (Some(kind), None) => Some((["", "no_run", "should_panic"].contains(&kind.trim()), String::new())),
+                (Some(_), Some((is_rust, code))) => {
+                    if is_rust {
+                        all.push((format!("{}:{}", path.display(), line + 1), code));
+                    }
+                    None
+                }
+                // What begins with `# ` is hidden, and not copied.
+                (None, Some((is_rust, code))) if text == "#" || text.starts_with("# ") => Some((is_rust, code)),
+                (None, Some((is_rust, code))) => Some((is_rust, code + text + "\n")),
+                (None, None) => None,
+            };
+        }
+    }
+    let (family, mut all) = (Path::new(env!("CARGO_MANIFEST_DIR")), Vec::new());
+    for crates in ["crates/tensor", "crates/autograd", "crates/init", "crates/nn", "crates/diagnose", "."] {
+        read(&family.join(crates).join("src"), &mut all);
+    }
+    all
+}
+
+/// What is copied from a page compiles below one line, in a project that depends on `evenkeel` alone.
+#[test]
+fn every_example_of_the_docs_can_be_pasted() {
+    let (examples, mut source) = (examples(), String::new());
+    assert!(examples.len() > 500, "{} examples", examples.len());
+    for (number, (place, code)) in examples.iter().enumerate() {
+        let code = if code.contains("fn main()") {
+            code.clone()
+        } else {
+            format!("fn main() -> Result<(), Box<dyn std::error::Error>> {{\n{code}\nOk(())\n}}\n")
+        };
+        source += &format!("// {place}\nmod example_{number} {{\nuse evenkeel::prelude::*;\n{code}}}\n");
+    }
+    source = format!("#![allow(warnings)]\n{source}fn main() {{}}\n");
+    // Some show what goes to and comes from other crates.
+    let others = "ndarray = \"0.17\"\napprox = \"0.5\"\n\
+                  [features]\nothers = [\"evenkeel/ndarray\", \"evenkeel/approx\"]\ndefault = [\"others\"]\n";
+    let output = Program::beside("pasted", &source, others).cargo("check");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
 /// All sources of the crates.
@@ -228,5 +339,9 @@ fn the_docs_search_finds_every_word_of_the_readmes_table() {
     let (words, sources) = (words_of_pytorch(), sources());
     let lost: Vec<&String> = words.iter().filter(|word| !is_found(word, &sources)).collect();
     assert!(words.len() > 40 && lost.is_empty(), "no `#[doc(alias = …)]` for {lost:?}");
+    for word in ["DataLoader", "clip_grad_norm", "accuracy", "early_stopping", "predict", "read_csv", "StandardScaler"]
+    {
+        assert!(is_found(word, &sources), "{word}");
+    }
     assert!(is_found("ReduceLROnPlateau", &sources) && !is_found("ReduceLROnPlateaus", &sources));
 }

@@ -34,8 +34,8 @@ impl<T: Float> Tape<T> {
     fn refuse(&self, why: String, inputs: &[u32]) -> ! {
         let at = inputs.iter().rev().find_map(|&index| Var { tape: self, index }.path());
         match at.filter(|path| !path.is_empty()) {
-            Some(path) => panic!("{why} (at {path})"),
-            None => panic!("{why}"),
+            Some(path) => panic!("{why} (at {path}){}", tensor::Whereabouts),
+            None => panic!("{why}{}", tensor::Whereabouts),
         }
     }
 }

@@ -264,7 +264,8 @@ impl<T: Float> Tape<T> {
                 let paths = self.paths.borrow();
                 let what = paths.get(&id).map_or(name, |path| path);
                 panic!(
-                    "{call}: {what} has changed since its first use on this tape; reset the tape after each step, before the next pass"
+                    "{call}: {what} has changed since its first use on this tape; reset the tape after each step, before the next pass{}",
+                    tensor::Whereabouts
                 );
             }
             return Var { tape: self, index };

@@ -40,7 +40,7 @@ const TRAINED: usize = 30;
 /// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
-/// # use init::Initializer;
+/// use init::Initializer;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let model = vec![Linear::new(30, 200, &normal(1.0), &mut rng)?, Linear::new(200, 27, &normal(1.0), &mut rng)?];

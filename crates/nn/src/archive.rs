@@ -35,7 +35,7 @@ use crate::{Error, Module};
 ///     }
 /// }
 ///
-/// # let path = std::env::temp_dir().join(format!("evenkeel-stateful-{}.safetensors", std::process::id()));
+/// let path = std::env::temp_dir().join(format!("evenkeel-stateful-{}.safetensors", std::process::id()));
 /// let mut w = Param::new(Tensor::from([1.0]));
 /// let mut tokens = Tokens { seen: 4096, limit: 10_000 };
 /// Checkpoint::new(&mut w).with_state("tokens", &mut tokens).save(&path)?;

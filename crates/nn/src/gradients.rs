@@ -54,6 +54,7 @@ pub trait ModelGradients<T: Float> {
     /// # Errors
     /// A gradient of these holds NaN or infinity, these are gradients of another model, or `max` is not above 0. Nothing is changed.
     #[doc(alias = "clip_grad_norm_")]
+    #[doc(alias = "clip_grad_norm")]
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error>;
 
     /// Brings every element of every gradient into −max..=max; PyTorch's `clip_grad_value_`. NaN stays.
@@ -183,7 +184,8 @@ fn refuse(missing: &[String], unlisted: &[String], none: bool) -> ! {
     }
     if !unlisted.is_empty() {
         why.push(format!(
-            "the model does not list {}, which has a gradient: name its field in `module!`",
+            "the model does not list {}, which has a gradient: name its field in `module!`; or, if `backward` has reached another model, such \
+             as one that takes turns with this, let the optimizer `allow_missing`",
             list(unlisted)
         ));
     }

@@ -50,12 +50,13 @@
 //!
 //! | what | is |
 //! |---|---|
-//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
+//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], [`Standardize`], [`MinMaxScale`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
 //! | optimizers | [`Optimizer`] with a [`Rule`]: [`Sgd`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`]; [`Lbfgs`] by itself |
 //! | the learning rate | [`Schedule`], which shows them all in a picture; [`ReduceOnPlateau`] |
 //! | averages | [`WeightAverage`], [`refresh_statistics`] |
-//! | data | [`Batches`], [`split()`], [`folds`] |
-//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`EarlyStopping`] by itself; [`Shards`], a batch side by side on several threads |
+//! | data | [`Batches`] of [`Rows`], [`split()`], [`folds`] |
+//! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`EarlyStopping`] by itself; [`metrics`]; [`Carried`] state; [`Shards`], a batch side by side on several threads |
+//! | predictions | [`predict`], [`predict_by`], in batches; [`Var::chain`](autograd::Var::chain) for loops of one's own |
 //! | files | with the feature `checkpoint`: `save`, `load`, `ModelFile` (PyTorch's state dicts), `Checkpoint`, `Numbered` |
 //!
 //! [`ModelGradients`] clips gradients and says which are missing, [`Module::freeze`] takes weights out of the training,
@@ -63,9 +64,9 @@
 //!
 //! ```
 //! use nn::{Dropout, Linear, Module, Sequential, activations::Relu, seq};
-//! # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+//! use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 //!
-//! # let mut rng = ChaCha8Rng::seed_from_u64(42);
+//! let mut rng = ChaCha8Rng::seed_from_u64(42);
 //! let mut model: Sequential = seq![
 //!     Linear::new(784, 128, &init::kaiming_normal(init::Gain::Relu), &mut rng)?,
 //!     Relu,
@@ -91,11 +92,11 @@
 //!
 //! ```
 //! # #[cfg(feature = "checkpoint")] {
-//! # use autograd::Tape;
+//! use autograd::Tape;
 //! use nn::{AdamW, Checkpoint, Optimizer, Param};
 //! use tensor::Tensor;
 //!
-//! # let path = std::env::temp_dir().join(format!("evenkeel-page-{}.safetensors", std::process::id()));
+//! let path = std::env::temp_dir().join(format!("evenkeel-page-{}.safetensors", std::process::id()));
 //! let mut w = Param::new(Tensor::from([3.0, -2.0]));
 //! let mut adamw = Optimizer::new(AdamW::default(), 0.1)?;
 //! if path.exists() {
@@ -143,10 +144,10 @@ pub use files::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
 pub use gradients::ModelGradients;
 pub use layers::{
     AttentionMask, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM,
-    LayerNorm, Linear, LstmState, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual, Sequential,
-    TransformerBlock,
+    LayerNorm, Linear, LstmState, MinMaxScale, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual,
+    Sequential, Standardize, TransformerBlock,
 };
-pub use model::{Func, Kind, Layer, Module, Param, ParamPath, func};
+pub use model::{Func, Kind, Layer, Module, Param, ParamPath, func, predict, predict_by};
 pub use optimizer::{
     Adadelta, Adagrad, Adam, AdamW, At, Group, Lbfgs, Lion, Muon, MuonLr, NAdam, OneCycle, Optimizer, Plan, Planned,
     RAdam, RMSprop, ReduceOnPlateau, Rule, Schedule, Sgd, WeightAverage, refresh_statistics,

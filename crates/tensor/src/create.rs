@@ -269,6 +269,23 @@ impl<T: Element> From<Vec<T>> for Tensor<T> {
     }
 }
 
+impl<T: Element> From<Vec<Vec<T>>> for Tensor<T> {
+    /// A matrix of these rows.
+    ///
+    /// # Panics
+    /// The rows are not all as long as the first.
+    #[track_caller]
+    fn from(rows: Vec<Vec<T>>) -> Self {
+        let width = rows.first().map_or(0, Vec::len);
+        for (row, elements) in rows.iter().enumerate() {
+            let length = elements.len();
+            assert!(length == width, "Tensor::from: row {row} has {length} elements, and row 0 has {width}");
+        }
+        let shape = [rows.len(), width];
+        Tensor::from_vec(rows.concat(), shape)
+    }
+}
+
 impl<T: Element> From<&[T]> for Tensor<T> {
     /// A vector.
     fn from(data: &[T]) -> Self {

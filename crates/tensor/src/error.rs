@@ -164,6 +164,13 @@ pub enum Reason {
         /// The tensor's shape.
         shape: Shape,
     },
+    /// A reshape whose inferred axis cannot be found.
+    Infer {
+        /// How many elements there are.
+        numel: usize,
+        /// The dimensions asked for.
+        dims: Vec<usize>,
+    },
     /// A shape whose number of elements does not fit an `isize`.
     TooLarge {
         /// The dimensions asked for.
@@ -231,6 +238,16 @@ impl fmt::Display for Error {
                 match last_misfit(from, to, |l, r| l == r || l == 1) {
                     Some((axis, l, r)) => write!(f, " (axis -{axis}: {l} and {r}; only an axis of size 1 can grow)"),
                     None => write!(f, " (it has more axes)"),
+                }
+            }
+            Reason::Infer { numel, dims } => {
+                let shown = dims.iter().map(|&dim| if dim == crate::INFER { "_".to_owned() } else { dim.to_string() });
+                write!(f, "{numel} elements cannot be [{}]: ", shown.collect::<Vec<_>>().join(", "))?;
+                let known: Vec<usize> = dims.iter().copied().filter(|&dim| dim != crate::INFER).collect();
+                match known.iter().product() {
+                    _ if dims.len() - known.len() > 1 => f.write_str("only one axis can be inferred"),
+                    0 => f.write_str("any size would do"),
+                    known => write!(f, "they are no multiple of {known}"),
                 }
             }
             Reason::Differ { want, got } => write!(f, "needs the shape {want}, got {got}"),
@@ -322,5 +339,5 @@ impl<V> OrPanic<V> for Result<V, Error> {
 #[cold]
 #[track_caller]
 fn fail(error: &Error) -> ! {
-    panic!("{error}")
+    panic!("{error}{}", crate::Whereabouts)
 }

@@ -19,6 +19,7 @@
 //!
 //! # Features
 //! None is on by default, and each brings the crate that it is named after or needs.
+//! - `csv`: tables in `.csv` files, in the module `csv`.
 //! - `npy`: NumPy's `.npy` and `.npz` files, in the module `npy`.
 //! - `safetensors`: `.safetensors` files, in the module `safetensors`.
 //! - `ndarray`: conversions from and into the arrays of `ndarray`.
@@ -39,7 +40,7 @@ mod display;
 mod element;
 mod error;
 mod file;
-#[cfg(any(feature = "npy", feature = "safetensors"))]
+#[cfg(any(feature = "csv", feature = "npy", feature = "safetensors"))]
 pub mod io;
 mod iter;
 #[allow(unsafe_code)]
@@ -50,6 +51,7 @@ mod ndarray;
 mod operand;
 mod ops;
 mod par;
+mod place;
 mod random;
 mod ranges;
 mod shape;
@@ -65,6 +67,8 @@ pub use buffer::{clear_pool, set_pool_limit};
 pub use element::{Element, Float, Number, Signed};
 pub use error::{Error, Reason};
 pub use file::replace_file;
+#[cfg(feature = "csv")]
+pub use io::csv;
 #[cfg(feature = "npy")]
 pub use io::npy;
 #[cfg(feature = "safetensors")]
@@ -75,6 +79,8 @@ pub use layout::Layout;
 pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};
 pub use par::{for_each, with_threads};
-pub use shape::{IntoShape, Shape};
+#[doc(hidden)]
+pub use place::{Whereabouts, Within};
+pub use shape::{INFER, IntoShape, Shape};
 pub use span::{Position, Span};
 pub use tensor::Tensor;

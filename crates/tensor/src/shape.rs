@@ -35,6 +35,20 @@ impl Shape {
         Shape::checked(dims.iter().copied().collect())
     }
 
+    /// The shape of so many elements with these dimensions, of which one may be [`INFER`].
+    #[inline(never)]
+    fn inferred(dims: &[usize], numel: usize) -> Result<Self, Error> {
+        let is_free = |&&dim: &&usize| dim == INFER;
+        let known = dims.iter().filter(|dim| !is_free(dim)).try_fold(1_usize, |n, &dim| n.checked_mul(dim));
+        let rest = match (dims.iter().filter(is_free).count(), known) {
+            (0, _) => return Shape::try_new(dims),
+            // Of nothing times something, any size would do.
+            (1, Some(known)) if known > 0 && numel.is_multiple_of(known) => numel / known,
+            _ => return Err(Error::new("shape", Reason::Infer { numel, dims: dims.to_vec() })),
+        };
+        Shape::checked(dims.iter().map(|&dim| if dim == INFER { rest } else { dim }).collect())
+    }
+
     #[inline(never)]
     pub(crate) fn checked(dims: Dims<usize>) -> Result<Self, Error> {
         let product = dims.iter().filter(|&&d| d != 0).try_fold(1usize, |n, &d| n.checked_mul(d));
@@ -125,13 +139,33 @@ impl fmt::Debug for Shape {
     }
 }
 
+/// An axis whose size follows from the number of elements, in [`Tensor::reshape`](crate::Tensor::reshape): PyTorch's −1. It is
+/// `usize::MAX`.
+///
+/// # Example
+/// ```
+/// use tensor::{INFER, Tensor};
+///
+/// let x = Tensor::<f32>::zeros([32, 3, 10]);
+/// assert_eq!(x.reshape([INFER, 30]).dims(), [32, 30]);
+/// ```
+pub const INFER: usize = usize::MAX;
+
 /// What can be given as a shape: `[2, 3]`, a slice, a `Vec`, a `usize` for a vector, `()` for a scalar, or a [`Shape`].
-pub trait IntoShape {
+pub trait IntoShape: Sized {
     /// The shape.
     ///
     /// # Errors
     /// The product of the non-zero dimensions does not fit an `isize`.
     fn into_shape(self) -> Result<Shape, Error>;
+
+    /// The shape of so many elements, where one axis may be [`INFER`].
+    ///
+    /// # Errors
+    /// As [`into_shape`](Self::into_shape); or an axis cannot be inferred.
+    fn into_shape_of(self, _numel: usize) -> Result<Shape, Error> {
+        self.into_shape()
+    }
 }
 
 impl IntoShape for Shape {
@@ -156,36 +190,33 @@ impl IntoShape for usize {
     fn into_shape(self) -> Result<Shape, Error> {
         Shape::try_new(&[self])
     }
-}
 
-impl IntoShape for &[usize] {
-    fn into_shape(self) -> Result<Shape, Error> {
-        Shape::try_new(self)
+    fn into_shape_of(self, numel: usize) -> Result<Shape, Error> {
+        Shape::inferred(&[self], numel)
     }
 }
 
-impl IntoShape for Vec<usize> {
-    fn into_shape(self) -> Result<Shape, Error> {
-        Shape::try_new(&self)
-    }
+/// Stamps what may be given where a slice of dimensions may.
+macro_rules! into_shape {
+    ($([$($generics:tt)*] $t:ty;)*) => {$(
+        impl<$($generics)*> IntoShape for $t {
+            fn into_shape(self) -> Result<Shape, Error> {
+                Shape::try_new(&self[..])
+            }
+
+            fn into_shape_of(self, numel: usize) -> Result<Shape, Error> {
+                Shape::inferred(&self[..], numel)
+            }
+        }
+    )*};
 }
 
-impl IntoShape for &Vec<usize> {
-    fn into_shape(self) -> Result<Shape, Error> {
-        Shape::try_new(self)
-    }
-}
-
-impl<const N: usize> IntoShape for [usize; N] {
-    fn into_shape(self) -> Result<Shape, Error> {
-        Shape::try_new(&self)
-    }
-}
-
-impl<const N: usize> IntoShape for &[usize; N] {
-    fn into_shape(self) -> Result<Shape, Error> {
-        Shape::try_new(self)
-    }
+into_shape! {
+    [] &[usize];
+    [] Vec<usize>;
+    [] &Vec<usize>;
+    [const N: usize] [usize; N];
+    [const N: usize] &[usize; N];
 }
 
 /// Stamps conversions for where a `Shape` itself is asked.
@@ -244,6 +275,23 @@ mod tests {
             error.to_string(),
             "add: shapes do not broadcast: [32, 200] and [100] (axis -1: 200 and 100; equal sizes, or 1, would fit)"
         );
+    }
+
+    #[test]
+    fn one_axis_is_inferred_where_the_others_divide_the_elements() {
+        let of = |dims: &[usize], numel| Shape::inferred(dims, numel);
+        assert_eq!(of(&[INFER, 4], 12).unwrap().dims(), [3, 4]);
+        assert_eq!(of(&[2, INFER, 3], 0).unwrap().dims(), [2, 0, 3]);
+        assert_eq!(of(&[3, 4], 12).unwrap().dims(), [3, 4]);
+        let why = |dims: &[usize], numel| of(dims, numel).unwrap_err().of("reshape").to_string();
+        assert_eq!(why(&[INFER, 5], 12), "reshape: 12 elements cannot be [_, 5]: they are no multiple of 5");
+        assert_eq!(
+            why(&[INFER, 5, INFER], 20),
+            "reshape: 20 elements cannot be [_, 5, _]: only one axis can be inferred"
+        );
+        assert_eq!(why(&[INFER, 0], 0), "reshape: 0 elements cannot be [_, 0]: any size would do");
+        // Elsewhere, there is nothing to infer it from.
+        assert!([INFER, 2].into_shape().is_err());
     }
 
     #[test]

@@ -232,12 +232,13 @@ impl<T: Element> Tensor<T> {
         Err(Error::new(op, Reason::Differ { want: want.clone(), got: self.shape().clone() }))
     }
 
-    /// The same elements in the same order in another shape; copies only where strides cannot say it.
+    /// The same elements in the same order in another shape; copies only where strides cannot say it. The size of one axis may be left to
+    /// [`INFER`](crate::INFER).
     ///
     /// # Errors
     /// The numbers of elements differ.
     pub fn try_reshape(&self, shape: impl IntoShape) -> Result<Self, Error> {
-        let shape = shape.into_shape().map_err(|error| error.of("reshape"))?;
+        let shape = shape.into_shape_of(self.numel()).map_err(|error| error.of("reshape"))?;
         Ok(match self.layout.reshape(&shape)? {
             Some(layout) => self.view(layout),
             None => {

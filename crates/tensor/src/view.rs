@@ -9,7 +9,8 @@ use crate::tensor::Tensor;
 
 /// Axes are counted from 0, or back from −1, the last; so are indices.
 impl<T: Element> Tensor<T> {
-    /// The same elements in the same order in another shape; copies only where strides cannot say it.
+    /// The same elements in the same order in another shape; copies only where strides cannot say it. The size of one axis may be left to
+    /// [`INFER`](crate::INFER): `x.reshape([INFER, 8])`.
     ///
     /// # Panics
     /// The numbers of elements differ; [`try_reshape`](Self::try_reshape) returns that instead.

@@ -1,6 +1,6 @@
 //! Functions of one element that make a network more than a product of matrices.
 
-use tensor::{Activation, Float, Saved};
+use tensor::{Activation, Float, Saved, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -304,7 +304,7 @@ impl<T: Float> Var<'_, T> {
     pub fn prelu(self, weight: Self) -> Self {
         let (x, w) = (self.value(), weight.value());
         let channels = if x.rank() < 2 { 1 } else { x.dims()[1] };
-        assert!(
+        ensure!(
             w.dims() == [1] || w.dims() == [channels],
             "prelu: {} needs one slope, or one for each of {channels} channels, got {}",
             x.shape(),
@@ -345,7 +345,7 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn glu(self, axis: isize) -> Self {
         let size = self.peek().size(axis);
-        assert!(
+        ensure!(
             size.is_multiple_of(2),
             "glu: axis {axis} of {} has {size} indices, which are no two halves",
             self.shape()

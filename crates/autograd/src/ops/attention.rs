@@ -1,6 +1,6 @@
 //! Scaled dot-product attention.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use crate::Var;
 
@@ -10,8 +10,7 @@ use crate::Var;
 /// ```
 /// use autograd::Attention;
 ///
-/// let options = Attention { causal: true, ..Attention::default() };
-/// # let _: Attention<f32> = options;
+/// let options: Attention = Attention { causal: true, ..Attention::default() };
 /// ```
 #[derive(Clone, Copy)]
 pub struct Attention<'a, 't, T: Float = f32> {
@@ -59,7 +58,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (q, k, v) = (self.shape(), keys.shape(), values.shape());
         let fits = |a: &[usize], b: &[usize], axis: usize| a[a.len() - axis] == b[b.len() - axis];
         let ranks = [&q, &k, &v].iter().all(|shape| shape.rank() >= 2);
-        assert!(
+        ensure!(
             ranks && fits(q.dims(), k.dims(), 1) && fits(k.dims(), v.dims(), 2),
             "attention: queries [..., L, E], keys [..., S, E] and values [..., S, V] are needed, got {q}, {k} and {v}"
         );

@@ -1,6 +1,6 @@
 //! Leaving out elements by chance.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -30,7 +30,7 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn dropout(self, p: f64) -> Self {
-        assert!((0.0..=1.0).contains(&p), "dropout: the probability is {p}, but must be in 0..=1");
+        ensure!((0.0..=1.0).contains(&p), "dropout: the probability is {p}, but must be in 0..=1");
         if !self.tape().is_training() {
             return self;
         }

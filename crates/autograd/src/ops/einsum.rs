@@ -1,6 +1,6 @@
 //! Einstein's sums.
 
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape, Tensor, ensure};
 
 use super::view::on_diagonal;
 use crate::{Op, Role, Var};
@@ -65,7 +65,7 @@ impl Terms {
         };
         let terms = || inputs.split(',').zip(operands);
         let most = terms().map(|(term, x)| hidden(term, x.rank())).max().unwrap_or(0);
-        assert!(most <= spare.len(), "einsum: {equation:?}: more axes behind \"...\" than there are letters left");
+        ensure!(most <= spare.len(), "einsum: {equation:?}: more axes behind \"...\" than there are letters left");
         let named: Vec<Vec<char>> = terms().map(|(term, x)| letters(term, hidden(term, x.rank()))).collect();
         let output = match output {
             Some(output) => letters(output, most),

@@ -1,6 +1,6 @@
 //! Elements by number, by mask, by place and by size.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -47,7 +47,7 @@ impl<T: Float> Var<'_, T> {
     pub fn embedding_with_padding(self, indices: &Tensor<i64>, padding: usize) -> Self {
         let table = self.shape();
         let count = table.dims().first().copied().unwrap_or(0);
-        assert!(
+        ensure!(
             padding < count,
             "embedding_with_padding: {padding} is no row of the table {table}: 0 ≤ padding < {count}"
         );

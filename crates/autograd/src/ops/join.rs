@@ -1,6 +1,6 @@
 //! Several values as one, and one as several.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -82,7 +82,7 @@ impl<'t, T: Float> Var<'t, T> {
     pub fn split(self, sizes: &[usize], axis: isize) -> Vec<Self> {
         let size = self.peek().size(axis);
         let sum: usize = sizes.iter().sum();
-        assert!(sum == size, "split: sizes {sizes:?} add up to {sum}, but axis {axis} of {} has {size}", self.shape());
+        ensure!(sum == size, "split: sizes {sizes:?} add up to {sum}, but axis {axis} of {} has {size}", self.shape());
         let (mut start, mut parts) = (0, Vec::with_capacity(sizes.len()));
         for &len in sizes {
             parts.push(self.narrow(axis, start, len));
@@ -107,7 +107,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn chunk(self, count: usize, axis: isize) -> Vec<Self> {
-        assert!(count > 0, "chunk: 0 parts of {}; at least 1 would do", self.shape());
+        ensure!(count > 0, "chunk: 0 parts of {}; at least 1 would do", self.shape());
         let size = self.peek().size(axis);
         let len = size.div_ceil(count).max(1);
         let sizes: Vec<usize> = (0..size.div_ceil(len).max(1)).map(|part| len.min(size - part * len)).collect();

@@ -1,6 +1,6 @@
 //! Products of matrices.
 
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape, Tensor, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -74,9 +74,9 @@ impl<T: Float> Var<'_, T> {
     #[track_caller]
     pub fn linear(self, weight: Self, bias: impl Into<Option<Self>>) -> Self {
         let (x, w, bias) = (self.value(), weight.value(), bias.into());
-        assert!(w.rank() == 2, "linear: the weight must be [in, out], got {}", w.shape());
+        ensure!(w.rank() == 2, "linear: the weight must be [in, out], got {}", w.shape());
         if let Some(bias) = bias {
-            assert!(
+            ensure!(
                 bias.shape().dims() == &w.dims()[1..],
                 "linear: the weight {} needs a bias of [{}], got {}",
                 w.shape(),
@@ -84,7 +84,7 @@ impl<T: Float> Var<'_, T> {
                 bias.shape()
             );
         }
-        assert!(
+        ensure!(
             x.rank() > 0 && x.size(-1) == w.dims()[0],
             "linear: the input {} does not fit the weight {}: its last axis must be {}",
             x.shape(),

@@ -6,6 +6,7 @@
 mod activation;
 mod arithmetic;
 mod attention;
+mod chain;
 mod choose;
 mod dropout;
 mod einsum;

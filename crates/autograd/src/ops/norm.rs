@@ -1,7 +1,7 @@
 //! Normalizing the features of a batch, or of an example. All gradients use the sums over the elements that are normalized
 //! together: so there is one joint pullback.
 
-use tensor::{Float, Shape, Tensor, keepdim};
+use tensor::{Float, Shape, Tensor, ensure, keepdim};
 
 use crate::{Op, Role, Var};
 
@@ -38,7 +38,7 @@ impl<T: Float> Var<'_, T> {
     pub fn batch_norm(self, weight: Self, bias: Self, eps: f64) -> (Self, Tensor<T>, Tensor<T>) {
         let (x, w, b) = (self.value(), weight.value(), bias.value());
         let Channels { axes, wide, n } = Channels::of("batch_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
-        assert!(
+        ensure!(
             n >= 2,
             "batch_norm: {} has {n} values per channel: by the statistics of a batch, in training or where there are no running ones, it \
              needs at least 2",
@@ -130,7 +130,7 @@ impl<T: Float> Var<'_, T> {
     pub fn layer_norm(self, weight: Self, bias: Self, eps: f64) -> Self {
         let (x, w, b) = (self.value(), weight.value(), bias.value());
         let (rank, inner) = (x.rank(), w.rank());
-        assert!(
+        ensure!(
             inner > 0 && x.dims().ends_with(w.dims()) && b.dims() == w.dims(),
             "layer_norm: the input {} needs a weight and a bias of the shape of its last axes, got {} and {}",
             x.shape(),
@@ -174,7 +174,7 @@ impl<T: Float> Var<'_, T> {
     pub fn rms_norm(self, weight: Self, eps: f64) -> Self {
         let (x, w) = (self.value(), weight.value());
         let (rank, inner) = (x.rank(), w.rank());
-        assert!(
+        ensure!(
             inner > 0 && x.dims().ends_with(w.dims()),
             "rms_norm: the input {} needs a weight of the shape of its last axes, got {}",
             x.shape(),
@@ -220,7 +220,7 @@ impl<T: Float> Var<'_, T> {
         let (x, w, b) = (self.value(), weight.value(), bias.value());
         let Channels { axes, wide, .. } = Channels::of("group_norm", x.shape(), &[("weight", &w), ("bias", &b)]);
         let (examples, channels) = (x.dims()[0], x.dims()[1]);
-        assert!(
+        ensure!(
             groups > 0 && channels.is_multiple_of(groups),
             "group_norm: {groups} groups do not divide the {channels} channels of {}",
             x.shape()
@@ -344,10 +344,10 @@ struct Channels {
 impl Channels {
     #[track_caller]
     fn of<T: Float>(op: &str, x: &Shape, others: &[(&str, &Tensor<T>)]) -> Self {
-        assert!(x.rank() >= 2, "{op}: needs an input [N, C, …], got {x}");
+        ensure!(x.rank() >= 2, "{op}: needs an input [N, C, …], got {x}");
         let channels = x.dims()[1];
         for (name, other) in others {
-            assert!(
+            ensure!(
                 other.dims() == [channels],
                 "{op}: the input {x} needs a {name} of [{channels}], got {}",
                 other.shape()

@@ -2,7 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
-use tensor::Float;
+use tensor::{Float, ensure};
 
 use crate::draws::KeyLog;
 use crate::tape::{Tape, Var};
@@ -55,7 +55,7 @@ impl<'t, T: Float> Var<'t, T> {
         inner.tape.enclosing_names = tape.enclosing_names.and(&tape.graph.borrow().named);
         let value = {
             let y = segment(inner.tape.constant(x.clone()));
-            assert!(std::ptr::eq(y.tape, &inner.tape), "recomputed: the segment returned a value of another tape");
+            ensure!(std::ptr::eq(y.tape, &inner.tape), "recomputed: the segment returned a value of another tape");
             y.value()
         };
         let (parameters, keys) = (inner.tape.parameters(), inner.tape.draws.borrow().keys().to_vec());

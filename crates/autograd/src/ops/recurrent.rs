@@ -1,6 +1,6 @@
 //! One step of a recurrent network.
 
-use tensor::Float;
+use tensor::{Float, ensure};
 
 use crate::Var;
 
@@ -26,7 +26,7 @@ impl<'t, T: Float> CellParams<'t, T> {
         for (name, weight, rows) in [("w_ih", self.w_ih, x), ("w_hh", self.w_hh, h)] {
             let (have, rows) = (weight.shape(), rows.shape());
             let want = [rows.dims().last().copied().unwrap_or(0), count * width];
-            assert!(
+            ensure!(
                 have.dims() == want,
                 "{op}: an input {} and a state {} need {name} of {want:?}, got {have}",
                 x.shape(),
@@ -112,7 +112,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn lstm_cell(self, (h, c): (Self, Self), cell: CellParams<'t, T>) -> (Self, Self) {
-        assert!(h.shape() == c.shape(), "lstm_cell: the state is {}, its memory {}", h.shape(), c.shape());
+        ensure!(h.shape() == c.shape(), "lstm_cell: the state is {}, its memory {}", h.shape(), c.shape());
         let [of_input, of_state] = cell.gates("lstm_cell", 4, self, h);
         let width = h.shape().dims().last().copied().unwrap_or(0);
         let gates = of_input + of_state;

@@ -180,7 +180,8 @@ fn every_op_of_the_sources_is_in_the_table() {
     let missing: Vec<_> =
         methods.iter().filter(|name| !of_table.contains(&name[..]) && *name != "activation").collect();
     assert!(missing.is_empty(), "not in the table: {missing:?}");
-    let missing: Vec<_> = recorded.iter().filter(|name| !on_tape.contains(&name[..])).collect();
+    // `chain` is on the tape in evaluation alone.
+    let missing: Vec<_> = recorded.iter().filter(|name| !on_tape.contains(&name[..]) && *name != "chain").collect();
     assert!(missing.is_empty(), "recorded by no row: {missing:?}");
     assert!(recorded.len() >= 75 && of_table.len() >= 100, "{} recorded, {} ops", recorded.len(), of_table.len());
     println!("{} ops in {} rows, of {} kinds on the tape", of_table.len(), rows.len(), on_tape.len());

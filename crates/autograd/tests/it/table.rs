@@ -301,6 +301,8 @@ fn elementwise<T: Float>() -> Vec<Row<T>> {
             let wide = [&[2][..], x[0].shape().dims()].concat();
             x[0].masked_fill(&mask(&Shape::from(&wide[..])), number(7.0))
         };
+        "chain" ONE [Real] x[0].chain([2.0, 3.0], |by, h| (h * T::from_f64(by)).tanh());
+        "scoped" ONE [Real] x[0].scoped(|x| x.tanh() * x);
         "recomputed" ONE [Real] x[0].recomputed(|x| x.tanh() * x.sin());
         "dropout" ONE [Real] x[0].dropout(0.3);
         "detach" ONE [Real] x[0] + x[0].detach();

@@ -46,7 +46,7 @@ fn standardized(columns: &[Column]) -> String {
         format!("(x[{}] − {mean}) / {std}", column.index)
     };
     let all = list(columns.iter().map(of));
-    format!("standardize each by itself: {all}; `Evidence` has all figures")
+    format!("standardize each by itself, as `nn::Standardize` does: {all}; `Evidence` has all figures")
 }
 
 /// A number that may be a whole one.
@@ -410,7 +410,7 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                     "the targets vary by {targets}, the outputs are of size {outputs}: weights have far to go, or overshoot"
                 ),
                 "outputs and targets have about the same size, which is about 1",
-                "standardize the targets: (t − mean) / std",
+                "standardize the targets: (t − mean) / std, as `nn::Standardize` does, and back again",
             )
         }
         Evidence::Saturated { activation, share, std, units, dead, one_sided, weight, normalizes, gain } => {

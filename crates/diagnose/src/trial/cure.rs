@@ -189,7 +189,7 @@ impl Report {
     /// use nn::{Layer, Linear};
     /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     /// use tensor::{Shape, Tensor};
-    /// # use init::Initializer;
+    /// use init::Initializer;
     ///
     /// let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// let mut model: Linear = Linear::new(100, 27, &normal(1.0), &mut rng)?;

@@ -67,7 +67,7 @@ impl Default for Lsuv {
 /// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
-/// # use init::Initializer;
+/// use init::Initializer;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let mut model = vec![Linear::new(30, 100, &normal(1.0), &mut rng)?, Linear::new(100, 100, &normal(1.0), &mut rng)?];
@@ -148,7 +148,7 @@ pub struct Calibrated {
 /// use nn::{Layer, Linear};
 /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::{Shape, Tensor};
-/// # use init::Initializer;
+/// use init::Initializer;
 ///
 /// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let mut model: Linear = Linear::new(100, 27, &normal(1.0), &mut rng)?;

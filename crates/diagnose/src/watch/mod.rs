@@ -117,11 +117,11 @@ impl<T: Float> Watch<T> {
     /// ```
     /// use diagnose::Watch;
     /// use nn::{Batches, Fit, Layer, Linear, Optimizer, Sgd};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
-    /// # use tensor::Tensor;
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use tensor::Tensor;
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
-    /// # let (x, y) = (init::randn([64, 8], &mut rng)?, init::randint(5, [64], &mut rng)?);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let (x, y) = (init::randn([64, 8], &mut rng)?, init::randint(5, [64], &mut rng)?);
     /// let mut model: Linear = Linear::new(8, 5, &init::normal(3.0), &mut rng)?; // not small
     /// let mut watch = Watch::new().inspecting();
     /// Fit::steps(20)

@@ -3,7 +3,7 @@
 use autograd::{Tape, Var};
 use diagnose::{Evidence, Fault, Inspector, Report, Severity, Watch};
 use init::{Gain, Initializer, kaiming_normal, normal};
-use nn::{Layer, Linear, Module, Optimizer, Param, Recomputed, Sequential, Sgd, module, seq};
+use nn::{Layer, Linear, MinMaxScale, Module, Optimizer, Param, Recomputed, Sequential, Sgd, Standardize, module, seq};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Activation, Shape, Tensor};
@@ -210,4 +210,35 @@ fn a_model_that_panics_with_other_weights_is_judged_by_its_own() {
     assert!(report.has(Fault::Loss), "{report}");
     let mut model = model;
     assert!(report.cure(&mut model).applied.is_empty());
+}
+
+/// Raw columns are accused, and a layer that scales them is the cure.
+#[test]
+fn a_model_that_scales_its_columns_is_not_accused_of_their_scale() {
+    let columns = [(30.0, 10.0), (3.0, 2.0), (120.0, 30.0), (1e6, 2e5), (0.5, 0.3), (1998.0, 8.0)];
+    let data = Tensor::from_fn([64, 6], |i| {
+        let (mean, std) = columns[i[1]];
+        let unit = (((i[0] * 37 + i[1] * 11) % 64) as f32 - 31.5) / 18.5;
+        mean + std * unit
+    });
+    let labels = Tensor::from_fn([64], |i| (i[0] * 7 % 3) as i64);
+    let report = |first: Option<Box<dyn Layer>>| {
+        let rng = &mut rng();
+        let mut model: Sequential = seq![];
+        model.extend(first);
+        model.push(Linear::new(6, 32, &kaiming_normal(Gain::Relu), rng).unwrap());
+        model.push(Activation::Relu);
+        model.push(Linear::new(32, 3, &normal(0.01), rng).unwrap());
+        diagnose::inspect(&model, |m, tape| m.forward(tape.constant(data.clone())).cross_entropy(&labels))
+    };
+    let raw = report(None);
+    assert!(raw.has(Fault::Data), "{raw}");
+    assert!(raw.findings.iter().any(|finding| finding.remedy.contains("`nn::Standardize`")), "{raw}");
+    for scaled in [
+        report(Some(Box::new(Standardize::fit(&data).unwrap()))),
+        report(Some(Box::new(MinMaxScale::fit(&data).unwrap()))),
+    ] {
+        assert!(scaled.findings.iter().all(|finding| finding.severity == Severity::Note), "{scaled}");
+        assert!(!has_unjudged(&scaled.findings), "{scaled}");
+    }
 }

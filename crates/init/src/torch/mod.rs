@@ -79,7 +79,7 @@ impl Generator {
     /// # Example
     /// ```
     /// use init::torch::Generator;
-    /// use rand::Rng;
+    /// use rand_chacha::rand_core::Rng;
     ///
     /// assert_eq!(Generator::manual_seed(5489).next_u32(), 3_499_211_612); // the Mersenne Twister's first word
     /// ```

@@ -28,19 +28,14 @@ use crate::{EarlyStopping, Error, Lbfgs, Module, Optimizer, ReduceOnPlateau, Wei
 /// # Example
 /// ```
 /// use nn::{Adam, Checkpoint, Module, Optimizer, Param};
-/// # use autograd::{Gradients, Tape};
+/// use autograd::Tape;
 /// use tensor::Tensor;
 ///
-/// # let path = std::env::temp_dir().join(format!("evenkeel-checkpoint-{}.safetensors", std::process::id()));
-/// # fn gradients(w: &Param) -> Gradients {
-/// #     let tape = Tape::new();
-/// #     let w = w.on(&tape);
-/// #     (w * w).sum(..).backward()
-/// # }
+/// let path = std::env::temp_dir().join(format!("evenkeel-checkpoint-{}.safetensors", std::process::id()));
 /// let mut w = Param::new(Tensor::from([1.0, 2.0]));
 /// let mut adam = Optimizer::new(Adam::default(), 0.1)?;
-/// # let step = gradients(&w);
-/// adam.step(&mut w, &step);
+/// let gradients = w.on(&Tape::new()).square().sum(..).backward();
+/// adam.step(&mut w, &gradients);
 /// Checkpoint::new(&mut w).optimizer(&mut adam).seed(42).note("data", "v3").save(&path)?;
 ///
 /// // In another process:

@@ -24,10 +24,10 @@ pub(crate) const MODEL: &str = "model.";
 /// ```
 /// use init::{Gain, kaiming_normal};
 /// use nn::{Linear, Module};
-/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
-/// # let mut rng = ChaCha8Rng::seed_from_u64(42);
-/// # let path = std::env::temp_dir().join(format!("evenkeel-save-{}.safetensors", std::process::id()));
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let path = std::env::temp_dir().join(format!("evenkeel-save-{}.safetensors", std::process::id()));
 /// let trained = Linear::new(30, 200, &kaiming_normal(Gain::Tanh), &mut rng)?;
 /// nn::save(&path, &trained)?;
 ///
@@ -65,7 +65,7 @@ pub fn load<T: Float>(path: impl AsRef<Path>, model: &mut (impl Module<T> + ?Siz
 /// # Example
 /// ```
 /// use nn::{Embedding, Linear, ModelFile, Module};
-/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 ///
 /// struct Model {
 ///     embedding: Embedding,
@@ -73,12 +73,12 @@ pub fn load<T: Float>(path: impl AsRef<Path>, model: &mut (impl Module<T> + ?Siz
 /// }
 /// nn::module!(Model { embedding, head });
 ///
-/// # let mut rng = ChaCha8Rng::seed_from_u64(42);
-/// # let path = std::env::temp_dir().join(format!("evenkeel-file-{}.safetensors", std::process::id()));
-/// # let mut model = |classes| {
-/// #     let embedding = Embedding::new_torch(27, 8, &mut rng)?;
-/// #     Ok::<_, nn::Error>(Model { embedding, head: Linear::new_torch(8, classes, &mut rng)? })
-/// # };
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let path = std::env::temp_dir().join(format!("evenkeel-file-{}.safetensors", std::process::id()));
+/// let mut model = |classes| {
+///     let embedding = Embedding::new_torch(27, 8, &mut rng)?;
+///     Ok::<_, nn::Error>(Model { embedding, head: Linear::new_torch(8, classes, &mut rng)? })
+/// };
 /// let (old, mut new) = (model(10)?, model(3)?);
 /// let file = ModelFile::at(&path).torch(); // as PyTorch names and orders it: head.weight is [10, 8]
 /// file.save(&old)?;

@@ -18,8 +18,8 @@ use crate::Error;
 /// use nn::{Checkpoint, Numbered, Optimizer, Param, Sgd};
 /// use tensor::Tensor;
 ///
-/// # let folder = std::env::temp_dir().join(format!("evenkeel-numbered-{}", std::process::id()));
-/// # std::fs::create_dir_all(&folder).unwrap();
+/// let folder = std::env::temp_dir().join(format!("evenkeel-numbered-{}", std::process::id()));
+/// std::fs::create_dir_all(&folder).unwrap();
 /// let files = Numbered::new(folder.join("run.safetensors")).keep(2);
 /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
 /// for step in [100, 200, 300] {

@@ -3,7 +3,7 @@
 use autograd::{Attention, Var};
 use init::{Gain, Initializer};
 use rand::Rng;
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use super::{Linear, in_f32};
 use crate::{Error, Layer, module};
@@ -141,12 +141,12 @@ impl<T: Float> MultiheadAttention<T> {
                 "MultiheadAttention::attend: needs [N, L, {width}] and [N, S, {width}], got {of_queries} and {of_keys}"
             )
         };
-        assert!(
+        ensure!(
             of_query == width && of_key == width && examples == others,
             "MultiheadAttention::attend: needs [N, L, {width}] and [N, S, {width}], got {of_queries} and {of_keys}"
         );
         if let Some(seen) = how.seen {
-            assert!(
+            ensure!(
                 seen.dims() == [examples, count],
                 "MultiheadAttention::attend: keys {of_keys} need a mask of [{examples}, {count}], got {}",
                 seen.shape()

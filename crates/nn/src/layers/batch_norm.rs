@@ -1,7 +1,7 @@
 //! Batch normalization as a layer, with its running statistics.
 
 use autograd::{RunningWeight, Var};
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape, Tensor, ensure};
 
 use super::of_size;
 use crate::{Error, Layer, Param, module};
@@ -144,7 +144,7 @@ impl<T: Float> Layer<T> for BatchNorm1d<T> {
         let shape = x.shape();
         if self.channels_last {
             let width = shape.dims().last().copied();
-            assert!(
+            ensure!(
                 width == Some(self.channels),
                 "batch_norm: needs an input [..., {}], its channels last, got {shape}",
                 self.channels
@@ -152,7 +152,7 @@ impl<T: Float> Layer<T> for BatchNorm1d<T> {
             let rows = shape.numel() / self.channels.max(1);
             return self.normalized(x.reshape([rows, self.channels])).reshape(&shape);
         }
-        assert!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
+        ensure!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
         self.normalized(x)
     }
 }
@@ -173,10 +173,11 @@ impl<T: Float> BatchNorm1d<T> {
             return x.batch_norm_by(mean, var, weight, bias, self.eps);
         }
         let n = shape.numel() / shape.dims()[1].max(1);
-        assert!(
+        ensure!(
             n != 1,
             "batch_norm: {shape} has 1 value per channel: by the statistics of a batch, in training or where there are no running ones, it \
-             needs at least 2; `Batches::drop_last` leaves out a last batch that is too small"
+             needs at least 2; to predict a row, take `Tape::no_grad()` or `nn::predict`, which go by the running ones; `Batches::drop_last` leaves \
+             out a last batch that is too small"
         );
         let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
         if let Some((running_mean, running_var)) = running {

@@ -3,7 +3,7 @@
 use autograd::Var;
 use init::Initializer;
 use rand::Rng;
-use tensor::{Float, Shape};
+use tensor::{Float, Shape, ensure};
 
 use super::in_f32;
 use crate::{Error, Param, module};
@@ -105,7 +105,7 @@ impl<T: Float> Bilinear<T> {
         let &[in_a, in_c, fan_out] = weight.dims() else { panic!("Bilinear::forward: the weight is {weight}") };
         let fits = |shape: &Shape, width: usize| shape.dims().last() == Some(&width);
         let before = |shape: &Shape| shape.dims()[..shape.rank().saturating_sub(1)].to_vec();
-        assert!(
+        ensure!(
             fits(&of_a, in_a) && fits(&of_c, in_c) && before(&of_a) == before(&of_c),
             "Bilinear::forward: the inputs {of_a} and {of_c} do not fit the weight {weight}: [..., {in_a}] and [..., {in_c}]"
         );

@@ -1,7 +1,7 @@
 //! Layers that only change the shape.
 
 use autograd::Var;
-use tensor::Float;
+use tensor::{Float, ensure};
 
 use super::without_parameters;
 use crate::{Error, Layer};
@@ -81,7 +81,7 @@ impl<T: Float> Layer<T> for FlattenConsecutive {
         let &[examples, len, channels] = shape.dims() else {
             panic!("FlattenConsecutive::forward: needs an input [N, L, C], got {shape}")
         };
-        assert!(len.is_multiple_of(n), "FlattenConsecutive::forward: {n} do not divide the {len} steps of {shape}");
+        ensure!(len.is_multiple_of(n), "FlattenConsecutive::forward: {n} do not divide the {len} steps of {shape}");
         match len / n {
             1 => x.reshape([examples, n * channels]),
             rest => x.reshape([examples, rest, n * channels]),

@@ -14,6 +14,7 @@ mod recomputed;
 mod recurrent;
 mod residual;
 mod rms_norm;
+mod scaling;
 mod sequential;
 mod transformer;
 
@@ -31,6 +32,7 @@ pub use recomputed::Recomputed;
 pub use recurrent::{GRU, LSTM, LstmState, RNN};
 pub use residual::Residual;
 pub use rms_norm::RMSNorm;
+pub use scaling::{MinMaxScale, Standardize};
 pub use sequential::Sequential;
 pub use transformer::TransformerBlock;
 

@@ -3,7 +3,7 @@
 use autograd::{CellParams, Tape, Var};
 use init::Initializer;
 use rand::Rng;
-use tensor::{Float, Shape, Tensor};
+use tensor::{Float, Shape, Tensor, ensure};
 
 use super::in_f32;
 use crate::{Error, Layer, Param, module};
@@ -222,11 +222,11 @@ fn unrolled<'t, T: Float, S>(
     let &[examples, len, features] = shape.dims() else {
         panic!("{layer}::run: needs an input [N, L, {inputs}], got {shape}")
     };
-    assert!(features == inputs, "{layer}::run: needs an input [N, L, {inputs}], got {shape}");
-    assert!(len > 0, "{layer}::run: the input {shape} has no step");
+    ensure!(features == inputs, "{layer}::run: needs an input [N, L, {inputs}], got {shape}");
+    ensure!(len > 0, "{layer}::run: the input {shape} has no step");
     for (name, given) in given.iter().flatten() {
         let got = given.shape();
-        assert!(
+        ensure!(
             got.dims() == [examples, hidden],
             "{layer}::run: an input {shape} needs a {name} of [{examples}, {hidden}], got {got}"
         );

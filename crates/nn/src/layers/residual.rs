@@ -1,7 +1,7 @@
 //! A layer beside its input.
 
 use autograd::Var;
-use tensor::Float;
+use tensor::{Float, ensure};
 
 use crate::{Layer, Module, Param, ParamPath};
 
@@ -48,7 +48,7 @@ impl<T: Float, L: Layer<T>> Layer<T> for Residual<L> {
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let branch = self.inner.forward(x);
         let (of_x, of_branch) = (x.shape(), branch.shape());
-        assert!(
+        ensure!(
             of_x == of_branch,
             "Residual::forward: the layer makes {of_branch} of {of_x}, and both are to be added"
         );

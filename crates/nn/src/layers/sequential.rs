@@ -31,8 +31,8 @@ use crate::{Layer, Module, Param, ParamPath};
 /// ];
 /// model.push(Linear::new(16, 2, &init::normal(0.01), &mut rng)?);
 /// assert_eq!(model.parameters()[0].0, "0.weight");
-/// # let tape = Tape::new();
-/// # tape.seed(42, 0);
+/// let tape = Tape::new();
+/// tape.seed(42, 0);
 /// # assert_eq!(model.forward(tape.constant(Tensor::ones([3, 2]))).shape().dims(), [3, 2]);
 /// # Ok::<(), nn::Error>(())
 /// ```

@@ -1,7 +1,9 @@
 //! Modules that map one value to another, and sequences of them.
 
+use std::panic::Location;
+
 use autograd::Var;
-use tensor::{Activation, Float};
+use tensor::{Activation, Float, Within};
 
 use crate::model::Module;
 use crate::model::Param;
@@ -46,10 +48,18 @@ pub trait Layer<T: Float = f32>: Module<T> + Send + Sync {
 impl<T: Float, L: Layer<T>> Layer<T> for [L] {
     #[track_caller]
     fn forward<'t>(&self, mut x: Var<'t, T>) -> Var<'t, T> {
-        for layer in self {
-            x = layer.forward(x);
+        let called = Location::caller();
+        if x.tape().is_training() {
+            for (number, layer) in self.iter().enumerate() {
+                let _within = Within::layer(number, called);
+                x = layer.forward(x);
+            }
+            return x;
         }
-        x
+        x.chain(self.iter().enumerate(), |(number, layer), x| {
+            let _within = Within::layer(number, called);
+            layer.forward(x)
+        })
     }
 }
 

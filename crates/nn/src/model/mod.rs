@@ -6,6 +6,7 @@ mod module;
 mod param;
 mod path;
 mod picture;
+mod predict;
 
 pub use layer::{Func, Layer, func};
 pub use module::Module;
@@ -15,3 +16,4 @@ pub(crate) use path::matches;
 pub use path::{InTorch, ParamPath};
 pub(crate) use picture::grouped;
 pub use picture::picture;
+pub use predict::{predict, predict_by};

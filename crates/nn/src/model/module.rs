@@ -182,7 +182,7 @@ pub trait Module<T: Float = f32> {
     /// # Example
     /// ```
     /// use nn::{Embedding, Linear, Module};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
     /// struct Model {
     ///     embedding: Embedding,
@@ -190,7 +190,7 @@ pub trait Module<T: Float = f32> {
     /// }
     /// nn::module!(Model { embedding, output });
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// let mut model = Model {
     ///     embedding: Embedding::new(27, 10, &init::normal(1.0), &mut rng)?,
     ///     output: Linear::new(10, 27, &init::normal(0.01), &mut rng)?,

@@ -59,9 +59,9 @@ impl<'a> ParamPath<'a> {
     /// # Example
     /// ```
     /// use nn::{Module, MultiheadAttention, ParamPath};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// let attention = MultiheadAttention::new_torch(8, 2, &mut rng)?;
     /// let mut names = Vec::new();
     /// attention.visit(ParamPath::root(), &mut |path, _| names.push((path.name_in_torch(), path.axes_in_torch())));

@@ -139,10 +139,10 @@ impl<T: Float> Optimizer<T> {
     /// # Example
     /// ```
     /// use nn::{AdamW, Optimizer};
-    /// # use nn::{Linear, Layer};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use nn::{Linear, Layer};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(1);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(1);
     /// let model = Linear::new(30, 200, &init::normal(0.1), &mut rng)?;
     /// let adamw = Optimizer::new(AdamW::default(), 1e-3)?
     ///     .group("*bias", |g| g.weight_decay(0.0))?

@@ -156,6 +156,7 @@ pub fn perplexity(loss: impl Into<f64>, tokens: usize) -> Metric {
 /// assert_eq!(nn::metrics::accuracy(&Tensor::from([[2.0, 1.0], [4.0, 3.0], [0.0, 1.0]]), &labels).value(), 0.5);
 /// assert_eq!(nn::metrics::accuracy(&Tensor::from([-0.1, 7.0, 0.0]), &labels).value(), 1.0);
 /// ```
+#[doc(alias = "accuracy_score")]
 #[track_caller]
 pub fn accuracy<T: Float>(logits: &Tensor<T>, labels: &Tensor<i64>) -> Metric {
     let (predicted, _) = predicted("accuracy", logits, labels);

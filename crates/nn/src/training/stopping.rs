@@ -19,6 +19,7 @@
 /// }
 /// assert_eq!((best, stopping.best()), (vec![3], Some(0.7)));
 /// ```
+#[doc(alias = "early_stopping")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct EarlyStopping {
     patience: u64,

@@ -91,6 +91,7 @@ impl Error {
         Error { path: Some(path.to_owned()), ..self }
     }
 
+    #[cfg(any(feature = "npy", feature = "safetensors"))]
     pub(super) fn named(self, name: &str) -> Self {
         Error { name: Some(name.to_owned()), ..self }
     }
@@ -99,6 +100,7 @@ impl Error {
         Reason::Malformed(why.to_string()).into()
     }
 
+    #[cfg(any(feature = "npy", feature = "safetensors"))]
     pub(super) fn refused(why: impl fmt::Display) -> Self {
         Reason::Refused(why.to_string()).into()
     }

@@ -4,9 +4,9 @@
 //! use tensor::{Tensor, npy};
 //!
 //! let x = Tensor::from([[1.0_f32, 2.0], [3.0, 4.0]]);
-//! # let folder = std::env::temp_dir().join(format!("evenkeel-npy-{}", std::process::id()));
-//! # std::fs::create_dir_all(&folder).unwrap();
-//! # let (weights, both) = (folder.join("weights.npy"), folder.join("both.npz"));
+//! let folder = std::env::temp_dir().join(format!("evenkeel-npy-{}", std::process::id()));
+//! std::fs::create_dir_all(&folder).unwrap();
+//! let (weights, both) = (folder.join("weights.npy"), folder.join("both.npz"));
 //! npy::write(&weights, &x)?;
 //! assert_eq!(npy::read::<f32>(&weights)?, x);
 //!

@@ -44,7 +44,7 @@ pub fn read_npz(path: impl AsRef<Path>) -> Result<BTreeMap<String, AnyTensor>, E
 /// ```
 /// use tensor::{Tensor, npy};
 ///
-/// # let path = std::env::temp_dir().join(format!("evenkeel-within-{}.npz", std::process::id()));
+/// let path = std::env::temp_dir().join(format!("evenkeel-within-{}.npz", std::process::id()));
 /// npy::write_npz(&path, [("x", Tensor::<f32>::zeros([1000]))])?;
 /// assert!(npy::read_npz_within(&path, 4000).is_ok());
 /// let error = npy::read_npz_within(&path, 3999).unwrap_err();

@@ -1,6 +1,6 @@
 //! Losses of choices between two.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use super::{Reduction, broadcasts, targets};
 use crate::ops::Operand;
@@ -55,7 +55,8 @@ impl<'t, T: Float> Var<'t, T> {
     /// [`bce_with_logits_loss`](Self::bce_with_logits_loss), which loses nothing near 0 and 1.
     ///
     /// # Panics
-    /// The targets have another shape, or the two are on different tapes.
+    /// The targets have another shape, or the two are on different tapes. A probability or a target is below 0 or above 1, unless a
+    /// diagnosis looks on, which says so itself; NaN is let through.
     ///
     /// # Example
     /// ```
@@ -78,9 +79,14 @@ impl<'t, T: Float> Var<'t, T> {
     /// As there, or with a weight that does not broadcast, or with one of the positives.
     #[track_caller]
     pub fn bce_loss_with(self, target: impl Operand<'t, T>, options: Bce<'_, T>) -> Self {
-        assert!(options.pos_weight.is_none(), "bce_loss: a weight of the positives is for bce_with_logits_loss");
+        ensure!(options.pos_weight.is_none(), "bce_loss: a weight of the positives is for bce_with_logits_loss");
         let target = targets("bce_loss", self, target);
         let (x, t) = (self.value(), target.value());
+        // A diagnosis says more of it than a panic can.
+        if !self.tape().keeps_segments.get() {
+            within_0_and_1("probabilities", &x, "; of logits there is `bce_with_logits_loss`");
+            within_0_and_1("targets", &t, ": is it a loss of classes that is meant, or of squares?");
+        }
         let least = Tensor::scalar(T::from_f64(-100.0));
         let (yes, no) = (x.ln().maximum(&least), (-&x).ln_1p().maximum(&least));
         let losses = -(&t * &yes + (-&t + T::ONE) * &no);
@@ -172,10 +178,21 @@ impl<'t, T: Float> Var<'t, T> {
     }
 }
 
+/// Makes sure that what is no NaN is a share. A loss beyond would fall without end.
+#[track_caller]
+fn within_0_and_1<T: Float>(what: &str, x: &Tensor<T>, hint: &str) {
+    if x.is_empty() {
+        return;
+    }
+    let (min, max) = (x.min(..).item(), x.max(..).item());
+    let beyond = if min < T::ZERO { min } else { max };
+    ensure!(!(min < T::ZERO || max > T::ONE), "bce_loss: takes {what} from 0 to 1, and is given {beyond}{hint}");
+}
+
 #[track_caller]
 fn weighted<T: Float>(losses: Tensor<T>, weight: &Option<Tensor<T>>) -> Tensor<T> {
     let Some(weight) = weight else { return losses };
-    assert!(
+    ensure!(
         broadcasts(weight.dims(), losses.dims()),
         "a weight {} does not broadcast to the losses {}",
         weight.shape(),

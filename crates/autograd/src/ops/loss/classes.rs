@@ -1,6 +1,6 @@
 //! Losses of choices among classes.
 
-use tensor::{Float, Pullback, Tensor};
+use tensor::{Float, Pullback, Tensor, ensure};
 
 use super::{Reduction, targets};
 use crate::ops::Operand;
@@ -142,7 +142,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn soft_cross_entropy(self, probabilities: impl Operand<'t, T>, options: CrossEntropy<'_, T>) -> Self {
         let CrossEntropy { weight, ignore_index, label_smoothing, reduction } = options;
-        assert!(ignore_index.is_none(), "soft_cross_entropy: probabilities have no index to ignore");
+        ensure!(ignore_index.is_none(), "soft_cross_entropy: probabilities have no index to ignore");
         let target = targets("soft_cross_entropy", self, probabilities);
         let smoothing = self.check_smoothing(label_smoothing);
         let size = target.shape().dims().last().copied().unwrap_or(0);
@@ -162,7 +162,7 @@ impl<'t, T: Float> Var<'t, T> {
         is_ignored: Option<&Tensor<bool>>,
     ) -> Self {
         let x = self.value();
-        assert!(x.rank() > 0, "cross_entropy: needs logits [..., C], got {}", x.shape());
+        ensure!(x.rank() > 0, "cross_entropy: needs logits [..., C], got {}", x.shape());
         let target = target.into_operand(self.tape()).into_var(self.tape());
         let (ln, size) = (x.log_softmax(-1), x.size(-1));
         let weight = weight.map(|weight| checked("cross_entropy", weight, size).clone());
@@ -202,7 +202,7 @@ impl<'t, T: Float> Var<'t, T> {
 
     #[track_caller]
     fn check_smoothing(self, smoothing: f64) -> T {
-        assert!((0.0..=1.0).contains(&smoothing), "cross_entropy: the smoothing is {smoothing}, but must be in 0..=1");
+        ensure!((0.0..=1.0).contains(&smoothing), "cross_entropy: the smoothing is {smoothing}, but must be in 0..=1");
         T::from_f64(smoothing)
     }
 
@@ -251,7 +251,7 @@ fn by_classes(classes: usize) -> Role {
 
 #[track_caller]
 fn checked<'a, T: Float>(op: &str, weight: &'a Tensor<T>, classes: usize) -> &'a Tensor<T> {
-    assert!(weight.dims() == [classes], "{op}: {classes} classes need weights of [{classes}], got {}", weight.shape());
+    ensure!(weight.dims() == [classes], "{op}: {classes} classes need weights of [{classes}], got {}", weight.shape());
     weight
 }
 

@@ -1,6 +1,6 @@
 //! Losses by the difference of a prediction from its target.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use super::{Reduction, targets};
 use crate::ops::Operand;
@@ -86,7 +86,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn huber_loss(self, targets: impl Operand<'t, T>, delta: f64, reduction: Reduction) -> Self {
-        assert!(delta > 0.0, "huber_loss: δ is {delta}, but must be above 0");
+        ensure!(delta > 0.0, "huber_loss: δ is {delta}, but must be above 0");
         // An infinite one would be compared with an infinite distance.
         let limit = T::from_f64(delta.min(T::MAX.to_f64()));
         let baseline = Baseline::Constant { targets: 1, distance: Distance::Huber(delta) };
@@ -118,7 +118,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn smooth_l1_loss(self, targets: impl Operand<'t, T>, beta: f64, reduction: Reduction) -> Self {
-        assert!(beta >= 0.0, "smooth_l1_loss: β is {beta}, but must not be negative");
+        ensure!(beta >= 0.0, "smooth_l1_loss: β is {beta}, but must not be negative");
         let limit = T::from_f64(beta.min(T::MAX.to_f64()));
         // As small as the float's least number, it is none.
         if limit < T::MIN_POSITIVE {

@@ -1,6 +1,6 @@
 //! Losses of distributions and of directions.
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use super::{Reduction, broadcasts, signs, targets};
 use crate::ops::Operand;
@@ -98,7 +98,7 @@ impl<'t, T: Float> Var<'t, T> {
         let target = targets("gaussian_nll_loss", self, target);
         let v = variance.value();
         let given = v.shape().clone();
-        assert!(
+        ensure!(
             broadcasts(given.dims(), self.shape().dims()),
             "gaussian_nll_loss: variances {given} do not broadcast to the means {}",
             self.shape()

@@ -12,7 +12,7 @@ pub use binary::Bce;
 pub use classes::{CrossEntropy, NllLoss};
 pub use likeness::{GaussianNll, KlDiv};
 
-use tensor::{Float, Tensor};
+use tensor::{Float, Tensor, ensure};
 
 use super::arithmetic::Operand;
 use crate::Var;
@@ -69,13 +69,13 @@ fn targets<'t, T: Float>(op: &str, predictions: Var<'t, T>, targets: impl Operan
 #[track_caller]
 fn same_shape<T: Float>(op: &str, predictions: Var<'_, T>, targets: Tensor<T>) {
     let (have, want) = (targets.shape(), predictions.shape());
-    assert!(*have == want, "{op}: the predictions are {want}, the targets {have}: both need the same shape");
+    ensure!(*have == want, "{op}: the predictions are {want}, the targets {have}: both need the same shape");
 }
 
 /// Labels that are 1 and −1, of the shape of what they are for.
 #[track_caller]
 fn signs<T: Float>(op: &str, shape: &[usize], labels: &Tensor<T>) {
-    assert!(
+    ensure!(
         labels.dims() == shape,
         "{op}: labels of the shape {shape:?} are needed, one for each example, got {}",
         labels.shape()

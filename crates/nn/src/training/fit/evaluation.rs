@@ -3,7 +3,7 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use autograd::{Tape, Var};
+use autograd::{Mode, Tape, Var};
 use tensor::{Float, Tensor};
 
 use super::course::{Course, Evaluated, LOSS};
@@ -111,6 +111,11 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
                     let loss = loss_of(model, tape, &rows);
                     let value = loss.item().to_f64();
                     if !value.is_finite() {
+                        // Once more, with all on the tape.
+                        let tape = Tape::in_mode(Mode::Eval);
+                        tape.keep_segments(true);
+                        tape.seed_shard(self.seed, chunk as u64, EVALUATION);
+                        let loss = loss_of(model, &tape, &rows);
                         return Err(Lost::Loss(lost::forward(model, loss, "the loss on held-out rows")));
                     }
                     vec![(LOSS.to_owned(), metrics::weighted(value, self.weight(&rows)))]

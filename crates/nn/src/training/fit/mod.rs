@@ -47,10 +47,10 @@ use crate::{Batches, Carried, Error, ModelGradients, Module, Optimizer, ReduceOn
 /// # Example
 /// ```
 /// use nn::{AdamW, Batches, Fit, Layer, Linear, Optimizer, Schedule, split};
-/// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+/// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
 /// use tensor::Tensor;
 ///
-/// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+/// let mut rng = ChaCha8Rng::seed_from_u64(42);
 /// let x: Tensor = init::randn([500, 2], &mut rng)?;
 /// let y = x.prod(1).map(|xy| i64::from(xy > 0.0));
 /// let mut model = nn::seq![
@@ -169,10 +169,10 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// # Example
     /// ```
     /// use nn::{Adam, Batches, Fit, Layer, Linear, Optimizer, metrics, split};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     /// use tensor::Tensor;
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// let x: Tensor = init::randn([500, 2], &mut rng)?;
     /// let y = x.sum(1).map(|sum| i64::from(sum > 0.0));
     /// let part = |rows: &Tensor<i64>| (x.index_select(0, rows), y.index_select(0, rows));
@@ -267,15 +267,15 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// # Example
     /// ```
     /// use nn::{Batches, Fit, Optimizer, Param, Sgd};
-    /// # use tensor::Tensor;
+    /// use tensor::Tensor;
     ///
-    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
     /// let lengths = Tensor::from([3, 12, 7, 5]);
     /// let fit = Fit::steps(10)
     ///     .batches(Batches::new(0..4, 2)?)
     ///     .accumulate(2)
     ///     .weigh(|rows| lengths.index_select(0, rows).sum(..).item() as f64);
-    /// # fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
+    /// fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
     /// # Ok::<(), nn::Error>(())
     /// ```
     #[must_use]
@@ -289,10 +289,10 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// # Example
     /// ```
     /// use nn::{Batches, Carried, Fit, Optimizer, RNN, Sgd};
-    /// # use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
+    /// use rand_chacha::{ChaCha8Rng, rand_core::SeedableRng};
     /// use tensor::Tensor;
     ///
-    /// # let mut rng = ChaCha8Rng::seed_from_u64(42);
+    /// let mut rng = ChaCha8Rng::seed_from_u64(42);
     /// // Two streams of 60 numbers, in windows of 5: rows 0 and 1 are the first windows, 2 and 3 those that follow.
     /// let stream: Tensor = init::randn([2, 12, 5, 1], &mut rng)?;
     /// let windows = stream.transpose(0, 1).reshape([24, 5, 1]);
@@ -351,12 +351,12 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// # Example
     /// ```
     /// use nn::{Batches, Fit, Numbered, Optimizer, Param, Sgd};
-    /// # use tensor::Tensor;
+    /// use tensor::Tensor;
     ///
-    /// # let folder = std::env::temp_dir().join(format!("evenkeel-fit-{}", std::process::id()));
-    /// # std::fs::create_dir_all(&folder).unwrap();
-    /// # let file = folder.join("run.safetensors");
-    /// # let mut w = Param::new(Tensor::from([1.0]));
+    /// let folder = std::env::temp_dir().join(format!("evenkeel-fit-{}", std::process::id()));
+    /// std::fs::create_dir_all(&folder).unwrap();
+    /// let file = folder.join("run.safetensors");
+    /// let mut w = Param::new(Tensor::from([1.0]));
     /// for steps in [50, 80] {
     ///     let mut sgd = Optimizer::new(Sgd::default(), 0.1)?;
     ///     let report = Fit::steps(steps)
@@ -388,12 +388,12 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     ///
     /// # Example
     /// ```no_run
-    /// # use nn::{Batches, Fit, Optimizer, Param, Sgd};
-    /// # use tensor::Tensor;
-    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
-    /// # let (x, y) = (Tensor::from([[1.0]]), Tensor::from([1]));
+    /// use nn::{Batches, Fit, Optimizer, Param, Sgd};
+    /// use tensor::Tensor;
+    /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// let (x, y) = (Tensor::from([[1.0]]), Tensor::from([1]));
     /// let fit = Fit::steps(100).batches(Batches::new(0..1, 1)?).data("x", &x).data("y", &y).checkpoint("run.safetensors", 50);
-    /// # fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
+    /// fit.run(&mut w, &mut sgd, |w, tape, _| w.on(tape).square().sum(..))?;
     /// # Ok::<(), nn::Error>(())
     /// ```
     #[cfg(feature = "checkpoint")]
@@ -410,10 +410,10 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     /// ```
     /// use std::cell::RefCell;
     /// use nn::{Batches, Fit, Optimizer, Param, Sgd, EarlyStopping};
-    /// # use tensor::Tensor;
+    /// use tensor::Tensor;
     ///
-    /// # let path = std::env::temp_dir().join(format!("evenkeel-state-{}.safetensors", std::process::id()));
-    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// let path = std::env::temp_dir().join(format!("evenkeel-state-{}.safetensors", std::process::id()));
+    /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
     /// let smallest = RefCell::new(EarlyStopping::after(3));
     /// Fit::steps(100)
     ///     .batches(Batches::new(0..10, 2)?)
@@ -437,9 +437,9 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     ///
     /// # Example
     /// ```
-    /// # use nn::{Batches, Fit, Optimizer, Param, Sgd};
-    /// # use tensor::Tensor;
-    /// # let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
+    /// use nn::{Batches, Fit, Optimizer, Param, Sgd};
+    /// use tensor::Tensor;
+    /// let (mut w, mut sgd) = (Param::new(Tensor::from([1.0])), Optimizer::new(Sgd::default(), 0.1)?);
     /// use nn::{Flow, Stopped};
     ///
     /// let report = Fit::steps(100)

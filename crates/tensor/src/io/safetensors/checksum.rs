@@ -91,7 +91,7 @@ impl Contents {
     /// use std::collections::BTreeMap;
     /// use tensor::{Tensor, safetensors};
     ///
-    /// # let path = std::env::temp_dir().join(format!("evenkeel-checksum-{}.safetensors", std::process::id()));
+    /// let path = std::env::temp_dir().join(format!("evenkeel-checksum-{}.safetensors", std::process::id()));
     /// safetensors::write_with_checksum(&path, [("x", Tensor::from([1.0_f32, 2.0]))], &BTreeMap::new(), "sum")?;
     /// let mut file = safetensors::read(&path)?;
     /// assert_eq!(file.checksum("sum"), file.metadata["sum"]);

@@ -4,7 +4,7 @@
 //! use tensor::{Tensor, safetensors};
 //!
 //! let (w, b) = (Tensor::<f32>::ones([3, 2]), Tensor::from([0.5_f32, -0.5]));
-//! # let path = std::env::temp_dir().join(format!("evenkeel-{}.safetensors", std::process::id()));
+//! let path = std::env::temp_dir().join(format!("evenkeel-{}.safetensors", std::process::id()));
 //! let metadata = [("steps".to_owned(), "4000".to_owned())].into();
 //! safetensors::write(&path, [("w", &w), ("b", &b)], &metadata)?;
 //!
@@ -79,7 +79,7 @@ pub fn read(path: impl AsRef<Path>) -> Result<Contents, Error> {
 /// ```
 /// use tensor::{Tensor, safetensors};
 ///
-/// # let path = std::env::temp_dir().join(format!("evenkeel-metadata-{}.safetensors", std::process::id()));
+/// let path = std::env::temp_dir().join(format!("evenkeel-metadata-{}.safetensors", std::process::id()));
 /// let metadata = [("steps".to_owned(), "4000".to_owned())].into();
 /// safetensors::write(&path, [("w", Tensor::<f32>::ones([3, 2]))], &metadata)?;
 /// assert_eq!(safetensors::read_metadata(&path)?, metadata);
