@@ -52,7 +52,7 @@ pub fn run(args: &Args, mut names: Vec<String>) -> Result<(), Failure> {
         // What went wrong on the way comes first.
         end.findings.splice(0..0, watch.findings());
         tell(args, &end)?;
-        page = page.run(format!("after {} steps", args.steps), &end, None);
+        page = page.then(format!("after {} steps", args.steps), &end, None);
     }
     write(args, &page)
 }

@@ -115,7 +115,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         writeln!(out, "{}: {}\n\n", case.name, after.verdict())?;
         rows.push((case.figure)(&before, &after));
         page = page.run(format!("{}: before", case.name), &before, None);
-        page = page.run(format!("{}: after", case.name), &after, None);
+        page = page.then(format!("{}: after", case.name), &after, None);
     }
     writeln!(out, "{:<24}{:>10}{:>10}", "", "before", "after")?;
     for (case, [before, after]) in CASES.iter().zip(rows) {

@@ -293,11 +293,12 @@ impl Inspector {
             gradient: parameter.gradient.as_ref().map(|gradient| Stats::new(gradient, true)),
         };
         let longest = pass.ways.iter().max_by_key(|way| way.blocks.len());
+        let activations = activations(&self.rules, graph, whole);
         Report {
             step: self.step,
             loss: self.loss(graph, &pass.parts),
-            activations: activations(&self.rules, graph, whole),
-            signal: if whole { signal(graph) } else { Vec::new() },
+            signal: if whole { signal(graph, &activations) } else { Vec::new() },
+            activations,
             depth: longest.map_or(Depth::default(), |way| graph.depth(way)),
             paths: pass.ways.iter().filter(|_| whole).map(|way| graph.path(way)).collect(),
             weights: pass.parameters.iter().filter(|_| whole).map(weight).collect(),
@@ -392,7 +393,7 @@ pub(crate) fn activations(rules: &Rules, graph: &Graph, whole: bool) -> Vec<Acti
 }
 
 /// Every linear layer.
-fn signal(graph: &Graph) -> Vec<Signal> {
+fn signal(graph: &Graph, activations: &[Activation]) -> Vec<Signal> {
     let is_linear = |&index: &usize| graph.affine(index).is_some_and(|affine| !affine.normalizes);
     let uses = graph.uses(graph.relevant().filter(is_linear));
     let names = distinct(uses.iter().map(|uses| graph.place(uses[0])));
@@ -400,7 +401,10 @@ fn signal(graph: &Graph) -> Vec<Signal> {
         let inputs: Vec<usize> = uses.iter().filter_map(|&index| graph.input(index, 0)).collect();
         let (input, output) = (together(graph, &inputs, value)?, together(graph, &uses, value)?);
         let ((_, std_in), (mean_out, std_out)) = (input.mean_std(), output.mean_std());
+        let is_shown = activations.iter().any(|activation| activation.place == place);
         Some(Signal {
+            node: uses[0],
+            output: (!is_shown).then(|| Stats::new(&output, true)),
             place,
             uses: uses.len(),
             std_in,

@@ -1,28 +1,29 @@
 //! Reports as pictures: one page that needs nothing but itself, or SVG files one by one.
 
-mod chart;
-mod map;
-mod pictures;
+mod draw;
+mod layers;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fmt::{self, Write as _};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::read::graph::distinct;
-use crate::report::Report;
-use crate::report::finding::{Finding, Severity};
+use crate::report::finding::{Fault, Finding, Severity};
 use crate::report::history::History;
+use crate::report::{Activation, Report};
 use crate::say::compare::Comparison;
+use crate::say::groups::Group;
 use crate::say::table::Table;
-use crate::say::tables;
-use chart::Axes;
-use map::escaped;
-use pictures::Drawing;
+use crate::say::text::percent;
+use crate::say::{rows, tables};
+use draw::escaped;
+use layers::Layers;
 
 const STYLE: &str = include_str!("style.css");
 
-/// A page that shows one report, or compares several side by side: the verdict first, then what is wrong, then pictures.
+/// A page that shows one report, or compares several side by side: the verdict first, then what is wrong, then a row for each layer in
+/// the order of the signal, in which what a layer gives after a cure stands before what it gave, in grey.
 ///
 /// The page is one file of HTML with its pictures inside. It loads nothing, so that it works from a disk, and follows the
 /// reader's preference for light or dark.
@@ -35,7 +36,7 @@ const STYLE: &str = include_str!("style.css");
 /// let report = diagnose::inspect_graph(|tape| tape.leaf(Tensor::from([[4.0, -0.1], [3.0, 0.2]])).tanh().mean(..));
 /// let page = Page::new("Two units").run("at the start", &report, None);
 /// assert!(page.to_html().starts_with("<!DOCTYPE html>"));
-/// assert!(page.pictures().iter().any(|picture| picture.name == "at-the-start-saturation-1"));
+/// assert!(page.pictures().iter().any(|picture| picture.name == "at-the-start-layers"));
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page {
@@ -48,6 +49,8 @@ struct Run {
     name: String,
     report: Report,
     history: Option<History>,
+    /// Whether it is of the model of the run before, later on.
+    follows: bool,
 }
 
 /// A picture by itself.
@@ -92,8 +95,20 @@ impl Page {
     /// Adds a run: its report, and its history if it was watched.
     #[must_use]
     pub fn run(mut self, name: impl Into<String>, report: &Report, history: Option<&History>) -> Self {
-        self.runs.push(Run { name: name.into(), report: report.clone(), history: history.cloned() });
+        let (name, report, history) = (name.into(), report.clone(), history.cloned());
+        self.runs.push(Run { name, report, history, follows: false });
         self
+    }
+
+    /// Adds a run of the same model as the one before, later on: after a cure, or a training. What that one gave in each layer is in grey
+    /// behind what this one gives.
+    #[must_use]
+    pub fn then(self, name: impl Into<String>, report: &Report, history: Option<&History>) -> Self {
+        let mut page = self.run(name, report, history);
+        if let Some(run) = page.runs.last_mut() {
+            run.follows = true;
+        }
+        page
     }
 
     /// The page.
@@ -103,36 +118,36 @@ impl Page {
             "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\"/>\n<title>{title}</title>\n\
              <style>\n{STYLE}{}\n</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n",
-            chart::STYLE
+            draw::STYLE
         );
-        let labels = self.labels();
-        let named = self.runs.len() > 1;
-        self.columns(&mut html, |run| run.verdict(named));
-        // The same picture of each run is in one row, with the same axes; those of a single run follow one another.
-        let mut rows = Vec::new();
-        for (name, pictures) in self.drawn() {
-            let figure = |((run, label), svg): ((&Run, &String), &Option<String>)| match svg {
-                Some(svg) => {
-                    let caption =
-                        if named { format!("<figcaption>{}</figcaption>", escaped(&run.name)) } else { String::new() };
-                    format!("<figure class=\"card\" id=\"{label}-{name}\">{caption}{svg}</figure>\n")
-                }
-                None => "<div></div>\n".to_owned(),
-            };
-            rows.push(self.runs.iter().zip(&labels).zip(&pictures).map(figure).collect::<String>());
+        let (labels, named, axis) = (self.labels(), self.runs.len() > 1, self.axis());
+        html += "<div class=\"runs\">\n";
+        // What each kind of fault breaks is said once on a page.
+        let mut rules = HashSet::new();
+        for (at, (run, label)) in self.runs.iter().zip(&labels).enumerate() {
+            let layers = Layers::new(&run.report, run.history.as_ref(), self.before(at), axis);
+            let _ = writeln!(html, "<section>\n{}</section>", run.section(named, label, &layers, &mut rules));
         }
-        match named {
-            true => rows.iter().for_each(|row| html += &format!("<div class=\"runs\">\n{row}</div>\n")),
-            false => html += &format!("<div class=\"figures\">\n{}</div>\n", rows.concat()),
-        }
-        self.columns(&mut html, Run::tables);
+        html += "</div>\n";
         if named {
             let runs = self.runs.iter().map(|run| (run.name.as_str(), &run.report));
             let table = Comparison::new(runs).table.to_html();
-            html += &format!("<h2>Side by side</h2>\n<div class=\"card many\">{table}</div>\n");
+            html += &format!(
+                "<details><summary>All runs side by side, in numbers</summary><div class=\"card many\">{table}</div></details>\n"
+            );
         }
         html += "</main>\n</body>\n</html>\n";
         html
+    }
+
+    /// The report of the run that this one follows.
+    fn before(&self, at: usize) -> Option<&Report> {
+        at.checked_sub(1).filter(|_| self.runs[at].follows).map(|before| &self.runs[before].report)
+    }
+
+    /// The axis of scales that suits all runs.
+    fn axis(&self) -> Option<draw::LogAxis> {
+        self.runs.iter().filter_map(|run| layers::axis(&run.report)).reduce(draw::LogAxis::with)
     }
 
     /// Writes the page to a file; one that is there is replaced when the new one is whole.
@@ -143,49 +158,26 @@ impl Page {
         replace(path.as_ref(), &self.to_html())
     }
 
-    /// A part of each run, in columns.
-    fn columns(&self, html: &mut String, part: impl Fn(&Run) -> String) {
-        *html += "<div class=\"runs\">\n";
-        for run in &self.runs {
-            let _ = writeln!(html, "<section>\n{}</section>", part(run));
-        }
-        *html += "</div>\n";
-    }
-
-    /// Every picture by its name, of each run that has it.
-    fn drawn(&self) -> Vec<(String, Vec<Option<String>>)> {
-        let mut names: Vec<String> = Vec::new();
-        let of_runs: Vec<HashMap<String, Drawing>> = self
-            .runs
-            .iter()
-            .map(|run| {
-                let all = pictures::all(&run.report, run.history.as_ref());
-                names.extend(all.iter().map(|(name, _)| name.clone()));
-                all.into_iter().collect()
-            })
-            .collect();
-        let mut seen = HashSet::new();
-        names.retain(|name| seen.insert(name.clone()));
-        let draw = |name: String| {
-            let drawings = || of_runs.iter().map(|drawings| drawings.get(&name));
-            let axes = drawings().flatten().filter_map(Drawing::axes).reduce(Axes::with);
-            let svgs = drawings().map(|drawing| drawing.map(|drawing| drawing.to_svg(axes.as_ref()))).collect();
-            (name, svgs)
-        };
-        names.into_iter().map(draw).collect()
-    }
-
-    /// Every picture by itself, the names of the runs before theirs.
+    /// Every picture by itself, the names of the runs before theirs: the `loss` of a training, the `layers`, and the `saturation` of each
+    /// activation that has any.
     pub fn pictures(&self) -> Vec<Picture> {
-        let (drawn, style) = (self.drawn(), format!("<style>{}{}</style>", root_style(), chart::STYLE));
-        let of_run = |(run, label): (usize, String)| {
-            let alone = |(picture, svgs): &(String, Vec<Option<String>>)| {
-                let svg = svgs[run].as_ref()?.replacen(">\n", &format!(">\n{style}\n"), 1);
-                Some(Picture { name: format!("{label}-{picture}"), svg })
+        let (style, axis) = (format!("<style>{}{}</style>", root_style(), draw::STYLE), self.axis());
+        let mut pictures = Vec::new();
+        for (at, (run, label)) in self.runs.iter().zip(self.labels()).enumerate() {
+            let mut add = |name: String, svg: String| {
+                let svg = svg.replacen('>', &format!(">{style}"), 1);
+                pictures.push(Picture { name: format!("{label}-{name}"), svg });
             };
-            drawn.iter().filter_map(alone).collect::<Vec<_>>()
-        };
-        self.labels().into_iter().enumerate().flat_map(of_run).collect()
+            if let Some(svg) = run.loss() {
+                add("loss".into(), svg);
+            }
+            let layers = Layers::new(&run.report, run.history.as_ref(), self.before(at), axis);
+            layers.to_svg().into_iter().for_each(|svg| add("layers".into(), svg));
+            for (number, activation) in run.saturated() {
+                draw::map(&activation.map).into_iter().for_each(|(svg, _)| add(format!("saturation-{number}"), svg));
+            }
+        }
+        pictures
     }
 
     /// What the runs are called in ids and file names; no two are the same.
@@ -225,37 +217,91 @@ fn file_name(name: &str) -> String {
 }
 
 impl Run {
-    /// The verdict, and what is wrong.
-    fn verdict(&self, named: bool) -> String {
+    /// All of a run: the verdict, what is wrong, its layers and its course, and the numbers for who wants them.
+    fn section(&self, named: bool, label: &str, layers: &Layers<'_>, rules: &mut HashSet<&'static str>) -> String {
+        let report = &self.report;
         let mut html = if named { format!("<h2>{}</h2>\n", escaped(&self.name)) } else { String::new() };
-        let class = match self.report.worst() {
+        let class = match report.worst() {
             Some(Severity::Error) => "error",
             Some(Severity::Warn) => "warn",
             _ => "good",
         };
-        let verdict = escaped(&sentence(&self.report.verdict()));
-        let _ = writeln!(html, "<p class=\"card verdict {class}\">{verdict}</p>");
-        if let Some(how) = self.report.loss.unjudged() {
-            let _ = writeln!(html, "<p class=\"card dim\">{}.</p>", escaped(&sentence(how)));
+        let scale = report.loss.expected.and_then(|nothing| draw::loss_scale(report.loss.compared, nothing));
+        let verdict = escaped(&sentence(&report.verdict()));
+        let _ = writeln!(
+            html,
+            "<div class=\"card verdict\"><p class=\"{class}\">{verdict}</p>{}</div>",
+            scale.unwrap_or_default()
+        );
+        if let Some(how) = report.loss.unjudged() {
+            let _ = writeln!(html, "<p class=\"dim\">{}.</p>", escaped(&sentence(how)));
         }
-        let mut rule = "";
-        for finding in &self.report.findings {
-            // What several findings break is said once.
-            write_finding(&mut html, finding, finding.rule != rule);
-            rule = finding.rule;
+        let groups = Group::all(&report.findings);
+        if !groups.is_empty() {
+            html += "<ol class=\"card findings\">\n";
+            groups.iter().for_each(|group| write_group(&mut html, group, rules.insert(group.findings[0].rule)));
+            html += "</ol>\n";
+        }
+        if let Some(table) = layers.to_html(&groups) {
+            let depth = tables::depth(report);
+            let depth =
+                if depth.is_empty() { depth } else { format!("<p class=\"dim\">{}.</p>", escaped(&sentence(&depth))) };
+            let _ = writeln!(html, "<div class=\"card\" id=\"{label}-layers\">{table}{depth}</div>");
+        }
+        let mut figures = String::new();
+        if let Some(svg) = self.loss() {
+            let _ = writeln!(figures, "<figure class=\"card wide\" id=\"{label}-loss\">{svg}</figure>");
+        }
+        for (number, activation) in self.saturated() {
+            let Some((svg, is_part)) = draw::map(&activation.map) else { continue };
+            let part = if is_part { ", the first of them" } else { "" };
+            let caption = format!(
+                "{} {}: {} saturated (white), {} of {} units for all examples{part}",
+                escaped(&activation.place),
+                activation.kind,
+                percent(activation.saturated),
+                activation.dead,
+                activation.units
+            );
+            let _ = writeln!(
+                figures,
+                "<figure class=\"card\" id=\"{label}-saturation-{number}\"><figcaption>{caption}</figcaption>{svg}</figure>"
+            );
+        }
+        if !figures.is_empty() {
+            let _ = writeln!(html, "<div class=\"figures\">\n{figures}</div>");
+        }
+        let numbers = self.numbers();
+        if !numbers.is_empty() {
+            let _ = writeln!(html, "<details><summary>In numbers</summary>\n{numbers}</details>");
         }
         html
     }
 
-    fn tables(&self) -> String {
+    /// The course of the loss.
+    fn loss(&self) -> Option<String> {
+        let history = self.history.as_ref()?;
+        draw::loss(&history.loss, history.first_step, self.report.loss.expected)
+    }
+
+    /// The activations of which too much is saturated, with their numbers.
+    fn saturated(&self) -> impl Iterator<Item = (usize, &Activation)> {
+        let is_accused = |activation: &Activation| {
+            let of = |finding: &Finding| {
+                let is_meant = matches!(finding.fault, Fault::Saturation | Fault::Dead);
+                finding.place == activation.place && is_meant && finding.severity > Severity::Note
+            };
+            activation.saturated > 0.0 && self.report.findings.iter().any(of)
+        };
+        (1..).zip(&self.report.activations).filter(move |(_, activation)| is_accused(activation))
+    }
+
+    fn numbers(&self) -> String {
         let mut html = String::new();
-        let depth = tables::depth(&self.report);
-        if !depth.is_empty() {
-            let _ = writeln!(html, "<p class=\"card\">{}.</p>", escaped(&sentence(&depth)));
-        }
         let paths = tables::paths(&self.report).into_iter();
-        let tables = [tables::activations(&self.report), tables::signal(&self.report), tables::weights(&self.report)];
-        for table in paths.chain(tables).filter(|table| !table.is_empty()) {
+        for table in
+            paths.chain([rows::table(&self.report), tables::weights(&self.report)]).filter(|table| !table.is_empty())
+        {
             let _ = writeln!(html, "<div class=\"card\">{}</div>", table.to_html());
         }
         html
@@ -273,18 +319,18 @@ impl Table {
     }
 }
 
-fn write_finding(html: &mut String, finding: &Finding, with_rule: bool) {
-    let severity = finding.severity;
-    let _ = writeln!(
+fn write_group(html: &mut String, group: &Group<'_>, with_rule: bool) {
+    let severity = group.severity;
+    let _ = write!(
         html,
-        "<div class=\"card finding\"><p><b class=\"{severity}\">{severity}</b> {}: {}.</p>",
-        escaped(&finding.place),
-        escaped(&finding.message)
+        "<li><b class=\"{severity}\">{severity}</b> <b>{}</b>: {}.",
+        escaped(&group.place),
+        escaped(&group.message)
     );
     if with_rule {
-        let _ = writeln!(html, "<p class=\"dim\">{}.</p>", escaped(&sentence(finding.rule)));
+        let _ = write!(html, " <span class=\"dim\">{}.</span>", escaped(&sentence(group.findings[0].rule)));
     }
-    let _ = writeln!(html, "<p>Cure: {}.</p></div>", escaped(&finding.remedy));
+    let _ = writeln!(html, " <span class=\"cure\">Cure: {}.</span></li>", escaped(&group.remedy));
 }
 
 /// Begins with a capital.

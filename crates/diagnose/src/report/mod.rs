@@ -158,8 +158,13 @@ impl std::fmt::Debug for Map {
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 #[non_exhaustive]
 pub struct Signal {
+    /// Where its first use is on the tape.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub(crate) node: usize,
     /// The layer.
     pub place: String,
+    /// The output, where no activation of the report is of this layer.
+    pub output: Option<Stats>,
     /// How often it is used; figures are roots of mean squares over the uses.
     pub uses: usize,
     /// The standard deviation of its input.

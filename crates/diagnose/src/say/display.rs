@@ -6,8 +6,9 @@ use std::io::{self, IsTerminal, Write};
 use crate::report::Report;
 use crate::report::finding::{Finding, Severity};
 use crate::report::stats::Stats;
-use crate::say::tables;
+use crate::say::groups::Group;
 use crate::say::text::{NONE, sparkline};
+use crate::say::{rows, tables};
 
 /// The width of the histograms in tables.
 const SPREAD: usize = 10;
@@ -58,20 +59,15 @@ impl Report {
             writeln!(f, "{how}")?;
         }
         let mut rule = "";
-        for finding in &self.findings {
+        for group in Group::all(&self.findings) {
             writeln!(f)?;
             // What several findings break is said once.
-            finding.write(f, colour, finding.rule != rule)?;
-            rule = finding.rule;
+            group.write(f, colour, group.findings[0].rule != rule)?;
+            rule = group.findings[0].rule;
         }
         let spread = |stats: &Stats| sparkline(&stats.histogram, SPREAD);
-        let outputs = self.activations.iter().map(|a| spread(&a.output));
         let gradients = self.weights.iter().map(|weight| weight.gradient.as_ref().map_or(NONE.into(), spread));
-        let tables = [
-            tables::activations(self).with_column("spread", outputs),
-            tables::signal(self),
-            tables::weights(self).with_column("gradient", gradients),
-        ];
+        let tables = [rows::table(self), tables::weights(self).with_column("gradient", gradients)];
         for table in tables::paths(self).iter().chain(&tables).filter(|table| !table.is_empty()) {
             write!(f, "\n{table}")?;
         }
@@ -84,11 +80,12 @@ impl Report {
 
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.write(f, false, true)
+        let alone = Group::all(std::slice::from_ref(self));
+        alone.iter().try_for_each(|group| group.write(f, false, true))
     }
 }
 
-impl Finding {
+impl Group<'_> {
     fn write(&self, f: &mut fmt::Formatter<'_>, colour: bool, with_rule: bool) -> fmt::Result {
         // Red, yellow, cyan.
         let code = match self.severity {
@@ -98,7 +95,7 @@ impl Finding {
         };
         let (on, off) = if colour { (format!("\x1b[1;{code}m"), "\x1b[0m") } else { (String::new(), "") };
         let mut label = format!("{on}{:<5}{off}  ", self.severity);
-        let rule = with_rule.then(|| format!("rule: {}", self.rule));
+        let rule = with_rule.then(|| format!("rule: {}", self.findings[0].rule));
         let about = format!("{}: {}", self.place, self.message);
         for text in [Some(about), rule, Some(format!("cure: {}", self.remedy))].into_iter().flatten() {
             for line in wrap(&text, COLUMNS - INDENT) {

@@ -2,6 +2,8 @@
 
 pub(crate) mod compare;
 mod display;
+pub(crate) mod groups;
+pub(crate) mod rows;
 pub(crate) mod table;
 pub(crate) mod tables;
 pub(crate) mod text;

@@ -2,7 +2,7 @@
 
 use crate::report::{Report, SignalPath};
 use crate::say::table::Table;
-use crate::say::text::{NONE, figure, percent};
+use crate::say::text::{NONE, figure};
 
 /// How often a place is used, if it is more than once.
 fn times(uses: usize) -> String {
@@ -11,28 +11,6 @@ fn times(uses: usize) -> String {
 
 fn optional(x: Option<f64>) -> String {
     x.map_or(NONE.into(), figure)
-}
-
-pub(crate) fn activations(report: &Report) -> Table {
-    let table = Table::new(["activation", "mean", "std", "saturated", "dead", "grad std"]);
-    table.with_rows(report.activations.iter().map(|a| {
-        vec![
-            format!("{} {}{}", a.place, a.kind, times(a.uses)),
-            figure(a.output.mean),
-            figure(a.output.std),
-            percent(a.saturated),
-            format!("{}/{}", a.dead, a.units),
-            optional(a.gradient.as_ref().map(|gradient| gradient.std)),
-        ]
-    }))
-}
-
-pub(crate) fn signal(report: &Report) -> Table {
-    let table = Table::new(["layer", "std in", "std out", "factor", "grad std"]);
-    table.with_rows(report.signal.iter().map(|layer| {
-        let figures = [layer.std_in, layer.std_out, layer.factor(), layer.gradient_std.unwrap_or(f64::NAN)];
-        [format!("{}{}", layer.place, times(layer.uses))].into_iter().chain(figures.map(figure)).collect()
-    }))
 }
 
 /// The ways through a network that is no stack.

@@ -1,0 +1,108 @@
+//! A row for each layer, in the order of the signal: what texts and pages show of it.
+
+use crate::report::finding::{Action, Finding};
+use crate::report::stats::Stats;
+use crate::report::{Activation, Report, Signal};
+use crate::say::table::Table;
+use crate::say::text::{NONE, figure, percent, sparkline};
+
+/// A linear layer with the activation that takes its result, or an activation of something else.
+pub(crate) struct Row<'a> {
+    /// The module that it belongs to.
+    pub(crate) place: &'a str,
+    /// How often it is used.
+    pub(crate) uses: usize,
+    /// Where it is on the tape.
+    node: usize,
+    layer: Option<&'a Signal>,
+    pub(crate) activation: Option<&'a Activation>,
+    /// Rows and columns of its weight.
+    fans: Option<[usize; 2]>,
+}
+
+impl<'a> Row<'a> {
+    /// Those of a report.
+    pub(crate) fn all(report: &'a Report) -> Vec<Row<'a>> {
+        let fans = |place: &str| {
+            let weight = report.weights.iter().find(|weight| weight.name.strip_prefix(place) == Some(".weight"))?;
+            <[usize; 2]>::try_from(&weight.shape[..]).ok()
+        };
+        let of_layer = |layer: &'a Signal| {
+            let (place, uses, node) = (layer.place.as_str(), layer.uses, layer.node);
+            Row { place, uses, node, layer: Some(layer), activation: None, fans: fans(place) }
+        };
+        let mut rows: Vec<Row<'_>> = report.signal.iter().map(of_layer).collect();
+        for activation in &report.activations {
+            let (place, uses) = (activation.place.as_str(), activation.uses);
+            let node = activation.nodes.first().copied().unwrap_or(0);
+            // The first after the layer, if it has several.
+            match rows.iter_mut().find(|row| row.place == place && row.activation.is_none() && row.node < node) {
+                Some(row) => row.activation = Some(activation),
+                None => rows.push(Row { place, uses, node, layer: None, activation: Some(activation), fans: None }),
+            }
+        }
+        rows.sort_by_key(|row| row.node);
+        rows
+    }
+
+    /// What it is, such as `30 → 200 tanh`.
+    pub(crate) fn kind(&self) -> String {
+        let fans = self.fans.map(|[fan_in, fan_out]| format!("{fan_in} → {fan_out}"));
+        let activation = self.activation.map(|activation| activation.kind.to_owned());
+        let uses = (self.uses > 1).then(|| format!("× {}", self.uses));
+        [fans, activation, uses].into_iter().flatten().collect::<Vec<_>>().join(" ")
+    }
+
+    /// What it gives.
+    pub(crate) fn output(&self) -> Option<&'a Stats> {
+        match self.activation {
+            Some(activation) => Some(&activation.output),
+            None => self.layer?.output.as_ref(),
+        }
+    }
+
+    /// The scale of what it gives.
+    pub(crate) fn std(&self) -> f64 {
+        let of_layer = self.layer.map_or(f64::NAN, |layer| layer.std_out);
+        self.activation.map_or(of_layer, |activation| activation.output.std)
+    }
+
+    /// The scale of the gradient there.
+    pub(crate) fn gradient(&self) -> Option<f64> {
+        let of_layer = self.layer.and_then(|layer| layer.gradient_std);
+        let of_activation = self.activation.and_then(|activation| Some(activation.gradient.as_ref()?.std));
+        of_activation.or(of_layer).filter(|std| std.is_finite())
+    }
+
+    /// Whether a finding is about it: about its module, a range of modules that it is in, or a parameter of it.
+    pub(crate) fn is_accused(&self, finding: &Finding, rows: &[Row<'_>]) -> bool {
+        let is_own =
+            |name: &str| name == self.place || name.strip_prefix(self.place).is_some_and(|rest| rest.starts_with('.'));
+        let at = |place: &str| rows.iter().position(|row| row.place == place);
+        let own = rows.iter().position(|row| std::ptr::eq(row, self));
+        let is_within = finding.place.split_once(" … ").is_some_and(|(first, last)| match (at(first), own, at(last)) {
+            (Some(first), Some(own), Some(last)) => (first..=last).contains(&own),
+            _ => false,
+        });
+        let moves = finding.actions.iter().map(Action::parameter).any(is_own);
+        !self.place.is_empty() && (is_own(&finding.place) || is_within || moves)
+    }
+}
+
+/// The rows as a table for a terminal.
+pub(crate) fn table(report: &Report) -> Table {
+    /// The width of the histograms.
+    const SPREAD: usize = 10;
+    let table = Table::new(["layer", "", "gives", "std", "saturated", "dead", "grad std"]);
+    table.with_rows(Row::all(report).iter().map(|row| {
+        vec![
+            row.place.to_owned(),
+            row.kind(),
+            row.output().map_or(NONE.into(), |output| sparkline(&output.histogram, SPREAD)),
+            figure(row.std()),
+            row.activation.map_or(NONE.into(), |activation| percent(activation.saturated)),
+            row.activation.map_or(NONE.into(), |activation| format!("{}/{}", activation.dead, activation.units)),
+            row.gradient().map_or(NONE.into(), figure),
+        ]
+    }))
+}
