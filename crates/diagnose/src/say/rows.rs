@@ -1,5 +1,6 @@
 //! A row for each layer, in the order of the signal: what texts and pages show of it.
 
+#[cfg(feature = "html")]
 use crate::report::finding::{Action, Finding};
 use crate::report::stats::Stats;
 use crate::report::{Activation, Report, Signal};
@@ -75,6 +76,7 @@ impl<'a> Row<'a> {
     }
 
     /// Whether a finding is about it: about its module, a range of modules that it is in, or a parameter of it.
+    #[cfg(feature = "html")]
     pub(crate) fn is_accused(&self, finding: &Finding, rows: &[Row<'_>]) -> bool {
         let is_own =
             |name: &str| name == self.place || name.strip_prefix(self.place).is_some_and(|rest| rest.starts_with('.'));

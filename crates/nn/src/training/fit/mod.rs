@@ -466,7 +466,7 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     }
 
     /// Has an observer look on, such as diagnose's `Watch` or `Inspector`: before the training, and in each step before the weights move,
-    /// and after. What it finds is printed as it arises, and what it [keeps](Observer::kept) goes into the checkpoints. There may be
+    /// and after. What it finds is printed as it arises, and what it keeps (`Observer::kept`) goes into the checkpoints. There may be
     /// several, and a training may be resumed with others or none.
     ///
     /// # Example
