@@ -54,7 +54,7 @@
 //! # Random numbers
 //!
 //! The stream is always passed in, any `Rng` of the crate `rand`. A scheme draws 256 bits from it, the key of a stream of its own
-//! ([`Tensor::keyed_normal`](tensor::Tensor::keyed_normal)). So large tensors are filled by several threads, and the same
+//! ([`Tensor::keyed_normal`](method@tensor::Tensor::keyed_normal)). So large tensors are filled by several threads, and the same
 //! seed gives the same bits at any number of them. What a seed gives is a contract, and a change of it is a change of the
 //! version. [`torch`] has PyTorch's own generator. [`randn`], [`rand()`] and [`randperm`] make tensors that are no weights.
 

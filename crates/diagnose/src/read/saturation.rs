@@ -21,7 +21,7 @@ use tensor::{Activation, Live, Real};
 /// | leaky_relu | the input is below 0, if the slope there is below 5.91 % | 50 % |
 /// | softplus | the input is below −2.7676: σ(x) is below 5.91 % | 0.28 % |
 ///
-/// Each is a part of the activation's row ([`Activation::live`](tensor::Activation::live)). An op of your own whose
+/// Each is a part of the activation's row ([`Activation::live`](method@tensor::Activation::live)). An op of your own whose
 /// [`Role`](autograd::Role) is that of a function is looked at in the same way: by its slope.
 ///
 /// [`Inspector::with_saturation`](crate::Inspector::with_saturation) takes the rule for another op, such as one of your own.

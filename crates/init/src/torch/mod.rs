@@ -56,8 +56,8 @@ use crate::scheme::Scheme;
 
 /// `torch.Generator` for the CPU; see the [module's](self) page.
 ///
-/// It is a generator of `rand` too: [`next_u32`](rand::Rng::next_u32) is the Mersenne Twister's word, and
-/// [`next_u64`](rand::Rng::next_u64) is two of them, the first above. `rand` makes other numbers of these words than PyTorch;
+/// It is a generator of `rand` too: `next_u32` is the Mersenne Twister's word, and
+/// `next_u64` is two of them, the first above. `rand` makes other numbers of these words than PyTorch;
 /// the methods below make PyTorch's. A scheme that is given it as `&mut dyn Rng` draws a key from it like from any
 /// other; [`init`](Self::init) gives PyTorch's numbers.
 #[doc(alias = "manual_seed")]

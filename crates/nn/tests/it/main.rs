@@ -6,6 +6,7 @@ mod figures;
 #[cfg(feature = "checkpoint")]
 mod files;
 mod fit;
+mod fit_pairs;
 mod golden;
 #[cfg(feature = "checkpoint")]
 mod kept;
