@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         gradients.clip_norm(&model, 1.0)?;
         adamw.step(&mut model, &gradients);
     }
-    let predict = |points: &Tensor| model.forward(Tape::no_grad().constant(points.clone())).value().argmax(1);
+    let predict = |points: &Tensor| nn::predict(&model, points).argmax(1);
     let right = predict(&x.index_select(0, &held_out)).eq(y.index_select(0, &held_out));
     let right = right.count_nonzero(..).item() as f64 / held_out.numel() as f64;
     println!("{:.1} % of the held-out points are on the right arm", 100.0 * right);

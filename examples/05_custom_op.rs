@@ -46,7 +46,7 @@ fn main() -> evenkeel::Result {
     }
     println!("loss {loss:.5} where it was shown, from -6 to 6");
     let beyond = Tensor::linspace(6.0, 8.0, 5).reshape([5, 1]);
-    let learned = model.forward(Tape::no_grad().constant(beyond.clone())).value();
+    let learned = nn::predict(&model, &beyond);
     println!("beyond it:\n    x     wave    model");
     for (x, y) in beyond.iter().zip(learned.iter()) {
         println!("{x:5.1}  {:7.3}  {y:7.3}", (2.0 * x).sin());

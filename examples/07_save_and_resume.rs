@@ -71,9 +71,9 @@ fn run(args: &Args) -> Result<(), Failure> {
     // Whoever wants the model alone loads it from the same file.
     let mut loaded = network()?;
     nn::load(&args.file, &mut loaded)?;
-    let logits = loaded.forward(Tape::no_grad().constant(x.index_select(0, &held_out))).value();
-    let right = logits.argmax(1).eq(y.index_select(0, &held_out)).count_nonzero(..).item();
-    println!("{right} of {} held-out points are right", held_out.numel());
+    let logits = nn::predict(&loaded, &x.index_select(0, &held_out));
+    let accuracy = metrics::accuracy(&logits, &y.index_select(0, &held_out));
+    println!("{:.1} % of {} held-out points are right", 100.0 * accuracy.value(), held_out.numel());
     Ok(())
 }
 

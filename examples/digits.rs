@@ -82,7 +82,7 @@ fn train((x, y): &Data, seed: u64, epochs: u64) -> Result<(f64, f64), nn::Error>
         adamw.step(&mut model, &gradients);
     }
     let seconds = start.elapsed().as_secs_f64() / epochs as f64;
-    let predicted = model.forward(Tape::no_grad().constant(x.index_select(0, &held_out))).value().argmax(1);
+    let predicted = nn::predict(&model, &x.index_select(0, &held_out)).argmax(1);
     let right = predicted.eq(y.index_select(0, &held_out)).count_nonzero(..).item();
     Ok((right as f64 / held_out.numel() as f64, seconds))
 }

@@ -149,7 +149,7 @@ impl<T: Float> Watch<T> {
             let key = format!("{:?} {}", finding.fault, finding.place);
             if !self.told.contains(&key) {
                 self.told.push(key);
-                self.news.push(format!("{at}: {}", finding.to_string().trim_end()));
+                self.news.push(format!("{at}\n{}", finding.to_string().trim_end()));
             }
         }
     }

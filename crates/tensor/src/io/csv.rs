@@ -222,7 +222,15 @@ impl Table {
         let mut numbers = Vec::with_capacity(self.rows.len() * places.len());
         for row in &self.rows {
             for &at in &places {
-                numbers.push(T::from_f64(self.number_at(row, at)?));
+                let number = T::from_f64(self.number_at(row, at)?);
+                if !number.to_f64().is_finite() {
+                    return Err(self.wrong(
+                        row,
+                        at,
+                        &format!("{} is too large for {}", &row.fields[at], T::DTYPE.name()),
+                    ));
+                }
+                numbers.push(number);
             }
         }
         Ok(Tensor::from_vec(numbers, [self.rows.len(), places.len()]))
@@ -433,6 +441,8 @@ mod tests {
             "line 3, column 2 (\"b\"): \"4,5\" is no number: its decimal point must be a point"
         );
         assert_eq!(why(table.number::<f32>("a")), "line 4, column 1 (\"a\"): inf is not finite");
+        assert_eq!(why(of("a\n1e39").number::<f32>("a")), "line 2, column 1 (\"a\"): 1e39 is too large for f32");
+        assert_eq!(of("a\n1e39").number::<f64>("a").unwrap(), Tensor::from([1e39]));
         assert_eq!(why(of("a\n1.5").integers("a")), "line 2, column 1 (\"a\"): 1.5 is no whole number");
         assert_eq!(
             why(of("a\nx").codes("a", &["y".into(), "z".into()])),
