@@ -101,13 +101,14 @@ pub(super) struct Log {
     path: PathBuf,
     format: Format,
     file: Option<File>,
-    /// The rows that are in it.
+    /// The rows that are in it, and the figures that its first line names.
     rows: usize,
+    figures: usize,
 }
 
 impl Log {
     pub(super) fn at(path: PathBuf) -> Result<Self, Error> {
-        Ok(Log { format: Format::of(&path)?, path, file: None, rows: 0 })
+        Ok(Log { format: Format::of(&path)?, path, file: None, rows: 0, figures: 0 })
     }
 
     /// Writes the rows that are new: at first all, so that after a resume the file has what the checkpoint has.
@@ -118,6 +119,10 @@ impl Log {
         };
         if self.file.is_some() && self.rows == rows.len() {
             return Ok(());
+        }
+        // With a figure that was not there before, all of it is written anew.
+        if self.figures != figures.len() {
+            (self.file, self.figures) = (None, figures.len());
         }
         let text = match self.file {
             Some(_) => rows[self.rows..].iter().map(|row| self.format.row(figures, row)).collect(),
@@ -158,5 +163,19 @@ mod tests {
             "{\"step\":10,\"train\":0.5,\"lr\":0.001}\n{\"step\":20,\"train\":0.5,\"lr\":0.001,\"held_out loss\":0.25,\"held_out a \
              \\\"b\\\", c\":null}\n"
         );
+    }
+
+    #[test]
+    fn a_log_has_a_column_for_each_figure_from_when_there_is_one() {
+        let path = std::env::temp_dir().join(format!("evenkeel-log-{}.csv", std::process::id()));
+        let mut log = Log::at(path.clone()).unwrap();
+        let row =
+            |step, figures: &[f64]| HistoryRow { step, train: 1.0, lr: 0.5, held_out: None, figures: figures.to_vec() };
+        log.write(&["a".into()], &[row(1, &[2.0])]).unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), "step,train,lr,held_out a\n1,1,0.5,2\n");
+        log.write(&["a".into(), "b".into()], &[row(1, &[2.0]), row(2, &[3.0, 4.0])]).unwrap();
+        let want = "step,train,lr,held_out a,held_out b\n1,1,0.5,2,\n2,1,0.5,3,4\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), want);
+        std::fs::remove_file(path).unwrap();
     }
 }
