@@ -114,9 +114,14 @@ fn a_report_is_a_page_and_changes_nothing_of_the_run() {
     assert_eq!(events(&[&args[..], &["--report", &path]].concat()), events(&args));
     let page = std::fs::read_to_string(&path).unwrap();
     std::fs::remove_file(&path).unwrap();
-    for figure in ["loss", "activations", "gradients", "saturation-1", "signal", "weight-gradients", "updates"] {
-        assert!(page.contains(&format!("<figure class=\"card\" id=\"the-start-{figure}\">")), "{figure}");
+    for part in
+        ["<figure class=\"card wide\" id=\"the-start-loss\">", "id=\"the-start-layers\"", ">update:data<", ">hidden <"]
+    {
+        assert!(page.contains(part), "{part}: {page}");
     }
+    // One learning rate and one histogram for each of the two layers, and one row.
+    assert_eq!(page.matches("class=\"spread\"").count(), 2);
+    assert_eq!(page.matches("class=\"scale\"").count(), 2);
 }
 
 #[test]
