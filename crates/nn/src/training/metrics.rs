@@ -172,6 +172,14 @@ pub fn accuracy<T: Float>(logits: &Tensor<T>, labels: &Tensor<i64>) -> Metric {
 ///
 /// # Panics
 /// The shapes do not fit, or there are fewer than `k` classes.
+///
+/// # Example
+/// ```
+/// use tensor::Tensor;
+///
+/// let logits = Tensor::from([[3.0, 2.0, 1.0], [3.0, 2.0, 1.0]]);
+/// assert_eq!(nn::metrics::top_k_accuracy(&logits, &Tensor::from([1, 2]), 2).value(), 0.5);
+/// ```
 #[track_caller]
 pub fn top_k_accuracy<T: Float>(logits: &Tensor<T>, labels: &Tensor<i64>, k: usize) -> Metric {
     let classes = classes("top_k_accuracy", logits, labels);
@@ -252,6 +260,13 @@ pub fn r2<T: Float>(predictions: &Tensor<T>, targets: &Tensor<T>) -> Metric {
 ///
 /// # Panics
 /// The shapes are not the same.
+///
+/// # Example
+/// ```
+/// use tensor::Tensor;
+///
+/// assert_eq!(nn::metrics::mae(&Tensor::from([1.0, 5.0]), &Tensor::from([2.0, 2.0])).value(), 2.0);
+/// ```
 #[doc(alias = "mean_absolute_error")]
 #[track_caller]
 pub fn mae<T: Float>(predictions: &Tensor<T>, targets: &Tensor<T>) -> Metric {
@@ -263,6 +278,13 @@ pub fn mae<T: Float>(predictions: &Tensor<T>, targets: &Tensor<T>) -> Metric {
 ///
 /// # Panics
 /// The shapes are not the same.
+///
+/// # Example
+/// ```
+/// use tensor::Tensor;
+///
+/// assert_eq!(nn::metrics::rmse(&Tensor::from([5.0, 1.0]), &Tensor::from([2.0, 5.0])).value(), 12.5_f64.sqrt());
+/// ```
 #[doc(alias = "root_mean_squared_error")]
 #[track_caller]
 pub fn rmse<T: Float>(predictions: &Tensor<T>, targets: &Tensor<T>) -> Metric {
