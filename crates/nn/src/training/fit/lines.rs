@@ -19,6 +19,9 @@ pub(super) struct Lines {
     /// When the fit began, and with which step.
     began: Instant,
     first: u64,
+    /// The step and the time of the last look at the clock, which may take as long as a hundredth of a step; and the step of the next.
+    looked: (u64, Duration),
+    next_look: u64,
     /// When it last printed.
     printed: Duration,
     /// The columns of the line that is to be rewritten.
@@ -51,14 +54,31 @@ impl Lines {
 
     fn to(out: Option<Box<dyn Write>>, is_terminal: bool, first: u64) -> Self {
         let (began, printed, evaluation) = (Instant::now(), Duration::ZERO, Vec::new());
-        Lines { out, is_terminal, began, first, printed, width: 0, evaluation }
+        Lines {
+            out,
+            is_terminal,
+            began,
+            first,
+            looked: (first, Duration::ZERO),
+            next_look: 0,
+            printed,
+            width: 0,
+            evaluation,
+        }
     }
 
     /// Takes note of a step, and prints where it is time to.
     pub(super) fn step(&mut self, now: &Now<'_>) {
-        if self.out.is_some() {
-            self.at(now, self.began.elapsed());
+        let is_due = now.step >= self.next_look;
+        if self.out.is_none() || !(is_due || now.is_record) {
+            return;
         }
+        let time = self.began.elapsed();
+        if is_due {
+            self.next_look = now.step + ahead(now.step - self.looked.0, time - self.looked.1);
+            self.looked = (now.step, time);
+        }
+        self.at(now, time);
     }
 
     fn at(&mut self, now: &Now<'_>, time: Duration) {
@@ -136,6 +156,12 @@ impl Drop for Lines {
     fn drop(&mut self) {
         self.clear();
     }
+}
+
+/// The steps to the next look at the clock, by those since the last: as many as take an eighth of the time between two drawings.
+fn ahead(steps: u64, took: Duration) -> u64 {
+    let each = took.as_secs_f64() / steps.max(1) as f64;
+    ((REDRAWN.as_secs_f64() / 8.0 / each.max(1e-9)) as u64).clamp(1, 1000)
 }
 
 /// A learning rate in few digits.
@@ -219,6 +245,12 @@ mod tests {
             "400/12,000  loss 0.2500  held-out accuracy 0.5000 perplexity 0.5000 another long figure 0.5000  lr 0.03  200/s  58 s left"
         );
         assert!(!text.contains('\r') && lines[2] == "warn   something");
+    }
+
+    #[test]
+    fn the_clock_is_looked_at_the_less_the_shorter_steps_are() {
+        let of = |micros: u64| ahead(10, Duration::from_micros(10 * micros));
+        assert_eq!([0, 1, 250, 25_000, 3_000_000].map(of), [1000, 1000, 100, 1, 1]);
     }
 
     #[test]
