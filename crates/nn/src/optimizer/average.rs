@@ -81,6 +81,16 @@ impl<T: Float> WeightAverage<T> {
         WeightAverage { kind, values: ByWeight::new(), updates: 0, swapped: None }
     }
 
+    /// What it is, in words by which a resumed fit tells whether that has changed.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn describe(&self) -> String {
+        match self.kind {
+            Averaging::Mean => "mean".into(),
+            Averaging::Exponential { decay, warms_up: false } => format!("exponential({decay})"),
+            Averaging::Exponential { decay, warms_up: true } => format!("exponential({decay}) with warm-up"),
+        }
+    }
+
     /// Warms up: after n updates, the decay of an exponential average is (1 + n) / (10 + n) while that is smaller, so that the
     /// first weights are soon forgotten. A mean stays as it is.
     #[must_use]

@@ -120,6 +120,11 @@ impl ReduceOnPlateau {
         self.scale
     }
 
+    /// Forgets the best, and not what the learning rate was lowered by: what is observed from now on is another figure.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.best, self.bad, self.cooling) = (None, 0, 0);
+    }
+
     /// The factor of the learning rate.
     pub fn scale(&self) -> f64 {
         self.scale

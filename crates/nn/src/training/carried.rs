@@ -32,25 +32,29 @@ use tensor::{Float, Tensor};
 #[doc(alias = "stateful")]
 #[derive(Clone, Debug)]
 pub struct Carried<T: Float = f32> {
-    start: Vec<Tensor<T>>,
-    training: RefCell<Vec<Tensor<T>>>,
-    evaluation: RefCell<Vec<Tensor<T>>>,
+    start: Passed<T>,
+    pub(crate) training: RefCell<Passed<T>>,
+    evaluation: RefCell<Passed<T>>,
 }
+
+/// The values that a pass hands to the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Passed<T: Float>(Vec<Tensor<T>>);
 
 impl<T: Float> Carried<T> {
     /// Begins with these values, such as zeros for the hidden state of each layer.
     pub fn new(start: impl Into<Vec<Tensor<T>>>) -> Self {
-        let start = start.into();
+        let start = Passed(start.into());
         Carried { training: RefCell::new(start.clone()), evaluation: RefCell::new(start.clone()), start }
     }
 
-    fn of(&self, tape: &Tape<T>) -> &RefCell<Vec<Tensor<T>>> {
+    fn of(&self, tape: &Tape<T>) -> &RefCell<Passed<T>> {
         if tape.is_training() { &self.training } else { &self.evaluation }
     }
 
     /// The values that the pass before has left, as constants on the tape.
     pub fn on<'t>(&self, tape: &'t Tape<T>) -> Vec<Var<'t, T>> {
-        self.of(tape).borrow().iter().map(|value| tape.constant(value.clone())).collect()
+        self.of(tape).borrow().0.iter().map(|value| tape.constant(value.clone())).collect()
     }
 
     /// Leaves values for the next pass.
@@ -59,9 +63,9 @@ impl<T: Float> Carried<T> {
     /// They are not as many as at the start, or have other shapes.
     #[track_caller]
     pub fn set(&self, values: &[Var<'_, T>]) {
-        let (n, m) = (values.len(), self.start.len());
+        let (n, m) = (values.len(), self.start.0.len());
         assert!(n == m, "Carried::set: {n} values are left for the next pass, but there were {m} at the start");
-        for (at, (value, start)) in values.iter().zip(&self.start).enumerate() {
+        for (at, (value, start)) in values.iter().zip(&self.start.0).enumerate() {
             let (new, old) = (value.shape(), start.shape());
             assert!(
                 new == *old,
@@ -69,7 +73,7 @@ impl<T: Float> Carried<T> {
             );
         }
         if let Some(first) = values.first() {
-            *self.of(first.tape()).borrow_mut() = values.iter().map(|value| value.value()).collect();
+            self.of(first.tape()).borrow_mut().0 = values.iter().map(|value| value.value()).collect();
         }
     }
 
@@ -82,22 +86,14 @@ impl<T: Float> Carried<T> {
     pub(crate) fn reset_evaluation(&self) {
         *self.evaluation.borrow_mut() = self.start.clone();
     }
-
-    /// What training goes on with.
-    #[cfg(feature = "checkpoint")]
-    pub(crate) fn replace(&self, other: Carried<T>) {
-        *self.training.borrow_mut() = other.training.into_inner();
-    }
 }
 
 #[cfg(feature = "checkpoint")]
-impl<T: Float> crate::Stateful<T> for Carried<T> {
+impl<T: Float> crate::Stateful<T> for Passed<T> {
     fn walk(&self, at: &mut crate::Archive<'_, T>) -> Self {
-        let values = self.training.borrow();
         let walk = |(index, value): (usize, &Tensor<T>)| {
             at.tensor(&index.to_string(), value.shape(), Some(value)).unwrap_or_else(|| value.clone())
         };
-        let training = values.iter().enumerate().map(walk).collect();
-        Carried { training: RefCell::new(training), ..self.clone() }
+        Passed(self.0.iter().enumerate().map(walk).collect())
     }
 }

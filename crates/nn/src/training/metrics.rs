@@ -316,12 +316,7 @@ fn predicted<T: Float>(what: &str, logits: &Tensor<T>, labels: &Tensor<i64>) -> 
         return (logits.iter().map(|x| i64::from(x > T::ZERO)).collect(), 2);
     }
     let classes = classes(what, logits, labels);
-    let logits: Vec<T> = logits.iter().collect();
-    let largest = |row: &[T]| {
-        let better = |best: usize, at: usize| if row[at] > row[best] { at } else { best };
-        (1..classes).fold(0, better) as i64
-    };
-    (logits.chunks_exact(classes).map(largest).collect(), classes)
+    (logits.argmax(-1).to_vec(), classes)
 }
 
 #[cfg(test)]

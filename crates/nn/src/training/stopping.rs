@@ -44,6 +44,11 @@ impl EarlyStopping {
         better
     }
 
+    /// Forgets the best: what is observed from now on is another figure.
+    pub(crate) fn begin_anew(&mut self) {
+        (self.best, self.bad) = (None, 0);
+    }
+
     /// Whether the training should end.
     pub fn is_over(&self) -> bool {
         self.bad >= self.patience.max(1)

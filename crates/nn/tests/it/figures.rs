@@ -253,7 +253,7 @@ fn a_second_run_says_what_it_finds() {
     assert_eq!(run(10, 0.2, &data, IfThere, None).unwrap(), want + rate);
     let on = run(20, 0.2, &data, IfThere, Some(1.0)).unwrap();
     let want = format!("20 steps, the first 10 of them from {file}; the model has the last weights{rate}");
-    assert_eq!(on, want + "\nchanged since then: clip_norm: none then, and 1.0 now");
+    assert_eq!(on, want + "\nchanged since then: clip_norm: none then, and 1 now");
     // Other data are refused, and stay refused until it is said that they are meant.
     let other = Tensor::from([1.0, 2.0, 4.0]);
     let refused = run(30, 0.2, &other, IfThere, Some(1.0)).unwrap_err();
@@ -297,6 +297,48 @@ fn the_figures_of_evaluations_are_kept_and_logged() {
     assert!(why.contains("but must be to a .csv or a .jsonl file"), "{why}");
     let why = fit(200).log(folder.join("no/such/x.csv")).run(&mut w, &mut sgd, down).unwrap_err().to_string();
     assert!(why.starts_with("the history cannot be written to "), "{why}");
+}
+
+/// A best by one figure is none by another: larger may be worse.
+#[test]
+#[cfg(feature = "checkpoint")]
+fn a_training_is_not_judged_by_another_figure_without_a_word() {
+    use nn::Resume::{self, Changed, IfThere};
+    let folder = folder("judged_by");
+    type Judged<'a> = &'a dyn Fn(Fit<'static, Param>) -> Fit<'static, Param>;
+    // 100 − the parameter, which grows: 91, 92 …; and the loss, which falls.
+    let named = |name: &'static str| {
+        move |w: &Param, _: &Tape, _: &Tensor<i64>| {
+            let value = f64::from(w.value().item());
+            [(name, if name == "loss" { metrics::mean(value, 1) } else { metrics::mean(100.0 - value, 1).maximize() })]
+        }
+    };
+    let run = |steps: u64, file: &str, resume: Resume, judged: Judged<'_>| {
+        let (mut w, mut sgd) = slope();
+        let fit = judged(fit(steps)).stop_after(3).checkpoint(folder.join(file), 2).resume(resume).quiet();
+        fit.run(&mut w, &mut sgd, down).map(|report| (w.value().item(), report)).map_err(|error| error.to_string())
+    };
+    let by_loss: Judged<'_> = &|fit| fit.evaluate(0..4, 1);
+    let by_height: Judged<'_> = &|fit| fit.evaluate_by(0..4, 1, named("height")).judge_by("height");
+    let by_first_height: Judged<'_> = &|fit| fit.evaluate_by(0..4, 1, named("height"));
+    let by_first_loss: Judged<'_> = &|fit| fit.evaluate_by(0..4, 1, named("loss"));
+    for (file, then, now) in [("a", by_height, by_loss), ("b", by_loss, by_height), ("c", by_first_height, by_loss)] {
+        run(4, file, IfThere, then).unwrap();
+        let why = run(6, file, IfThere, now).unwrap_err();
+        assert!(why.contains("judge_by: ") && why.contains("`resume(Resume::Changed)` goes on"), "{why}");
+        // Where that is meant, the best is one of the new figure.
+        let (weight, report) = run(6, file, Changed, now).unwrap();
+        assert_eq!((weight, report.best.map(|best| best.step)), (4.0, Some(6)), "{file}: {report}");
+        assert_eq!(report.steps, 6);
+    }
+    // Which figure is the first is only seen by an evaluation.
+    run(4, "d", IfThere, by_first_height).unwrap();
+    let (_, report) = run(6, "d", IfThere, by_first_loss).unwrap();
+    assert_eq!(report.best.map(|best| (best.step, best.value)), Some((6, 4.0)));
+    assert_eq!(
+        (report.judged_by.as_str(), report.maximized, report.figures.join(" ")),
+        ("loss", false, "height loss".into())
+    );
 }
 
 /// Streams of numbers, in windows that follow each other: row w · streams + s is window w of stream s.

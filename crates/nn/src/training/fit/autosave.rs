@@ -7,7 +7,8 @@ use tensor::Float;
 use tensor::io::AnyTensor;
 use tensor::safetensors::{self, Contents};
 
-use super::course::Course;
+use super::course::{Course, LOSS};
+use super::evaluation::Evaluation;
 use super::hooks::Observing;
 use super::{Fit, FitReport};
 use crate::archive::Archive;
@@ -16,7 +17,7 @@ use crate::files::format::{self, FileKind};
 use crate::files::model::{self, MODEL};
 use crate::model::grouped;
 use crate::training::batches::sum_of;
-use crate::{Carried, Error, Module, Numbered, Optimizer};
+use crate::{Error, Module, Numbered, Optimizer};
 
 /// Where a fit writes its checkpoints: a path, or [`Numbered`] files. Feature `checkpoint`.
 #[derive(Clone, Debug)]
@@ -50,9 +51,9 @@ from_paths!(&str String &Path PathBuf &PathBuf);
 /// `checkpoint`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Resume {
-    /// Goes on from it; that the seed, the batches or the evaluations are others is an error.
+    /// Goes on from it; that the seed, the batches, the evaluations or the [data](Fit::data) are others is an error.
     IfThere,
-    /// Goes on from it, with the seed, batches and evaluations that were set now.
+    /// Goes on from it, with what was set now.
     Changed,
     /// Begins anew, and replaces it.
     Never,
@@ -76,33 +77,6 @@ fn begun(texts: &BTreeMap<String, String>) -> u64 {
 pub(super) struct HookState<'a, T: Float> {
     pub(super) name: String,
     pub(super) part: Box<dyn Fn() -> Box<dyn Part<T> + 'a> + 'a>,
-}
-
-/// What is carried from batch to batch, as a state that is written and read.
-struct CarriedPart<'a, T: Float> {
-    carried: &'a Carried<T>,
-    read: Option<Carried<T>>,
-}
-
-impl<T: Float> Part<T> for CarriedPart<'_, T> {
-    fn write(&self, name: &str, at: &mut Archive<'_, T>) {
-        let _ = at.part(name, self.carried);
-    }
-
-    fn read(&mut self, name: &str, at: &mut Archive<'_, T>) {
-        self.read = at.part(name, self.carried);
-    }
-
-    fn replace(self: Box<Self>) {
-        if let Some(read) = self.read {
-            self.carried.replace(read);
-        }
-    }
-}
-
-/// What asks for such a state.
-pub(super) fn carried<'a, T: Float>(carried: &'a Carried<T>) -> Box<dyn Fn() -> Box<dyn Part<T> + 'a> + 'a> {
-    Box::new(move || Box::new(CarriedPart { carried, read: None }))
 }
 
 /// What some data are, in words by which others can be told from them.
@@ -147,17 +121,24 @@ impl<'a, T: Float> Autosave<'a, T> {
             ("accumulated".into(), fit.accumulate.to_string()),
             ("evaluated".into(), evaluated),
         ];
-        same.append(&mut fit.data);
-        let set = |value: &dyn std::fmt::Debug| {
-            format!("{value:?}").replace("Some(", "").replace(')', "").replace("None", "none")
+        let judge_by = match (&fit.judge_by, &fit.evaluation) {
+            (Some(name), _) => name.as_str(),
+            (None, Some(Evaluation { figures: Some(_), .. })) => "the first figure",
+            _ => LOSS,
         };
+        same.push(("judge_by".into(), judge_by.to_owned()));
+        same.append(&mut fit.data);
+        fn set(value: Option<impl ToString>) -> String {
+            value.map_or("none".to_owned(), |value| value.to_string())
+        }
+        let average = fit.average.as_ref().and_then(|average| average.as_ref().ok());
         let told = vec![
             ("rate", optimizer.schedule().describe()),
             ("rule", optimizer.rule_described()),
             ("groups", optimizer.groups_described()),
-            ("clip_norm", set(&fit.clip_norm)),
-            ("stop_after", set(&fit.stop_after)),
-            ("judged by", fit.judge_by.clone().unwrap_or_else(|| "the first figure".into())),
+            ("clip_norm", set(fit.clip_norm)),
+            ("stop_after", set(fit.stop_after)),
+            ("average", set(average.map(|average| format!("{} from step {}", average.describe(), fit.average_from)))),
         ];
         let (saves, states) = (fit.checkpoint.clone(), std::mem::take(&mut fit.states));
         let (changed, unremoved) = (Vec::new(), Vec::new());

@@ -158,9 +158,15 @@ impl<T: Float> Course<T> {
 
     /// Takes note of an evaluation.
     pub(super) fn evaluated(&mut self, model: &dyn Module<T>, step: u64, of: &Evaluated, optimizer: &mut Optimizer<T>) {
-        let value = of.value();
-        self.ledger.judged_by = Some(of.figures[of.judged_by].0.clone());
-        self.ledger.maximized = of.maximized;
+        let (value, name) = (of.value(), &of.figures[of.judged_by].0);
+        let judged = (self.ledger.judged_by.as_ref(), self.ledger.maximized);
+        if judged.0.is_some() && judged != (Some(name), of.maximized) {
+            // The best by another figure, of a training that goes on with this one, is none to compare with.
+            self.ledger.best = None;
+            self.stopping.begin_anew();
+            self.plateau.iter_mut().for_each(ReduceOnPlateau::begin_anew);
+        }
+        (self.ledger.judged_by, self.ledger.maximized) = (Some(name.clone()), of.maximized);
         if self.stopping.observe(if of.maximized { -value } else { value }) {
             (self.ledger.best, self.best_values) = (Some(Best { step, value }), model.values());
         }

@@ -3,10 +3,11 @@
 use std::ops::Range;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 
-use autograd::{Mode, Tape, Var};
+use autograd::{Mode, Tape};
 use tensor::{Float, Tensor};
 
 use super::course::{Course, Evaluated, LOSS};
+use super::run::LossOf;
 use super::{Fit, lost};
 use crate::training::metrics::{self, Metric};
 use crate::{Batches, Error, Module, Optimizer, Rows};
@@ -65,7 +66,7 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         model: &mut M,
         optimizer: &mut Optimizer<T>,
         tape: &mut Tape<T>,
-        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
+        loss_of: &mut LossOf<'_, M, T>,
     ) -> Result<Option<Evaluated>, Error> {
         let step = optimizer.step_number();
         let Some(mut evaluation) = self.evaluation.take_if(|of| step.is_multiple_of(of.every)) else { return Ok(None) };
@@ -93,13 +94,13 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         evaluation: &mut Evaluation<'_, M, T>,
         model: &M,
         tape: &mut Tape<T>,
-        loss_of: &mut impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
+        loss_of: &mut LossOf<'_, M, T>,
     ) -> Result<Evaluated, Lost> {
         let batch = self.batches.as_ref().map_or(0, Batches::size);
         let (all, carries) = (evaluation.rows.indices(), !self.carried.is_empty());
         let (n, size) =
             if carries { (all.numel() / batch * batch, batch) } else { (all.numel(), batch.max(ROWS_AT_ONCE)) };
-        self.carried.iter().for_each(|(_, carried)| carried.reset_evaluation());
+        self.carried.iter().for_each(|carried| carried.reset_evaluation());
         tape.reset();
         let mut sums = Vec::<(String, Metric)>::new();
         for (chunk, part) in chunks(n, size).enumerate() {
@@ -111,12 +112,15 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
                     let loss = loss_of(model, tape, &rows);
                     let value = loss.item().to_f64();
                     if !value.is_finite() {
-                        // Once more, with all on the tape.
+                        const CALLED: &str = "the loss on held-out rows";
+                        if tape.scopes() == 0 {
+                            return Err(Lost::Loss(lost::forward(model, loss, CALLED)));
+                        }
+                        // Of what was let go of, once more with all on the tape.
                         let tape = Tape::in_mode(Mode::Eval);
                         tape.keep_segments(true);
                         tape.seed_shard(self.seed, chunk as u64, EVALUATION);
-                        let loss = loss_of(model, &tape, &rows);
-                        return Err(Lost::Loss(lost::forward(model, loss, "the loss on held-out rows")));
+                        return Err(Lost::Loss(lost::forward(model, loss_of(model, &tape, &rows), CALLED)));
                     }
                     vec![(LOSS.to_owned(), metrics::weighted(value, self.weight(&rows)))]
                 }

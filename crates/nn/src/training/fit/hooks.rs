@@ -6,7 +6,7 @@ use tensor::Float;
 use super::course::Best;
 use crate::Module;
 #[cfg(feature = "checkpoint")]
-use crate::files::checkpoint::{Part, held};
+use crate::files::checkpoint::{Held, Part};
 
 pub(super) type OnStep<'a, M, T> = Box<dyn FnMut(&Progress<'_, M, T>) -> Flow + 'a>;
 pub(super) type OnGradients<'a, M, T> = Box<dyn FnMut(&Pass<'_, M, T>) + 'a>;
@@ -102,7 +102,7 @@ pub struct Kept<'a, T: Float = f32>(pub(super) Box<dyn Part<T> + 'a>);
 impl<'a, T: Float> Kept<'a, T> {
     /// This state, which may be the observer itself.
     pub fn new(state: &'a mut (impl crate::Stateful<T> + 'a)) -> Self {
-        Kept(held("", state).1)
+        Kept(Box::new(Held { state, read: None }))
     }
 }
 
