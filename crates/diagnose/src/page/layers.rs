@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::draw::{self, LogAxis, escaped};
 use crate::report::Report;
+use crate::report::finding::{Action, Finding};
 use crate::report::history::{History, Sample};
 use crate::report::stats::Histogram;
 use crate::say::groups::Group;
@@ -76,6 +77,17 @@ impl<'a> Layers<'a> {
         self.samples.iter().map(|sample| of(sample).unwrap_or(f64::NAN)).collect()
     }
 
+    /// Whether a finding is about a row: about its module, a range of modules that it is in, or a parameter of it.
+    fn is_accused(&self, row: usize, finding: &Finding) -> bool {
+        let place = self.rows[row].place;
+        let is_own = |name: &str| name == place || name.strip_prefix(place).is_some_and(|rest| rest.starts_with('.'));
+        let at = |place: &str| self.rows.iter().position(|row| row.place == place);
+        let ends = finding.place.split_once(" … ").and_then(|(first, last)| at(first).zip(at(last)));
+        let is_within = ends.is_some_and(|(first, last)| (first..=last).contains(&row));
+        let is_moved = finding.actions.iter().map(Action::parameter).any(is_own);
+        !place.is_empty() && (is_own(&finding.place) || is_within || is_moved)
+    }
+
     /// The table; `None` where there are no layers.
     pub(super) fn to_html(&self, groups: &[Group<'_>]) -> Option<String> {
         if self.rows.is_empty() {
@@ -106,7 +118,7 @@ impl<'a> Layers<'a> {
         for (at, row) in self.rows.iter().enumerate() {
             let _ = write!(html, "<tr><td>{} <span class=\"dim\">{}</span>", escaped(row.place), escaped(&row.kind()));
             for (number, group) in (1..).zip(groups) {
-                if group.findings.iter().any(|finding| row.is_accused(finding, &self.rows)) {
+                if group.findings.iter().any(|finding| self.is_accused(at, finding)) {
                     let severity = group.severity;
                     let _ = write!(html, " <b class=\"tag {severity}\">{severity} {number}</b>");
                 }

@@ -107,12 +107,12 @@ impl Group<'_> {
     }
 }
 
-/// Breaks a text between words, so that no line has more characters than `width`, unless one word does.
 /// A text in lines that are not too long.
 fn lines(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
     wrap(text, COLUMNS).iter().try_for_each(|line| writeln!(f, "{line}"))
 }
 
+/// Breaks a text between words, so that no line has more characters than `width`, unless one word does.
 fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     for word in text.split(' ') {

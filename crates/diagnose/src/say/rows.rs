@@ -1,7 +1,5 @@
 //! A row for each layer, in the order of the signal: what texts and pages show of it.
 
-#[cfg(feature = "html")]
-use crate::report::finding::{Action, Finding};
 use crate::report::stats::Stats;
 use crate::report::{Activation, Report, Signal};
 use crate::say::table::Table;
@@ -73,21 +71,6 @@ impl<'a> Row<'a> {
         let of_layer = self.layer.and_then(|layer| layer.gradient_std);
         let of_activation = self.activation.and_then(|activation| Some(activation.gradient.as_ref()?.std));
         of_activation.or(of_layer).filter(|std| std.is_finite())
-    }
-
-    /// Whether a finding is about it: about its module, a range of modules that it is in, or a parameter of it.
-    #[cfg(feature = "html")]
-    pub(crate) fn is_accused(&self, finding: &Finding, rows: &[Row<'_>]) -> bool {
-        let is_own =
-            |name: &str| name == self.place || name.strip_prefix(self.place).is_some_and(|rest| rest.starts_with('.'));
-        let at = |place: &str| rows.iter().position(|row| row.place == place);
-        let own = rows.iter().position(|row| std::ptr::eq(row, self));
-        let is_within = finding.place.split_once(" … ").is_some_and(|(first, last)| match (at(first), own, at(last)) {
-            (Some(first), Some(own), Some(last)) => (first..=last).contains(&own),
-            _ => false,
-        });
-        let moves = finding.actions.iter().map(Action::parameter).any(is_own);
-        !self.place.is_empty() && (is_own(&finding.place) || is_within || moves)
     }
 }
 

@@ -11,6 +11,7 @@ mod lost;
 mod report;
 mod run;
 
+#[cfg(feature = "checkpoint")]
 use std::cell::RefCell;
 use std::path::PathBuf;
 
