@@ -5,8 +5,8 @@ use tensor::Float;
 use crate::tape::{Tape, Var};
 use crate::{Op, Role};
 
-/// From so many elements on, a step of a [chain](Var::chain) has a tape of its own in evaluation: below, memory is no matter, and 0.3 µs for
-/// a tape are.
+/// From a value of so many elements on, the steps of a [chain](Var::chain) have tapes of their own in evaluation. Such a tape takes 0.2 µs (Zen 5),
+/// which is 4 % of a linear layer of 64 units by so many elements; below, memory is no matter.
 const WORTH_A_SCOPE: usize = 1 << 13;
 
 impl<'t, T: Float> Var<'t, T> {
@@ -26,23 +26,20 @@ impl<'t, T: Float> Var<'t, T> {
     /// ```
     #[track_caller]
     pub fn chain<I: IntoIterator>(self, items: I, step: impl for<'s> Fn(I::Item, Var<'s, T>) -> Var<'s, T>) -> Self {
-        let tape = self.tape();
-        if !tape.lets_go() || self.peek().numel() < WORTH_A_SCOPE {
-            let mut x = self;
-            for item in items {
-                x = step(item, x);
-            }
+        let (tape, mut x, mut items) = (self.tape(), self, items.into_iter().peekable());
+        // Values that are small are kept, and so is all where gradients or readers ask for it.
+        while !tape.lets_go() || x.peek().numel() < WORTH_A_SCOPE {
+            let Some(item) = items.next() else { return x };
+            x = step(item, x);
+        }
+        if items.peek().is_none() {
             return x;
         }
-        let mut items = items.into_iter().peekable();
-        if items.peek().is_none() {
-            return self;
-        }
-        let mut value = self.value();
+        let mut value = x.value();
         for item in items {
             value = tape.scope(|tape| step(item, tape.constant(value)).value());
         }
-        self.record(Op::new("chain", Role::Segment), value).without(self).done()
+        x.record(Op::new("chain", Role::Segment), value).without(x).done()
     }
 
     /// Computes `segment(self)`; in a pass without gradients on a tape of its own, so that only its result stays. In training it is
@@ -98,6 +95,19 @@ mod tests {
             assert_eq!(train.0, eval.0);
             assert_eq!((train.1, eval.1, eval.2), (7, if n == 2 { 7 } else { 2 }, 0));
         }
+    }
+
+    /// A small input whose first step makes much of it.
+    #[test]
+    fn what_grows_on_the_way_is_let_go_of_too() {
+        let tape = Tape::<f64>::in_mode(Mode::Eval);
+        let wide = Tensor::from_fn([2, WORTH_A_SCOPE], |i| (i[1] % 5) as f64);
+        let y = tape.constant(Tensor::ones([1, 2])).chain(0..9, |i, h| match i {
+            0 => h.matmul(h.tape().constant(wide.clone())),
+            _ => h.tanh(),
+        });
+        // The input, the wide weight, what they make, and the rest.
+        assert_eq!((y.shape().dims(), tape.len()), (&[1, WORTH_A_SCOPE][..], 4));
     }
 
     #[test]

@@ -237,7 +237,7 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
         Fit { average: Some(Ok(average)), average_from: from, ..self }
     }
 
-    /// Scales the gradients of a step down to this norm, see [`ModelGradients::clip_norm`].
+    /// Scales the gradients of a step down to this norm, see [`ModelGradients::clip_norm`](crate::ModelGradients::clip_norm).
     #[must_use]
     pub fn clip_norm(self, max: f64) -> Self {
         Fit { clip_norm: Some(max), ..self }
