@@ -25,6 +25,11 @@ fn svg(class: &str, [width, height]: [f64; 2], inside: &str) -> String {
     )
 }
 
+/// A picture at a place of another, and of a size of its own.
+pub(super) fn placed(svg: &str, [x, y, width, height]: [f64; 4]) -> String {
+    svg.replacen("<svg ", &format!("<svg x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" "), 1)
+}
+
 /// The height of each step of a histogram, from the left to the right of these ends.
 fn steps(histogram: &Histogram, [from, to]: [f64; 2], size: [f64; 2]) -> String {
     let [width, height] = size;

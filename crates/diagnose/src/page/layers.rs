@@ -170,18 +170,15 @@ impl<'a> Layers<'a> {
             let _ =
                 write!(svg, "<text x=\"{:.1}\" y=\"28\" text-anchor=\"middle\">{label}</text>", scales + 240.0 * share);
         }
-        let placed = |inner: String, [x, y, width, height]: [f64; 4]| {
-            inner.replacen("<svg ", &format!("<svg x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\" "), 1)
-        };
         for (at, row) in self.rows.iter().enumerate() {
             let y = 34.0 + ROW * at as f64;
             let _ = write!(svg, "<text class=\"name\" x=\"8\" y=\"{}\">{}</text>", y + 22.0, escaped(&name(row)));
-            svg += &placed(self.histogram(row), [left, y + 3.0, 100.0, 30.0]);
+            svg += &draw::placed(&self.histogram(row), [left, y + 3.0, 100.0, 30.0]);
             if let Some(activation) = row.activation {
-                svg += &placed(draw::bar(activation.saturated), [bars, y + 8.0, 60.0, 10.0]);
+                svg += &draw::placed(&draw::bar(activation.saturated), [bars, y + 8.0, 60.0, 10.0]);
                 let _ = write!(svg, "<text x=\"{bars}\" y=\"{}\">{}</text>", y + 30.0, percent(activation.saturated));
             }
-            svg += &placed(self.scales(at), [scales, y, 240.0, ROW]);
+            svg += &draw::placed(&self.scales(at), [scales, y, 240.0, ROW]);
         }
         Some(svg + "</svg>")
     }

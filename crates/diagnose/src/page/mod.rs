@@ -174,7 +174,9 @@ impl Page {
             let layers = Layers::new(&run.report, run.history.as_ref(), self.before(at), axis);
             layers.to_svg().into_iter().for_each(|svg| add("layers".into(), svg));
             for (number, activation) in run.saturated() {
-                draw::map(&activation.map).into_iter().for_each(|(svg, _)| add(format!("saturation-{number}"), svg));
+                if let Some((svg, _)) = draw::map(&activation.map) {
+                    add(format!("saturation-{number}"), draw::placed(&svg, [0.0, 0.0, 400.0, 160.0]));
+                }
             }
         }
         pictures

@@ -80,7 +80,7 @@ pub(super) struct HookState<'a, T: Float> {
 }
 
 /// What some data are, in words by which others can be told from them.
-pub(super) fn told(data: &AnyTensor) -> String {
+fn told(data: &AnyTensor) -> String {
     format!("{} of {} (sum {:08x})", data.shape(), data.dtype(), data.checksum())
 }
 
@@ -127,7 +127,9 @@ impl<'a, T: Float> Autosave<'a, T> {
             _ => LOSS,
         };
         same.push(("judge_by".into(), judge_by.to_owned()));
-        same.append(&mut fit.data);
+        // Of much data, a sum takes a moment: only where there is a file to keep it.
+        let data = fit.data.iter().filter(|_| fit.checkpoint.is_some());
+        same.extend(data.map(|(name, data)| (format!("data {name}"), told(data))));
         fn set(value: Option<impl ToString>) -> String {
             value.map_or("none".to_owned(), |value| value.to_string())
         }
