@@ -21,7 +21,7 @@ use std::{env, fs};
 
 use autograd::Var;
 use rows::rows;
-use tensor::{Element, Float, Tensor};
+use tensor::{Activation, Element, Float, Tensor};
 
 /// A row of the table: the op's name, and what hashes its results for two tensors of one shape.
 type Row<T> = (String, Box<dyn Fn(&Tensor<T>, &Tensor<T>) -> u64 + Send + Sync>);
@@ -301,38 +301,28 @@ fn every_instruction_set_gives_the_same_bits() {
     assert!(!success && output.contains("EVENKEEL_ISA is \"avx9\", but must be baseline, avx2 or avx512"), "{output}");
 }
 
-/// The public methods of `tensor`'s ops: each is a row, or is listed here as one that computes nothing. (That every op of the tape is
-/// in its own table is tested there.)
-#[test]
-fn no_op_is_missing_from_the_table() {
-    /// What takes a closure, computes no elements, or compares what the table compares anyway.
-    const WITHOUT: [&str; 11] = [
-        "keepdim",
-        "reduced",
-        "map",
-        "map_assign",
-        "zip",
-        "zip_assign",
-        "update_by",
-        "all_finite",
-        "allclose",
-        "check_classes",
-        "$method",
-    ];
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let names: BTreeSet<String> = rows::<f32>().into_iter().map(|(name, _)| name).collect();
-    let mut missing = BTreeSet::new();
-    let mut seen = 0;
-    let mut look = |name: &str| {
-        seen += 1;
-        if !names.contains(name) && !WITHOUT.contains(&name) {
-            missing.insert(name.to_owned());
-        }
-    };
-    for source in sources(&folder.join("../tensor/src/ops")) {
+/// What takes a closure, computes no elements, or compares what the tables compare anyway.
+const WITHOUT: [&str; 11] = [
+    "keepdim",
+    "reduced",
+    "map",
+    "map_assign",
+    "zip",
+    "zip_assign",
+    "update_by",
+    "all_finite",
+    "allclose",
+    "check_classes",
+    "$method",
+];
+
+/// The public methods in the sources below a folder, but for those that are no ops.
+fn ops(folder: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for source in sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)) {
         for line in source.lines().map(str::trim) {
             if let Some(after) = line.strip_prefix("pub fn ") {
-                look(after.split(['(', '<']).next().unwrap());
+                found.insert(after.split(['(', '<']).next().unwrap().to_owned());
             }
             // A row of the list of methods: `method Name;`.
             if let Some((method, name)) = line.strip_suffix(';').and_then(|row| row.split_once(' '))
@@ -341,12 +331,43 @@ fn no_op_is_missing_from_the_table() {
                 && name.starts_with(char::is_uppercase)
                 && method != "return"
             {
-                look(method);
+                found.insert(method.to_owned());
             }
         }
     }
+    found.retain(|name| !WITHOUT.contains(&name.as_str()));
+    found
+}
+
+/// The public methods of `tensor`'s ops: each is a row. (That every op of the tape is in its own table is tested there.)
+#[test]
+fn no_op_is_missing_from_the_table() {
+    let names: BTreeSet<String> = rows::<f32>().into_iter().map(|(name, _)| name).collect();
+    let ops = ops("../tensor/src/ops");
+    let missing: Vec<_> = ops.difference(&names).collect();
     assert!(missing.is_empty(), "not in the table: {missing:?}");
-    assert!(seen >= 130, "{seen} ops are found in the sources");
+    assert!(ops.len() >= 130, "{} ops are found in the sources", ops.len());
+}
+
+/// Each op is measured beside PyTorch's, by the bench `ops`.
+#[test]
+fn no_op_is_missing_from_the_bench() {
+    let benches = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../benches");
+    let read = |name: &str| fs::read_to_string(benches.join(name)).unwrap();
+    let quoted = |text: &str| -> BTreeSet<String> {
+        let rows = text.lines().filter_map(|line| line.trim().strip_prefix('"')?.split('"').next());
+        rows.map(|name| name.split(':').next().unwrap().to_owned()).collect()
+    };
+    let [ours, torch] = [quoted(&read("ops/rows.rs")), quoted(&read("ops.py"))];
+    let activations = Activation::ALL.iter().map(|f| f.name().to_owned());
+    let measured: BTreeSet<String> = ours.iter().cloned().chain(activations).collect();
+    for folder in ["../tensor/src/ops", "src/ops"] {
+        let ops = ops(folder);
+        let missing: Vec<_> = ops.difference(&measured).collect();
+        assert!(missing.is_empty() && ops.len() > 80, "not measured: {missing:?} of {}", ops.len());
+    }
+    let missing: Vec<_> = measured.difference(&torch).collect();
+    assert!(missing.is_empty(), "not beside PyTorch: {missing:?}");
 }
 
 /// The text of all files below a folder, but for their tests.
