@@ -263,7 +263,7 @@ ACTIVATIONS = {
 
 OF_TENSORS = {
     "contiguous": lambda o: o.x.contiguous(),
-    "contiguous: flipped": lambda o: o.x.flip(0, -1),
+    "contiguous: flipped": lambda o: o.x.flip(0, -1).contiguous(),
     "contiguous: turned": lambda o: o.x.transpose(0, -1).contiguous(),
     "exp2": lambda o: o.x.exp2(),
     "log2": lambda o: o.share.log2(),

@@ -132,6 +132,7 @@ compiled! {
     /// For every float.
     FloatOps[Float] for f32 f64 => {
         fn map_float(x: &Tensor<Self>, f: OfFloat<Self>) -> Tensor<Self> = ops::map;
+        fn integer_power(x: &Tensor<Self>, n: i32) -> Tensor<Self> = ops::integer_power;
         fn activate(x: &Tensor<Self>, f: Activation) -> Tensor<Self> = ops::map;
         fn pullback(op: &'static str, gradient: Tensor<Self>, saved: &Tensor<Self>, f: Activation)
             -> Result<Tensor<Self>, Error> = ops::activation_pullback;

@@ -41,6 +41,11 @@ impl<T: Element> Tensor<T> {
         Tensor { storage: self.storage.clone(), layout }
     }
 
+    /// As [`view`](Self::view), without another owner of the storage.
+    pub(crate) fn into_view(self, layout: Layout) -> Self {
+        Tensor { storage: self.storage, layout }
+    }
+
     /// The whole storage, in which [`layout`](Self::layout) finds the elements.
     pub(crate) fn storage(&self) -> &[T] {
         &self.storage

@@ -37,6 +37,16 @@ impl<const N: usize> Walk<N> {
         std::array::from_fn(|operand| self.axes.strides[operand].last().copied().unwrap_or(1))
     }
 
+    /// How far each operand lies from one row to the next, of those along the last axis but one.
+    pub(crate) fn pitches(&self) -> [isize; N] {
+        std::array::from_fn(|operand| self.axes.strides[operand].iter().rev().nth(1).copied().unwrap_or(0))
+    }
+
+    /// Whether each operand has its elements of a row as neighbours or one element repeated.
+    fn has_rows(&self) -> bool {
+        self.row_strides().iter().all(|stride| matches!(stride, 0 | 1))
+    }
+
     /// Calls `row(flat, at)` for each run of the row-major positions `range`: `flat` are the positions,
     /// `at[operand]` is where in its storage the operand's first element lies.
     #[inline(always)]
@@ -57,6 +67,47 @@ impl<const N: usize> Walk<N> {
         }
     }
 
+    /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
+    /// as `most` elements are; or, where rows are longer than that, of one row, which is whole if the operands lie as neighbours.
+    #[inline(never)]
+    pub(crate) fn blocks(
+        &self,
+        range: Range<usize>,
+        most: usize,
+        block: &mut dyn FnMut(Range<usize>, usize, [usize; N]),
+    ) {
+        let (inner, outer) = match *self.axes.sizes {
+            [.., outer, inner] => (inner, outer),
+            _ => (range.len(), 1),
+        };
+        let many = most / inner.max(1);
+        let piece = if self.has_rows() { usize::MAX } else { most };
+        let strides = self.row_strides();
+        let mut cursor = self.cursor(range.start);
+        let mut flat = range.start;
+        while flat < range.end {
+            if let [.., row, 0] = *cursor.index {
+                let rows = many.min(outer - row).min((range.end - flat) / inner);
+                if rows > 1 {
+                    block(flat..flat + rows * inner, rows, cursor.at);
+                    self.skip(&mut cursor, rows);
+                    flat += rows * inner;
+                    continue;
+                }
+            }
+            let (len, mut at) = self.next_run(&mut cursor);
+            let end = range.end.min(flat + len);
+            while flat < end {
+                let next = end.min(flat.saturating_add(piece));
+                block(flat..next, 1, at);
+                for (at, stride) in at.iter_mut().zip(strides) {
+                    *at = at.wrapping_add_signed((next - flat) as isize * stride);
+                }
+                flat = next;
+            }
+        }
+    }
+
     /// The place of a row-major position.
     #[inline(never)]
     pub(crate) fn cursor(&self, flat: usize) -> Cursor<N> {
@@ -71,35 +122,31 @@ impl<const N: usize> Walk<N> {
     /// How many elements lie from the cursor to the end of its row, and where; the cursor goes on to the next row.
     #[inline]
     pub(crate) fn next_run(&self, cursor: &mut Cursor<N>) -> (usize, [usize; N]) {
-        let Cursor { index, at } = cursor;
-        let start = *at;
-        let (Some((last, outer)), Some((&inner, sizes))) = (index.split_last_mut(), self.axes.sizes.split_last())
-        else {
+        let start = cursor.at;
+        let (Some(last), Some(&inner)) = (cursor.index.len().checked_sub(1), self.axes.sizes.last()) else {
             // Rank 0 once the axes of size 1 are gone: one element.
             return (1, start);
         };
-        let step = |at: &mut [usize; N], axis: usize, by: isize| {
-            for (at, strides) in at.iter_mut().zip(&self.axes.strides) {
-                *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
-            }
-        };
-        let len = inner - *last;
-        if *last > 0 {
-            // Back to the beginning of the row.
-            step(at, sizes.len(), -(*last as isize));
-            *last = 0;
-        }
+        let len = inner - cursor.index[last];
+        // Back to the beginning of the row.
+        cursor.step(self, last, -(cursor.index[last] as isize));
+        self.skip(cursor, 1);
+        (len, start)
+    }
+
+    /// Goes on by so many rows, at most to the end of the last axis but one.
+    #[inline]
+    fn skip(&self, cursor: &mut Cursor<N>, rows: usize) {
+        let mut by = rows;
         // Count up like an odometer.
-        for (axis, (entry, &size)) in outer.iter_mut().zip(sizes).enumerate().rev() {
-            *entry += 1;
-            step(at, axis, 1);
-            if *entry < size {
+        for axis in (0..self.axes.sizes.len() - 1).rev() {
+            cursor.step(self, axis, by as isize);
+            if cursor.index[axis] < self.axes.sizes[axis] {
                 break;
             }
-            step(at, axis, -(size as isize));
-            *entry = 0;
+            cursor.step(self, axis, -(self.axes.sizes[axis] as isize));
+            by = 1;
         }
-        (len, start)
     }
 
     /// The index, one entry per joined axis, of a row-major position.
@@ -119,6 +166,16 @@ pub(crate) struct Cursor<const N: usize> {
     index: Dims<usize>,
     /// Where in its storage each operand's element lies.
     at: [usize; N],
+}
+
+impl<const N: usize> Cursor<N> {
+    #[inline]
+    fn step(&mut self, walk: &Walk<N>, axis: usize, by: isize) {
+        self.index[axis] = self.index[axis].wrapping_add_signed(by);
+        for (at, strides) in self.at.iter_mut().zip(&walk.axes.strides) {
+            *at = at.wrapping_add_signed(by.wrapping_mul(strides[axis]));
+        }
+    }
 }
 
 #[cfg(test)]
@@ -168,6 +225,33 @@ mod tests {
                     for i in 0..flat.len() {
                         for operand in 0..2 {
                             got[operand].push(at[operand].wrapping_add_signed(i as isize * strides[operand]));
+                        }
+                    }
+                });
+                prop_assert_eq!(next, range.end);
+            }
+            prop_assert_eq!(&got[0], &positions(&a));
+            prop_assert_eq!(&got[1], &positions(&b));
+        }
+
+        #[test]
+        fn blocks_of_rows_visit_the_same((a, b) in two_layouts(), cut in 0.0..1.0, most in 1usize..40) {
+            let walk = Walk::new([&a, &b]);
+            let (strides, pitches) = (walk.row_strides(), walk.pitches());
+            let numel = a.shape().numel();
+            let cut = (numel as f64 * cut) as usize;
+            let mut got: [Vec<usize>; 2] = [vec![], vec![]];
+            for range in [0..cut, cut..numel] {
+                let mut next = range.start;
+                walk.blocks(range.clone(), most, &mut |flat, rows, at| {
+                    assert_eq!(flat.start, next);
+                    next = flat.end;
+                    assert!(rows == 1 || flat.len() <= most);
+                    let len = flat.len() / rows;
+                    for i in 0..flat.len() {
+                        for operand in 0..2 {
+                            let steps = (i / len) as isize * pitches[operand] + (i % len) as isize * strides[operand];
+                            got[operand].push(at[operand].wrapping_add_signed(steps));
                         }
                     }
                 });

@@ -9,7 +9,7 @@ pub(crate) const TRANSPOSED_SIDE: usize = 16;
 
 /// Copies `x` to `out`, which has as many elements. Rows are often so short that a call of memcpy would take longer than the
 /// copy.
-#[inline]
+#[inline(always)]
 fn copy_slice<T: Copy>(x: &[T], out: &mut [T]) {
     match x.len() {
         0 => {}
@@ -30,16 +30,42 @@ pub(super) fn copy_ends<T: Copy, const N: usize>(x: &[T], out: &mut [T]) {
     out[last..].copy_from_slice(&x[last..][..N]);
 }
 
+/// As [`copy_ends`], of one element.
+#[inline(always)]
+fn fill_ends<T: Copy, const N: usize>(out: &mut [T], x: T) {
+    let last = out.len() - N;
+    out[..N].copy_from_slice(&[x; N]);
+    out[last..].copy_from_slice(&[x; N]);
+}
+
 /// out\[i] = data\[at + i · stride]
-#[inline]
+#[inline(always)]
 pub(crate) fn copy_row<T: Copy>(data: &[T], at: usize, stride: isize, out: &mut [T]) {
     match stride {
+        _ if out.is_empty() => {}
+        0 => out.fill(data[at]),
         1 => copy_slice(&data[at..][..out.len()], out),
-        0 if !out.is_empty() => out.fill(data[at]),
-        _ => {
-            for (i, out) in out.iter_mut().enumerate() {
-                *out = data[at.wrapping_add_signed(i as isize * stride)];
-            }
+        // Reversed within registers.
+        -1 => out.iter_mut().zip(data[..=at].iter().rev()).for_each(|(out, &x)| *out = x),
+        2.. => out.iter_mut().zip(data[at..].iter().step_by(stride as usize)).for_each(|(out, &x)| *out = x),
+        _ => out.iter_mut().zip(data[..=at].iter().rev().step_by(-stride as usize)).for_each(|(out, &x)| *out = x),
+    }
+}
+
+kernel! {
+    /// Rows of `len` elements, one after the other: out\[i · len + j] = data\[at + i · pitch + j · stride]
+    pub(crate) fn copy_rows[T: Copy](data: &[T], at: usize, pitch: isize, stride: isize, out: &mut [T], len: usize), memory {
+        let rows = out.chunks_exact_mut(len).enumerate();
+        let rows = rows.map(|(i, out)| (at.wrapping_add_signed(i as isize * pitch), out));
+        // What a row is copied by is settled before the loop over rows.
+        match (stride, len) {
+            (0, 5..=8) => rows.for_each(|(at, out)| fill_ends::<T, 4>(out, data[at])),
+            (0, 9..=16) => rows.for_each(|(at, out)| fill_ends::<T, 8>(out, data[at])),
+            (0, 17..=32) => rows.for_each(|(at, out)| fill_ends::<T, 16>(out, data[at])),
+            (1, 5..=8) => rows.for_each(|(at, out)| copy_ends::<T, 4>(&data[at..][..len], out)),
+            (1, 9..=16) => rows.for_each(|(at, out)| copy_ends::<T, 8>(&data[at..][..len], out)),
+            (1, 17..=32) => rows.for_each(|(at, out)| copy_ends::<T, 16>(&data[at..][..len], out)),
+            _ => rows.for_each(|(at, out)| copy_row(data, at, stride, out)),
         }
     }
 }
@@ -67,7 +93,7 @@ fn tiles(len: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(TILE).map(move |start| start..len.min(start + TILE))
 }
 
-/// A plane in which the elements of a column are neighbours in memory.
+/// A plane in which the elements of a column are neighbours in memory, from the first on or from the last.
 #[derive(Clone, Copy)]
 pub(crate) struct Plane<'a, T> {
     pub(crate) data: &'a [T],
@@ -75,14 +101,19 @@ pub(crate) struct Plane<'a, T> {
     pub(crate) at: usize,
     /// From one column to the next.
     pub(crate) stride: isize,
+    /// Whether the last element of a column lies first.
+    pub(crate) reversed: bool,
     pub(crate) rows: usize,
     pub(crate) columns: usize,
 }
 
 kernel! {
     /// Writes the rows of a plane, one after the other at distances of `pitch`:
-    /// out\[i · pitch + j] = data\[at + i + j · stride].
+    /// out\[i · pitch + j] = data\[at ± i + j · stride].
     pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), memory {
+        if plane.columns < TRANSPOSED_SIDE {
+            return plane.copy_columns(0..plane.rows, 0, plane.columns, out, pitch);
+        }
         // In tiles of blocks: a block seldom uses the whole of a cache line, and never that of a page; the blocks beside it, which
         // use the rest, come soon after.
         for rows in tiles(plane.rows) {
@@ -101,22 +132,63 @@ impl<T: Copy> Plane<'_, T> {
     /// The block from (i, j) on.
     #[inline(always)]
     fn copy_block(&self, i: usize, j: usize, out: &mut [T], pitch: usize) {
-        let column = |j: usize| self.at.wrapping_add_signed(j as isize * self.stride) + i;
         let (rows, columns) = (TRANSPOSED_SIDE.min(self.rows - i), TRANSPOSED_SIDE.min(self.columns - j));
         if (rows, columns) == (TRANSPOSED_SIDE, TRANSPOSED_SIDE) {
-            let block: [[T; TRANSPOSED_SIDE]; TRANSPOSED_SIDE] =
-                std::array::from_fn(|l| *self.data[column(j + l)..].first_chunk().expect("a whole block"));
+            let mut block: [[T; TRANSPOSED_SIDE]; TRANSPOSED_SIDE] =
+                std::array::from_fn(|l| *self.part_of_column(j + l, i, rows).first_chunk().expect("a whole block"));
+            if self.reversed {
+                block.iter_mut().for_each(|column| column.reverse());
+            }
             for i in 0..TRANSPOSED_SIDE {
                 let out: &mut [T; TRANSPOSED_SIDE] = out[i * pitch..].first_chunk_mut().expect("a whole block");
                 *out = std::array::from_fn(|l| block[l][i]);
             }
             return;
         }
-        for l in 0..columns {
-            let column = &self.data[column(j + l)..][..rows];
-            for (i, &x) in column.iter().enumerate() {
-                out[i * pitch + l] = x;
-            }
+        self.copy_columns(i..i + rows, j, columns, out, pitch);
+    }
+
+    /// The columns from j on, at most as many as a block has, some of which at a time become parts of rows.
+    #[inline(always)]
+    fn copy_columns(&self, rows: Range<usize>, j: usize, columns: usize, out: &mut [T], pitch: usize) {
+        let mut done = 0;
+        if columns & 16 != 0 {
+            self.copy_strip::<16>(&rows, j, out, pitch);
+            done += 16;
         }
+        if columns & 8 != 0 {
+            self.copy_strip::<8>(&rows, j + done, &mut out[done..], pitch);
+            done += 8;
+        }
+        if columns & 4 != 0 {
+            self.copy_strip::<4>(&rows, j + done, &mut out[done..], pitch);
+            done += 4;
+        }
+        if columns & 2 != 0 {
+            self.copy_strip::<2>(&rows, j + done, &mut out[done..], pitch);
+            done += 2;
+        }
+        if columns & 1 != 0 {
+            self.copy_strip::<1>(&rows, j + done, &mut out[done..], pitch);
+        }
+    }
+
+    /// N columns from j on.
+    #[inline(always)]
+    fn copy_strip<const N: usize>(&self, rows: &Range<usize>, j: usize, out: &mut [T], pitch: usize) {
+        let len = rows.len();
+        let columns: [&[T]; N] = std::array::from_fn(|l| self.part_of_column(j + l, rows.start, len));
+        for (i, out) in out.chunks_mut(pitch).take(len).enumerate() {
+            let out: &mut [T; N] = out.first_chunk_mut().expect("as many columns");
+            let at = if self.reversed { len - 1 - i } else { i };
+            *out = std::array::from_fn(|l| columns[l][at]);
+        }
+    }
+
+    /// The `len` elements of column j from row i on, as they lie in memory.
+    #[inline(always)]
+    fn part_of_column(&self, j: usize, i: usize, len: usize) -> &[T] {
+        let at = self.at.wrapping_add_signed(j as isize * self.stride);
+        &self.data[if self.reversed { at + 1 - i - len } else { at + i }..][..len]
     }
 }

@@ -2,6 +2,7 @@
 
 use std::mem::MaybeUninit;
 
+use super::copy::copy_rows;
 use super::isa::kernel;
 use super::simd::prefetch;
 use crate::kernel::Scalar;
@@ -50,6 +51,10 @@ impl<'a, T: Copy> Row<'a, T> {
 
 /// Block length, used only where an operand is one repeated element or memory is asked for ahead; else a row is one call.
 const REPEATED: usize = 256;
+
+/// How many elements of an operand are brought together where they lie apart, as in short rows: of so many, what a call of a loop costs
+/// no longer matters, and they stay in the L1 cache.
+pub(crate) const GATHERED: usize = 512;
 
 /// Whether memory is to be asked for ahead by a function that writes so many bytes, at so many nanoseconds an element: where they are
 /// more than caches hold; or more than the L2 cache holds, and the function computes so long that the processor does not get to the
@@ -100,6 +105,44 @@ impl<T: Copy> Block<T> {
             Row::Contiguous(row) => Operand { elements: row, step: 1 },
             Row::Splat(x) => Operand { elements: self.write(len.min(REPEATED), |_| x), step: 0 },
         }
+    }
+}
+
+/// An operand of which blocks of whole rows, or pieces of one row, are read as a single row.
+pub(crate) struct Reader<'a, T> {
+    data: &'a [T],
+    stride: isize,
+    /// From one row to the next.
+    pitch: isize,
+    room: [T; GATHERED],
+    /// What the room holds: where it begins, how many rows, and of how many elements.
+    held: Option<(usize, usize, usize)>,
+}
+
+impl<'a, T: Scalar> Reader<'a, T> {
+    pub(crate) fn new(data: &'a [T], stride: isize, pitch: isize) -> Self {
+        Reader { data, stride, pitch, room: [T::default(); GATHERED], held: None }
+    }
+
+    /// `rows` rows of `len` elements, at least one each, the first of which lies at `at`; at most `GATHERED` elements, unless it is one
+    /// row with a stride of 0 or 1.
+    #[inline]
+    pub(crate) fn read(&mut self, at: usize, rows: usize, len: usize) -> Row<'_, T> {
+        match self.stride {
+            1 if rows == 1 || self.pitch == len as isize => Row::Contiguous(&self.data[at..][..rows * len]),
+            0 if rows == 1 || self.pitch == 0 => Row::Splat(self.data[at]),
+            _ => Row::Contiguous(self.gathered(at, rows, len)),
+        }
+    }
+
+    fn gathered(&mut self, at: usize, rows: usize, len: usize) -> &[T] {
+        // The same rows again, of an operand that is broadcast.
+        let again = self.held.is_some_and(|held| held.0 == at && held.2 == len && rows <= held.1) && self.pitch == 0;
+        if !again {
+            copy_rows(self.data, at, self.pitch, self.stride, &mut self.room[..rows * len], len);
+            self.held = Some((at, rows, len));
+        }
+        &self.room[..rows * len]
     }
 }
 

@@ -8,10 +8,12 @@
 
 use super::elementwise::{Binary, BinaryAssign, Unary};
 use super::isa::kernel;
+use super::math::product_of_equal;
 use crate::kernel::{Arithmetic, Real, Scalar, WithSign};
 use crate::par;
 
-/// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`.
+/// Stamps a list of functions of one element: `Name { parameters } COST |x| formula;`, with a cost of `par`. `far condition => other` is for
+/// what the formula is not good for: where any element is, all are taken one by one.
 ///
 /// A loop takes parameters by value. Behind a reference they might be changed by what the loop writes, as far as the compiler
 /// knows, and the loop is not vectorized: an axpy took five times as long.
@@ -19,11 +21,12 @@ macro_rules! functions_of_one {
     (
         $(#[$doc:meta])*
         $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] -> $Output:ty {
-            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident| $formula:expr;)*
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident| $formula:expr $(, far $far:expr => $slow:expr)?;)*
         }
     ) => {
         $(#[$doc])*
         #[derive(Clone, Copy)]
+        #[allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
         pub enum $List $(<$Parameter>)? {
             $($Name $({ $($p: $P),* })?,)*
         }
@@ -42,6 +45,12 @@ macro_rules! functions_of_one {
                     $(Self::$Name $({ $($p),* })? => {
                         kernel! {
                             fn $Name[$T: $Bound](x: &[$T], out: &mut [$Output] $($(, $p: $P)*)?), $cost $T {
+                                $(if x.iter().fold(false, |any, &$x| any | $far) {
+                                    for (out, &$x) in out.iter_mut().zip(x) {
+                                        *out = if $far { $slow } else { $formula };
+                                    }
+                                    return;
+                                })?
                                 for (out, &$x) in out.iter_mut().zip(x) {
                                     *out = $formula;
                                 }
@@ -60,7 +69,7 @@ macro_rules! functions_of_two {
     (
         $(#[$doc:meta])*
         $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] -> $Output:ty {
-            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr $(, far $far:expr => $slow:expr)?;)*
         }
     ) => {
         $(#[$doc])*
@@ -83,6 +92,12 @@ macro_rules! functions_of_two {
                     $(Self::$Name $({ $($p),* })? => {
                         kernel! {
                             fn $Name[$T: $Bound](x: &[$T], y: &[$T], out: &mut [$Output] $($(, $p: $P)*)?), $cost $T {
+                                $(if x.iter().zip(y).fold(false, |any, (&$x, &$y)| any | $far) {
+                                    for ((out, &$x), &$y) in out.iter_mut().zip(x).zip(y) {
+                                        *out = if $far { $slow } else { $formula };
+                                    }
+                                    return;
+                                })?
                                 for ((out, &$x), &$y) in out.iter_mut().zip(x).zip(y) {
                                     *out = $formula;
                                 }
@@ -98,13 +113,13 @@ macro_rules! functions_of_two {
     (
         in place: $(#[$doc:meta])*
         $List:ident $(<$Parameter:ident>)? [$T:ident: $Bound:path] {
-            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr;)*
+            $($Name:ident $({ $($p:ident: $P:ty),* })? $cost:ident |$x:ident, $y:ident| $formula:expr $(, far $far:expr => $slow:expr)?;)*
         }
     ) => {
         functions_of_two! {
             $(#[$doc])*
             $List $(<$Parameter>)? [$T: $Bound] -> $T {
-                $($Name $({ $($p: $P),* })? $cost |$x, $y| $formula;)*
+                $($Name $({ $($p: $P),* })? $cost |$x, $y| $formula $(, far $far => $slow)?;)*
             }
         }
 
@@ -114,6 +129,13 @@ macro_rules! functions_of_two {
                     $(Self::$Name $({ $($p),* })? => {
                         kernel! {
                             fn $Name[$T: $Bound](x: &mut [$T], y: &[$T] $($(, $p: $P)*)?), $cost $T {
+                                $(if x.iter().zip(y).fold(false, |any, (&$x, &$y)| any | $far) {
+                                    for (out, &$y) in x.iter_mut().zip(y) {
+                                        let $x = *out;
+                                        *out = if $far { $slow } else { $formula };
+                                    }
+                                    return;
+                                })?
                                 for (out, &$y) in x.iter_mut().zip(y) {
                                     let $x = *out;
                                     *out = $formula;
@@ -149,20 +171,21 @@ functions_of_one! {
     /// Of one float.
     OfFloat<T>[T: Real] -> T {
         Exp TRANSCENDENTAL |x| x.exp();
-        Exp2 LIBRARY |x| x.exp2();
+        Exp2 TRANSCENDENTAL |x| x.exp2();
         ExpM1 TRANSCENDENTAL |x| x.exp_m1();
         Ln TRANSCENDENTAL |x| x.ln();
-        Log2 LIBRARY |x| x.log2();
-        Ln1p LIBRARY |x| x.ln_1p();
+        Log2 POWER |x| x.log2();
+        Ln1p POWER |x| x.ln_1p();
         Sqrt DIVISION |x| x.sqrt();
         Rsqrt DIVISION |x| T::ONE / x.sqrt();
         Recip DIVISION |x| T::ONE / x;
-        Sin LIBRARY |x| x.sin();
-        Cos LIBRARY |x| x.cos();
-        Tan LIBRARY |x| x.tan();
+        Sin POWER |x| x.sin(), far x.is_far() => x.far_sin();
+        Cos POWER |x| x.cos(), far x.is_far() => x.far_cos();
+        Tan POWER |x| x.tan(), far x.is_far() => x.far_tan();
         Erf TRANSCENDENTAL |x| x.erf();
-        Powi { n: i32 } LIBRARY |x| x.powi(n);
-        Powf { y: T } LIBRARY |x| x.powf(y);
+        Root POWER |x| root(x);
+        RootRecip POWER |x| T::ONE / root(x);
+        Powf { y: T } POWER |x| x.powf(y);
         Floor STREAM |x| x.floor();
         Ceil STREAM |x| x.ceil();
         Trunc STREAM |x| x.trunc();
@@ -173,6 +196,86 @@ functions_of_one! {
             _ if x == -T::INFINITY => least,
             _ => x,
         };
+    }
+}
+
+/// xⁿ of one float, for one n.
+pub(crate) struct IntegerPower {
+    pub(crate) n: i32,
+}
+
+impl<T: Real> Unary<T> for IntegerPower {
+    type Output = T;
+
+    fn cost(&self) -> f64 {
+        par::TRANSCENDENTAL
+    }
+
+    fn map(&self, x: &[T], out: &mut [T]) {
+        kernel! {
+            fn powi[T: Real](x: &[T], out: &mut [T], n: i32), arithmetic T {
+                // With an exponent that the compiler knows, the products are of vectors.
+                match n {
+                    3 => of_all::<T, 3>(x, out),
+                    4 => of_all::<T, 4>(x, out),
+                    -1 => of_all::<T, -1>(x, out),
+                    -2 => of_all::<T, -2>(x, out),
+                    -3 => of_all::<T, -3>(x, out),
+                    _ => blockwise(x, out, n),
+                }
+            }
+        }
+
+        #[inline(always)]
+        fn of_all<T: Real, const N: i32>(x: &[T], out: &mut [T]) {
+            let mut safe = true;
+            for (out, &x) in out.iter_mut().zip(x) {
+                let power = product_of_equal(x.to_f64(), N);
+                safe &= N > 0 || power.is_normal();
+                *out = T::from_f64(if N > 0 { power } else { 1.0 / power });
+            }
+            if !safe {
+                one_by_one(x, out, N);
+            }
+        }
+
+        /// The products of a block at a time.
+        #[inline(always)]
+        fn blockwise<T: Real>(x: &[T], out: &mut [T], n: i32) {
+            const LANES: usize = 32;
+            for (out, x) in out.chunks_mut(LANES).zip(x.chunks(LANES)) {
+                let mut squares = [1.0; LANES];
+                squares.iter_mut().zip(x).for_each(|(square, x)| *square = x.to_f64());
+                let (mut powers, mut left) = ([1.0; LANES], n.unsigned_abs());
+                while left > 0 {
+                    if left & 1 == 1 {
+                        powers.iter_mut().zip(&squares).for_each(|(power, square)| *power *= square);
+                    }
+                    squares.iter_mut().for_each(|square| *square *= *square);
+                    left >>= 1;
+                }
+                if n < 0 && !powers.iter().all(|power| power.is_normal()) {
+                    one_by_one(x, out, n);
+                    continue;
+                }
+                for (out, power) in out.iter_mut().zip(powers) {
+                    *out = T::from_f64(if n < 0 { 1.0 / power } else { power });
+                }
+            }
+        }
+
+        #[inline(never)]
+        fn one_by_one<T: Real>(x: &[T], out: &mut [T], n: i32) {
+            out.iter_mut().zip(x).for_each(|(out, x)| *out = x.powi(n));
+        }
+        powi(x, out, self.n);
+    }
+}
+
+functions_of_one! {
+    /// Of the size of a float, in f64.
+    OfSize[T: Real] -> f64 {
+        Power { p: f64 } POWER |x| x.power_of_size(p);
     }
 }
 
@@ -195,7 +298,7 @@ functions_of_two! {
         Mul STREAM |x, y| x * y;
         Div DIVISION |x, y| x / y;
         ReverseDiv DIVISION |x, y| y / x;
-        Remainder LIBRARY |x, y| x.remainder(y);
+        Remainder POWER |x, y| x.near_remainder(y), far x.is_far_beyond(y) => x.remainder(y);
         MaskedMul STREAM |x, m| if m == T::ZERO { T::ZERO } else { x * m };
         Maximum STREAM |x, y| maximum(x, y);
         Minimum STREAM |x, y| minimum(x, y);
@@ -206,8 +309,8 @@ functions_of_two! {
     in place:
     /// Of two floats.
     OfFloats<T>[T: Real] {
-        Pow LIBRARY |x, y| x.powf(y);
-        Atan2 LIBRARY |x, y| x.atan2(y);
+        Pow POWER |x, y| x.powf(y);
+        Atan2 POWER |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
         Lerp { weight: T } STREAM |x, y| lerp(x, y, weight);
     }
@@ -221,6 +324,12 @@ functions_of_two! {
         Lt STREAM |x, y| x < y;
         Le STREAM |x, y| x <= y;
     }
+}
+
+/// x to the power of ½: its root, but for −∞ and −0, whose power is ∞ and 0.
+#[inline(always)]
+fn root<T: Real>(x: T) -> T {
+    if x == -T::INFINITY { T::INFINITY } else { (x + T::ZERO).sqrt() }
 }
 
 /// The larger of two; NaN if either is.

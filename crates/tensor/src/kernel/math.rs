@@ -250,6 +250,11 @@ pub(crate) fn erf(x: f32) -> f32 {
 pub(crate) mod double {
     use super::{density, distribution};
 
+    /// |x|ᵖ
+    pub(crate) fn power_of_size(x: f64, p: f64) -> f64 {
+        libm::pow(x.abs(), p)
+    }
+
     /// x Φ(x)
     pub(crate) fn gelu(x: f64) -> f64 {
         // Below, Φ(x) is 0: nothing becomes ∞ · 0. Written so that a NaN passes.
@@ -297,71 +302,9 @@ fn rounding(a: f64, b: f64) -> f64 {
     ((a_upper * b_upper - a * b) + a_upper * b_lower + a_lower * b_upper) + a_lower * b_lower
 }
 
-/// A float whose integers are found by plain arithmetic. (The system's functions would do it where SSE4.1 is missing.)
-pub(crate) trait Rounded:
-    Copy + PartialOrd + std::ops::Add<Output = Self> + std::ops::Sub<Output = Self>
-{
-    /// The least power of two from which on all floats are integers.
-    const WHOLE: Self;
-    const ONE: Self;
-
-    fn size(self) -> Self;
-
-    fn with_sign_of(self, x: Self) -> Self;
-}
-
-/// Stamps what std has.
-macro_rules! rounded {
-    ($($t:ident)*) => {$(
-        impl Rounded for $t {
-            const WHOLE: Self = (1_u64 << ($t::MANTISSA_DIGITS - 1)) as $t;
-            const ONE: Self = 1.0;
-
-            #[inline(always)]
-            fn size(self) -> Self {
-                self.abs()
-            }
-
-            #[inline(always)]
-            fn with_sign_of(self, x: Self) -> Self {
-                self.copysign(x)
-            }
-        }
-    )*};
-}
-
-rounded!(f32 f64);
-
-/// The nearest integer; of two, the even one. −0 and what rounds to it stay negative.
+/// |n| factors of x by repeated squaring, a rounding for each of at most 2 log₂ |n| products.
 #[inline(always)]
-pub(crate) fn round_ties_even<T: Rounded>(x: T) -> T {
-    let size = x.size();
-    // Written so that a NaN passes.
-    if size >= T::WHOLE { x } else { (size + T::WHOLE - T::WHOLE).with_sign_of(x) }
-}
-
-/// The nearest integer that is no larger.
-#[inline(always)]
-pub(crate) fn floor<T: Rounded>(x: T) -> T {
-    let near = round_ties_even(x);
-    (if near > x { near - T::ONE } else { near }).with_sign_of(x)
-}
-
-/// The nearest integer that is no smaller.
-#[inline(always)]
-pub(crate) fn ceil<T: Rounded>(x: T) -> T {
-    let near = round_ties_even(x);
-    (if near < x { near + T::ONE } else { near }).with_sign_of(x)
-}
-
-/// The nearest integer towards 0.
-#[inline(always)]
-pub(crate) fn trunc<T: Rounded>(x: T) -> T {
-    floor(x.size()).with_sign_of(x)
-}
-
-/// xⁿ by repeated squaring, a rounding for each of at most 2 log₂ |n| products.
-pub(crate) fn powi(x: f64, n: i32) -> f64 {
+pub(crate) fn product_of_equal(x: f64, n: i32) -> f64 {
     let (mut power, mut square, mut left) = (1.0, x, n.unsigned_abs());
     while left > 0 {
         if left & 1 == 1 {
@@ -370,22 +313,27 @@ pub(crate) fn powi(x: f64, n: i32) -> f64 {
         square *= square;
         left >>= 1;
     }
-    match () {
-        _ if n >= 0 => power,
-        _ if power.is_normal() => 1.0 / power,
+    power
+}
+
+/// xⁿ
+pub(crate) fn powi(x: f64, n: i32) -> f64 {
+    match product_of_equal(x, n) {
+        power if n >= 0 => power,
+        power if power.is_normal() => 1.0 / power,
         // It has left the normal numbers, which its reciprocal may not have.
         _ => libm::pow(x, n.into()),
     }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::Activation;
     use crate::kernel::elementwise::Unary;
 
     /// How many units in the last place of the f32 nearest to `want` the result is off.
-    fn ulps(got: f32, want: f64) -> f64 {
+    pub(crate) fn ulps(got: f32, want: f64) -> f64 {
         let nearest = want as f32;
         if got == nearest || got.is_nan() && want.is_nan() {
             return 0.0;
@@ -396,14 +344,14 @@ mod tests {
     }
 
     /// Checks the floats whose bits are multiples of `step`, and returns the largest error in ulp.
-    fn largest_error(step: usize, f: fn(f32) -> f32, oracle: fn(f64) -> f64) -> f64 {
+    pub(crate) fn largest_error(step: usize, f: fn(f32) -> f32, oracle: fn(f64) -> f64) -> f64 {
         let all = (0..=u32::MAX).step_by(step).map(f32::from_bits);
         let errors = all.map(|x| ulps(f(x), oracle(f64::from(x))));
         errors.fold(0.0, |largest: f64, error| if error > largest || error.is_nan() { error } else { largest })
     }
 
     /// `EVENKEEL_EXHAUSTIVE=1` checks every float (some minutes), otherwise one in 1021.
-    fn step() -> usize {
+    pub(crate) fn step() -> usize {
         if std::env::var_os("EVENKEEL_EXHAUSTIVE").is_some() { 1 } else { 1021 }
     }
 

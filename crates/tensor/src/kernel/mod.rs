@@ -4,6 +4,7 @@
 
 mod activation;
 mod blocks;
+mod by_f64;
 mod copy;
 mod elementwise;
 mod finite;
@@ -27,14 +28,14 @@ pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
-pub(crate) use copy::{Plane, TRANSPOSED_SIDE, copy_between, copy_plane, copy_row};
+pub(crate) use copy::{Plane, TRANSPOSED_SIDE, copy_between, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
-    Binary, BinaryAssign, Closure, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
+    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
-pub(crate) use functions::negate;
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+pub(crate) use functions::{IntegerPower, OfSize, negate};
 pub(crate) use gather::{Line, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};
@@ -45,8 +46,8 @@ pub(crate) use matmul::{Matrix, Onto, matmul};
 pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};
 pub(crate) use reduce::{
-    Count, Largest, LogSumExp, Moment, Moments, Powers, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum,
-    WIDE, arg, join, reduce_columns, reduce_rows,
+    Count, Largest, LogSumExp, Moment, Moments, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum, WIDE,
+    arg, join, reduce_columns, reduce_rows,
 };
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use scalar::{Arithmetic, Dtype, Real, Scalar, WithSign};

@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use super::math;
+use super::{by_f64, math};
 
 /// The types that a [`Tensor`](crate::Tensor) can hold, as values.
 ///
@@ -97,6 +97,20 @@ pub trait Arithmetic:
     /// x − ⌊x / y⌋ y, which has the sign of y, as Python's `%`: a zero too.
     #[doc(hidden)]
     fn remainder(self, y: Self) -> Self;
+
+    /// The same where it is not far, of f32 in vectors.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn near_remainder(self, y: Self) -> Self {
+        self.remainder(y)
+    }
+
+    /// Whether x / y is too large for [`near_remainder`](Self::near_remainder), or no number.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn is_far_beyond(self, _y: Self) -> bool {
+        false
+    }
 }
 
 /// A scalar with a sign.
@@ -146,12 +160,22 @@ pub trait Real: WithSign {
     fn powf(self, y: Self) -> Self;
     /// xⁿ
     fn powi(self, n: i32) -> Self;
-    /// sin x, x in radians.
+    /// Whether an angle is too large for [`sin`](Self::sin), [`cos`](Self::cos) and [`tan`](Self::tan): theirs are found one by one.
+    fn is_far(self) -> bool;
+    /// sin x, x in radians, unless it is far.
     fn sin(self) -> Self;
-    /// cos x, x in radians.
+    /// cos x, x in radians, unless it is far.
     fn cos(self) -> Self;
-    /// tan x, x in radians.
+    /// tan x, x in radians, unless it is far.
     fn tan(self) -> Self;
+    /// sin x of any x.
+    fn far_sin(self) -> Self;
+    /// cos x of any x.
+    fn far_cos(self) -> Self;
+    /// tan x of any x.
+    fn far_tan(self) -> Self;
+    /// |x|ᵖ in f64, for as many digits as this type has.
+    fn power_of_size(self, p: f64) -> f64;
     /// The angle of the point (x, y), y being this number: between −π and π.
     fn atan2(self, x: Self) -> Self;
     /// tanh x
@@ -195,7 +219,7 @@ macro_rules! scalar {
 }
 
 macro_rules! number {
-    ($($t:ident $zero:literal $one:literal $remainder:path, $zero_of:expr;)*) => {$(
+    ($($t:ident $zero:literal $one:literal $remainder:path, $zero_of:expr $(, $near:path, $is_far:path)?;)*) => {$(
         impl Arithmetic for $t {
             const ZERO: Self = $zero;
             const ONE: Self = $one;
@@ -209,6 +233,18 @@ macro_rules! number {
                     _ => rest,
                 }
             }
+
+            $(
+                #[inline(always)]
+                fn near_remainder(self, y: Self) -> Self {
+                    $near(self, y)
+                }
+
+                #[inline(always)]
+                fn is_far_beyond(self, y: Self) -> bool {
+                    $is_far(self, y)
+                }
+            )?
         }
     )*};
 }
@@ -226,7 +262,7 @@ macro_rules! signed {
 
 /// Stamps the forwarding of `Real`: `$method: $function` for those of one argument.
 macro_rules! float {
-    ($t:ident $Bits:ident $powf:path, $atan2:path, $in_parts:expr, $($method:ident: $function:expr;)*) => {
+    ($t:ident $Bits:ident $powf:path, $atan2:path, $power_of_size:path, $is_far:expr, $in_parts:expr, $($method:ident: $function:expr;)*) => {
         impl Real for $t {
             type Bits = $Bits;
             const INFINITY: Self = $t::INFINITY;
@@ -246,9 +282,19 @@ macro_rules! float {
             fn magnitude(self) -> $Bits {
                 self.abs().to_bits()
             }
+            #[inline(always)]
             fn powf(self, y: Self) -> Self {
                 $powf(self, y)
             }
+            #[inline(always)]
+            fn power_of_size(self, p: f64) -> f64 {
+                $power_of_size(self, p)
+            }
+            #[inline(always)]
+            fn is_far(self) -> bool {
+                $is_far(self)
+            }
+            #[inline(always)]
             fn atan2(self, x: Self) -> Self {
                 $atan2(self, x)
             }
@@ -288,22 +334,24 @@ macro_rules! float {
 
 scalar!(f32 F32; f64 F64; i32 I32; i64 I64; u8 U8; bool Bool;);
 number! {
-    f32 0.0 1.0 libm::fmodf, |y: f32| 0.0_f32.copysign(y);
+    f32 0.0 1.0 libm::fmodf, |y: f32| 0.0_f32.copysign(y), by_f64::remainder, by_f64::is_far_beyond;
     f64 0.0 1.0 libm::fmod, |y: f64| 0.0_f64.copysign(y);
     i32 0 1 i32::wrapping_rem, |_| 0;
     i64 0 1 i64::wrapping_rem, |_| 0;
     u8 0 1 u8::wrapping_rem, |_| 0;
 }
 signed!(f32 f64 i32 i64);
-float!(f32 u32 libm::powf, libm::atan2f, |x| math::exp_in_parts(x, None),
+float!(f32 u32 by_f64::pow, by_f64::atan2, by_f64::power_of_size, by_f64::is_far, |x| math::exp_in_parts(x, None),
     exp: math::exp; ln: math::ln; tanh: math::tanh;
-    exp2: libm::exp2f; exp_m1: math::exp_m1; log2: libm::log2f; ln_1p: libm::log1pf;
-    sin: libm::sinf; cos: libm::cosf; tan: libm::tanf; erf: math::erf; gelu: math::gelu; gelu_slope: math::gelu_slope;
-    floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
+    exp2: by_f64::exp2; exp_m1: math::exp_m1; log2: by_f64::log2; ln_1p: by_f64::ln_1p;
+    sin: by_f64::sin; cos: by_f64::cos; tan: by_f64::tan; far_sin: libm::sinf; far_cos: libm::cosf; far_tan: libm::tanf;
+    erf: math::erf; gelu: math::gelu; gelu_slope: math::gelu_slope;
+    floor: f32::floor; ceil: f32::ceil; trunc: f32::trunc; round_ties_even: f32::round_ties_even;
 );
-float!(f64 u64 libm::pow, libm::atan2, |x| [libm::exp(x), 1.0],
+float!(f64 u64 libm::pow, libm::atan2, math::double::power_of_size, |_| false, |x| [libm::exp(x), 1.0],
     exp: libm::exp; ln: libm::log; tanh: libm::tanh;
     exp2: libm::exp2; exp_m1: libm::expm1; log2: libm::log2; ln_1p: libm::log1p;
-    sin: libm::sin; cos: libm::cos; tan: libm::tan; erf: libm::erf; gelu: math::double::gelu; gelu_slope: math::double::gelu_slope;
-    floor: math::floor; ceil: math::ceil; trunc: math::trunc; round_ties_even: math::round_ties_even;
+    sin: libm::sin; cos: libm::cos; tan: libm::tan; far_sin: libm::sin; far_cos: libm::cos; far_tan: libm::tan;
+    erf: libm::erf; gelu: math::double::gelu; gelu_slope: math::double::gelu_slope;
+    floor: f64::floor; ceil: f64::ceil; trunc: f64::trunc; round_ties_even: f64::round_ties_even;
 );

@@ -38,6 +38,24 @@ impl<T: Element> Tensor<T> {
     }
 }
 
+impl<T: Element> Tensor<T> {
+    /// The elements at `layout`, one of this tensor's that may be broadcast; copied where neighbours in memory lie along another axis than
+    /// the last, as to read each from another cache line takes longer than to transpose them before.
+    pub(super) fn readable_at(&self, layout: Layout) -> Self {
+        if Planes::new(&layout).is_none() {
+            return self.view(layout);
+        }
+        // What is repeated is copied once.
+        let once = layout.shape().dims().iter().zip(layout.strides());
+        let once = Shape::checked(once.map(|(&size, &stride)| if stride == 0 { size.min(1) } else { size }).collect());
+        let once =
+            Layout::new(once.expect("fewer elements"), layout.strides().iter().copied().collect(), layout.offset());
+        let copy = self.view(once).copied();
+        let wide = copy.layout().broadcast_to(layout.shape()).expect("sizes of 1 broadcast");
+        copy.into_view(wide)
+    }
+}
+
 /// Writes all elements in row-major order.
 pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
     let data = x.storage();
@@ -53,9 +71,10 @@ pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
 
 /// Writes the elements from the row-major position `start` on that fit `out`.
 pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &mut [T]) {
-    let [stride] = walk.row_strides();
-    walk.rows(start..start + out.len(), |flat, [at]| {
-        kernel::copy_row(data, at, stride, &mut out[flat.start - start..flat.end - start]);
+    let ([stride], [pitch]) = (walk.row_strides(), walk.pitches());
+    walk.blocks(start..start + out.len(), usize::MAX, &mut |flat, rows, [at]| {
+        let len = flat.len() / rows;
+        kernel::copy_rows(data, at, pitch, stride, &mut out[flat.start - start..flat.end - start], len);
     });
 }
 
@@ -66,8 +85,9 @@ struct Planes {
     others: Walk<1>,
     rows: usize,
     columns: usize,
-    /// From one column to the next in memory; from one row to the next it is 1.
+    /// From one column to the next in memory; from one row to the next it is 1, or −1 if rows are reversed.
     stride: isize,
+    reversed: bool,
     /// How many planes lie between neighbours in a row of the output.
     between: usize,
     /// From one row to the next in the output.
@@ -82,16 +102,16 @@ impl Planes {
             return None;
         }
         let &[.., last] = layout.strides() else { return None };
-        if matches!(last, 0 | 1) {
+        if matches!(last, -1..=1) {
             return None;
         }
         let layout = layout.joined();
         let (dims, strides) = (layout.shape().dims(), layout.strides());
         let last = layout.shape().rank() - 1;
-        if matches!(strides[last], 0 | 1) {
+        if matches!(strides[last], -1..=1) {
             return None;
         }
-        let row = strides.iter().position(|&stride| stride == 1)?;
+        let row = strides.iter().position(|&stride| stride.abs() == 1)?;
         let others: Dims<usize> = (0..last).filter(|&axis| axis != row).collect();
         let between = dims[row + 1..last].iter().product();
         Some(Planes {
@@ -99,6 +119,7 @@ impl Planes {
             rows: dims[row],
             columns: dims[last],
             stride: strides[last],
+            reversed: strides[row] < 0,
             between,
             pitch: between * dims[last],
         })
@@ -116,9 +137,11 @@ impl Planes {
             let [stride] = self.others.row_strides();
             self.others.rows(planes.clone(), |flat, [at]| {
                 for (i, plane) in flat.enumerate() {
-                    let at = at.wrapping_add_signed(i as isize * stride) + first;
+                    let first = if self.reversed { -(first as isize) } else { first as isize };
+                    let at = at.wrapping_add_signed(i as isize * stride + first);
                     let now = &mut now[(plane - planes.start) * self.columns..];
-                    let plane = Plane { data, at, stride: self.stride, rows, columns: self.columns };
+                    let plane =
+                        Plane { data, at, stride: self.stride, reversed: self.reversed, rows, columns: self.columns };
                     kernel::copy_plane(plane, now, self.pitch);
                 }
             });
@@ -163,7 +186,7 @@ mod tests {
                     let x = Tensor::<i64>::arange(a * b * c).reshape([a, b, c]);
                     for order in [[0, 2, 1], [2, 0, 1], [2, 1, 0], [1, 0, 2]] {
                         let x = x.permute(&order);
-                        for x in [x.slice(1, ..x.size(1).min(40)), x.flip(&[0]), x.flip(&[2])] {
+                        for x in [x.slice(1, ..x.size(1).min(40)), x.flip(&[0]), x.flip(&[2]), x.flip(&[0, 1, 2])] {
                             planes += usize::from(Planes::new(x.layout()).is_some());
                             assert!(x.copied().iter().eq(x.iter()), "{:?}", x.layout());
                         }

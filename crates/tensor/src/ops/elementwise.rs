@@ -1,10 +1,14 @@
 //! One function of each element, of one tensor or of two that broadcast.
 
+use std::cmp::Reverse;
+
 use crate::buffer::Buffer;
 use crate::create::room;
+use crate::dims::Dims;
 use crate::element::{Element, Float, Signed};
 use crate::error::{Error, OrPanic};
-use crate::kernel::{self, Binary, BinaryAssign, Closure, OfFloats, OfSigned, Row, Unary};
+use crate::kernel::{self, Binary, BinaryAssign, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Unary};
+use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -134,24 +138,81 @@ pub(crate) fn map<T: Element, F: Unary<T, Output: Element>>(x: &Tensor<T>, f: F)
 }
 
 fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -> Tensor<U> {
-    let x = x.readable();
     let mut out = Buffer::stale(x.numel());
     let ahead = kernel::asks_ahead(size_of_val(&*out), f.cost());
-    if let Some(x) = x.as_slice() {
+    if let Some(elements) = x.as_slice() {
         par::split(&mut out, 1, f.cost(), |start, out| {
-            kernel::map(f, Row::Contiguous(&x[start..][..out.len()]), out, ahead)
+            kernel::map(f, Row::Contiguous(&elements[start..][..out.len()]), out, ahead)
         });
-    } else {
-        let walk = Walk::new([x.layout()]);
-        let [stride] = walk.row_strides();
-        par::split(&mut out, 1, f.cost(), |start, out| {
-            walk.rows(start..start + out.len(), |flat, [at]| {
-                let out = &mut out[flat.start - start..flat.end - start];
-                kernel::map(f, Row::new(x.storage(), at, stride, out.len()), out, ahead);
-            });
+        return Tensor::from_buffer(out, x.shape().clone());
+    }
+    let order = memory_order(&[x.layout()]);
+    let x = readable_as(x, x.layout(), &order);
+    let of_x = Blocks::new([x.layout()]);
+    par::split(&mut out, 1, f.cost(), |start, out| {
+        let mut x = of_x.reader(0, x.storage());
+        of_x.each(start, out, |out, rows, [at]| kernel::map(f, x.read(at, rows, out.len() / rows), out, ahead));
+    });
+    out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order)
+}
+
+/// The axes, outermost first, in the order in which the elements lie in memory; `None` where that is row-major. It is the order of the
+/// first operand that is not broadcast, unless another is row-major. In it a result is computed and kept, as PyTorch does: so what is
+/// computed of transposed matrices is as fast as of others, and is transposed.
+fn memory_order(layouts: &[&Layout]) -> Option<Dims<usize>> {
+    let of_layout = |layout: &Layout| {
+        let (dims, strides) = (layout.shape().dims(), layout.strides());
+        let mut order: Dims<usize> = (0..dims.len()).filter(|&axis| dims[axis] == 1).collect();
+        let mut long: Dims<usize> = (0..dims.len()).filter(|&axis| dims[axis] != 1).collect();
+        let is_row_major = long.is_sorted_by(|&a, &b| strides[a].abs() >= strides[b].abs());
+        long.sort_by_key(|axis| Reverse(strides[axis].abs()));
+        long.iter().for_each(|&axis| order.push(axis));
+        (!is_row_major).then_some(order)
+    };
+    let is_whole =
+        |layout: &&&Layout| layout.shape().dims().iter().zip(layout.strides()).all(|(&n, &s)| s != 0 || n == 1);
+    let mut orders = layouts.iter().filter(is_whole).map(|layout| of_layout(layout));
+    let first = orders.next()??;
+    orders.all(|order| order.is_some()).then_some(first)
+}
+
+/// The elements of `x` at `layout`, whose axes are put into this order.
+fn readable_as<T: Element>(x: &Tensor<T>, layout: &Layout, order: &Option<Dims<usize>>) -> Tensor<T> {
+    x.readable_at(order.as_ref().map_or_else(|| layout.clone(), |order| layout.reorder(order)))
+}
+
+/// A result that was computed in this order, with its axes as they were.
+fn out_of_order<T: Element>(x: Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
+    let Some(order) = order else { return x };
+    let mut back = Dims::filled(0, order.len());
+    order.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);
+    let layout = x.layout().reorder(&back);
+    x.into_view(layout)
+}
+
+/// The way through N operands of one shape in blocks, of each of which every operand is a row of neighbours or of one element.
+struct Blocks<const N: usize> {
+    walk: Walk<N>,
+    strides: [isize; N],
+    pitches: [isize; N],
+}
+
+impl<const N: usize> Blocks<N> {
+    fn new(layouts: [&Layout; N]) -> Self {
+        let walk = Walk::new(layouts);
+        Blocks { strides: walk.row_strides(), pitches: walk.pitches(), walk }
+    }
+
+    fn reader<'a, T: Element>(&self, operand: usize, data: &'a [T]) -> Reader<'a, T> {
+        Reader::new(data, self.strides[operand], self.pitches[operand])
+    }
+
+    /// Calls `block(out, rows, at)` for the parts of `out`, which has the row-major positions from `start` on.
+    fn each<V>(&self, start: usize, out: &mut [V], mut block: impl FnMut(&mut [V], usize, [usize; N])) {
+        self.walk.blocks(start..start + out.len(), GATHERED, &mut |flat, rows, at| {
+            block(&mut out[flat.start - start..flat.end - start], rows, at);
         });
     }
-    Tensor::from_buffer(out, x.shape().clone())
 }
 
 /// An operand as one row of the elements of `shape`, if it is contiguous and has that shape, or is a single number.
@@ -189,20 +250,20 @@ fn zip_by<T: Element, U: Element, V: Element>(
         return Ok(Tensor::from_buffer(out, larger.clone()));
     }
     let shape = x.shape().broadcast_in(op, y.shape())?;
-    let (x, y) = (x.readable_as(&shape)?, y.readable_as(&shape)?);
-    let walk = Walk::new([x.layout(), y.layout()]);
-    let [x_stride, y_stride] = walk.row_strides();
-    let mut out = room(op, &shape)?;
+    let layouts = [x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?];
+    let order = memory_order(&layouts.each_ref());
+    let (x, y) = (readable_as(x, &layouts[0], &order), readable_as(y, &layouts[1], &order));
+    let of_both = Blocks::new([x.layout(), y.layout()]);
+    let mut out = room(op, x.shape())?;
     let ahead = kernel::asks_ahead(size_of_val(&*out), f.cost());
     par::split(&mut out, 1, f.cost(), |start, out| {
-        walk.rows(start..start + out.len(), |flat, [x_at, y_at]| {
-            let out = &mut out[flat.start - start..flat.end - start];
-            let x = Row::new(x.storage(), x_at, x_stride, out.len());
-            let y = Row::new(y.storage(), y_at, y_stride, out.len());
-            kernel::zip(f, x, y, out, ahead);
+        let (mut x, mut y) = (of_both.reader(0, x.storage()), of_both.reader(1, y.storage()));
+        of_both.each(start, out, |out, rows, [x_at, y_at]| {
+            let len = out.len() / rows;
+            kernel::zip(f, x.read(x_at, rows, len), y.read(y_at, rows, len), out, ahead);
         });
     });
-    Ok(Tensor::from_buffer(out, shape))
+    Ok(out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order))
 }
 
 /// The element of `x` where the mask is true, else that of `y`; all three broadcast.
@@ -222,20 +283,22 @@ pub(crate) fn choose<T: Element>(
         return Ok(Tensor::from_buffer(out, shape.clone()));
     }
     let shape = shape.broadcast_in(op, x.shape())?.broadcast_in(op, y.shape())?;
-    let (mask, x, y) = (mask.readable_as(&shape)?, x.readable_as(&shape)?, y.readable_as(&shape)?);
-    let walk = Walk::new([mask.layout(), x.layout(), y.layout()]);
-    let strides = walk.row_strides();
-    let mut out = room(op, &shape)?;
+    let layouts =
+        [mask.layout().broadcast_to(&shape)?, x.layout().broadcast_to(&shape)?, y.layout().broadcast_to(&shape)?];
+    let order = memory_order(&layouts.each_ref());
+    let mask = readable_as(mask, &layouts[0], &order);
+    let (x, y) = (readable_as(x, &layouts[1], &order), readable_as(y, &layouts[2], &order));
+    let of_all = Blocks::new([mask.layout(), x.layout(), y.layout()]);
+    let mut out = room(op, x.shape())?;
     par::split(&mut out, 1, par::STREAM, |start, out| {
-        walk.rows(start..start + out.len(), |flat, at| {
-            let out = &mut out[flat.start - start..flat.end - start];
-            let mask = Row::new(mask.storage(), at[0], strides[0], out.len());
-            let x = Row::new(x.storage(), at[1], strides[1], out.len());
-            let y = Row::new(y.storage(), at[2], strides[2], out.len());
-            kernel::choose(mask, x, y, out);
+        let mut mask = of_all.reader(0, mask.storage());
+        let (mut x, mut y) = (of_all.reader(1, x.storage()), of_all.reader(2, y.storage()));
+        of_all.each(start, out, |out, rows, at| {
+            let len = out.len() / rows;
+            kernel::choose(mask.read(at[0], rows, len), x.read(at[1], rows, len), y.read(at[2], rows, len), out);
         });
     });
-    Ok(Tensor::from_buffer(out, shape))
+    Ok(out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order))
 }
 
 /// f of each pair, in the buffer of `x` if nobody else owns it and the result has its shape.
@@ -269,6 +332,11 @@ fn zip_assign_by<T: Element, U: Element>(
     y: &Tensor<U>,
     f: &dyn BinaryAssign<T, U, Output = T>,
 ) -> Result<(), Error> {
+    if x.unique_range().is_none() {
+        y.layout().broadcast_to(x.shape()).map_err(|error| error.of(op))?;
+        *x = zip_by(op, x, y, f)?;
+        return Ok(());
+    }
     let ahead = kernel::asks_ahead(x.numel() * size_of::<T>(), f.cost());
     if let Some(y) = flat(y, x.shape()) {
         par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
@@ -276,13 +344,13 @@ fn zip_assign_by<T: Element, U: Element>(
         });
         return Ok(());
     }
-    let y = y.readable_as(x.shape()).map_err(|error| error.of(op))?;
-    let walk = Walk::new([y.layout()]);
-    let [stride] = walk.row_strides();
+    let layout = y.layout().broadcast_to(x.shape()).map_err(|error| error.of(op))?;
+    let y = readable_as(y, &layout, &None);
+    let of_y = Blocks::new([y.layout()]);
     par::split(x.as_mut_slice(), 1, f.cost(), |start, x| {
-        walk.rows(start..start + x.len(), |flat, [at]| {
-            let x = &mut x[flat.start - start..flat.end - start];
-            kernel::zip_assign(f, x, Row::new(y.storage(), at, stride, x.len()), ahead);
+        let mut y = of_y.reader(0, y.storage());
+        of_y.each(start, x, |x, rows, [at]| {
+            kernel::zip_assign(f, x, y.read(at, rows, x.len() / rows), ahead);
         });
     });
     Ok(())
@@ -322,6 +390,10 @@ pub(crate) fn with_number_owned<T: Element, F: BinaryAssign<T, T>>(mut x: Tensor
 
 /// x = f(x, number) for each element.
 pub(crate) fn with_number_assign<T: Element, F: BinaryAssign<T, T>>(x: &mut Tensor<T>, number: T, f: F) {
+    if x.unique_range().is_none() {
+        *x = with_number(x, number, f);
+        return;
+    }
     let ahead = kernel::asks_ahead(x.numel() * size_of::<T>(), f.cost());
     let cost = f.cost();
     par::split(x.as_mut_slice(), 1, cost, |_, x| kernel::zip_assign(&f, x, Row::Splat(number), ahead));

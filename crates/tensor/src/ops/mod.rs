@@ -55,6 +55,7 @@ pub(crate) use scatter::{one_hot, scatter, scatter_add};
 pub(crate) use softmax::normalize;
 pub(crate) use sort::ordered;
 pub(crate) use triangle::triangle;
+pub(crate) use unary::integer_power;
 pub(crate) use update::updated;
 #[allow(unreachable_pub, reason = "in the traits that keep the public `Element` sealed")]
 pub use {

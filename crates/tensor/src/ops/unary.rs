@@ -1,7 +1,8 @@
 //! Functions of one element, in PyTorch's names.
 
 use crate::element::{Float, Number, Signed};
-use crate::kernel::{OfFloat, OfNumber, OfSigned, TestOfFloat};
+use crate::kernel::{IntegerPower, OfFloat, OfNumber, OfSigned, TestOfFloat};
+use crate::ops::map;
 use crate::tensor::Tensor;
 
 /// Stamps methods, each with the name of its function.
@@ -285,7 +286,7 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([2.0, 4.0]).powi(-1), Tensor::from([0.5, 0.25]));
     /// ```
     pub fn powi(&self, n: i32) -> Self {
-        T::map_float(self, OfFloat::Powi { n })
+        if n == 2 { self.square() } else { T::integer_power(self, n) }
     }
 
     /// xʸ of each element, for one exponent y; NaN below 0 unless y is whole.
@@ -297,8 +298,17 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([4.0, 9.0]).powf(1.5), Tensor::from([8.0, 27.0]));
     /// ```
     pub fn powf(&self, y: T) -> Self {
-        T::map_float(self, OfFloat::Powf { y })
+        match y.to_f64() {
+            whole if whole.fract() == 0.0 && whole.abs() <= 64.0 => self.powi(whole as i32),
+            0.5 => T::map_float(self, OfFloat::Root),
+            -0.5 => T::map_float(self, OfFloat::RootRecip),
+            _ => T::map_float(self, OfFloat::Powf { y }),
+        }
     }
+}
+
+pub(crate) fn integer_power<T: Float>(x: &Tensor<T>, n: i32) -> Tensor<T> {
+    map(x, IntegerPower { n })
 }
 
 #[cfg(test)]

@@ -35,7 +35,7 @@ pub(super) fn transposed<T: Vectorized>(a: Matrix<'_, T>, b: Matrix<'_, T>, c: &
     tiled(b.t(), a.t(), &mut product, false, None, sizes);
     let data = &*product;
     par::split(c, TRANSPOSED_SIDE * n, par::STREAM, |start, c| {
-        let plane = Plane { data, at: start / n, stride: m as isize, rows: c.len() / n, columns: n };
+        let plane = Plane { data, at: start / n, stride: m as isize, reversed: false, rows: c.len() / n, columns: n };
         copy_plane(plane, c, n);
     });
 }

@@ -130,13 +130,6 @@ folds! {
         fold |sum, x| sum + x.to_f64() * x.to_f64();
         join |a, b| a + b;
     }
-
-    /// Σ |x|ᵖ, in f64.
-    Powers(p: f64)[T: Real] -> f64, exact: false, few {
-        start |_| 0.0;
-        fold |sum, x| sum + Real::powf(x.to_f64().abs(), p);
-        join |a, b| a + b;
-    }
 }
 
 /// A bool: folds are stamped for a type parameter.

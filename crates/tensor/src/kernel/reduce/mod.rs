@@ -13,9 +13,7 @@ mod log_sum_exp;
 mod moments;
 
 pub(crate) use arg::arg;
-pub(crate) use fold::{
-    Count, Fold, Largest, LargestNumber, Powers, Product, Sizes, Smallest, Squares, Sum, block, larger,
-};
+pub(crate) use fold::{Count, Fold, Largest, LargestNumber, Product, Sizes, Smallest, Squares, Sum, block, larger};
 pub(crate) use log_sum_exp::LogSumExp;
 pub(crate) use moments::{Moment, Moments};
 
@@ -102,6 +100,7 @@ macro_rules! reduction {
     };
 }
 
+use super::copy::copy_row;
 use reduction;
 
 /// `len` elements of `data` from `at` on, `step` apart.
@@ -139,8 +138,8 @@ impl<'a, T: Copy> Run<'a, T> {
         if self.step == 1 {
             return self;
         }
-        room.clear();
-        room.extend((0..self.len).map(|i| self.get(i)));
+        room.resize(self.len, self.data[self.at]);
+        copy_row(self.data, self.at, self.step, room);
         Run { data: room, at: 0, step: 1, len: self.len }
     }
 

@@ -5,7 +5,8 @@ use super::{Axes, Over, over, read, reduce, reduced};
 use crate::dims::Dims;
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::{Dtype, Largest, Powers, Real, Reduction, Sizes, Smallest, Squares};
+use crate::kernel::{Dtype, Largest, OfSize, Real, Reduction, Sizes, Smallest, Squares, Sum};
+use crate::ops::map;
 use crate::tensor::Tensor;
 
 impl<T: Float> Tensor<T> {
@@ -47,6 +48,9 @@ impl<T: Float> Tensor<T> {
     }
 }
 
+/// What makes results of sums.
+type Finish<'a, T> = dyn Fn(&[f64], &mut [T]) + Sync + 'a;
+
 pub(crate) fn norm_f64<T: Float>(x: &Tensor<T>) -> f64 {
     let all = Over { reduced: Dims::filled(true, x.rank()), keep: false };
     let sum: f64 = reduced(x, &all, &Squares, 0.0).item();
@@ -55,13 +59,11 @@ pub(crate) fn norm_f64<T: Float>(x: &Tensor<T>) -> f64 {
 }
 
 pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
-    /// What a power in f64 costs, in nanoseconds: 20 to 40.
-    const POWER: f64 = 30.0;
     let of_nothing = T::from_f64(if p < 0.0 { f64::INFINITY } else { 0.0 });
     // No power of an f32 up to this one leaves the range of f64.
     let bounded = T::DTYPE == Dtype::F32 && (0.0..=6.0).contains(&p);
-    let powers = |cost: f64, r: &dyn Reduction<T, Part = f64>, root: &(dyn Fn(f64) -> f64 + Sync)| {
-        let norms = reduce(x, over, read::<T>() + cost, r, of_nothing, &|sums, out: &mut [T]| {
+    let powers = |sums: &dyn Fn(&Finish<'_, T>) -> Tensor<T>, root: &(dyn Fn(f64) -> f64 + Sync)| {
+        let norms = sums(&|sums, out: &mut [T]| {
             for (out, &sum) in out.iter_mut().zip(sums) {
                 *out = T::from_f64(if bounded || in_range(sum) { root(sum) } else { f64::NAN });
             }
@@ -76,9 +78,13 @@ pub(crate) fn norm<T: Float>(x: &Tensor<T>, over: &Over, p: f64) -> Tensor<T> {
                 *out = T::from_f64(count as f64);
             }
         }),
-        1.0 => powers(0.0, &Sizes, &|sum| sum),
-        2.0 => powers(0.0, &Squares, &f64::sqrt),
-        _ => powers(POWER, &Powers(p), &|sum| Real::powf(sum, 1.0 / p)),
+        1.0 => powers(&|finish| reduce(x, over, read::<T>(), &Sizes, of_nothing, finish), &|sum| sum),
+        2.0 => powers(&|finish| reduce(x, over, read::<T>(), &Squares, of_nothing, finish), &f64::sqrt),
+        _ => {
+            let all = map(x, OfSize::Power { p });
+            let sums = |finish: &Finish<'_, T>| reduce(&all, over, read::<f64>(), &Sum, of_nothing, finish);
+            powers(&sums, &|sum| Real::powf(sum, 1.0 / p))
+        }
     }
 }
 
@@ -97,7 +103,7 @@ fn by_ratios<T: Float>(x: &Tensor<T>, over: &Over, p: f64, norms: Tensor<T>) -> 
     let m = reduced(&sizes, &kept, end, 0.0);
     // Where m is 0, infinite or NaN, so is the norm.
     let divisor = m.map(|m| if m > 0.0 && m < f64::INFINITY { m } else { 1.0 });
-    let sums = reduced(&(sizes / &divisor), &kept, &Powers(p), 0.0);
+    let sums = reduced(&map(&(sizes / &divisor), OfSize::Power { p }), &kept, &Sum, 0.0);
     let again =
         m.zip(&sums, |m, sum| T::from_f64(if m > 0.0 && m < f64::INFINITY { m * Real::powf(sum, 1.0 / p) } else { m }));
     norms.zip(&again.reshape(norms.shape()), |norm, again| if norm.is_nan() { again } else { norm })
