@@ -3,6 +3,7 @@
 mod data;
 mod rows;
 
+use std::cell::LazyCell;
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
@@ -69,12 +70,13 @@ fn run(only: &str) {
     let rows = rows();
     for layout in LAYOUTS {
         for shape @ [r, c] in SHAPES {
-            let data = Data::new(shape, layout);
+            let data = LazyCell::new(|| Data::new(shape, layout));
             for row in &rows {
-                let key = format!("{}\\t{r}x{c}\\t{layout}", row.name);
-                if layout == "permuted" && row.matrix || !key.contains(only) {
+                let name = &row.name;
+                if layout == "permuted" && row.matrix || !format!("{name} {r}x{c} {layout}").contains(only) {
                     continue;
                 }
+                let key = format!("{name}\\t{r}x{c}\\t{layout}");
                 let print = |way: &str, ns: f64| println!("{{\"op\": \"{key}\\t{way}\", \"ns\": {ns:.0}}}");
                 match &row.op {
                     Op::OfTensors(f) => print("forward", measure(|| f(&data))),

@@ -7,7 +7,10 @@
 
 use crate::element::{Element, Float, Number, Signed};
 use crate::error::Error;
-use crate::kernel::{Activation, Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat, Update};
+use crate::kernel::{
+    Activation, Comparison, ElementwiseLoss, LossSlope, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat,
+    Update,
+};
 use crate::layout::Layout;
 use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
 use crate::random::{self, Distribution};
@@ -146,6 +149,12 @@ compiled! {
         fn zip_floats_assign(
             op: &'static str, x: &mut Tensor<Self>, y: &Tensor<Self>, f: OfFloats<Self>
         ) -> Result<(), Error> = ops::zip_assign;
+        fn loss(
+            op: &'static str, x: &Tensor<Self>, target: &Tensor<Self>, f: ElementwiseLoss<Self>
+        ) -> Result<Tensor<Self>, Error> = ops::zip;
+        fn loss_slope(
+            op: &'static str, x: &Tensor<Self>, target: &Tensor<Self>, f: LossSlope<Self>
+        ) -> Result<Tensor<Self>, Error> = ops::zip;
         fn mean(x: &Tensor<Self>, over: &Over) -> Tensor<Self> = ops::mean;
         fn variance(x: &Tensor<Self>, over: &Over, correction: usize) -> Tensor<Self> = ops::variance;
         fn deviation(x: &Tensor<Self>, over: &Over, correction: usize) -> Tensor<Self> = ops::deviation;

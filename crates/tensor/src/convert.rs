@@ -66,19 +66,18 @@ macro_rules! convert {
     )*};
 }
 
-// The bits of a positive float are in the order of the floats, those of a negative one in the reverse.
+// The bits of a positive float are in the order of the floats, those of a negative one in the reverse. Zeros are made one by a sum. Without
+// branches, which signs of no order would mislead.
 convert! {
-    f32 of_f32 |x| u64::from(match x.to_bits() {
-        _ if x.is_nan() => u32::MAX,
-        _ if x == 0.0 => 1 << 31,
-        bits if x < 0.0 => !bits,
-        bits => bits | 1 << 31,
-    });
-    f64 of_f64 |x| match x.to_bits() {
-        _ if x.is_nan() => u64::MAX,
-        _ if x == 0.0 => 1 << 63,
-        bits if x < 0.0 => !bits,
-        bits => bits | 1 << 63,
+    f32 of_f32 |x| {
+        let bits = (x + 0.0).to_bits();
+        let key = bits ^ ((bits.cast_signed() >> 31).cast_unsigned() | 1 << 31);
+        u64::from(std::hint::select_unpredictable(x.is_nan(), u32::MAX, key))
+    };
+    f64 of_f64 |x| {
+        let bits = (x + 0.0).to_bits();
+        let key = bits ^ ((bits.cast_signed() >> 63).cast_unsigned() | 1 << 63);
+        std::hint::select_unpredictable(x.is_nan(), u64::MAX, key)
     };
     i32 of_i32 |x| u64::from(x as u32 ^ 1 << 31);
     i64 of_i64 |x| x as u64 ^ 1 << 63;

@@ -97,6 +97,14 @@ impl Layout {
         self.shape.dims().contains(&0) || last.is_none_or(|axis| matches!(self.strides[axis], 0 | 1))
     }
 
+    /// The same elements, each of those that are repeated along an axis once.
+    pub(crate) fn once(&self) -> Self {
+        let dims = self.shape.dims().iter().zip(&*self.strides);
+        let dims = dims.map(|(&size, &stride)| if stride == 0 { size.min(1) } else { size }).collect();
+        let shape = Shape::checked(dims).expect("no more elements");
+        Layout { shape, strides: self.strides.clone(), offset: self.offset }
+    }
+
     /// The position in the storage of the element at `index`, or `None` where it lies outside the shape.
     pub fn position(&self, index: &[usize]) -> Option<usize> {
         if index.len() != self.shape.rank() || index.iter().zip(self.shape.dims()).any(|(i, size)| i >= size) {

@@ -74,6 +74,8 @@ pub use io::npy;
 #[cfg(feature = "safetensors")]
 pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
+#[doc(hidden)]
+pub use kernel::ElementwiseLoss;
 pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, Update, WithSign, isa};
 pub use layout::Layout;
 pub use operand::Operand;

@@ -1,8 +1,10 @@
 //! Vectors of numbers at equal distances.
 
-use crate::create::from_fn;
+use crate::create::{from_fn, room};
 use crate::element::{Element, Float, Number};
 use crate::error::{Error, OrPanic, Reason};
+use crate::kernel;
+use crate::shape::Shape;
 use crate::tensor::Tensor;
 
 impl<T: Number> Tensor<T> {
@@ -79,20 +81,37 @@ impl<T: Float> Tensor<T> {
         let whole = last - first;
         // The distance between two f64 may be none.
         let distance = if whole.is_finite() { whole / parts } else { last / parts - first / parts };
-        let number = |i: usize| match i {
-            0 => start,
-            i if i + 1 < steps && !distance.is_finite() => start + end,
-            i if i < steps / 2 => T::from_f64(first + distance * i as f64),
-            i if i + 1 < steps => T::from_f64(last - distance * (steps - 1 - i) as f64),
-            _ => end,
+        let (half, most) = ((steps / 2) as f64, (steps as f64) - 1.0);
+        let number = move |i: f64| {
+            let between = if i < half { first + distance * i } else { last - distance * (most - i) };
+            let between = if distance.is_finite() { T::from_f64(between) } else { start + end };
+            let between = if i < most { between } else { end };
+            if i == 0.0 { start } else { between }
         };
-        vector("linspace", steps, number).or_panic()
+        vector_of_floats("linspace", steps, number).or_panic()
     }
 }
 
 /// The vector of what `element` gives for each index below `len`, as the op `op`.
 fn vector<T: Element>(op: &'static str, len: usize, mut element: impl FnMut(usize) -> T) -> Result<Tensor<T>, Error> {
     from_fn(op, len, |index| element(index[0]))
+}
+
+/// As [`vector`], of functions of the index as a float, which are computed in vectors.
+fn vector_of_floats<T: Element>(
+    op: &'static str,
+    len: usize,
+    element: impl Fn(f64) -> T + Copy,
+) -> Result<Tensor<T>, Error> {
+    /// So few that their numbers are i32, which become f64 in vectors.
+    const BLOCK: usize = 1024;
+    let shape = Shape::try_new(&[len]).map_err(|error| error.of(op))?;
+    let mut out = room(op, &shape)?;
+    for (block, out) in out.chunks_mut(BLOCK).enumerate() {
+        let first = (block * BLOCK) as f64;
+        kernel::map_counted(out, move |i| element(first + f64::from(i)));
+    }
+    Ok(Tensor::from_buffer(out, shape))
 }
 
 fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error> {
@@ -110,11 +129,15 @@ fn arange_step<T: Number>(start: T, end: T, step: T) -> Result<Tensor<T>, Error>
         let whole = end - first;
         // The distance between two f64 may be none; its half is one.
         let count = if whole.is_finite() { whole / by } else { 2.0 * ((end / 2.0 - first / 2.0) / by) };
+        let count = count.ceil();
+        if (by * count).is_finite() {
+            return vector_of_floats("arange_step", count as usize, move |i| T::of_f64(first + by * i));
+        }
         let element = |i: usize| match by * i as f64 {
             way if way.is_finite() => first + way,
             _ => 2.0 * (by / 2.0).mul_add(i as f64, first / 2.0),
         };
-        return vector("arange_step", count.ceil() as usize, |i| T::of_f64(element(i)));
+        return vector("arange_step", count as usize, |i| T::of_f64(element(i)));
     }
     let (first, end, by): (i64, i64, i64) = (start.convert(), end.convert(), step.convert());
     // The distance between two i64 may be none.

@@ -68,7 +68,7 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
-    /// as `most` elements are; or, where rows are longer than that, of one row, which is whole if the operands lie as neighbours.
+    /// as `most` elements are; or, where rows are longer than a quarter of that, of one row, which is whole if the operands lie as neighbours.
     #[inline(never)]
     pub(crate) fn blocks(
         &self,
@@ -80,7 +80,8 @@ impl<const N: usize> Walk<N> {
             [.., outer, inner] => (inner, outer),
             _ => (range.len(), 1),
         };
-        let many = most / inner.max(1);
+        // Rows that are not short are read in place.
+        let many = if inner > most / 4 { 1 } else { most / inner.max(1) };
         let piece = if self.has_rows() { usize::MAX } else { most };
         let strides = self.row_strides();
         let mut cursor = self.cursor(range.start);
@@ -158,6 +159,12 @@ impl<const N: usize> Walk<N> {
         }
         index
     }
+}
+
+/// Where each operand lies `i` rows on.
+#[inline(always)]
+pub(crate) fn moved<const N: usize>(at: [usize; N], i: usize, pitches: [isize; N]) -> [usize; N] {
+    std::array::from_fn(|operand| at[operand].wrapping_add_signed(i as isize * pitches[operand]))
 }
 
 /// A place in a [`Walk`], from which it goes on row by row.

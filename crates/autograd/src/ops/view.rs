@@ -1,6 +1,6 @@
 //! The same elements in another shape or order, or some of them.
 
-use tensor::{Float, IntoShape, Position, Shape, Span, Tensor};
+use tensor::{Float, IntoShape, Layout, Position, Shape, Span, Tensor};
 
 use crate::{Op, Role, Var};
 
@@ -420,7 +420,8 @@ fn stretched<T: Float>(g: Tensor<T>, axis: usize, step: usize) -> Tensor<T> {
 
 /// A gradient on a diagonal, and 0 elsewhere.
 pub(super) fn on_diagonal<T: Float>(g: Tensor<T>, own: &Shape, offset: isize, a: isize, b: isize) -> Tensor<T> {
-    let places = Tensor::<i64>::arange(own.numel()).reshape(own).diagonal(offset, a, b);
+    let diagonal = Layout::contiguous(own.clone()).diagonal(offset, a, b).expect("it was taken before");
+    let places = Tensor::from_fn(g.shape(), |index| diagonal.position(index).expect("of its shape") as i64);
     let count = g.numel();
     Tensor::zeros([own.numel()]).index_add(0, &places.reshape([count]), &g.reshape([count])).reshape(own)
 }

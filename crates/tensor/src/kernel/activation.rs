@@ -365,7 +365,7 @@ activations! {
     /// x times the hard sigmoid (Howard et al., 2019, *Searching for MobileNetV3*). At −3 its slope is 0 and at 3 it is 1, as in PyTorch.
     HardSwish "hard_swish" {
         // Below −3 the factor is 0, and x may be infinite.
-        STREAM |x| maximum(x, T::from_f64(-3.0)) * (relu6(x + T::from_f64(3.0)) * T::from_f64(1.0 / 6.0));
+        DIVISION |x| maximum(x, T::from_f64(-3.0)) * (relu6(x + T::from_f64(3.0)) * T::from_f64(1.0 / 6.0));
         STREAM |g, x| if x >= T::from_f64(3.0) || x.is_nan() {
             g
         } else if x <= T::from_f64(-3.0) {

@@ -52,36 +52,47 @@ pub(crate) fn copy_row<T: Copy>(data: &[T], at: usize, stride: isize, out: &mut 
     }
 }
 
-kernel! {
-    /// Rows of `len` elements, one after the other: out\[i · len + j] = data\[at + i · pitch + j · stride]
-    pub(crate) fn copy_rows[T: Copy](data: &[T], at: usize, pitch: isize, stride: isize, out: &mut [T], len: usize), memory {
-        let rows = out.chunks_exact_mut(len).enumerate();
-        let rows = rows.map(|(i, out)| (at.wrapping_add_signed(i as isize * pitch), out));
-        // What a row is copied by is settled before the loop over rows.
-        match (stride, len) {
-            (0, 5..=8) => rows.for_each(|(at, out)| fill_ends::<T, 4>(out, data[at])),
-            (0, 9..=16) => rows.for_each(|(at, out)| fill_ends::<T, 8>(out, data[at])),
-            (0, 17..=32) => rows.for_each(|(at, out)| fill_ends::<T, 16>(out, data[at])),
-            (1, 5..=8) => rows.for_each(|(at, out)| copy_ends::<T, 4>(&data[at..][..len], out)),
-            (1, 9..=16) => rows.for_each(|(at, out)| copy_ends::<T, 8>(&data[at..][..len], out)),
-            (1, 17..=32) => rows.for_each(|(at, out)| copy_ends::<T, 16>(&data[at..][..len], out)),
-            _ => rows.for_each(|(at, out)| copy_row(data, at, stride, out)),
-        }
+/// Where rows lie: the first element, from one row to the next, and from one element to the next.
+#[derive(Clone, Copy)]
+pub(crate) struct Lines {
+    pub(crate) at: usize,
+    pub(crate) pitch: isize,
+    pub(crate) stride: isize,
+}
+
+impl Lines {
+    /// Rows of neighbours, one after the other.
+    pub(crate) fn of(len: usize) -> Self {
+        Lines { at: 0, pitch: len as isize, stride: 1 }
+    }
+
+    #[inline(always)]
+    fn row(&self, i: usize) -> usize {
+        self.at.wrapping_add_signed(i as isize * self.pitch)
     }
 }
 
-/// out\[to + i · out_stride] = data\[at + i · stride] for i below `len`
-#[inline]
-pub(crate) fn copy_between<T: Copy>(
-    (data, at, stride): (&[T], usize, isize),
-    (out, to, out_stride): (&mut [T], usize, isize),
-    len: usize,
-) {
-    if out_stride == 1 {
-        return copy_row(data, at, stride, &mut out[to..][..len]);
-    }
-    for i in 0..len as isize {
-        out[to.wrapping_add_signed(i * out_stride)] = data[at.wrapping_add_signed(i * stride)];
+kernel! {
+    /// Copies as many rows of `len` elements, at least one each, from where `from` says to where `to` says.
+    pub(crate) fn copy_rows[T: Copy](data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize), memory {
+        // What a row is copied by is settled before the loop over rows.
+        match (to.stride, from.stride, len) {
+            (1, 0, 5..=8) => (0..rows).for_each(|i| fill_ends::<T, 4>(&mut out[to.row(i)..][..len], data[from.row(i)])),
+            (1, 0, 9..=16) => (0..rows).for_each(|i| fill_ends::<T, 8>(&mut out[to.row(i)..][..len], data[from.row(i)])),
+            (1, 0, 17..=32) => (0..rows).for_each(|i| fill_ends::<T, 16>(&mut out[to.row(i)..][..len], data[from.row(i)])),
+            (1, 1, 2..=4) => (0..rows).for_each(|i| copy_ends::<T, 2>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, 1, 5..=8) => (0..rows).for_each(|i| copy_ends::<T, 4>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, 1, 9..=16) => (0..rows).for_each(|i| copy_ends::<T, 8>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, 1, 17..=32) => (0..rows).for_each(|i| copy_ends::<T, 16>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, ..) => (0..rows).for_each(|i| copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len])),
+            _ => {
+                for i in 0..rows {
+                    for j in 0..len as isize {
+                        out[to.row(i).wrapping_add_signed(j * to.stride)] = data[from.row(i).wrapping_add_signed(j * from.stride)];
+                    }
+                }
+            }
+        }
     }
 }
 

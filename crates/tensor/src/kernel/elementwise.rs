@@ -2,7 +2,7 @@
 
 use std::mem::MaybeUninit;
 
-use super::copy::copy_rows;
+use super::copy::{Lines, copy_rows};
 use super::isa::kernel;
 use super::simd::prefetch;
 use crate::kernel::Scalar;
@@ -139,7 +139,8 @@ impl<'a, T: Scalar> Reader<'a, T> {
         // The same rows again, of an operand that is broadcast.
         let again = self.held.is_some_and(|held| held.0 == at && held.2 == len && rows <= held.1) && self.pitch == 0;
         if !again {
-            copy_rows(self.data, at, self.pitch, self.stride, &mut self.room[..rows * len], len);
+            let from = Lines { at, pitch: self.pitch, stride: self.stride };
+            copy_rows(self.data, from, &mut self.room, Lines::of(len), rows, len);
             self.held = Some((at, rows, len));
         }
         &self.room[..rows * len]
@@ -264,6 +265,15 @@ kernel! {
     pub(crate) fn map_assign[T: Copy, F: Fn(T) -> T](x: &mut [T], f: F), closure {
         for x in x {
             *x = f(*x);
+        }
+    }
+}
+
+kernel! {
+    /// out\[i] = f(i)
+    pub(crate) fn map_counted[T, F: Fn(i32) -> T](out: &mut [T], f: F), closure {
+        for (i, out) in (0..).zip(out) {
+            *out = f(i);
         }
     }
 }

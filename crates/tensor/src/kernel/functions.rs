@@ -163,7 +163,7 @@ functions_of_one! {
     OfSigned[T: WithSign] -> T {
         Abs STREAM |x| x.abs();
         Neg STREAM |x| -x;
-        Sign STREAM |x| if x > T::ZERO { T::ONE } else if x < T::ZERO { -T::ONE } else { T::ZERO };
+        Sign STREAM |x| sign(x);
     }
 }
 
@@ -314,6 +314,77 @@ functions_of_two! {
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
         Lerp { weight: T } STREAM |x, y| lerp(x, y, weight);
     }
+}
+
+functions_of_two! {
+    /// The loss of a prediction x and its target t.
+    #[allow(missing_docs, reason = "hidden: the tape's losses have these names, and documentation")]
+    ElementwiseLoss<T>[T: Real] -> T {
+        Squared STREAM |x, t| (x - t) * (x - t);
+        Absolute STREAM |x, t| (x - t).abs();
+        Huber { delta: T } STREAM |x, t| {
+            let size = (x - t).abs();
+            let within = minimum(size, delta);
+            within * (size - within * T::from_f64(0.5))
+        };
+        // Divided first: the product of two small numbers may be none.
+        SmoothL1 { beta: T } DIVISION |x, t| {
+            let size = (x - t).abs();
+            let within = minimum(size, beta);
+            within / beta * (size - within * T::from_f64(0.5))
+        };
+        Hinge STREAM |x, t| above_zero(T::ONE - x * t);
+        HingeEmbedding { margin: T } STREAM |x, t| if t == T::ONE { x } else { above_zero(margin - x) };
+    }
+}
+
+functions_of_two! {
+    /// The slope of an [`ElementwiseLoss`] with respect to x.
+    LossSlope<T>[T: Real] -> T {
+        Squared STREAM |x, t| (x - t) * T::from_f64(2.0);
+        Absolute STREAM |x, t| sign(x - t);
+        Huber { delta: T } STREAM |x, t| minimum(maximum(x - t, -delta), delta);
+        SmoothL1 { beta: T } DIVISION |x, t| minimum(maximum((x - t) / beta, -T::ONE), T::ONE);
+        Hinge STREAM |x, t| -(t * is_above_zero(T::ONE - x * t));
+        HingeEmbedding { margin: T } STREAM |x, t| if t == T::ONE { T::ONE } else { -is_above_zero(margin - x) };
+    }
+}
+
+impl<T: Real> ElementwiseLoss<T> {
+    pub(crate) fn slope(self) -> LossSlope<T> {
+        match self {
+            Self::Squared => LossSlope::Squared,
+            Self::Absolute => LossSlope::Absolute,
+            Self::Huber { delta } => LossSlope::Huber { delta },
+            Self::SmoothL1 { beta } => LossSlope::SmoothL1 { beta },
+            Self::Hinge => LossSlope::Hinge,
+            Self::HingeEmbedding { margin } => LossSlope::HingeEmbedding { margin },
+        }
+    }
+}
+
+/// 1, −1 or 0, as a number is above, below or neither.
+#[inline(always)]
+fn sign<T: WithSign>(x: T) -> T {
+    if x > T::ZERO {
+        T::ONE
+    } else if x < T::ZERO {
+        -T::ONE
+    } else {
+        T::ZERO
+    }
+}
+
+/// max(x, 0); NaN passes.
+#[inline(always)]
+fn above_zero<T: Real>(x: T) -> T {
+    if x <= T::ZERO { T::ZERO } else { x }
+}
+
+/// 1 above 0, else 0.
+#[inline(always)]
+fn is_above_zero<T: Real>(x: T) -> T {
+    if x > T::ZERO { T::ONE } else { T::ZERO }
 }
 
 functions_of_two! {

@@ -18,10 +18,23 @@ impl Line {
     }
 }
 
+/// Whether each index is below `size` and none is negative: then none of the signs of i and of size − 1 − i is set.
+pub(crate) fn all_within(indices: impl Iterator<Item = i64>, size: usize) -> bool {
+    let last = size as i64 - 1;
+    indices.fold(0, |signs, index| signs | index | last.wrapping_sub(index)) >= 0
+}
+
 /// out\[i] = the element i of the line at index\[i]
 #[inline]
 pub(crate) fn gather_row<T: Copy>(data: &[T], line: Line, index: Row<'_, i64>, out: &mut [T]) {
     match index {
+        // Within one line of neighbours, an index is a place.
+        Row::Contiguous(index) if (line.step, line.stride) == (0, 1) => {
+            let line = &data[line.at..];
+            for (out, &index) in out.iter_mut().zip(index) {
+                *out = line[index as usize];
+            }
+        }
         Row::Contiguous(index) => {
             for (i, (out, &index)) in out.iter_mut().zip(index).enumerate() {
                 *out = data[line.position(i, index)];
@@ -42,6 +55,13 @@ pub(crate) fn scatter_row<T: Copy>(
     f: impl Fn(T, T) -> T,
 ) {
     match (index, source) {
+        (Row::Contiguous(index), Row::Contiguous(source)) if (line.step, line.stride) == (0, 1) => {
+            let line = &mut data[line.at..];
+            for (&index, &y) in index.iter().zip(source) {
+                let x = &mut line[index as usize];
+                *x = f(*x, y);
+            }
+        }
         (Row::Contiguous(index), Row::Contiguous(source)) => {
             for (i, (&index, &y)) in index.iter().zip(source).enumerate() {
                 let x = &mut data[line.position(i, index)];

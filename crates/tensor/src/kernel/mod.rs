@@ -28,15 +28,18 @@ pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
-pub(crate) use copy::{Plane, TRANSPOSED_SIDE, copy_between, copy_plane, copy_row, copy_rows};
+pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
-    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, map, map_assign, zip, zip_assign,
+    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, map, map_assign, map_counted, zip,
+    zip_assign,
 };
 pub(crate) use finite::find_lost;
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
-pub use functions::{Comparison, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat};
+pub use functions::{
+    Comparison, ElementwiseLoss, LossSlope, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat,
+};
 pub(crate) use functions::{IntegerPower, OfSize, negate};
-pub(crate) use gather::{Line, gather_row, scatter_row};
+pub(crate) use gather::{Line, all_within, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]

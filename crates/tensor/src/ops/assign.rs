@@ -7,6 +7,7 @@ use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, OfNumbers, Row};
 use crate::layout::Layout;
 use crate::operand::Operand;
+use crate::ops::copy::copy_to;
 use crate::par;
 use crate::shape::Shape;
 use crate::span::Span;
@@ -144,11 +145,9 @@ impl<T: Number> Tensor<T> {
 
 /// Writes `source`, row by row, where `target`, a layout of the same shape, says.
 pub(crate) fn write<T: Element>(out: &mut [T], target: &Layout, source: &Tensor<T>) {
+    let source = source.readable_at(source.layout().clone());
     let walk = Walk::new([target, source.layout()]);
-    let [out_stride, stride] = walk.row_strides();
-    walk.rows(0..target.shape().numel(), |flat, [to, at]| {
-        kernel::copy_between((source.storage(), at, stride), (out, to, out_stride), flat.len());
-    });
+    copy_to(&walk, 0..target.shape().numel(), source.storage(), out, 0);
 }
 
 fn slice_assign<T: Element>(

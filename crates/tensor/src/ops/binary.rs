@@ -2,7 +2,7 @@
 
 use crate::element::{Float, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel::{OfFloats, OfNumbers};
+use crate::kernel::{ElementwiseLoss, OfFloats, OfNumbers};
 use crate::operand::Operand;
 use crate::tensor::Tensor;
 
@@ -97,6 +97,28 @@ impl<T: Float> Tensor<T> {
     #[track_caller]
     pub fn atan2(&self, other: impl Operand<T>) -> Self {
         T::zip_floats("atan2", self, &other.tensor(), OfFloats::Atan2).or_panic()
+    }
+}
+
+impl<T: Float> Tensor<T> {
+    /// A loss of each element and its target in one pass, for the tape.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn elementwise_loss(&self, target: &Self, loss: ElementwiseLoss<T>) -> Self {
+        T::loss("loss", self, target, loss).or_panic()
+    }
+
+    /// The slope of [`elementwise_loss`](Self::elementwise_loss) with respect to each element of this tensor.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn elementwise_loss_slope(&self, target: &Self, loss: ElementwiseLoss<T>) -> Self {
+        T::loss_slope("loss", self, target, loss.slope()).or_panic()
     }
 }
 

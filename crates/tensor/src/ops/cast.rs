@@ -1,5 +1,6 @@
 //! One element type as another.
 
+use super::elementwise::{in_order, memory_order, out_of_order};
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::par;
@@ -51,7 +52,8 @@ macro_rules! cast {
 cast!(f32 of_f32s f64 of_f64s i32 of_i32s i64 of_i64s u8 of_u8s bool of_bools);
 
 pub(crate) fn cast<T: Element, U: Element>(x: &Tensor<T>) -> Tensor<U> {
-    let x = x.contiguous();
+    let order = memory_order(&[x.layout()]);
+    let x = in_order(x, &order).contiguous();
     let elements = x.as_slice().expect("made contiguous");
     let mut out = Buffer::stale(elements.len());
     // These 30 loops are compiled for the baseline alone: they wait for memory more than for instructions.
@@ -60,7 +62,7 @@ pub(crate) fn cast<T: Element, U: Element>(x: &Tensor<T>) -> Tensor<U> {
             *out = x.convert();
         }
     });
-    Tensor::from_buffer(out, x.shape().clone())
+    out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
 //! Copying the elements of any layout into row-major order.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::Element;
 use crate::error::Error;
-use crate::kernel::{self, Plane};
+use crate::kernel::{self, Lines, Plane};
 use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
@@ -46,11 +47,7 @@ impl<T: Element> Tensor<T> {
             return self.view(layout);
         }
         // What is repeated is copied once.
-        let once = layout.shape().dims().iter().zip(layout.strides());
-        let once = Shape::checked(once.map(|(&size, &stride)| if stride == 0 { size.min(1) } else { size }).collect());
-        let once =
-            Layout::new(once.expect("fewer elements"), layout.strides().iter().copied().collect(), layout.offset());
-        let copy = self.view(once).copied();
+        let copy = self.view(layout.once()).copied();
         let wide = copy.layout().broadcast_to(layout.shape()).expect("sizes of 1 broadcast");
         copy.into_view(wide)
     }
@@ -74,7 +71,18 @@ pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &
     let ([stride], [pitch]) = (walk.row_strides(), walk.pitches());
     walk.blocks(start..start + out.len(), usize::MAX, &mut |flat, rows, [at]| {
         let len = flat.len() / rows;
-        kernel::copy_rows(data, at, pitch, stride, &mut out[flat.start - start..flat.end - start], len);
+        let out = &mut out[flat.start - start..flat.end - start];
+        kernel::copy_rows(data, Lines { at, pitch, stride }, out, Lines::of(len), rows, len);
+    });
+}
+
+/// Writes the elements of the row-major positions `range`, where in `out` the first layout of the walk says, from where in `data` the second
+/// does; `out` begins `before` elements after what that layout is of.
+pub(super) fn copy_to<T: Copy>(walk: &Walk<2>, range: Range<usize>, data: &[T], out: &mut [T], before: usize) {
+    let (strides, pitches) = (walk.row_strides(), walk.pitches());
+    walk.blocks(range, usize::MAX, &mut |flat, rows, [to, at]| {
+        let [to, from] = [(to - before, 0), (at, 1)].map(|(at, i)| Lines { at, pitch: pitches[i], stride: strides[i] });
+        kernel::copy_rows(data, from, out, to, rows, flat.len() / rows);
     });
 }
 

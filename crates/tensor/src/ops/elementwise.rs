@@ -159,7 +159,7 @@ fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -
 /// The axes, outermost first, in the order in which the elements lie in memory; `None` where that is row-major. It is the order of the
 /// first operand that is not broadcast, unless another is row-major. In it a result is computed and kept, as PyTorch does: so what is
 /// computed of transposed matrices is as fast as of others, and is transposed.
-fn memory_order(layouts: &[&Layout]) -> Option<Dims<usize>> {
+pub(super) fn memory_order(layouts: &[&Layout]) -> Option<Dims<usize>> {
     let of_layout = |layout: &Layout| {
         let (dims, strides) = (layout.shape().dims(), layout.strides());
         let mut order: Dims<usize> = (0..dims.len()).filter(|&axis| dims[axis] == 1).collect();
@@ -176,13 +176,18 @@ fn memory_order(layouts: &[&Layout]) -> Option<Dims<usize>> {
     orders.all(|order| order.is_some()).then_some(first)
 }
 
+/// The axes of a view in this order.
+pub(super) fn in_order<T: Element>(x: &Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
+    order.as_ref().map_or_else(|| x.clone(), |order| x.view(x.layout().reorder(order)))
+}
+
 /// The elements of `x` at `layout`, whose axes are put into this order.
 fn readable_as<T: Element>(x: &Tensor<T>, layout: &Layout, order: &Option<Dims<usize>>) -> Tensor<T> {
     x.readable_at(order.as_ref().map_or_else(|| layout.clone(), |order| layout.reorder(order)))
 }
 
 /// A result that was computed in this order, with its axes as they were.
-fn out_of_order<T: Element>(x: Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
+pub(super) fn out_of_order<T: Element>(x: Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
     let Some(order) = order else { return x };
     let mut back = Dims::filled(0, order.len());
     order.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);

@@ -9,7 +9,7 @@ use crate::ops::index::check;
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::walk::Walk;
+use crate::walk::{Walk, moved};
 
 impl<T: Element> Tensor<T> {
     /// For each entry of `indices`, the element at that index of `axis` and at the entry's own place along the others:
@@ -74,12 +74,16 @@ fn pick<T: Element>(data: &[T], line: Line, lines: &Layout, indices: &Tensor<i64
     let indices = indices.readable();
     let mut out = Buffer::stale(indices.numel());
     let walk = Walk::new([indices.layout(), lines]);
-    let [index_stride, step] = walk.row_strides();
+    let ([index_stride, step], pitches) = (walk.row_strides(), walk.pitches());
     par::split(&mut out, 1, par::RANDOM, |start, out| {
-        walk.rows(start..start + out.len(), |flat, [index_at, at]| {
-            let out = &mut out[flat.start - start..flat.end - start];
-            let index = Row::new(indices.storage(), index_at, index_stride, out.len());
-            kernel::gather_row(data, Line { at: line.at + at, step, ..line }, index, out);
+        walk.blocks(start..start + out.len(), usize::MAX, &mut |flat, rows, at| {
+            let len = flat.len() / rows;
+            let rows = out[flat.start - start..flat.end - start].chunks_exact_mut(len);
+            for (i, out) in rows.enumerate() {
+                let [index_at, at] = moved(at, i, pitches);
+                let index = Row::new(indices.storage(), index_at, index_stride, len);
+                kernel::gather_row(data, Line { at: line.at + at, step, ..line }, index, out);
+            }
         });
     });
     Tensor::from_buffer(out, indices.shape().clone())

@@ -5,7 +5,7 @@ use crate::create::room;
 use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel;
+use crate::kernel::{self, Line, Row};
 use crate::par::{self, Hands};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -101,6 +101,9 @@ fn pick<T: Element>(
     let indices = checked(op, indices, x.dims()[axis])?;
     let indices = indices.as_slice().expect("made contiguous");
     let order: Dims<usize> = (0..x.rank()).collect();
+    // Slices whose elements lie apart are brought together once, if most of them are picked.
+    let lies_apart = !x.layout().reorder(&order[axis + 1..]).is_contiguous();
+    let x = if lies_apart && 2 * indices.len() >= x.dims()[axis] { &x.contiguous() } else { x };
     let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
     let (count, len) = (outer.shape().numel(), inner.shape().numel());
     let (data, stride) = (x.storage(), x.layout().strides()[axis]);
@@ -123,6 +126,10 @@ fn pick<T: Element>(
             for (i, out) in out.chunks_mut(round).enumerate() {
                 let at = at.wrapping_add_signed(i as isize * outer_stride);
                 let from = indices.iter().map(|&index| at.wrapping_add_signed(index as isize * stride));
+                if len == 1 {
+                    kernel::gather_row(data, Line { at, step: 0, stride }, Row::Contiguous(indices), out);
+                    continue;
+                }
                 if together {
                     kernel::copy_blocks(data, len, from, out);
                     continue;
@@ -231,8 +238,8 @@ pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> R
 
 /// An error unless each index is below `size` and none is negative.
 pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
-    // As an unsigned number, a negative index is larger than any size. Without an early end, the loop is vectorized.
-    if indices.iter().fold(true, |fits, index| fits & ((index as u64) < size as u64)) {
+    // What is repeated is looked at once, and without an early end, so that the loop is vectorized.
+    if kernel::all_within(indices.view(indices.layout().once()).iter(), size) {
         return Ok(());
     }
     let wrong = indices.iter().enumerate().find(|&(_, index)| index as u64 >= size as u64);

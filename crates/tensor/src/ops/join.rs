@@ -5,9 +5,8 @@ use std::borrow::Borrow;
 use crate::create::room;
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
-use crate::kernel;
 use crate::layout::Layout;
-use crate::ops::copy::copy_run;
+use crate::ops::copy::{copy_run, copy_to};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -112,10 +111,13 @@ fn join<T: Element>(op: &'static str, parts: &[&Tensor<T>], axis: usize) -> Resu
             T::copy_into(x, now);
             rest = later;
         }
-    } else if outer == 1 || row > SHORT_ROW {
-        runs(parts, &ends, row, &mut out);
+        return Ok(Tensor::from_buffer(out, shape));
+    }
+    let parts: Vec<Tensor<T>> = parts.iter().map(|x| x.readable_at(x.layout().clone())).collect();
+    if outer == 1 || row > SHORT_ROW {
+        runs(&parts, &ends, row, &mut out);
     } else {
-        columns(parts, &ends, row, &Layout::contiguous(shape.clone()), axis, &mut out)?;
+        columns(&parts, &ends, row, &Layout::contiguous(shape.clone()), axis, &mut out)?;
     }
     Ok(Tensor::from_buffer(out, shape))
 }
@@ -127,7 +129,7 @@ const LARGE: usize = 1 << 19;
 const SHORT_ROW: usize = 1 << 14;
 
 /// Row by row, and within a row run by run: for few or long rows.
-fn runs<T: Element>(parts: &[&Tensor<T>], ends: &[usize], row: usize, out: &mut [T]) {
+fn runs<T: Element>(parts: &[Tensor<T>], ends: &[usize], row: usize, out: &mut [T]) {
     let walks: Vec<Walk<1>> = parts.iter().map(|x| Walk::new([x.layout()])).collect();
     par::split(out, 1, par::STREAM, |start, mut out| {
         let (mut outer, mut at) = (start / row, start % row);
@@ -147,7 +149,7 @@ fn runs<T: Element>(parts: &[&Tensor<T>], ends: &[usize], row: usize, out: &mut 
 
 /// Part by part, through all rows of a task: for short rows.
 fn columns<T: Element>(
-    parts: &[&Tensor<T>],
+    parts: &[Tensor<T>],
     ends: &[usize],
     row: usize,
     whole: &Layout,
@@ -166,11 +168,7 @@ fn columns<T: Element>(
         let mut begin = 0;
         for ((x, walk), &end) in parts.iter().zip(&walks).zip(ends) {
             let len = end - begin;
-            let [out_stride, stride] = walk.row_strides();
-            walk.rows(first * len..last * len, |flat, [to, at]| {
-                let out = (&mut *out, to - start, out_stride);
-                kernel::copy_between((x.storage(), at, stride), out, flat.len());
-            });
+            copy_to(walk, first * len..last * len, x.storage(), out, start);
             begin = end;
         }
     });

@@ -10,7 +10,7 @@ use crate::ops::index::{check, checked};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::walk::Walk;
+use crate::walk::{Walk, moved};
 
 impl<T: Element> Tensor<T> {
     /// This tensor, in which each element of `source` has replaced the one at its index of `axis` and at its own place
@@ -137,7 +137,7 @@ fn scatter_by<T: Element>(
     let own = Layout::contiguous(x.shape().clone());
     let (indices, source) = (indices.readable(), used.readable());
     let walk = Walk::new([indices.layout(), source.layout(), &lines(&own, axis, indices.shape())?]);
-    let [index_stride, source_stride, step] = walk.row_strides();
+    let ([index_stride, source_stride, step], pitches) = (walk.row_strides(), walk.pitches());
     // Lines that share no element are independent. So tasks are cut along the axes before `axis`, if the indices cover all of
     // these axes.
     let whole = x.dims()[..axis] == indices.dims()[..axis];
@@ -146,11 +146,15 @@ fn scatter_by<T: Element>(
     let cost = par::RANDOM * indices.numel() as f64 / x.numel() as f64;
     par::split(x.as_mut_slice(), unit, cost, |start, x| {
         let entries = if whole { start / unit * round..(start + x.len()) / unit * round } else { 0..indices.numel() };
-        walk.rows(entries, |flat, [index_at, source_at, at]| {
-            let index = Row::new(indices.storage(), index_at, index_stride, flat.len());
-            let source = Row::new(source.storage(), source_at, source_stride, flat.len());
-            let line = Line { at: at - start, step, stride: own.strides()[axis] };
-            kernel::scatter_row(x, line, index, source, flat.len(), f);
+        walk.blocks(entries, usize::MAX, &mut |flat, rows, at| {
+            let len = flat.len() / rows;
+            for i in 0..rows {
+                let [index_at, source_at, at] = moved(at, i, pitches);
+                let index = Row::new(indices.storage(), index_at, index_stride, len);
+                let source = Row::new(source.storage(), source_at, source_stride, len);
+                let line = Line { at: at - start, step, stride: own.strides()[axis] };
+                kernel::scatter_row(x, line, index, source, len, f);
+            }
         });
     });
     Ok(x)

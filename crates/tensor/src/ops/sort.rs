@@ -105,6 +105,31 @@ pub(crate) fn ordered<T: Element>(x: &Tensor<T>, axis: usize, k: usize, descendi
     )
 }
 
+/// Up to so many keys are kept sorted, while all others go by: few of them are less than the last that is kept.
+const FEW: usize = 32;
+
+/// The `k` least keys in order.
+fn first_keys<K: Ord + Copy>(mut all: impl Iterator<Item = K>, k: usize, first: &mut Vec<K>) {
+    /// How many times as many keys as are kept are sorted in without a branch: of these, many are less than the last.
+    const AT_FIRST: usize = 16;
+    first.extend(all.by_ref().take(k));
+    first.sort_unstable();
+    for mut key in all.by_ref().take(AT_FIRST * k) {
+        for kept in &mut *first {
+            (*kept, key) = ((*kept).min(key), (*kept).max(key));
+        }
+    }
+    let mut last = first[k - 1];
+    for key in all {
+        if key < last {
+            let at = first.partition_point(|kept| *kept < key);
+            first.copy_within(at..k - 1, at + 1);
+            first[at] = key;
+            last = first[k - 1];
+        }
+    }
+}
+
 /// The first `k` elements of each row in the order of their keys.
 fn order_rows<T: Element, K: Ord + Copy + Send>(
     rows: &[T],
@@ -120,11 +145,16 @@ fn order_rows<T: Element, K: Ord + Copy + Send>(
         let rows = rows[first * size..].chunks_exact(size);
         for ((row, values), indices) in rows.zip(values.chunks_exact_mut(k)).zip(indices.chunks_exact_mut(k)) {
             keys.clear();
-            keys.extend(row.iter().enumerate().map(|(i, &x)| pack(x, i)));
-            if k < size {
-                keys.select_nth_unstable(k - 1);
+            let all = row.iter().enumerate().map(|(i, &x)| pack(x, i));
+            if k <= FEW && k < size {
+                first_keys(all, k, &mut keys);
+            } else {
+                keys.extend(all);
+                if k < size {
+                    keys.select_nth_unstable(k - 1);
+                }
+                par::sort(&mut keys[..k]);
             }
-            par::sort(&mut keys[..k]);
             for ((value, at), &key) in values.iter_mut().zip(indices).zip(&keys) {
                 let i = index(key);
                 (*value, *at) = (row[i], i as i64);

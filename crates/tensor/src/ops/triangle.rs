@@ -5,10 +5,9 @@ use std::ops::Range;
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
-use crate::ops::copy::copy_run;
+use crate::layout::Layout;
 use crate::par;
 use crate::tensor::Tensor;
-use crate::walk::Walk;
 
 /// Of the last two axes; those before them are a batch. The diagonals are counted from the main one, 0, upwards.
 impl<T: Element> Tensor<T> {
@@ -80,17 +79,23 @@ pub(crate) fn triangle<T: Element>(
         return Err(Error::new(op, Reason::Rank { want: "at least two axes", got: x.shape().clone() }));
     };
     let mut out = Buffer::stale(x.numel());
-    let walk = Walk::new([x.layout()]);
+    // The columns that any row keeps.
+    let ends = [0, rows.saturating_sub(1)].map(|i| side.kept(i, diagonal));
+    let (from, to) = (ends[0].start.min(columns), ends[1].end.min(columns));
+    if 2 * to.saturating_sub(from) >= columns {
+        T::copy_into(x, &mut out);
+    } else if from < to {
+        let target = Layout::contiguous(x.shape().clone()).slice(-1, from, to, 1)?;
+        T::write(&mut out, &target, &x.view(x.layout().slice(-1, from, to, 1)?));
+    }
     // Without elements there are no rows.
     let width = columns.max(1);
     par::split(&mut out, width, par::STREAM, |start, out| {
         let first = start / width;
         for (i, row) in out.chunks_exact_mut(width).enumerate() {
             let kept = side.kept((first + i) % rows, diagonal);
-            let (from, to) = (kept.start.min(columns), kept.end.min(columns));
-            row[..from].fill(T::default());
-            row[to..].fill(T::default());
-            copy_run(&walk, x.storage(), start + i * width + from, &mut row[from..to]);
+            row[..kept.start.min(columns)].fill(T::default());
+            row[kept.end.min(columns)..].fill(T::default());
         }
     });
     Ok(Tensor::from_buffer(out, x.shape().clone()))

@@ -167,7 +167,7 @@ impl<'t, T: Float> Var<'t, T> {
         let (ln, size) = (x.log_softmax(-1), x.size(-1));
         let weight = weight.map(|weight| checked("cross_entropy", weight, size).clone());
         let wanted = weight.as_ref().map_or_else(|| target.value(), |weight| target.value() * weight);
-        let mut losses = -(&wanted * &ln).masked_fill(&wanted.eq(T::ZERO), T::ZERO).sum(-1);
+        let mut losses = -ln.clone().masked_mul(&wanted).sum(-1);
         if let Some(is_ignored) = is_ignored {
             losses = losses.masked_fill(is_ignored, T::ZERO);
         }

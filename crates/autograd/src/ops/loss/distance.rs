@@ -1,6 +1,6 @@
 //! Losses by the difference of a prediction from its target.
 
-use tensor::{Float, Tensor, ensure};
+use tensor::{ElementwiseLoss, Float, ensure};
 
 use super::{Reduction, targets};
 use crate::ops::Operand;
@@ -34,8 +34,7 @@ impl<'t, T: Float> Var<'t, T> {
     /// As [`mse_loss`](Self::mse_loss).
     #[track_caller]
     pub fn mse_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
-        let double = |d: &Tensor<T>| d * T::from_f64(2.0);
-        self.by_distance("mse_loss", targets, Baseline::Variance(1), reduction, |d| d.square(), double)
+        self.by_distance("mse_loss", targets, Baseline::Variance(1), reduction, ElementwiseLoss::Squared)
     }
 
     /// The mean of the absolute differences from targets of the same shape: y = Σ |x − t| / n,  x̄ = ȳ sign(x − t) / n = −t̄, which is 0
@@ -65,7 +64,7 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn l1_loss_with(self, targets: impl Operand<'t, T>, reduction: Reduction) -> Self {
         let baseline = Baseline::Constant { targets: 1, distance: Distance::Absolute };
-        self.by_distance("l1_loss", targets, baseline, reduction, |d| d.abs(), |d| d.sign())
+        self.by_distance("l1_loss", targets, baseline, reduction, ElementwiseLoss::Absolute)
     }
 
     /// Half the square of each difference d from the targets up to |d| = δ, and linear beyond (Huber, 1964, *Robust Estimation of a
@@ -90,14 +89,7 @@ impl<'t, T: Float> Var<'t, T> {
         // An infinite one would be compared with an infinite distance.
         let limit = T::from_f64(delta.min(T::MAX.to_f64()));
         let baseline = Baseline::Constant { targets: 1, distance: Distance::Huber(delta) };
-        self.by_distance(
-            "huber_loss",
-            targets,
-            baseline,
-            reduction,
-            |d| huber(&d.abs(), limit),
-            move |d| d.clamp(-limit, limit),
-        )
+        self.by_distance("huber_loss", targets, baseline, reduction, ElementwiseLoss::Huber { delta: limit })
     }
 
     /// [`huber_loss`](Self::huber_loss) divided by its δ, which is called β here: y = d²/2β up to |d| = β, |d| − β/2 beyond; with β = 0,
@@ -125,19 +117,7 @@ impl<'t, T: Float> Var<'t, T> {
             return self.l1_loss_with(targets, reduction);
         }
         let distance = Baseline::Constant { targets: 1, distance: Distance::SmoothL1(beta) };
-        self.by_distance(
-            "smooth_l1_loss",
-            targets,
-            distance,
-            reduction,
-            |d| {
-                let d = d.abs();
-                let within = d.minimum(limit);
-                // Divided first: the product of two small numbers may be none.
-                (&within / limit) * (d - within * T::from_f64(0.5))
-            },
-            move |d| (d / limit).clamp(-T::ONE, T::ONE),
-        )
+        self.by_distance("smooth_l1_loss", targets, distance, reduction, ElementwiseLoss::SmoothL1 { beta: limit })
     }
 
     /// Records a loss of differences d = x − t, with its slope at d.
@@ -148,15 +128,14 @@ impl<'t, T: Float> Var<'t, T> {
         target: impl Operand<'t, T>,
         baseline: Baseline,
         reduction: Reduction,
-        loss: impl Fn(&Tensor<T>) -> Tensor<T>,
-        slope: impl Fn(&Tensor<T>) -> Tensor<T> + Send + 'static,
+        loss: ElementwiseLoss<T>,
     ) -> Self {
         let target = targets(name, self, target);
-        let d = self.value() - target.value();
+        let (x, t) = (self.value(), target.value());
         let losses = self
-            .record(Op::new(name, Role::Loss { predictions: 0, baseline }), loss(&d))
+            .record(Op::new(name, Role::Loss { predictions: 0, baseline }), x.elementwise_loss(&t, loss))
             .joint(&[self, target], move |g, shares| {
-                let share = g * slope(&d);
+                let share = g * x.elementwise_loss_slope(&t, loss);
                 if shares.wants(1) {
                     shares.give(1, || -&share);
                 }
@@ -165,10 +144,4 @@ impl<'t, T: Float> Var<'t, T> {
             .done();
         reduction.of(losses)
     }
-}
-
-/// d²/2 up to the limit, and limit · (d − limit/2) beyond, for d ≥ 0.
-fn huber<T: Float>(d: &Tensor<T>, limit: T) -> Tensor<T> {
-    let within = d.minimum(limit);
-    &within * (d - &within * T::from_f64(0.5))
 }

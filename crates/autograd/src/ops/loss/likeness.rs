@@ -1,6 +1,6 @@
 //! Losses of distributions and of directions.
 
-use tensor::{Float, Tensor, ensure};
+use tensor::{ElementwiseLoss, Float, Tensor, ensure};
 
 use super::{Reduction, broadcasts, signs, targets};
 use crate::ops::Operand;
@@ -236,11 +236,8 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn hinge_loss(self, labels: &Tensor<T>, reduction: Reduction) -> Self {
         signs("hinge_loss", self.shape().dims(), labels);
-        let over = -(self.value() * labels) + T::ONE;
-        let losses = over.relu();
-        let slope = -(labels * over.gt(T::ZERO).cast::<T>());
         let role = Role::Loss { predictions: 0, baseline: Baseline::Value(1.0) };
-        reduction.of(self.record(Op::new("hinge_loss", role), losses).wrt(self, move |g| g * &slope).done())
+        reduction.of(self.by_labels(Op::new("hinge_loss", role), labels, ElementwiseLoss::Hinge))
     }
 
     /// Of distances x of pairs, alike if their label is 1 and different if it is −1: x, or what it lacks of the margin, max(0, margin − x).
@@ -262,11 +259,17 @@ impl<'t, T: Float> Var<'t, T> {
     #[track_caller]
     pub fn hinge_embedding_loss(self, labels: &Tensor<T>, margin: f64, reduction: Reduction) -> Self {
         signs("hinge_embedding_loss", self.shape().dims(), labels);
-        let (x, alike) = (self.value(), labels.eq(T::ONE));
-        let lack = -&x + T::from_f64(margin);
-        let losses = alike.where_cond(&x, lack.relu());
-        let slope = alike.where_cond(T::ONE, &-lack.gt(T::ZERO).cast::<T>());
         let role = Role::Loss { predictions: 0, baseline: Baseline::Unknown };
-        reduction.of(self.record(Op::new("hinge_embedding_loss", role), losses).wrt(self, move |g| g * &slope).done())
+        let loss = ElementwiseLoss::HingeEmbedding { margin: T::from_f64(margin) };
+        reduction.of(self.by_labels(Op::new("hinge_embedding_loss", role), labels, loss))
+    }
+
+    /// The loss of each element and its label.
+    #[track_caller]
+    fn by_labels(self, op: Op, labels: &Tensor<T>, loss: ElementwiseLoss<T>) -> Self {
+        let (x, labels) = (self.value(), labels.clone());
+        self.record(op, x.elementwise_loss(&labels, loss))
+            .wrt(self, move |g| g * x.elementwise_loss_slope(&labels, loss))
+            .done()
     }
 }
