@@ -318,13 +318,12 @@ impl<T: Float> Var<'_, T> {
         // To a reader of the tape it is the rectifier with the mean of the slopes.
         let mean = w.iter().map(|w| w.to_f64()).sum::<f64>() / w.numel() as f64;
         let op = Op::new("prelu", Role::Activation(Activation::LeakyRelu(mean)));
-        let above = x.gt(T::ZERO);
-        self.record(op, above.where_cond(&x, &(&x * &wide)))
+        self.record(op, x.prelu(&wide))
             .wrt(self, {
-                let (above, wide) = (above.clone(), wide.clone());
-                move |g| above.where_cond(&g, &(&g * &wide))
+                let (x, wide) = (x.clone(), wide.clone());
+                move |g| g * x.prelu_slope(&wide)
             })
-            .wrt(weight, move |g| (g * &x).masked_fill(&above, T::ZERO).sum_to(wide.shape()).reshape(w.shape()))
+            .wrt(weight, move |g| g.masked_mul(&x.minimum(T::ZERO)).sum_to(wide.shape()).reshape(w.shape()))
             .done()
     }
 

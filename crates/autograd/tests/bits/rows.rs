@@ -110,6 +110,7 @@ fn elementwise<T: Float + Bits>() -> Vec<Row<T>> {
         "remainder" (x.remainder(y), x.remainder(of::<T>(0.7)));
         "maximum" x.maximum(y);
         "minimum" x.minimum(y);
+        "prelu" x.prelu(&y.slice(0, ..1));
         "clamp" x.clamp(of(-1.0), of(1.0));
         "eq" x.eq(y);
         "ne" x.ne(y);

@@ -318,6 +318,15 @@ pub(crate) fn zip_assign<T: Copy, U: Copy>(
     }
 }
 
+kernel! {
+    /// x\[i] = value where mask\[i]
+    pub(crate) fn fill_where[T: Scalar](x: &mut [T], mask: &[bool], value: T), memory {
+        for (x, &mask) in x.iter_mut().zip(mask) {
+            *x = std::hint::select_unpredictable(mask, value, *x);
+        }
+    }
+}
+
 /// out\[i] = x\[i] where mask\[i], else y\[i]
 pub(crate) fn choose<T: Scalar>(mask: Row<'_, bool>, x: Row<'_, T>, y: Row<'_, T>, out: &mut [T]) {
     kernel! {

@@ -313,6 +313,8 @@ functions_of_two! {
         Atan2 POWER |x, y| x.atan2(y);
         Axpy { alpha: T } STREAM |x, y| x + alpha * y;
         Lerp { weight: T } STREAM |x, y| lerp(x, y, weight);
+        PRelu STREAM |x, slope| if x > T::ZERO { x } else { x * slope };
+        PReluSlope STREAM |x, slope| if x > T::ZERO { T::ONE } else { slope };
     }
 }
 

@@ -30,8 +30,8 @@ pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
-    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, map, map_assign, map_counted, zip,
-    zip_assign,
+    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, fill_where, map, map_assign,
+    map_counted, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]

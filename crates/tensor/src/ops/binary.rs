@@ -101,6 +101,26 @@ impl<T: Float> Tensor<T> {
 }
 
 impl<T: Float> Tensor<T> {
+    /// x above 0, else x times its slope, for the tape.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn prelu(&self, slopes: &Self) -> Self {
+        T::zip_floats("prelu", self, slopes, OfFloats::PRelu).or_panic()
+    }
+
+    /// The slope of [`prelu`](Self::prelu) with respect to each element of this tensor.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[doc(hidden)]
+    #[track_caller]
+    pub fn prelu_slope(&self, slopes: &Self) -> Self {
+        T::zip_floats("prelu", self, slopes, OfFloats::PReluSlope).or_panic()
+    }
+
     /// A loss of each element and its target in one pass, for the tape.
     ///
     /// # Panics

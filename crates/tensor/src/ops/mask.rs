@@ -3,7 +3,7 @@
 use crate::buffer::Buffer;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic};
-use crate::kernel::{OfNumbers, Row};
+use crate::kernel::{self, OfNumbers, Row};
 use crate::ops::elementwise::choose;
 use crate::par;
 use crate::shape::Shape;
@@ -88,33 +88,35 @@ pub(crate) fn masked_fill<T: Element>(mut x: Tensor<T>, mask: &Tensor<bool>, val
     let flat = if mask.shape() == x.shape() && x.unique_range().is_some() { mask.as_slice() } else { None };
     let Some(mask_elements) = flat else { return choose("masked_fill", mask, &Tensor::scalar(value), &x) };
     par::split(x.as_mut_slice(), 1, par::STREAM, |start, x| {
-        for (x, &masked) in x.iter_mut().zip(&mask_elements[start..]) {
-            *x = if masked { value } else { *x };
-        }
+        let mask = &mask_elements[start..][..x.len()];
+        kernel::fill_where(x, mask, value);
     });
     Ok(x)
 }
 
 pub(crate) fn nonzero<T: Element>(x: &Tensor<T>) -> Tensor<i64> {
+    let x = x.contiguous();
+    let elements = x.as_slice().expect("made contiguous");
     let zero = T::default();
-    let count = x.iter().fold(0, |count, x| count + usize::from(x != zero));
+    let count = elements.iter().fold(0, |count, x| count + usize::from(*x != zero));
     let rank = x.rank();
     let mut out = Buffer::stale(count * rank);
     let Some((&len, outer)) = x.dims().split_last() else {
         return Tensor::from_buffer(out, Shape::from([count, 0]));
     };
-    if count == 0 {
-        return Tensor::from_buffer(out, Shape::from([0, rank]));
-    }
-    let mut index = vec![0; rank];
-    let (mut elements, mut rows) = (x.iter(), out.chunks_exact_mut(rank));
+    let (mut index, mut found) = (vec![0; rank], vec![0; len]);
+    let mut rows = out.chunks_exact_mut(rank);
     // Along the last axis, then the others like an odometer.
-    for _ in 0..outer.iter().product() {
-        for (i, x) in elements.by_ref().take(len).enumerate() {
-            if x != zero {
-                index[rank - 1] = i as i64;
-                rows.next().expect("as many rows as were counted").copy_from_slice(&index);
-            }
+    for row in elements.chunks_exact(len.max(1)) {
+        let mut count = 0;
+        for (i, x) in (0..).zip(row) {
+            // Written in any case, and kept if counted: no branch to mispredict.
+            found[count] = i;
+            count += usize::from(*x != zero);
+        }
+        for (&i, to) in found[..count].iter().zip(&mut rows) {
+            index[rank - 1] = i;
+            to.copy_from_slice(&index);
         }
         for (entry, &size) in index.iter_mut().zip(outer).rev() {
             *entry += 1;

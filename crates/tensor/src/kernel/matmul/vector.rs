@@ -26,18 +26,27 @@ pub(super) fn rows_by_vector<T: Vectorized>(a: Matrix<'_, T>, x: Matrix<'_, T>, 
 kernel! {
     /// The dot products of x and rows of A, from row `start` on.
     fn dots[T: Vectorized](a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool), arithmetic T {
-        for (i, c) in c.iter_mut().enumerate() {
-            let row = &a.data[a.position(start + i, 0)..][..x.len()];
-            let dot = dot(row, x);
-            *c = if add { *c + dot } else { dot };
+        // Short rows have fewer lanes: the others would be 0, and add nothing.
+        match x.len() {
+            0..=16 => dots_of::<16, T>(a, x, start, c, add),
+            17..=32 => dots_of::<32, T>(a, x, start, c, add),
+            _ => dots_of::<LANES, T>(a, x, start, c, add),
         }
     }
 }
 
 #[inline(always)]
-fn dot<T: Vectorized>(x: &[T], y: &[T]) -> T {
-    let mut lanes = [T::ZERO; LANES];
-    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
+fn dots_of<const N: usize, T: Vectorized>(a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool) {
+    for (i, c) in c.iter_mut().enumerate() {
+        let dot = dot::<N, T>(&a.data[a.position(start + i, 0)..][..x.len()], x);
+        *c = if add { *c + dot } else { dot };
+    }
+}
+
+#[inline(always)]
+fn dot<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> T {
+    let mut lanes = [T::ZERO; N];
+    let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<N>(), y.as_chunks::<N>());
     for (x, y) in x.iter().zip(y) {
         for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
             *lane = x.mul_add(y, *lane);
@@ -47,12 +56,21 @@ fn dot<T: Vectorized>(x: &[T], y: &[T]) -> T {
         *lane = x.mul_add(y, *lane);
     }
     // The upper half of the lanes is added to the lower one until one lane is left.
-    let mut width = LANES / 2;
-    while width > 0 {
-        for i in 0..width {
-            lanes[i] += lanes[i + width];
-        }
-        width /= 2;
-    }
+    halve::<32, T>(&mut lanes);
+    halve::<16, T>(&mut lanes);
+    halve::<8, T>(&mut lanes);
+    halve::<4, T>(&mut lanes);
+    halve::<2, T>(&mut lanes);
+    halve::<1, T>(&mut lanes);
     lanes[0]
+}
+
+/// Adds the upper half of 2 · HALF lanes to the lower, if there are so many lanes: both are vectors.
+#[inline(always)]
+fn halve<const HALF: usize, T: Vectorized>(lanes: &mut [T]) {
+    if lanes.len() > HALF {
+        for j in 0..HALF {
+            lanes[j] += lanes[j + HALF];
+        }
+    }
 }

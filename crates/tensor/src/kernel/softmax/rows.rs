@@ -25,8 +25,9 @@ kernel! {
     fn lines[T: Real + Pooled, N: Normalize<T>](x: &mut [T], y: &[T], width: usize, op: N, each: &mut dyn FnMut(usize, T, T)), functions T {
         let _ = op;
         let len = x.len().min((CLOSE / width).max(1) * width);
-        let (mut aside, mut shifts) = (Buffer::stale(len), Buffer::stale(len / width));
-        let (aside, shifts) = (&mut *aside, &mut *shifts);
+        let (mut aside, mut of_lines) = (Buffer::stale(len), Buffer::stale(3 * len / width));
+        let (aside, (shifts, of_lines)) = (&mut *aside, of_lines.split_at_mut(len / width));
+        let (sums, totals) = of_lines.split_at_mut(len / width);
         for (chunk, (x, y)) in x.chunks_mut(len).zip(y.chunks(len)).enumerate() {
             let aside = &mut aside[..x.len()];
             if N::SHIFT {
@@ -35,19 +36,32 @@ kernel! {
             } else if N::TERMS == Terms::Aside {
                 terms_of_both::<T, N>(aside, x, y);
             }
-            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(aside.chunks_exact(width));
-            for (i, ((x, y), aside)) in lines.enumerate() {
-                let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
-                let terms = if N::TERMS == Terms::Aside { aside } else { &*x };
+            let count = x.len() / width;
+            let terms = if N::TERMS == Terms::Aside { &*aside } else { &*x };
+            for (sum, terms) in sums.iter_mut().zip(terms.chunks_exact(width)) {
                 // A loop: a fold may come from another codegen unit, and not be inlined.
-                let mut sum = T::ZERO;
+                *sum = T::ZERO;
                 for terms in terms.chunks(CLOSE) {
-                    sum += block(Sum, terms);
+                    *sum += block(Sum, terms);
                 }
-                finished::<T, N>(x, y, shift, N::total(sum));
-                each(chunk * (len / width) + i, shift, sum);
+            }
+            // Of all lines at once, in vectors.
+            totals_of::<T, N>(&mut totals[..count], sums);
+            let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width));
+            for (i, (x, y)) in lines.enumerate() {
+                let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
+                finished::<T, N>(x, y, shift, totals[i]);
+                each(chunk * (len / width) + i, shift, sums[i]);
             }
         }
+    }
+}
+
+/// totals\[i] = what is made of sums\[i]
+#[inline(always)]
+fn totals_of<T: Real + Pooled, N: Normalize<T>>(totals: &mut [T], sums: &[T]) {
+    for (total, &sum) in totals.iter_mut().zip(sums) {
+        *total = N::total(sum);
     }
 }
 
