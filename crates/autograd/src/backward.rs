@@ -3,7 +3,7 @@
 use tensor::{Float, Shape, Tensor};
 
 use crate::gradients::{BitSet, Gradients, RetainedGradient};
-use crate::tape::{Graph, PulledGradients, SliceGradient, Var};
+use crate::tape::{Graph, PartGradient, Place, PulledGradients, Var};
 
 impl<T: Float> Var<'_, T> {
     /// The gradients of this value, which has one element, with respect to every leaf that it depends on.
@@ -95,7 +95,7 @@ impl<'t, T: Float> Var<'t, T> {
             pullbacks.pull(gradient.clone(), &mut given);
         }
         let whole =
-            |(index, part): (u32, SliceGradient<T>)| (index, part.whole(graph.nodes[index as usize].value.shape()));
+            |(index, part): (u32, PartGradient<T>)| (index, part.whole(graph.nodes[index as usize].value.shape()));
         let shares = given.shares.into_iter().chain(given.parts.into_iter().map(whole));
         shares.map(|(index, share)| (Var { tape: self.tape, index }, share)).collect()
     }
@@ -189,7 +189,7 @@ impl<T: Float> Pending<T> {
     }
 
     /// Adds a part of the gradient of the value at `index`, which has this shape.
-    fn add_part(&mut self, index: usize, part: &SliceGradient<T>, shape: &Shape) {
+    fn add_part(&mut self, index: usize, part: &PartGradient<T>, shape: &Shape) {
         let slot = self.slot_of[index].checked_sub(1).map(|slot| &mut self.slots[slot as usize]);
         if let Some(slot) = slot
             && let Some(earlier) = slot.take()
@@ -201,18 +201,29 @@ impl<T: Float> Pending<T> {
     }
 }
 
-impl<T: Float> SliceGradient<T> {
+impl<T: Float> PartGradient<T> {
     /// The gradient of all of a value of this shape.
     fn whole(&self, shape: &Shape) -> Tensor<T> {
-        let mut widths = vec![(0, 0); shape.rank()];
-        widths[self.axis] = (self.start, shape.dims()[self.axis] - self.start - self.gradient.dims()[self.axis]);
-        self.gradient.pad(&widths, T::ZERO)
+        match self.place {
+            Place::Slice { axis, start } => {
+                let mut widths = vec![(0, 0); shape.rank()];
+                widths[axis] = (start, shape.dims()[axis] - start - self.gradient.dims()[axis]);
+                self.gradient.pad(&widths, T::ZERO)
+            }
+            _ => self.added_to(Tensor::zeros(shape)),
+        }
     }
 
     /// The sum with what the value has so far.
     fn added_to(&self, earlier: Tensor<T>) -> Tensor<T> {
-        let end = self.start + self.gradient.dims()[self.axis];
-        earlier.slice_add(self.axis as isize, self.start..end, &self.gradient)
+        match &self.place {
+            &Place::Slice { axis, start } => {
+                let end = start + self.gradient.dims()[axis];
+                earlier.slice_add(axis as isize, start..end, &self.gradient)
+            }
+            Place::Rows { axis, indices } => earlier.index_add(*axis, indices, &self.gradient),
+            Place::Elements { axis, indices } => earlier.scatter_add(*axis, indices, &self.gradient),
+        }
     }
 }
 
@@ -289,6 +300,25 @@ mod tests {
         // Alone, one is the whole.
         let shares = x.select(1, 0).pull(&Tensor::from([1.0, 2.0, 3.0]));
         assert_eq!(shares[0].1, Tensor::from([[1.0, 0.0], [2.0, 0.0], [3.0, 0.0]]));
+    }
+
+    #[test]
+    fn rows_and_elements_are_added_to_what_is_there() {
+        let (tape, c) = (Tape::new(), Tensor::from([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]));
+        let table = tape.leaf(c.clone());
+        let rows = Tensor::from([2, 0, 2]);
+        let found = table.embedding(&rows);
+        let picked = table.gather(1, &Tensor::from([[1, 1], [0, 1], [0, 0]]));
+        // A tied head, whose gradient comes first.
+        let tied = found.detach().matmul(table.t()).sum(..);
+        let one = |y: Var<'_>| y.backward().get(table).unwrap().clone();
+        let all = one(tied + found.sum(..).scale(10.0) + picked.sum(..).scale(100.0));
+        assert_eq!(all, one(tied) + one(found.sum(..)) * 10.0 + one(picked.sum(..)) * 100.0);
+        assert_eq!(one(found.sum(..)), Tensor::from([[1.0, 1.0], [0.0, 0.0], [2.0, 2.0]]));
+        assert_eq!(one(picked.sum(..)), Tensor::from([[0.0, 2.0], [1.0, 1.0], [2.0, 0.0]]));
+        assert!(one(tied).is_contiguous());
+        let padded = one(table.embedding_with_padding(&rows, 2).sum(..) + table.sum(..));
+        assert_eq!(padded, Tensor::from([[2.0, 2.0], [1.0, 1.0], [1.0, 1.0]]));
     }
 
     #[test]

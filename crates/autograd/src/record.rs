@@ -3,7 +3,7 @@
 use tensor::{Float, Tensor};
 
 use crate::op::Op;
-use crate::tape::{Pullbacks, PulledGradients, SliceGradient, Tape, Var};
+use crate::tape::{PartGradient, Place, Pullbacks, PulledGradients, Tape, Var};
 
 /// A result on its way onto the tape; [`Var::record`] begins one.
 ///
@@ -110,20 +110,19 @@ impl<'t, T: Float, P: Pullbacks<T>> Record<'t, T, P> {
         self.and(|before| Joint { before, inputs, pullback })
     }
 
-    /// Gives the pullback of an input that the result is a part of: what it returns is the gradient of as many indices of `axis` from
-    /// `start` on.
+    /// Gives the pullback of an input that the result is a part of: what it returns is the gradient of the elements at this place.
     #[track_caller]
     pub(crate) fn wrt_part<F>(
         self,
         input: Var<'t, T>,
-        [axis, start]: [usize; 2],
+        place: Place,
         pullback: F,
     ) -> Record<'t, T, impl Pullbacks<T> + use<T, P, F>>
     where
         F: Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     {
         let give = move |g, input, given: &mut PulledGradients<T>| {
-            given.parts.push((input, SliceGradient { gradient: pullback(g), axis, start }));
+            given.parts.push((input, PartGradient { gradient: pullback(g), place: place.clone() }));
         };
         let give = self.needs_gradient(input).then_some(give);
         self.and(|before| Single { before, input: input.index, give })

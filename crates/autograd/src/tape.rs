@@ -500,13 +500,22 @@ pub trait Pullbacks<T: Float>: Send + 'static {
     fn pull(&self, gradient: Tensor<T>, given: &mut PulledGradients<T>);
 }
 
-/// The gradient of some indices of an axis; that of all others is 0. It is added where it belongs: a sequence that is taken apart
-/// step by step gets as much as it has, and not all of it for each step.
-pub(crate) struct SliceGradient<T: Float> {
+/// A gradient of some elements of a value: those of the others are 0. It is added where it belongs: a sequence that is taken apart step by
+/// step gets as much as it has, and not all of it for each step; a table of words, the rows of those that were looked up.
+pub(crate) struct PartGradient<T: Float> {
     pub(crate) gradient: Tensor<T>,
-    pub(crate) axis: usize,
-    /// The first of the indices.
-    pub(crate) start: usize,
+    pub(crate) place: Place,
+}
+
+/// Where in a value the elements of a [`PartGradient`] are.
+#[derive(Clone)]
+pub(crate) enum Place {
+    /// At as many indices of an axis from `start` on.
+    Slice { axis: usize, start: usize },
+    /// At these indices of an axis, which may be there several times.
+    Rows { axis: isize, indices: Tensor<i64> },
+    /// Each at an index of its own along an axis, as `gather` takes them.
+    Elements { axis: isize, indices: Tensor<i64> },
 }
 
 /// What the pullbacks of a node have given.
@@ -514,7 +523,7 @@ pub struct PulledGradients<T: Float> {
     /// By the inputs' indices, in their shapes.
     pub(crate) shares: Vec<(u32, Tensor<T>)>,
     /// By the inputs' indices.
-    pub(crate) parts: Vec<(u32, SliceGradient<T>)>,
+    pub(crate) parts: Vec<(u32, PartGradient<T>)>,
     /// An input that a joint pullback left out.
     pub(crate) missing: Option<u32>,
 }

@@ -2,6 +2,7 @@
 
 use tensor::{Float, Tensor, ensure};
 
+use crate::tape::Place;
 use crate::{Op, Role, Var};
 
 impl<T: Float> Var<'_, T> {
@@ -58,15 +59,14 @@ impl<T: Float> Var<'_, T> {
     fn rows(self, op: &'static str, indices: &Tensor<i64>, padding: Option<usize>) -> Self {
         let (table, flat) = (self.shape(), indices.reshape(indices.numel()));
         let found = self.tape().stand_in_for(self.value().embedding(indices));
+        let rows = [&[flat.numel()], &table.dims()[1..]].concat();
+        // Of the row of padding, no entry has a gradient.
+        let silent = padding
+            .map(|padding| flat.eq(padding as i64).reshape([&[flat.numel()], &vec![1; rows.len() - 1][..]].concat()));
         self.record(Op::new(op, Role::Lookup), found)
-            .wrt(self, move |g| {
-                let rows = [&[flat.numel()], &table.dims()[1..]].concat();
-                let mut share = Tensor::zeros(&table).index_add(0, &flat, &g.reshape(rows));
-                if let Some(padding) = padding {
-                    let width = share.numel() / share.size(0);
-                    share.as_mut_slice()[padding * width..][..width].fill(T::ZERO);
-                }
-                share
+            .wrt_part(self, Place::Rows { axis: 0, indices: flat }, move |g| {
+                let g = g.reshape(&rows);
+                silent.as_ref().map_or_else(|| g.clone(), |silent| g.clone().masked_fill(silent, T::ZERO))
             })
             .done()
     }
@@ -88,9 +88,8 @@ impl<T: Float> Var<'_, T> {
     /// ```
     #[track_caller]
     pub fn index_select(self, axis: isize, indices: &Tensor<i64>) -> Self {
-        let (shape, indices) = (self.shape(), indices.clone());
-        self.record(Op::new("index_select", Role::Keeping), self.value().index_select(axis, &indices))
-            .wrt(self, move |g| Tensor::zeros(&shape).index_add(axis, &indices, &g))
+        self.record(Op::new("index_select", Role::Keeping), self.value().index_select(axis, indices))
+            .wrt_part(self, Place::Rows { axis, indices: indices.clone() }, |g| g)
             .done()
     }
 
@@ -121,10 +120,7 @@ impl<T: Float> Var<'_, T> {
     /// Records what was picked along an axis, an index for each element.
     #[track_caller]
     fn picked(self, name: &'static str, y: Tensor<T>, axis: isize, indices: Tensor<i64>) -> Self {
-        let shape = self.shape();
-        self.record(Op::new(name, Role::Keeping), y)
-            .wrt(self, move |g| Tensor::zeros(&shape).scatter_add(axis, &indices, &g))
-            .done()
+        self.record(Op::new(name, Role::Keeping), y).wrt_part(self, Place::Elements { axis, indices }, |g| g).done()
     }
 
     /// This value with each element of `source` added at its index of the axis and at its own place along the others: for axis 0 of a

@@ -46,7 +46,7 @@ impl<T: Float> Var<'_, T> {
             .wrt(other, move |g| {
                 let g = g.reshape(&full);
                 // A batch on the left alone is one product of more rows.
-                let share = if column.rank() == 2 { rows(&row).t().matmul(&rows(&g)) } else { row.t().matmul(&g) };
+                let share = if column.rank() == 2 { weight_gradient(&row, &g, &column) } else { row.t().matmul(&g) };
                 share.sum_to(column.shape()).reshape(b.shape())
             })
             .done()
@@ -98,8 +98,11 @@ impl<T: Float> Var<'_, T> {
         let (role, width) = (Role::Affine { weight: 1, bias: bias.map(|_| 2) }, w.dims()[1]);
         let record = self
             .record(Op::new("linear", role), y)
-            .wrt(self, move |g| g.matmul(&w.t()))
-            .wrt(weight, move |g| rows(&x).t().matmul(&rows(&g)));
+            .wrt(self, {
+                let w = w.clone();
+                move |g| g.matmul(&w.t())
+            })
+            .wrt(weight, move |g| weight_gradient(&x, &g, &w));
         match bias {
             None => record.done(),
             Some(bias) => record.wrt(bias, move |g| g.sum_to(&Shape::from([width]))).done(),
@@ -145,6 +148,14 @@ impl<T: Float> Var<'_, T> {
         let (a, b) = (self.value(), other.value());
         self.record("outer", a.outer(&b)).wrt(self, move |g| g.matmul(&b)).wrt(other, move |g| g.t().matmul(&a)).done()
     }
+}
+
+/// xᵀ ȳ over all rows, laid out as the weight is: of a transposed view, such as that of a table of words, the gradient is one too, and no
+/// copy is needed to add it to others of the table.
+fn weight_gradient<T: Float>(x: &Tensor<T>, g: &Tensor<T>, weight: &Tensor<T>) -> Tensor<T> {
+    let (x, g) = (rows(x), rows(g));
+    let is_turned = !weight.is_contiguous() && weight.t().is_contiguous();
+    if is_turned { g.t().matmul(&x).t() } else { x.t().matmul(&g) }
 }
 
 /// All axes but the last as one: the examples of a batch as the rows of a matrix.

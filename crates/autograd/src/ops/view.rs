@@ -2,6 +2,7 @@
 
 use tensor::{Float, IntoShape, Layout, Position, Shape, Span, Tensor};
 
+use crate::tape::Place;
 use crate::{Op, Role, Var};
 
 impl<'t, T: Float> Var<'t, T> {
@@ -26,7 +27,7 @@ impl<'t, T: Float> Var<'t, T> {
         [axis, start]: [usize; 2],
         back: impl Fn(Tensor<T>) -> Tensor<T> + Send + 'static,
     ) -> Self {
-        self.record(Op::new(name, Role::Keeping), y).wrt_part(self, [axis, start], back).done()
+        self.record(Op::new(name, Role::Keeping), y).wrt_part(self, Place::Slice { axis, start }, back).done()
     }
 
     /// The same value, from which no gradient goes back: y = x, and nothing for x.
