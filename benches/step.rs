@@ -2,20 +2,12 @@
 //! are moved. `peers/` has the same models beside other libraries.
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use evenkeel::nn::{FlattenConsecutive, GRU, TransformerBlock};
+use evenkeel::nn::{GRU, TransformerBlock};
 use evenkeel::prelude::*;
 
-const EXAMPLES: usize = 20_000;
-const SYMBOLS: usize = 27;
+mod models;
 
-fn rng(seed: u64) -> ChaCha8Rng {
-    ChaCha8Rng::seed_from_u64(seed)
-}
-
-/// Numbers of symbols or of examples.
-fn whole(end: usize, dims: &[usize], seed: u64) -> Tensor<i64> {
-    init::randint(end as i64, dims, &mut rng(seed)).expect("it is small")
-}
+use models::{EXAMPLES, SYMBOLS, adamw, hierarchical, net, rng, sgd, tanh, whole};
 
 /// A step of a model whose logits are computed from the rows of a batch.
 fn bench<M: Module>(
@@ -38,50 +30,6 @@ fn bench<M: Module>(
             optimizer.step(&mut model, &gradients);
         });
     });
-}
-
-fn sgd() -> Optimizer {
-    Optimizer::new(Sgd::default(), 0.1).expect("a rate")
-}
-
-fn adamw() -> Optimizer {
-    Optimizer::new(AdamW::default(), 1e-3).expect("a rate")
-}
-
-/// An embedding, and layers.
-struct Net<L> {
-    embedding: Embedding,
-    layers: L,
-    output: Linear,
-}
-
-module!(impl<L: Module> Net<L> { embedding, layers, output });
-
-fn net<L>(width: usize, layers: L, last: usize) -> Net<L> {
-    let rng = &mut rng(2);
-    let embedding = Embedding::new_torch(SYMBOLS, width, rng).expect("it is small");
-    Net { embedding, layers, output: Linear::new_torch(last, SYMBOLS, rng).expect("it is small") }
-}
-
-/// Tanh layers of these widths.
-fn tanh(widths: &[usize]) -> Sequential {
-    let mut layers = Sequential(Vec::new());
-    for pair in widths.windows(2) {
-        layers.push(Linear::new_torch(pair[0], pair[1], &mut rng(3)).expect("it is small"));
-        layers.push(Activation::Tanh);
-    }
-    layers
-}
-
-fn hierarchical() -> Sequential {
-    let mut layers = Sequential(Vec::new());
-    for fan_in in [48, 256, 256] {
-        layers.push(FlattenConsecutive::new(2).expect("two is enough"));
-        layers.push(Linear { bias: None, ..Linear::new_torch(fan_in, 128, &mut rng(3)).expect("it is small") });
-        layers.push(BatchNorm1d::new(128).channels_last());
-        layers.push(Activation::Tanh);
-    }
-    layers
 }
 
 fn steps(c: &mut Criterion) {
