@@ -149,6 +149,10 @@ compiled! {
         fn zip_floats_assign(
             op: &'static str, x: &mut Tensor<Self>, y: &Tensor<Self>, f: OfFloats<Self>
         ) -> Result<(), Error> = ops::zip_assign;
+        fn standardized(x: &Tensor<Self>, mean: &Tensor<Self>, rstd: &Tensor<Self>) -> Result<Tensor<Self>, Error>
+            = ops::standardized;
+        fn affine(x: &Tensor<Self>, weight: &Tensor<Self>, bias: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::affine;
+        fn centered(g: &Tensor<Self>, rest: [&Tensor<Self>; 4]) -> Result<Tensor<Self>, Error> = ops::centered;
         fn loss(
             op: &'static str, x: &Tensor<Self>, target: &Tensor<Self>, f: ElementwiseLoss<Self>
         ) -> Result<Tensor<Self>, Error> = ops::zip;

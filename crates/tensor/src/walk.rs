@@ -68,12 +68,13 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
-    /// as `most` elements are; or, where rows are longer than a quarter of that, of one row, which is whole if the operands lie as neighbours.
+    /// as `most` elements are; or, where rows are longer than a quarter of that, of one row, which is whole if the operands lie as neighbours and it is not to be `cut`.
     #[inline(never)]
     pub(crate) fn blocks(
         &self,
         range: Range<usize>,
         most: usize,
+        cut: bool,
         block: &mut dyn FnMut(Range<usize>, usize, [usize; N]),
     ) {
         let (inner, outer) = match *self.axes.sizes {
@@ -82,7 +83,7 @@ impl<const N: usize> Walk<N> {
         };
         // Rows that are not short are read in place.
         let many = if inner > most / 4 { 1 } else { most / inner.max(1) };
-        let piece = if self.has_rows() { usize::MAX } else { most };
+        let piece = if self.has_rows() && !cut { usize::MAX } else { most };
         let strides = self.row_strides();
         let mut cursor = self.cursor(range.start);
         let mut flat = range.start;
@@ -242,7 +243,7 @@ mod tests {
         }
 
         #[test]
-        fn blocks_of_rows_visit_the_same((a, b) in two_layouts(), cut in 0.0..1.0, most in 1usize..40) {
+        fn blocks_of_rows_visit_the_same((a, b) in two_layouts(), cut in 0.0..1.0, most in 1usize..40, cut_rows: bool) {
             let walk = Walk::new([&a, &b]);
             let (strides, pitches) = (walk.row_strides(), walk.pitches());
             let numel = a.shape().numel();
@@ -250,7 +251,7 @@ mod tests {
             let mut got: [Vec<usize>; 2] = [vec![], vec![]];
             for range in [0..cut, cut..numel] {
                 let mut next = range.start;
-                walk.blocks(range.clone(), most, &mut |flat, rows, at| {
+                walk.blocks(range.clone(), most, cut_rows, &mut |flat, rows, at| {
                     assert_eq!(flat.start, next);
                     next = flat.end;
                     assert!(rows == 1 || flat.len() <= most);

@@ -45,13 +45,13 @@ impl<T: Float> Var<'_, T> {
             x.shape()
         );
         let Standardized { normal, rstd, var, mean } = standardized(x, &axes, eps);
-        let y = &normal * w.reshape(&wide) + b.reshape(&wide);
+        let y = normal.affine(&w.reshape(&wide), &b.reshape(&wide));
         let share = T::from_f64(1.0 / n as f64);
         let record = self.record(Op::new("batch_norm", CHANNELS), y).joint(&[self, weight, bias], move |g, shares| {
             let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
             shares.give(0, || {
                 let slope = w.reshape(&wide) * &rstd;
-                (g - (&b * share).reshape(&wide) - &normal * (&w_share * share).reshape(&wide)) * slope
+                g.centered(&(&b * share).reshape(&wide), &normal, &(&w_share * share).reshape(&wide), &slope)
             });
             shares.give(1, || w_share);
             shares.give(2, || b);
@@ -88,8 +88,8 @@ impl<T: Float> Var<'_, T> {
         let rest = [("mean", &mean.value()), ("variance", &var.value()), ("weight", &w), ("bias", &bias.value())];
         let Channels { axes, wide, .. } = Channels::of("batch_norm_by", x.shape(), &rest);
         let rstd = (var.value() + T::from_f64(eps)).rsqrt();
-        let normal = (x - mean.value().reshape(&wide)) * rstd.reshape(&wide);
-        let y = &normal * w.reshape(&wide) + bias.value().reshape(&wide);
+        let normal = x.standardized(&mean.value().reshape(&wide), &rstd.reshape(&wide));
+        let y = normal.affine(&w.reshape(&wide), &bias.value().reshape(&wide));
         let half = T::from_f64(-0.5);
         // Statistics of the batch stand between its input and its weight.
         self.record(Op::new("batch_norm_by", Role::NormalizingChannels { weight: 3, bias: 4 }), y)
@@ -139,7 +139,7 @@ impl<T: Float> Var<'_, T> {
         );
         let (examples, features) = ends(rank, inner);
         let Standardized { normal, rstd, .. } = standardized(x, &features, eps);
-        let y = &normal * &w + b;
+        let y = normal.affine(&w, &b);
         self.record(Op::new("layer_norm", FEATURES), y)
             .joint(&[self, weight, bias], move |g, shares| {
                 shares.give(0, || centered(&g * &w, &normal, &rstd, &features));
@@ -229,7 +229,7 @@ impl<T: Float> Var<'_, T> {
         let size = shape.dims()[1..].iter().product::<usize>() / groups;
         let by_group = [examples, groups, size];
         let Standardized { normal, rstd, .. } = standardized(x.reshape(by_group), &[2], eps);
-        let y = normal.reshape(&shape) * w.reshape(&wide) + b.reshape(&wide);
+        let y = normal.reshape(&shape).affine(&w.reshape(&wide), &b.reshape(&wide));
         self.record(Op::new("group_norm", CHANNELS), y)
             .joint(&[self, weight, bias], move |g, shares| {
                 shares.give(0, || {
@@ -253,7 +253,7 @@ fn centered<T: Float>(g: Tensor<T>, normal: &Tensor<T>, rstd: &Tensor<T>, axes: 
     let share = T::from_f64(rstd.numel() as f64 / normal.numel() as f64);
     let mean = g.sum(keepdim(axes)) * share;
     let along = (&g * normal).sum(keepdim(axes)) * share;
-    (g - mean - normal * along) * rstd
+    g.centered(&mean, normal, &along, rstd)
 }
 
 /// x̂ = (x − μ) r with r = 1 / √(σ² + eps). All but x̂ keep the axes that they are over, with a size of 1.
@@ -269,29 +269,29 @@ fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardize
     let shifted = &var + T::from_f64(eps);
     if shifted.iter().all(in_range) {
         let rstd = shifted.rsqrt();
-        return Standardized { normal: deviations(x, &mean, &var, axes) * &rstd, rstd, var, mean };
+        return Standardized { normal: standard(&x, &mean, &var, &rstd, axes), rstd, var, mean };
     }
     let scale = scale(&shifted, &x.std(keepdim(axes), 0));
     let x = x * &scale;
     let (near, middle) = x.var_mean(keepdim(axes), 0);
     let rstd = (&near + scaled(eps, &scale)).rsqrt();
-    Standardized { normal: deviations(x, &middle, &near, axes) * &rstd, rstd: rstd * scale, var, mean }
+    Standardized { normal: standard(&x, &middle, &near, &rstd, axes), rstd: rstd * scale, var, mean }
 }
 
-/// x − μ. Where the numbers are far from 0, the mean is rounded by more than they differ: what the deviations then have in common is
+/// (x − μ) rstd. Where the numbers are far from 0, the mean is rounded by more than they differ: what the deviations then have in common is
 /// taken from them too.
-fn deviations<T: Float>(x: Tensor<T>, mean: &Tensor<T>, var: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
+fn standard<T: Float>(x: &Tensor<T>, mean: &Tensor<T>, var: &Tensor<T>, rstd: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
     /// Beyond this many standard deviations, the square of a mean is rounded by 4 ulp of a deviation.
     const FAR: f64 = 64.0;
     let is_far = |(mean, var): (T, T)| mean.to_f64() * mean.to_f64() > FAR * var.to_f64();
     let far: Vec<bool> = mean.iter().zip(var.iter()).map(is_far).collect();
-    let x = x - mean;
     if !far.contains(&true) {
-        return x;
+        return x.standardized(mean, rstd);
     }
+    let x = x - mean;
     let near = Tensor::from_slice(&far).logical_not().reshape(mean.shape());
     let rest = x.mean(keepdim(axes)).masked_fill(&near, T::ZERO);
-    x - rest
+    (x - rest) * rstd
 }
 
 /// x̂ = x r with r = 1 / √(x² + eps), the mean of x² being over the axes; and r, which keeps these with a size of 1.

@@ -135,9 +135,19 @@ impl<'a, T: Scalar> Reader<'a, T> {
         }
     }
 
+    /// As [`read`](Self::read), of at most `GATHERED` elements, which are written out where they are all the same.
+    #[inline]
+    pub(crate) fn read_elements(&mut self, at: usize, rows: usize, len: usize) -> &[T] {
+        match self.stride {
+            1 if rows == 1 || self.pitch == len as isize => &self.data[at..][..rows * len],
+            _ => self.gathered(at, rows, len),
+        }
+    }
+
     fn gathered(&mut self, at: usize, rows: usize, len: usize) -> &[T] {
-        // The same rows again, of an operand that is broadcast.
-        let again = self.held.is_some_and(|held| held.0 == at && held.2 == len && rows <= held.1) && self.pitch == 0;
+        // The same again, of an operand that is broadcast.
+        let same = |held: (usize, usize, usize)| held.0 == at && held.2 == len;
+        let again = self.held.is_some_and(|held| same(held) && (rows == held.1 || rows < held.1 && self.pitch == 0));
         if !again {
             let from = Lines { at, pitch: self.pitch, stride: self.stride };
             copy_rows(self.data, from, &mut self.room, Lines::of(len), rows, len);
@@ -197,6 +207,12 @@ pub(crate) trait Binary<T, U>: Sync {
 
     /// out\[i] = f(x\[i], y\[i])
     fn zip(&self, x: &[T], y: &[U], out: &mut [Self::Output]);
+}
+
+/// A function of N elements, by its loop.
+pub(crate) trait Several<T, const N: usize>: Sync {
+    /// out\[i] = f(x\[0]\[i], x\[1]\[i], …)
+    fn map(&self, x: [&[T]; N], out: &mut [T]);
 }
 
 /// A function of two elements whose result may take the place of the first.

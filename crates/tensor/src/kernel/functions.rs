@@ -6,7 +6,7 @@
 
 #![allow(non_snake_case, reason = "a loop has the name of its function, so that a profile says which ran")]
 
-use super::elementwise::{Binary, BinaryAssign, Unary};
+use super::elementwise::{Binary, BinaryAssign, Several, Unary};
 use super::isa::kernel;
 use super::math::product_of_equal;
 use crate::kernel::{Arithmetic, Real, Scalar, WithSign};
@@ -350,6 +350,39 @@ functions_of_two! {
         Hinge STREAM |x, t| -(t * is_above_zero(T::ONE - x * t));
         HingeEmbedding { margin: T } STREAM |x, t| if t == T::ONE { T::ONE } else { -is_above_zero(margin - x) };
     }
+}
+
+/// Stamps functions of several floats, which are passes of the norms: `Name |x, …| formula;`.
+macro_rules! functions_of_several {
+    ($($(#[$doc:meta])* $Name:ident $n:literal |$($x:ident),*| $formula:expr;)*) => {$(
+        $(#[$doc])*
+        pub(crate) struct $Name;
+
+        impl<T: Real> Several<T, $n> for $Name {
+            fn map(&self, [$($x),*]: [&[T]; $n], out: &mut [T]) {
+                kernel! {
+                    fn $Name[T: Real]($($x: &[T]),*, out: &mut [T]), memory {
+                        // As long as the output, which the compiler then knows.
+                        let ($($x),*) = ($(&$x[..out.len()]),*);
+                        for (i, out) in out.iter_mut().enumerate() {
+                            $(let $x = $x[i];)*
+                            *out = $formula;
+                        }
+                    }
+                }
+                $Name($($x),*, out);
+            }
+        }
+    )*};
+}
+
+functions_of_several! {
+    /// (x − mean) · rstd
+    Standardized 3 |x, mean, rstd| (x - mean) * rstd;
+    /// x · weight + bias
+    Affine 3 |x, weight, bias| x * weight + bias;
+    /// (g − mean − x · along) · slope
+    Centered 5 |g, mean, x, along, slope| (g - mean - x * along) * slope;
 }
 
 impl<T: Real> ElementwiseLoss<T> {

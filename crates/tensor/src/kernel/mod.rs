@@ -30,15 +30,15 @@ pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
-    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Unary, asks_ahead, choose, fill_where, map, map_assign,
-    map_counted, zip, zip_assign,
+    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Several, Unary, asks_ahead, choose, fill_where, map,
+    map_assign, map_counted, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
+pub(crate) use functions::{Affine, Centered, IntegerPower, OfSize, Standardized, negate};
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{
     Comparison, ElementwiseLoss, LossSlope, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat,
 };
-pub(crate) use functions::{IntegerPower, OfSize, negate};
 pub(crate) use gather::{Line, all_within, gather_row, scatter_row};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use isa::{Isa, isa};

@@ -69,7 +69,7 @@ pub(crate) fn copy_into<T: Element>(x: &Tensor<T>, out: &mut [T]) {
 /// Writes the elements from the row-major position `start` on that fit `out`.
 pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &mut [T]) {
     let ([stride], [pitch]) = (walk.row_strides(), walk.pitches());
-    walk.blocks(start..start + out.len(), usize::MAX, &mut |flat, rows, [at]| {
+    walk.blocks(start..start + out.len(), usize::MAX, false, &mut |flat, rows, [at]| {
         let len = flat.len() / rows;
         let out = &mut out[flat.start - start..flat.end - start];
         kernel::copy_rows(data, Lines { at, pitch, stride }, out, Lines::of(len), rows, len);
@@ -80,7 +80,7 @@ pub(super) fn copy_run<T: Copy>(walk: &Walk<1>, data: &[T], start: usize, out: &
 /// does; `out` begins `before` elements after what that layout is of.
 pub(super) fn copy_to<T: Copy>(walk: &Walk<2>, range: Range<usize>, data: &[T], out: &mut [T], before: usize) {
     let (strides, pitches) = (walk.row_strides(), walk.pitches());
-    walk.blocks(range, usize::MAX, &mut |flat, rows, [to, at]| {
+    walk.blocks(range, usize::MAX, false, &mut |flat, rows, [to, at]| {
         let [to, from] = [(to - before, 0), (at, 1)].map(|(at, i)| Lines { at, pitch: pitches[i], stride: strides[i] });
         kernel::copy_rows(data, from, out, to, rows, flat.len() / rows);
     });

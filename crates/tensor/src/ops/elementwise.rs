@@ -7,7 +7,7 @@ use crate::create::room;
 use crate::dims::Dims;
 use crate::element::{Element, Float, Signed};
 use crate::error::{Error, OrPanic};
-use crate::kernel::{self, Binary, BinaryAssign, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Unary};
+use crate::kernel::{self, Binary, BinaryAssign, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Several, Unary};
 use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
@@ -200,12 +200,14 @@ struct Blocks<const N: usize> {
     walk: Walk<N>,
     strides: [isize; N],
     pitches: [isize; N],
+    /// Whether no block is longer than what is gathered.
+    cut: bool,
 }
 
 impl<const N: usize> Blocks<N> {
     fn new(layouts: [&Layout; N]) -> Self {
         let walk = Walk::new(layouts);
-        Blocks { strides: walk.row_strides(), pitches: walk.pitches(), walk }
+        Blocks { strides: walk.row_strides(), pitches: walk.pitches(), walk, cut: false }
     }
 
     fn reader<'a, T: Element>(&self, operand: usize, data: &'a [T]) -> Reader<'a, T> {
@@ -214,7 +216,7 @@ impl<const N: usize> Blocks<N> {
 
     /// Calls `block(out, rows, at)` for the parts of `out`, which has the row-major positions from `start` on.
     fn each<V>(&self, start: usize, out: &mut [V], mut block: impl FnMut(&mut [V], usize, [usize; N])) {
-        self.walk.blocks(start..start + out.len(), GATHERED, &mut |flat, rows, at| {
+        self.walk.blocks(start..start + out.len(), GATHERED, self.cut, &mut |flat, rows, at| {
             block(&mut out[flat.start - start..flat.end - start], rows, at);
         });
     }
@@ -304,6 +306,33 @@ pub(crate) fn choose<T: Element>(
         });
     });
     Ok(out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order))
+}
+
+/// f of N numbers each, in one pass; all operands broadcast.
+pub(crate) fn fused<T: Element, F: Several<T, N>, const N: usize>(
+    op: &'static str,
+    operands: [&Tensor<T>; N],
+    f: F,
+) -> Result<Tensor<T>, Error> {
+    let mut shape = operands[0].shape().clone();
+    for x in &operands[1..] {
+        shape = shape.broadcast_in(op, x.shape())?;
+    }
+    let layouts: Vec<Layout> =
+        operands.iter().map(|x| x.layout().broadcast_to(&shape)).collect::<Result<_, Error>>()?;
+    let order = memory_order(&std::array::from_fn::<_, N, _>(|i| &layouts[i]));
+    let operands: [Tensor<T>; N] = std::array::from_fn(|i| readable_as(operands[i], &layouts[i], &order));
+    let blocks = Blocks { cut: true, ..Blocks::new(operands.each_ref().map(Tensor::layout)) };
+    let mut out = room(op, operands[0].shape())?;
+    par::split(&mut out, 1, N as f64 / 2.0 * par::STREAM, |start, out| {
+        let mut readers: [_; N] = std::array::from_fn(|i| blocks.reader(i, operands[i].storage()));
+        blocks.each(start, out, |out, rows, at| {
+            let (mut at, len) = (at.into_iter(), out.len() / rows);
+            let rows = readers.each_mut().map(|x| x.read_elements(at.next().expect("one for each"), rows, len));
+            f.map(rows, out);
+        });
+    });
+    Ok(out_of_order(Tensor::from_buffer(out, operands[0].shape().clone()), &order))
 }
 
 /// f of each pair, in the buffer of `x` if nobody else owns it and the result has its shape.

@@ -76,7 +76,7 @@ fn pick<T: Element>(data: &[T], line: Line, lines: &Layout, indices: &Tensor<i64
     let walk = Walk::new([indices.layout(), lines]);
     let ([index_stride, step], pitches) = (walk.row_strides(), walk.pitches());
     par::split(&mut out, 1, par::RANDOM, |start, out| {
-        walk.blocks(start..start + out.len(), usize::MAX, &mut |flat, rows, at| {
+        walk.blocks(start..start + out.len(), usize::MAX, false, &mut |flat, rows, at| {
             let len = flat.len() / rows;
             let rows = out[flat.start - start..flat.end - start].chunks_exact_mut(len);
             for (i, out) in rows.enumerate() {

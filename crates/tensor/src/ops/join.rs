@@ -212,7 +212,7 @@ mod tests {
             let ends: Vec<usize> = sizes.scan(0, |end, size| { *end += size * inner; Some(*end) }).collect();
             if joined.numel() > 0 {
                 let mut out = vec![0; joined.numel()];
-                runs(&parts.iter().collect::<Vec<_>>(), &ends, start * inner, &mut out);
+                runs(&parts, &ends, start * inner, &mut out);
                 prop_assert_eq!(&out[..], joined.as_slice().unwrap());
             }
         }

@@ -18,6 +18,7 @@ mod index;
 mod join;
 mod mask;
 mod matmul;
+mod normal;
 mod pullback;
 mod rank;
 mod reduce;
@@ -46,6 +47,7 @@ pub(crate) use join::{cat, stack};
 pub(crate) use mask::{masked_fill, masked_select, nonzero};
 pub use matmul::Accum;
 pub(crate) use matmul::{linear, matmul, matmul_into};
+pub(crate) use normal::{affine, centered, standardized};
 pub use pullback::Pullback;
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{

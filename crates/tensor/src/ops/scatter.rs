@@ -146,7 +146,7 @@ fn scatter_by<T: Element>(
     let cost = par::RANDOM * indices.numel() as f64 / x.numel() as f64;
     par::split(x.as_mut_slice(), unit, cost, |start, x| {
         let entries = if whole { start / unit * round..(start + x.len()) / unit * round } else { 0..indices.numel() };
-        walk.blocks(entries, usize::MAX, &mut |flat, rows, at| {
+        walk.blocks(entries, usize::MAX, false, &mut |flat, rows, at| {
             let len = flat.len() / rows;
             for i in 0..rows {
                 let [index_at, source_at, at] = moved(at, i, pitches);
