@@ -51,8 +51,6 @@ pub(crate) fn exp_in_parts(x: f32, low: Option<f32>) -> [f32; 2] {
     /// log₂ e in two parts.
     const LOG2_E: f32 = std::f32::consts::LOG2_E;
     const LOG2_E_LOW: f32 = (std::f64::consts::LOG2_E - LOG2_E as f64) as f32;
-    /// Rounds like `ROUND`, and leaves n + 254 in the lowest bits: the exponents of two factors, together.
-    const ROUND_TO_EXPONENTS: f32 = ROUND + 254.0;
     // Beyond, the result is infinite or 0 already, and in parts it is 0 whatever is multiplied with it. Written so that a NaN passes.
     let x = if x > 89.0 { 89.0 } else { x };
     let x = if x < -170.0 { -170.0 } else { x };
@@ -60,10 +58,31 @@ pub(crate) fn exp_in_parts(x: f32, low: Option<f32>) -> [f32; 2] {
     let n = rounded - ROUND_TO_EXPONENTS;
     let f = x.mul_add(LOG2_E_LOW, x.mul_add(LOG2_E, -n));
     let f = low.map_or(f, |low| low.mul_add(LOG2_E, f));
-    // 2ⁿ in two factors: together they may leave the range of normal numbers, which each of them does not.
+    let [one, other] = powers(rounded);
+    [exp2_fraction(f) * one, other]
+}
+
+/// 2ˣ = 2ⁿ 2ᶠ with n + f = x. At most 2 ulp off; overflows to infinity and underflows gradually.
+#[inline(always)]
+pub(crate) fn exp2(x: f32) -> f32 {
+    // Beyond, the result is infinite or 0 already. Written so that a NaN passes.
+    let x = if x > 129.0 { 129.0 } else { x };
+    let x = if x < -160.0 { -160.0 } else { x };
+    let rounded = x + ROUND_TO_EXPONENTS;
+    let f = x - (rounded - ROUND_TO_EXPONENTS);
+    let [one, other] = powers(rounded);
+    exp2_fraction(f) * one * other
+}
+
+/// Rounds like `ROUND`, and leaves n + 254 in the lowest bits: the exponents of two factors, together.
+const ROUND_TO_EXPONENTS: f32 = ROUND + 254.0;
+
+/// 2ⁿ in two factors: together they may leave the range of normal numbers, which each of them does not.
+#[inline(always)]
+fn powers(rounded: f32) -> [f32; 2] {
     let both = rounded.to_bits();
     let one = both >> 1;
-    [exp2_fraction(f) * f32::from_bits(one << 23), f32::from_bits(both.wrapping_sub(one) << 23)]
+    [f32::from_bits(one << 23), f32::from_bits(both.wrapping_sub(one) << 23)]
 }
 
 /// (e²ˢ − 1) / 2 = s + s² Q(s) for |s| ≤ ¼ ln 2.
@@ -359,6 +378,17 @@ pub(super) mod tests {
     fn tanh_is_off_by_at_most_2_ulp() {
         let error = largest_error(step(), tanh, f64::tanh);
         assert!(error <= 2.0, "{error} ulp");
+    }
+
+    #[test]
+    fn exp2_is_off_by_at_most_2_ulp() {
+        let error = largest_error(step(), exp2, libm::exp2);
+        assert!(error <= 2.0, "{error} ulp");
+        assert_eq!(
+            [0.0, -1.0, 127.0, 128.0, -149.0, -151.0].map(exp2),
+            [1.0, 0.5, 1.7014118e38, f32::INFINITY, 1e-45, 0.0]
+        );
+        assert!(exp2(f32::NAN).is_nan());
     }
 
     #[test]

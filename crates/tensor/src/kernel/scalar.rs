@@ -343,7 +343,7 @@ number! {
 signed!(f32 f64 i32 i64);
 float!(f32 u32 by_f64::pow, by_f64::atan2, by_f64::power_of_size, by_f64::is_far, |x| math::exp_in_parts(x, None),
     exp: math::exp; ln: math::ln; tanh: math::tanh;
-    exp2: by_f64::exp2; exp_m1: math::exp_m1; log2: by_f64::log2; ln_1p: by_f64::ln_1p;
+    exp2: math::exp2; exp_m1: math::exp_m1; log2: by_f64::log2; ln_1p: by_f64::ln_1p;
     sin: by_f64::sin; cos: by_f64::cos; tan: by_f64::tan; far_sin: libm::sinf; far_cos: libm::cosf; far_tan: libm::tanf;
     erf: math::erf; gelu: math::gelu; gelu_slope: math::gelu_slope;
     floor: f32::floor; ceil: f32::ceil; trunc: f32::trunc; round_ties_even: f32::round_ties_even;

@@ -97,14 +97,14 @@ folds! {
     }
 
     /// The smallest; NaN if any is.
-    Smallest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), arithmetic T {
+    Smallest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |least, x| nan_or(smaller(least, x), x);
         join |a, b| nan_or(smaller(a, b), b);
     }
 
     /// The largest; NaN if any is.
-    Largest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), arithmetic T {
+    Largest[T: Scalar] -> T, exact: !T::DTYPE.is_float(), memory {
         start |x| x;
         fold |most, x| nan_or(larger(most, x), x);
         join |a, b| nan_or(larger(a, b), b);

@@ -188,6 +188,13 @@ pub(crate) fn reduce_rows<T: Copy, P: Copy>(
     stride: isize,
     parts: &mut [P],
 ) {
+    if let ([first, rest @ ..], 0) = (&mut *parts, stride)
+        && !rest.is_empty()
+    {
+        reduce_rows(r, run, 0, std::slice::from_mut(first));
+        rest.fill(*first);
+        return;
+    }
     if run.step == 1 && run.len <= BLOCK {
         return r.blocks(run, stride, parts);
     }
