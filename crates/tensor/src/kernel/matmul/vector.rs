@@ -45,6 +45,25 @@ fn dots_of<const N: usize, T: Vectorized>(a: Matrix<'_, T>, x: &[T], start: usiz
 
 #[inline(always)]
 fn dot<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> T {
+    // Of as many elements as there are lanes, there is nothing to go round.
+    let whole = <&[T; N]>::try_from(x).ok().zip(<&[T; N]>::try_from(y).ok());
+    let mut lanes = match whole {
+        Some((x, y)) => std::array::from_fn(|i| x[i].mul_add(y[i], T::ZERO)),
+        None => lanes_of::<N, T>(x, y),
+    };
+    // The upper half of the lanes is added to the lower one until one lane is left.
+    halve::<32, T>(&mut lanes);
+    halve::<16, T>(&mut lanes);
+    halve::<8, T>(&mut lanes);
+    halve::<4, T>(&mut lanes);
+    halve::<2, T>(&mut lanes);
+    halve::<1, T>(&mut lanes);
+    lanes[0]
+}
+
+/// The sums of every Nth product.
+#[inline(always)]
+fn lanes_of<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> [T; N] {
     let mut lanes = [T::ZERO; N];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<N>(), y.as_chunks::<N>());
     for (x, y) in x.iter().zip(y) {
@@ -55,14 +74,7 @@ fn dot<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> T {
     for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
         *lane = x.mul_add(y, *lane);
     }
-    // The upper half of the lanes is added to the lower one until one lane is left.
-    halve::<32, T>(&mut lanes);
-    halve::<16, T>(&mut lanes);
-    halve::<8, T>(&mut lanes);
-    halve::<4, T>(&mut lanes);
-    halve::<2, T>(&mut lanes);
-    halve::<1, T>(&mut lanes);
-    lanes[0]
+    lanes
 }
 
 /// Adds the upper half of 2 · HALF lanes to the lower, if there are so many lanes: both are vectors.

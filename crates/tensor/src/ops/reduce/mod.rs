@@ -160,7 +160,8 @@ impl Plan {
         let mut along: Dims<Axis> = axes().filter(|(_, reduced)| **reduced).map(|(axis, _)| axis).collect();
         // The order of elements within a reduction is free: it is that in memory, whatever the order of the axes. Runs that are repeated
         // are the outermost: each comes to the same.
-        along.sort_by_key(|(_, stride)| std::cmp::Reverse(if stride == 0 { usize::MAX } else { stride.unsigned_abs() }));
+        along
+            .sort_by_key(|(_, stride)| std::cmp::Reverse(if stride == 0 { usize::MAX } else { stride.unsigned_abs() }));
         let runs = joined(along.iter().copied());
         let kept = joined(axes().filter(|(_, reduced)| !**reduced).map(|(axis, _)| axis));
         let results = kept.iter().map(|&(size, _)| size).product();
