@@ -1,7 +1,7 @@
 //! Many trainings at once: nets of the lecture's size over learning rates and seeds, one to a thread, on all cores. A table of their
 //! losses on held-out names, and a page of the best of each rate.
 //!
-//! cargo run --release --example sweep -- --page sweep.html
+//! cargo run --release --example sweep -- --report sweep.html
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -41,7 +41,7 @@ struct Args {
     threads: Option<usize>,
     /// Where to write the page
     #[arg(long, value_name = "FILE")]
-    page: Option<PathBuf>,
+    report: Option<PathBuf>,
 }
 
 struct Net {
@@ -138,7 +138,7 @@ fn run(args: &Args) -> Result<(), Failure> {
         args.steps,
         seconds / steps * 1e6
     );
-    if let Some(path) = &args.page {
+    if let Some(path) = &args.report {
         page.write(path)?;
         println!("{} has their losses", path.display());
     }
