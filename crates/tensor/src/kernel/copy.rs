@@ -84,6 +84,8 @@ kernel! {
             (1, 1, 5..=8) => (0..rows).for_each(|i| copy_ends::<T, 4>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
             (1, 1, 9..=16) => (0..rows).for_each(|i| copy_ends::<T, 8>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
             (1, 1, 17..=32) => (0..rows).for_each(|i| copy_ends::<T, 16>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, 0, 33..=64) => (0..rows).for_each(|i| fill_ends::<T, 32>(&mut out[to.row(i)..][..len], data[from.row(i)])),
+            (1, 1, 33..=64) => (0..rows).for_each(|i| copy_ends::<T, 32>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
             (1, ..) => (0..rows).for_each(|i| copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len])),
             _ => {
                 for i in 0..rows {

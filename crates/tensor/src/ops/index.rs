@@ -99,12 +99,14 @@ fn pick<T: Element>(
     shape: &Shape,
 ) -> Result<Buffer<T>, Error> {
     let indices = checked(op, indices, x.dims()[axis])?;
-    let indices = indices.as_slice().expect("made contiguous");
     let order: Dims<usize> = (0..x.rank()).collect();
-    // Slices whose elements lie apart are brought together once, if most of them are picked.
-    let lies_apart = !x.layout().reorder(&order[axis + 1..]).is_contiguous();
-    let x = if lies_apart && 2 * indices.len() >= x.dims()[axis] { &x.contiguous() } else { x };
     let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
+    let together = inner.is_contiguous();
+    // Slices whose elements lie apart are brought together once, if most of them are picked.
+    if !together && 2 * indices.numel() >= x.dims()[axis] {
+        return pick(op, &x.contiguous(), axis, &indices, shape);
+    }
+    let indices = indices.as_slice().expect("made contiguous");
     let (count, len) = (outer.shape().numel(), inner.shape().numel());
     let (data, stride) = (x.storage(), x.layout().strides()[axis]);
     let mut out = room(op, shape)?;
@@ -113,7 +115,6 @@ fn pick<T: Element>(
     }
     let (outer, rows) = (Walk::new([&outer]), Walk::new([&inner]));
     let [outer_stride] = outer.row_strides();
-    let together = inner.is_contiguous();
     // A task goes a whole number of times through the indices; if they are gone through only once, it has whole blocks.
     let round = indices.len() * len;
     let unit = if count == 1 { len } else { round };
@@ -239,7 +240,11 @@ pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> R
 /// An error unless each index is below `size` and none is negative.
 pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
     // What is repeated is looked at once, and without an early end, so that the loop is vectorized.
-    if kernel::all_within(indices.view(indices.layout().once()).iter(), size) {
+    let fits = match indices.as_slice() {
+        Some(indices) => kernel::all_within(indices.iter().copied(), size),
+        None => kernel::all_within(indices.view(indices.layout().once()).iter(), size),
+    };
+    if fits {
         return Ok(());
     }
     let wrong = indices.iter().enumerate().find(|&(_, index)| index as u64 >= size as u64);
