@@ -103,7 +103,7 @@ fn pick<T: Element>(
     let (outer, inner) = (x.layout().reorder(&order[..axis]), x.layout().reorder(&order[axis + 1..]));
     let together = inner.is_contiguous();
     // Slices whose elements lie apart are brought together once, if most of them are picked.
-    if !together && 2 * indices.numel() >= x.dims()[axis] {
+    if !together && !x.is_contiguous() && 2 * indices.numel() >= x.dims()[axis] {
         return pick(op, &x.contiguous(), axis, &indices, shape);
     }
     let indices = indices.as_slice().expect("made contiguous");
