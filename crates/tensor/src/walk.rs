@@ -68,7 +68,7 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
-    /// as `most` elements are; or, where rows are longer than a quarter of that, of one row, which is whole if the operands lie as neighbours and it is not to be `cut`.
+    /// as `most` elements are; or, where rows are longer than an eighth of that, of one row, which is whole if the operands lie as neighbours and it is not to be `cut`.
     #[inline(never)]
     pub(crate) fn blocks(
         &self,
@@ -82,7 +82,7 @@ impl<const N: usize> Walk<N> {
             _ => (range.len(), 1),
         };
         // Rows that are not short are read in place.
-        let many = if inner > most / 4 { 1 } else { most / inner.max(1) };
+        let many = if inner > most / 8 { 1 } else { most / inner.max(1) };
         let piece = if self.has_rows() && !cut { usize::MAX } else { most };
         let strides = self.row_strides();
         let mut cursor = self.cursor(range.start);
@@ -90,7 +90,7 @@ impl<const N: usize> Walk<N> {
         while flat < range.end {
             if let [.., row, 0] = *cursor.index {
                 let rows = many.min(outer - row).min((range.end - flat) / inner);
-                if rows > 1 {
+                if rows > 0 && inner <= piece {
                     block(flat..flat + rows * inner, rows, cursor.at);
                     self.skip(&mut cursor, rows);
                     flat += rows * inner;

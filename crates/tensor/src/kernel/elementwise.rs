@@ -298,6 +298,9 @@ kernel! {
 
 /// out\[i] = f(x\[i])
 pub(crate) fn map<T: Copy, U>(f: &dyn Unary<T, Output = U>, x: Row<'_, T>, out: &mut [U], ahead: bool) {
+    if let (Row::Contiguous(x), false) = (x, ahead) {
+        return f.map(x, out);
+    }
     let mut room = Block::new();
     let x = room.operand(x, out.len());
     for (start, out) in blocks(out, x.step == 0, ahead) {
@@ -313,6 +316,9 @@ pub(crate) fn zip<T: Copy, U: Copy, V>(
     out: &mut [V],
     ahead: bool,
 ) {
+    if let (Row::Contiguous(x), Row::Contiguous(y), false) = (x, y, ahead) {
+        return f.zip(x, y, out);
+    }
     let (mut room_x, mut room_y) = (Block::new(), Block::new());
     let (x, y) = (room_x.operand(x, out.len()), room_y.operand(y, out.len()));
     for (start, out) in blocks(out, x.step == 0 || y.step == 0, ahead) {
@@ -327,6 +333,9 @@ pub(crate) fn zip_assign<T: Copy, U: Copy>(
     y: Row<'_, U>,
     ahead: bool,
 ) {
+    if let (Row::Contiguous(y), false) = (y, ahead) {
+        return f.zip_assign(x, y);
+    }
     let mut room = Block::new();
     let y = room.operand(y, x.len());
     for (start, x) in blocks(x, y.step == 0, ahead) {
