@@ -95,7 +95,8 @@ impl<T: Element> Tensor<T> {
         self.layout.is_contiguous()
     }
 
-    /// The elements in row-major order, where they lie so.
+    /// The elements in row-major order, where they lie so. What is computed of transposed tensors, element by element, lies transposed too;
+    /// [`contiguous`](Self::contiguous) brings it into order.
     ///
     /// # Example
     /// ```

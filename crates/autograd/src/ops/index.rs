@@ -66,7 +66,10 @@ impl<T: Float> Var<'_, T> {
         self.record(Op::new(op, Role::Lookup), found)
             .wrt_part(self, Place::Rows { axis: 0, indices: flat }, move |g| {
                 let g = g.reshape(&rows);
-                silent.as_ref().map_or_else(|| g.clone(), |silent| g.clone().masked_fill(silent, T::ZERO))
+                match &silent {
+                    Some(silent) => g.masked_fill(silent, T::ZERO),
+                    None => g,
+                }
             })
             .done()
     }

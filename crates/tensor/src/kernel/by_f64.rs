@@ -224,10 +224,10 @@ pub(crate) fn remainder(x: f32, y: f32) -> f32 {
     let quotient = x / divisor;
     let near = nearest(quotient);
     let floor = if near > quotient { near - 1.0 } else { near };
-    let rest = x - floor * divisor;
+    let exact = x - floor * divisor;
     // The quotient may have been rounded up to an integer.
-    let rest = if (rest < 0.0) != (divisor < 0.0) { rest + divisor } else { rest };
-    let rest = if x - floor * divisor == 0.0 { 0.0 } else { rest } as f32;
+    let is_beyond = (exact != 0.0) & ((exact < 0.0) != (divisor < 0.0));
+    let rest = (if is_beyond { exact + divisor } else { exact }) as f32;
     if rest == 0.0 { 0.0_f32.copysign(y) } else { rest }
 }
 
@@ -239,19 +239,14 @@ mod tests {
     #[test]
     fn functions_of_one_are_off_by_at_most_0_51_ulp() {
         type Case = (&'static str, fn(f32) -> f32, fn(f64) -> f64);
-        let near = |f: fn(f32) -> f32| f;
         let cases: [Case; 8] = [
-            ("log2", near(log2), libm::log2),
+            ("log2", log2, libm::log2),
             ("ln_1p", ln_1p, libm::log1p),
             ("sin", |x| if is_far(x) { libm::sin(x.into()) as f32 } else { sin(x) }, libm::sin),
             ("cos", |x| if is_far(x) { libm::cos(x.into()) as f32 } else { cos(x) }, libm::cos),
             ("tan", |x| if is_far(x) { libm::tan(x.into()) as f32 } else { tan(x) }, libm::tan),
             ("pow 2.5", |x| pow(x, 2.5), |x| libm::pow(x, 2.5)),
-            (
-                "pow -0.3",
-                |x| pow(x, f32::MIN_POSITIVE.log10() / 126.0),
-                |x| libm::pow(x, f64::from(f32::MIN_POSITIVE.log10() / 126.0)),
-            ),
+            ("pow -0.3", |x| pow(x, -0.3), |x| libm::pow(x, f64::from(-0.3_f32))),
             ("1.37 to the power", |y| pow(1.37, y), |y| libm::pow(f64::from(1.37_f32), y)),
         ];
         for (name, f, oracle) in cases {

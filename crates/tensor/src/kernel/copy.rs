@@ -77,15 +77,15 @@ kernel! {
     pub(crate) fn copy_rows[T: Copy](data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize), memory {
         // What a row is copied by is settled before the loop over rows.
         match (to.stride, from.stride, len) {
-            (1, 0, 5..=8) => (0..rows).for_each(|i| fill_ends::<T, 4>(&mut out[to.row(i)..][..len], data[from.row(i)])),
-            (1, 0, 9..=16) => (0..rows).for_each(|i| fill_ends::<T, 8>(&mut out[to.row(i)..][..len], data[from.row(i)])),
-            (1, 0, 17..=32) => (0..rows).for_each(|i| fill_ends::<T, 16>(&mut out[to.row(i)..][..len], data[from.row(i)])),
-            (1, 1, 2..=4) => (0..rows).for_each(|i| copy_ends::<T, 2>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
-            (1, 1, 5..=8) => (0..rows).for_each(|i| copy_ends::<T, 4>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
-            (1, 1, 9..=16) => (0..rows).for_each(|i| copy_ends::<T, 8>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
-            (1, 1, 17..=32) => (0..rows).for_each(|i| copy_ends::<T, 16>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
-            (1, 0, 33..=64) => (0..rows).for_each(|i| fill_ends::<T, 32>(&mut out[to.row(i)..][..len], data[from.row(i)])),
-            (1, 1, 33..=64) => (0..rows).for_each(|i| copy_ends::<T, 32>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len])),
+            (1, 0, 5..=8) => fill_each::<T, 4>(data, from, out, to, rows, len),
+            (1, 0, 9..=16) => fill_each::<T, 8>(data, from, out, to, rows, len),
+            (1, 0, 17..=32) => fill_each::<T, 16>(data, from, out, to, rows, len),
+            (1, 0, 33..=64) => fill_each::<T, 32>(data, from, out, to, rows, len),
+            (1, 1, 2..=4) => copy_each::<T, 2>(data, from, out, to, rows, len),
+            (1, 1, 5..=8) => copy_each::<T, 4>(data, from, out, to, rows, len),
+            (1, 1, 9..=16) => copy_each::<T, 8>(data, from, out, to, rows, len),
+            (1, 1, 17..=32) => copy_each::<T, 16>(data, from, out, to, rows, len),
+            (1, 1, 33..=64) => copy_each::<T, 32>(data, from, out, to, rows, len),
             (1, ..) => (0..rows).for_each(|i| copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len])),
             _ => {
                 for i in 0..rows {
@@ -95,6 +95,22 @@ kernel! {
                 }
             }
         }
+    }
+}
+
+/// Rows of N to 2 N neighbours.
+#[inline(always)]
+fn copy_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize) {
+    for i in 0..rows {
+        copy_ends::<T, N>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len]);
+    }
+}
+
+/// Rows of one element, N to 2 N times.
+#[inline(always)]
+fn fill_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize) {
+    for i in 0..rows {
+        fill_ends::<T, N>(&mut out[to.row(i)..][..len], data[from.row(i)]);
     }
 }
 

@@ -64,7 +64,7 @@ pub(crate) const GATHERED: usize = 512;
 /// relu of 64 MiB (39 % on two threads), but 1 to 3 % of one of 4 MiB. To an AMD EPYC it was a loss: 5 to 15 % of one of 4 MiB. Of a
 /// tanh, an exp or a sigmoid of 4 MiB it saved a Granite Rapids 6 to 8 %.
 pub(crate) fn asks_ahead(bytes: usize, cost: f64) -> bool {
-    let computes = (par::TRANSCENDENTAL..par::LIBRARY).contains(&cost);
+    let computes = (par::TRANSCENDENTAL..=par::POWER).contains(&cost);
     bytes >= if computes { 4 << 20 } else { 32 << 20 }
 }
 

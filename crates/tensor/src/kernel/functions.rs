@@ -8,7 +8,6 @@
 
 use super::elementwise::{Binary, BinaryAssign, Several, Unary};
 use super::isa::kernel;
-use super::math::product_of_equal;
 use crate::kernel::{Arithmetic, Real, Scalar, WithSign};
 use crate::par;
 
@@ -196,79 +195,6 @@ functions_of_one! {
             _ if x == -T::INFINITY => least,
             _ => x,
         };
-    }
-}
-
-/// xⁿ of one float, for one n.
-pub(crate) struct IntegerPower {
-    pub(crate) n: i32,
-}
-
-impl<T: Real> Unary<T> for IntegerPower {
-    type Output = T;
-
-    fn cost(&self) -> f64 {
-        par::TRANSCENDENTAL
-    }
-
-    fn map(&self, x: &[T], out: &mut [T]) {
-        kernel! {
-            fn powi[T: Real](x: &[T], out: &mut [T], n: i32), arithmetic T {
-                // With an exponent that the compiler knows, the products are of vectors.
-                match n {
-                    3 => of_all::<T, 3>(x, out),
-                    4 => of_all::<T, 4>(x, out),
-                    -1 => of_all::<T, -1>(x, out),
-                    -2 => of_all::<T, -2>(x, out),
-                    -3 => of_all::<T, -3>(x, out),
-                    _ => blockwise(x, out, n),
-                }
-            }
-        }
-
-        #[inline(always)]
-        fn of_all<T: Real, const N: i32>(x: &[T], out: &mut [T]) {
-            let mut safe = true;
-            for (out, &x) in out.iter_mut().zip(x) {
-                let power = product_of_equal(x.to_f64(), N);
-                safe &= N > 0 || power.is_normal();
-                *out = T::from_f64(if N > 0 { power } else { 1.0 / power });
-            }
-            if !safe {
-                one_by_one(x, out, N);
-            }
-        }
-
-        /// The products of a block at a time.
-        #[inline(always)]
-        fn blockwise<T: Real>(x: &[T], out: &mut [T], n: i32) {
-            const LANES: usize = 32;
-            for (out, x) in out.chunks_mut(LANES).zip(x.chunks(LANES)) {
-                let mut squares = [1.0; LANES];
-                squares.iter_mut().zip(x).for_each(|(square, x)| *square = x.to_f64());
-                let (mut powers, mut left) = ([1.0; LANES], n.unsigned_abs());
-                while left > 0 {
-                    if left & 1 == 1 {
-                        powers.iter_mut().zip(&squares).for_each(|(power, square)| *power *= square);
-                    }
-                    squares.iter_mut().for_each(|square| *square *= *square);
-                    left >>= 1;
-                }
-                if n < 0 && !powers.iter().all(|power| power.is_normal()) {
-                    one_by_one(x, out, n);
-                    continue;
-                }
-                for (out, power) in out.iter_mut().zip(powers) {
-                    *out = T::from_f64(if n < 0 { 1.0 / power } else { power });
-                }
-            }
-        }
-
-        #[inline(never)]
-        fn one_by_one<T: Real>(x: &[T], out: &mut [T], n: i32) {
-            out.iter_mut().zip(x).for_each(|(out, x)| *out = x.powi(n));
-        }
-        powi(x, out, self.n);
     }
 }
 

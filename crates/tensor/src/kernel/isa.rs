@@ -80,7 +80,7 @@ fn detected() -> Isa {
 /// - `functions T`: the function is ours and vectorized for f32, and the library's for f64, which gains nothing.
 ///
 /// The costs of `par` are kinds too, so that a function of one element says both at once: `STREAM` is `memory`, `DIVISION`
-/// `arithmetic`, `TRANSCENDENTAL` and `POWER` `functions`, and `LIBRARY`, which no set vectorizes, `few`.
+/// `arithmetic`, `TRANSCENDENTAL` and `POWER` `functions`.
 ///
 /// Each function has copies of its own, such as `name::avx2`, so that a profile names the loop that ran.
 macro_rules! kernel {
@@ -123,7 +123,6 @@ macro_rules! kernel {
     (@$set:ident DIVISION $T:ident) => { kernel!(@$set arithmetic $T) };
     (@$set:ident TRANSCENDENTAL $T:ident) => { kernel!(@$set functions $T) };
     (@$set:ident POWER $T:ident) => { kernel!(@$set functions $T) };
-    (@$set:ident LIBRARY $T:ident) => { kernel!(@$set few) };
     (@avx512 memory) => { false };
     (@avx2 memory) => { true };
     (@$set:ident few) => { false };

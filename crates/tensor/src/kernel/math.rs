@@ -321,30 +321,6 @@ fn rounding(a: f64, b: f64) -> f64 {
     ((a_upper * b_upper - a * b) + a_upper * b_lower + a_lower * b_upper) + a_lower * b_lower
 }
 
-/// |n| factors of x by repeated squaring, a rounding for each of at most 2 log₂ |n| products.
-#[inline(always)]
-pub(crate) fn product_of_equal(x: f64, n: i32) -> f64 {
-    let (mut power, mut square, mut left) = (1.0, x, n.unsigned_abs());
-    while left > 0 {
-        if left & 1 == 1 {
-            power *= square;
-        }
-        square *= square;
-        left >>= 1;
-    }
-    power
-}
-
-/// xⁿ
-pub(crate) fn powi(x: f64, n: i32) -> f64 {
-    match product_of_equal(x, n) {
-        power if n >= 0 => power,
-        power if power.is_normal() => 1.0 / power,
-        // It has left the normal numbers, which its reciprocal may not have.
-        _ => libm::pow(x, n.into()),
-    }
-}
-
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
@@ -467,25 +443,6 @@ pub(super) mod tests {
         let error = largest_error(step(), crate::Real::sigmoid, |x| 1.0 / (1.0 + (-x).exp()));
         assert!(error <= 3.0, "{error} ulp");
         assert_eq!([f32::INFINITY, f32::NEG_INFINITY, 0.0].map(crate::Real::sigmoid), [1.0, 0.0, 0.5]);
-    }
-
-    #[test]
-    fn powi_keeps_what_is_below_the_normal_numbers() {
-        for (x, n) in [(2.0, -1074), (2.0, -1050), (-2.0, -1073), (0.5, 1074), (3.0, -660), (8e-309, -1), (-8e-309, -1)]
-        {
-            let (got, want) = (powi(x, n), libm::pow(x, n.into()));
-            assert!((got - want).abs() <= 1e-14 * want.abs() && got != 0.0, "{x} to the {n}: {got:e}, not {want:e}");
-        }
-        let f32_powi = |x: f32, n| crate::Real::powi(x, n);
-        // torch.tensor(2.).pow(-130), and the least positive number.
-        assert_eq!([f32_powi(2.0, -130), f32_powi(2.0, -149), f32_powi(2.0, -151)], [7.346_84e-40, 1e-45, 0.0]);
-        assert_eq!(
-            [f32_powi(-0.0, -3), f32_powi(0.0, -2), f32_powi(f32::NAN, 0)],
-            [f32::NEG_INFINITY, f32::INFINITY, 1.0]
-        );
-        assert_eq!(f32_powi(2.0, i32::MIN), 0.0);
-        assert_eq!(f32_powi(-1.0, i32::MIN), 1.0);
-        assert!(f32_powi(f32::NAN, 2).is_nan());
     }
 
     #[test]

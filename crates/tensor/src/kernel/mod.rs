@@ -15,6 +15,7 @@ mod in_f64;
 mod isa;
 pub(crate) mod math;
 mod matmul;
+mod power;
 mod random;
 mod reduce;
 mod scalar;
@@ -34,7 +35,7 @@ pub(crate) use elementwise::{
     map_assign, map_counted, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
-pub(crate) use functions::{Affine, Centered, IntegerPower, OfSize, Standardized, negate};
+pub(crate) use functions::{Affine, Centered, OfSize, Standardized, negate};
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{
     Comparison, ElementwiseLoss, LossSlope, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat,
@@ -45,6 +46,7 @@ pub use isa::{Isa, isa};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use matmul::Vectorized;
 pub(crate) use matmul::{Matrix, Onto, matmul};
+pub(crate) use power::IntegerPower;
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};

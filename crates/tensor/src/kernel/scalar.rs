@@ -6,7 +6,7 @@ use std::fmt::{self, Debug, Display};
 use std::iter::Sum;
 use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssign};
 
-use super::{by_f64, math};
+use super::{by_f64, math, power};
 
 /// The types that a [`Tensor`](crate::Tensor) can hold, as values.
 ///
@@ -300,7 +300,7 @@ macro_rules! float {
             }
             // In f64 also of f32: what fits the result neither overflows nor underflows on the way.
             fn powi(self, n: i32) -> Self {
-                math::powi(self.into(), n) as $t
+                power::powi(self.into(), n) as $t
             }
             #[inline(always)]
             fn exp_in_parts(self) -> [Self; 2] {

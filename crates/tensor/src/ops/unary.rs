@@ -1,7 +1,7 @@
 //! Functions of one element, in PyTorch's names.
 
 use crate::element::{Float, Number, Signed};
-use crate::kernel::{IntegerPower, OfFloat, OfNumber, OfSigned, TestOfFloat};
+use crate::kernel::{Dtype, IntegerPower, OfFloat, OfNumber, OfSigned, TestOfFloat};
 use crate::ops::map;
 use crate::tensor::Tensor;
 
@@ -298,8 +298,10 @@ impl<T: Float> Tensor<T> {
     /// assert_eq!(Tensor::from([4.0, 9.0]).powf(1.5), Tensor::from([8.0, 27.0]));
     /// ```
     pub fn powf(&self, y: T) -> Self {
+        // Products are in f64: rounded several times, they have all digits of an f32, and not of an f64.
+        let by_products = if T::DTYPE == Dtype::F32 { -64.0..=64.0 } else { -1.0..=2.0 };
         match y.to_f64() {
-            whole if whole.fract() == 0.0 && whole.abs() <= 64.0 => self.powi(whole as i32),
+            whole if whole.fract() == 0.0 && by_products.contains(&whole) => self.powi(whole as i32),
             0.5 => T::map_float(self, OfFloat::Root),
             -0.5 => T::map_float(self, OfFloat::RootRecip),
             _ => T::map_float(self, OfFloat::Powf { y }),
@@ -379,6 +381,24 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn whole_exponents_and_halves_lose_no_digits() {
+        let x = Tensor::from_fn([400], |i| 0.6 + i[0] as f64 / 170.0);
+        for y in [-64.0, -3.0, -2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 2.0, 3.0, 17.0, 64.0] {
+            for (got, x) in x.powf(y).iter().zip(x.iter()) {
+                assert_relative_eq!(got, libm::pow(x, y), max_relative = 4e-16);
+            }
+            let single = x.cast::<f32>();
+            for (got, x) in single.powf(y as f32).iter().zip(single.iter()) {
+                assert_relative_eq!(f64::from(got), libm::pow(x.into(), y), max_relative = 1.2e-7);
+            }
+        }
+        let edges = Tensor::from([f64::NEG_INFINITY, -0.0, -2.0]);
+        assert_eq!(edges.powf(0.5).to_vec()[..2], [f64::INFINITY, 0.0]);
+        assert_eq!(edges.powf(-0.5).to_vec()[..2], [0.0, f64::INFINITY]);
+        assert!(edges.powf(0.5).to_vec()[2].is_nan());
     }
 
     #[test]

@@ -57,9 +57,6 @@ pub(crate) const POWER: f64 = 1.0;
 /// What a division or a root costs in vectors.
 pub(crate) const DIVISION: f64 = 0.35;
 
-/// What a function of the library costs, which is not vectorized: erf took 5 to 20.
-pub(crate) const LIBRARY: f64 = 8.0;
-
 /// What a multiply-add of a matrix product costs: 150 GFLOP/s.
 pub(crate) const MULTIPLY_ADD: f64 = 0.0133;
 
