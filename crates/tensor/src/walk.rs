@@ -68,7 +68,8 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
-    /// as `most` elements are; or, where rows are longer than an eighth of that, of one row, which is whole if the operands lie as neighbours and it is not to be `cut`.
+    /// as `most` elements are; or, where rows are longer than an eighth of that, of all of them, each to be gone through by itself. A
+    /// row longer than `most` is whole if the operands lie as neighbours and it is not to be `cut`.
     #[inline(never)]
     pub(crate) fn blocks(
         &self,
@@ -82,7 +83,7 @@ impl<const N: usize> Walk<N> {
             _ => (range.len(), 1),
         };
         // Rows that are not short are read in place.
-        let many = if inner > most / 8 { 1 } else { most / inner.max(1) };
+        let many = if inner > most / 8 { outer } else { most / inner.max(1) };
         let piece = if self.has_rows() && !cut { usize::MAX } else { most };
         let strides = self.row_strides();
         let mut cursor = self.cursor(range.start);
@@ -254,8 +255,9 @@ mod tests {
                 walk.blocks(range.clone(), most, cut_rows, &mut |flat, rows, at| {
                     assert_eq!(flat.start, next);
                     next = flat.end;
-                    assert!(rows == 1 || flat.len() <= most);
                     let len = flat.len() / rows;
+                    assert!(rows == 1 || flat.len() <= most || len > most / 8);
+                    assert!(len <= most || !cut_rows && strides.iter().all(|stride| matches!(stride, 0 | 1)));
                     for i in 0..flat.len() {
                         for operand in 0..2 {
                             let steps = (i / len) as isize * pitches[operand] + (i % len) as isize * strides[operand];

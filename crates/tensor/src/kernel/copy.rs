@@ -45,9 +45,16 @@ pub(crate) fn copy_row<T: Copy>(data: &[T], at: usize, stride: isize, out: &mut 
         _ if out.is_empty() => {}
         0 => out.fill(data[at]),
         1 => copy_slice(&data[at..][..out.len()], out),
+        2 => {
+            // Two vectors of neighbours, of which each gives half.
+            let (pairs, last) = data[at..][..2 * out.len() - 1].as_chunks::<2>();
+            let (end, out) = out.split_last_mut().expect("not empty");
+            out.iter_mut().zip(pairs).for_each(|(out, pair)| *out = pair[0]);
+            *end = last[0];
+        }
         // Reversed within registers.
         -1 => out.iter_mut().zip(data[..=at].iter().rev()).for_each(|(out, &x)| *out = x),
-        2.. => out.iter_mut().zip(data[at..].iter().step_by(stride as usize)).for_each(|(out, &x)| *out = x),
+        3.. => out.iter_mut().zip(data[at..].iter().step_by(stride as usize)).for_each(|(out, &x)| *out = x),
         _ => out.iter_mut().zip(data[..=at].iter().rev().step_by(-stride as usize)).for_each(|(out, &x)| *out = x),
     }
 }
@@ -81,11 +88,14 @@ kernel! {
             (1, 0, 9..=16) => fill_each::<T, 8>(data, from, out, to, rows, len),
             (1, 0, 17..=32) => fill_each::<T, 16>(data, from, out, to, rows, len),
             (1, 0, 33..=64) => fill_each::<T, 32>(data, from, out, to, rows, len),
-            (1, 1, 2..=4) => copy_each::<T, 2>(data, from, out, to, rows, len),
-            (1, 1, 5..=8) => copy_each::<T, 4>(data, from, out, to, rows, len),
-            (1, 1, 9..=16) => copy_each::<T, 8>(data, from, out, to, rows, len),
-            (1, 1, 17..=32) => copy_each::<T, 16>(data, from, out, to, rows, len),
-            (1, 1, 33..=64) => copy_each::<T, 32>(data, from, out, to, rows, len),
+            (1, 1, 2..=4) => copy_each::<T, 2, 1>(data, from, out, to, rows, len),
+            (1, 1, 5..=8) => copy_each::<T, 4, 1>(data, from, out, to, rows, len),
+            (1, 1, 9..=16) => copy_each::<T, 8, 1>(data, from, out, to, rows, len),
+            (1, 1, 17..=32) => copy_each::<T, 16, 1>(data, from, out, to, rows, len),
+            (1, 1, 33..=64) => copy_each::<T, 32, 1>(data, from, out, to, rows, len),
+            (1, 2, 5..=8) => copy_each::<T, 4, 2>(data, from, out, to, rows, len),
+            (1, 2, 9..=16) => copy_each::<T, 8, 2>(data, from, out, to, rows, len),
+            (1, 2, 17..=32) => copy_each::<T, 16, 2>(data, from, out, to, rows, len),
             (1, ..) => (0..rows).for_each(|i| copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len])),
             _ => {
                 for i in 0..rows {
@@ -98,11 +108,21 @@ kernel! {
     }
 }
 
-/// Rows of N to 2 N neighbours.
+/// Rows of N to 2 N elements that are `STEP` apart.
 #[inline(always)]
-fn copy_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize) {
+fn copy_each<T: Copy, const N: usize, const STEP: usize>(
+    data: &[T],
+    from: Lines,
+    out: &mut [T],
+    to: Lines,
+    rows: usize,
+    len: usize,
+) {
     for i in 0..rows {
-        copy_ends::<T, N>(&data[from.row(i)..][..len], &mut out[to.row(i)..][..len]);
+        let (x, out) = (&data[from.row(i)..][..STEP * (len - 1) + 1], &mut out[to.row(i)..][..len]);
+        let (first, last) = (&x[..STEP * (N - 1) + 1], &x[STEP * (len - N)..]);
+        out[..N].copy_from_slice(&std::array::from_fn::<T, N, _>(|j| first[STEP * j]));
+        out[len - N..].copy_from_slice(&std::array::from_fn::<T, N, _>(|j| last[STEP * j]));
     }
 }
 
@@ -140,24 +160,29 @@ kernel! {
     /// Writes the rows of a plane, one after the other at distances of `pitch`:
     /// out\[i · pitch + j] = data\[at ± i + j · stride].
     pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), memory {
-        if plane.columns < TRANSPOSED_SIDE {
-            return plane.copy_columns(0..plane.rows, 0, plane.columns, out, pitch);
+        plane.copy(out, pitch);
+    }
+}
+
+impl<T: Copy> Plane<'_, T> {
+    #[inline(always)]
+    pub(super) fn copy(&self, out: &mut [T], pitch: usize) {
+        if self.columns < TRANSPOSED_SIDE {
+            return self.copy_columns(0..self.rows, 0, self.columns, out, pitch);
         }
         // In tiles of blocks: a block seldom uses the whole of a cache line, and never that of a page; the blocks beside it, which
         // use the rest, come soon after.
-        for rows in tiles(plane.rows) {
-            for columns in tiles(plane.columns) {
+        for rows in tiles(self.rows) {
+            for columns in tiles(self.columns) {
                 for j in columns.step_by(TRANSPOSED_SIDE) {
                     for i in rows.clone().step_by(TRANSPOSED_SIDE) {
-                        plane.copy_block(i, j, &mut out[i * pitch + j..], pitch);
+                        self.copy_block(i, j, &mut out[i * pitch + j..], pitch);
                     }
                 }
             }
         }
     }
-}
 
-impl<T: Copy> Plane<'_, T> {
     /// The block from (i, j) on.
     #[inline(always)]
     fn copy_block(&self, i: usize, j: usize, out: &mut [T], pitch: usize) {

@@ -79,21 +79,25 @@ fn ask_ahead<T>(block: &[T]) {
     }
 }
 
-/// Room for a block of an operand.
-struct Block<T>([MaybeUninit<T>; REPEATED]);
+kernel! {
+    fn fill[T: Copy](room: &mut [MaybeUninit<T>], x: T), memory {
+        room.fill(MaybeUninit::new(x));
+    }
+}
+
+/// Room for a block of one element, repeated.
+pub(crate) struct Block<T>([MaybeUninit<T>; REPEATED]);
 
 impl<T: Copy> Block<T> {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Block([MaybeUninit::uninit(); REPEATED])
     }
 
-    /// Writes `len` elements, at most `REPEATED`.
-    fn write(&mut self, len: usize, element: impl Fn(usize) -> T) -> &[T] {
-        let room = &mut self.0[..len];
-        for (i, to) in room.iter_mut().enumerate() {
-            to.write(element(i));
-        }
-        // SAFETY: the loop has written every element.
+    /// The element, `len` times, or as often as there is room for it.
+    pub(crate) fn repeat(&mut self, x: T, len: usize) -> &[T] {
+        let room = &mut self.0[..len.min(REPEATED)];
+        fill(room, x);
+        // SAFETY: `fill` has written every element.
         unsafe { std::slice::from_raw_parts(room.as_ptr().cast::<T>(), room.len()) }
     }
 
@@ -103,7 +107,7 @@ impl<T: Copy> Block<T> {
     fn operand<'a>(&'a mut self, row: Row<'a, T>, len: usize) -> Operand<'a, T> {
         match row {
             Row::Contiguous(row) => Operand { elements: row, step: 1 },
-            Row::Splat(x) => Operand { elements: self.write(len.min(REPEATED), |_| x), step: 0 },
+            Row::Splat(x) => Operand { elements: self.repeat(x, len), step: 0 },
         }
     }
 }
@@ -130,7 +134,7 @@ impl<'a, T: Scalar> Reader<'a, T> {
     pub(crate) fn read(&mut self, at: usize, rows: usize, len: usize) -> Row<'_, T> {
         match self.stride {
             1 if rows == 1 || self.pitch == len as isize => Row::Contiguous(&self.data[at..][..rows * len]),
-            0 if rows == 1 || self.pitch == 0 => Row::Splat(self.data[at]),
+            0 if rows * len > GATHERED || rows == 1 && self.pitch != 0 => Row::Splat(self.data[at]),
             _ => Row::Contiguous(self.gathered(at, rows, len)),
         }
     }

@@ -31,7 +31,7 @@ pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
-    Binary, BinaryAssign, Closure, GATHERED, Reader, Row, Several, Unary, asks_ahead, choose, fill_where, map,
+    Binary, BinaryAssign, Block, Closure, GATHERED, Reader, Row, Several, Unary, asks_ahead, choose, fill_where, map,
     map_assign, map_counted, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
@@ -52,7 +52,7 @@ pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};
 pub(crate) use reduce::{
     Count, Largest, LogSumExp, Moment, Moments, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum, WIDE,
-    arg, join, reduce_columns, reduce_rows,
+    arg, finish_log_sum_exp, join, reduce_columns, reduce_rows,
 };
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use scalar::{Arithmetic, Dtype, Real, Scalar, WithSign};

@@ -7,12 +7,14 @@ use crate::create::room;
 use crate::dims::Dims;
 use crate::element::{Element, Float, Signed};
 use crate::error::{Error, OrPanic};
-use crate::kernel::{self, Binary, BinaryAssign, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Several, Unary};
+use crate::kernel::{
+    self, Binary, BinaryAssign, Block, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Several, Unary,
+};
 use crate::layout::Layout;
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
-use crate::walk::Walk;
+use crate::walk::{Walk, moved};
 
 impl<T: Element> Tensor<T> {
     /// f of each element.
@@ -217,7 +219,14 @@ impl<const N: usize> Blocks<N> {
     /// Calls `block(out, rows, at)` for the parts of `out`, which has the row-major positions from `start` on.
     fn each<V>(&self, start: usize, out: &mut [V], mut block: impl FnMut(&mut [V], usize, [usize; N])) {
         self.walk.blocks(start..start + out.len(), GATHERED, self.cut, &mut |flat, rows, at| {
-            block(&mut out[flat.start - start..flat.end - start], rows, at);
+            let out = &mut out[flat.start - start..flat.end - start];
+            let len = out.len() / rows;
+            if rows == 1 || len <= GATHERED / 8 {
+                return block(out, rows, at);
+            }
+            for (i, out) in out.chunks_exact_mut(len).enumerate() {
+                block(out, 1, moved(at, i, self.pitches));
+            }
         });
     }
 }
@@ -392,7 +401,8 @@ fn zip_assign_by<T: Element, U: Element>(
 
 /// A function of two elements, the second of which is always the same number.
 struct With<'a, T> {
-    number: T,
+    /// The number, as often as it is read at once.
+    numbers: &'a [T],
     f: &'a dyn Binary<T, T, Output = T>,
 }
 
@@ -404,13 +414,16 @@ impl<T: Element> Unary<T> for With<'_, T> {
     }
 
     fn map(&self, x: &[T], out: &mut [T]) {
-        kernel::zip(self.f, Row::Contiguous(x), Row::Splat(self.number), out, false);
+        let most = self.numbers.len().max(1);
+        for (x, out) in x.chunks(most).zip(out.chunks_mut(most)) {
+            self.f.zip(x, &self.numbers[..x.len()], out);
+        }
     }
 }
 
 /// f of each element and a number.
 pub(crate) fn with_number<T: Element, F: Binary<T, T, Output = T>>(x: &Tensor<T>, number: T, f: F) -> Tensor<T> {
-    map_by(x, &With { number, f: &f })
+    map_by(x, &With { numbers: Block::new().repeat(number, x.numel()), f: &f })
 }
 
 /// As [`with_number`], in the buffer of `x` if nobody else owns it.

@@ -1,7 +1,7 @@
 //! Where the smallest and the largest element are.
 
 use super::fold::{Fold, Largest, Smallest};
-use super::{BLOCK, Reduction, Rows, Run, blocks_of};
+use super::{BLOCK, Reduction, Rows, Run, blocks_of, near_blocks};
 use crate::kernel::Scalar;
 use crate::kernel::isa::kernel;
 
@@ -24,7 +24,9 @@ pub(crate) fn arg<T: Scalar>(largest: bool, run: Run<'_, T>, stride: isize, out:
             let run = run.moved((chunk * WIDTH) as isize);
             if largest { columns(Largest, run, out) } else { columns(Smallest, run, out) }
         }
-    } else if run.step == 1 && run.len <= BLOCK {
+    } else if run.step != 1 && run.len <= BLOCK {
+        near_blocks(run, stride, out, |run, stride, out| arg(largest, run, stride, out));
+    } else if run.len <= BLOCK {
         for (chunk, out) in out.chunks_mut(ROWS_AT_ONCE).enumerate() {
             let run = run.moved((chunk * ROWS_AT_ONCE) as isize * stride);
             let best = &mut [run.get(0); ROWS_AT_ONCE][..out.len()];

@@ -10,10 +10,12 @@ pub(crate) struct LogSumExp;
 
 reduction!(LogSumExp[T: Real] -> Part<T>, functions T, functions T);
 
-impl LogSumExp {
-    /// The result.
-    pub(crate) fn finish<T: Real>((largest, sum): Part<T>) -> T {
-        largest + sum.ln()
+kernel! {
+    /// The results.
+    pub(crate) fn finish_log_sum_exp[T: Real](parts: &[Part<T>], out: &mut [T]), functions T {
+        for (out, &(largest, sum)) in out.iter_mut().zip(parts) {
+            *out = largest + sum.ln();
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod moments;
 
 pub(crate) use arg::arg;
 pub(crate) use fold::{Count, Fold, Largest, LargestNumber, Product, Sizes, Smallest, Squares, Sum, block, larger};
-pub(crate) use log_sum_exp::LogSumExp;
+pub(crate) use log_sum_exp::{LogSumExp, finish_log_sum_exp};
 pub(crate) use moments::{Moment, Moments};
 
 /// Neighbours that are folded in one go, in lanes.
@@ -100,7 +100,7 @@ macro_rules! reduction {
     };
 }
 
-use super::copy::copy_row;
+use super::copy::{Lines, copy_row, copy_rows};
 use reduction;
 
 /// `len` elements of `data` from `at` on, `step` apart.
@@ -198,12 +198,31 @@ pub(crate) fn reduce_rows<T: Copy, P: Copy>(
     if run.step == 1 && run.len <= BLOCK {
         return r.blocks(run, stride, parts);
     }
+    if run.len <= BLOCK {
+        return near_blocks(run, stride, parts, |run, stride, parts| r.blocks(run, stride, parts));
+    }
     let mut room = Vec::new();
     let mut blocks = vec![parts[0]; run.len.div_ceil(BLOCK)];
     for (i, part) in parts.iter_mut().enumerate() {
         blocks_of(r, run.moved(i as isize * stride).near(&mut room), &mut blocks);
         join(r, &mut blocks, 1);
         *part = blocks[0];
+    }
+}
+
+/// Calls `blocks` for short runs whose elements lie apart, of which as many are brought together at a time as a block has room for.
+fn near_blocks<T: Copy, P>(
+    run: Run<'_, T>,
+    stride: isize,
+    parts: &mut [P],
+    mut blocks: impl FnMut(Run<'_, T>, isize, &mut [P]),
+) {
+    let (len, many) = (run.len, BLOCK / run.len);
+    let mut room = vec![run.get(0); parts.len().min(many) * len];
+    for (i, parts) in parts.chunks_mut(many).enumerate() {
+        let from = Lines { at: run.moved((i * many) as isize * stride).at, pitch: stride, stride: run.step };
+        copy_rows(run.data, from, &mut room, Lines::of(len), parts.len(), len);
+        blocks(Run { data: &room, at: 0, step: 1, len }, len as isize, parts);
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Axes, Over, over, read, reduce};
 use crate::element::Float;
 use crate::error::OrPanic;
-use crate::kernel::LogSumExp;
+use crate::kernel::{self, LogSumExp};
 use crate::par;
 use crate::tensor::Tensor;
 
@@ -29,11 +29,7 @@ impl<T: Float> Tensor<T> {
 
 pub(crate) fn log_sum_exp<T: Float>(x: &Tensor<T>, over: &Over) -> Tensor<T> {
     let cost = read::<T>() + par::TRANSCENDENTAL;
-    reduce(x, over, cost, &LogSumExp, T::ZERO.ln(), &|parts, out: &mut [T]| {
-        for (out, &part) in out.iter_mut().zip(parts) {
-            *out = LogSumExp::finish(part);
-        }
-    })
+    reduce(x, over, cost, &LogSumExp, T::ZERO.ln(), &kernel::finish_log_sum_exp)
 }
 
 #[cfg(test)]

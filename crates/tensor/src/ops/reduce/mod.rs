@@ -31,6 +31,7 @@ use crate::dims::Dims;
 use crate::element::Element;
 use crate::kernel::{self, ROWS, Reduction, Run, WIDE};
 use crate::layout::Layout;
+use crate::ops::elementwise::{in_order, memory_order, out_of_order};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -52,6 +53,12 @@ fn reduce<T: Element, P: Copy + Default + Send + Sync, O: Element>(
     of_nothing: O,
     finish: &(dyn Fn(&[P], &mut [O]) + Sync),
 ) -> Tensor<O> {
+    if let order @ Some(axes) = &memory_order_of_kept(x.layout(), &over.reduced) {
+        let turned = Over { reduced: axes.iter().map(|&axis| over.reduced[axis]).collect(), keep: true };
+        let out = out_of_order(reduce(&in_order(x, order), &turned, cost, r, of_nothing, finish), order);
+        let left: Dims<usize> = (0..x.rank()).filter(|&axis| over.keep || !over.reduced[axis]).collect();
+        return out.view(out.layout().reorder(&left));
+    }
     let shape = over.shape(x.shape());
     let mut out = Buffer::stale(shape.numel());
     if x.numel() == 0 {
@@ -73,6 +80,13 @@ fn reduce<T: Element, P: Copy + Default + Send + Sync, O: Element>(
         finish(&plan.joined(data, cost, r), &mut out);
     }
     Tensor::from_buffer(out, shape)
+}
+
+/// The order in memory of all axes, if those that are kept do not lie in theirs.
+fn memory_order_of_kept(x: &Layout, reduced: &[bool]) -> Option<Dims<usize>> {
+    let axes = x.shape().dims().iter().zip(x.strides()).zip(reduced);
+    let kept = axes.filter(|((size, _), reduced)| **size != 1 && !**reduced).map(|((_, stride), _)| stride.abs());
+    if kept.is_sorted_by(|a, b| a >= b) { None } else { memory_order(&[x]) }
 }
 
 /// As [`reduce`], where the part is the result.
