@@ -44,6 +44,7 @@ impl<'a, T> Matrix<'a, T> {
     }
 
     /// Where in the data the element (i, j) lies.
+    #[inline(always)]
     pub(super) fn position(&self, i: usize, j: usize) -> usize {
         self.at.wrapping_add_signed(i as isize * self.strides[0] + j as isize * self.strides[1])
     }

@@ -174,8 +174,12 @@ fn native<'b, T: Vectorized>(
         vector::rows_by_vector(b.t(), a.t(), c, add);
         return bias;
     }
+    if m == 1 && n == 1 {
+        vector::row_by_column(a, b, &mut c[0], add);
+        return bias;
+    }
     // One column is one row the other way round: tiles are wide.
-    if n == 1 && m > 1 {
+    if n == 1 {
         native(b.t(), a.t(), c, add, None);
         return bias;
     }

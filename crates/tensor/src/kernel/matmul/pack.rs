@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use super::Matrix;
 use super::Vectorized;
+use crate::buffer::Buffer;
+use crate::kernel::copy::copy_row;
 use crate::kernel::simd::{SIDE, Simd};
 
 /// Copies the rows `k` of some columns of B, each `row` elements after the one before. Columns past the last one of B repeat that one.
@@ -20,12 +22,19 @@ pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
 ) {
     let width = columns.len();
     let column = |j: usize| (columns.start + j).min(b.columns - 1);
-    if b.strides[0] == 1 && width.is_multiple_of(SIDE) {
-        // Columns are contiguous. Several are copied side by side, so that whole cache lines are written.
+    let [step, pitch] = b.strides;
+    if (step == 1 || step.abs() < pitch.abs()) && width.is_multiple_of(SIDE) {
+        // Elements of a column are neighbours, or are brought together. Several columns are copied side by side, so that whole cache
+        // lines are written.
+        let mut room = Buffer::<T>::stale(if step == 1 { 0 } else { SIDE * k.len() });
         for j in (0..width).step_by(SIDE) {
+            let at = |i: usize| b.position(k.start, column(j + i));
+            for (i, side) in room.chunks_exact_mut(k.len()).enumerate() {
+                copy_row(b.data, at(i), step, side);
+            }
             let mut sides = [&b.data[..0]; SIDE];
             for (i, side) in sides.iter_mut().enumerate() {
-                *side = &b.data[b.position(k.start, column(j + i))..][..k.len()];
+                *side = if step == 1 { &b.data[at(i)..][..k.len()] } else { &room[i * k.len()..][..k.len()] };
             }
             // SAFETY: this function's caller ensures that the processor has the instructions of `S`.
             unsafe { T::interleave::<S>(sides, &mut out[j..], row) }

@@ -1,7 +1,6 @@
 //! The product of a matrix and a vector, where rows of the matrix are contiguous: one dot product for each row.
 
-use super::Matrix;
-use super::Vectorized;
+use super::{CHUNK, Matrix, Vectorized};
 use crate::buffer::Buffer;
 use crate::kernel::isa::kernel;
 use crate::par;
@@ -35,6 +34,20 @@ kernel! {
     }
 }
 
+kernel! {
+    /// C = A · B, or C + A · B where `add`, of a row and a column whose elements are apart: in each chunk one chain of multiply-adds, as a
+    /// tile computes it, which would copy the column into a panel of whole vectors before.
+    pub(super) fn row_by_column[T: Vectorized](a: Matrix<'_, T>, b: Matrix<'_, T>, c: &mut T, add: bool), arithmetic T {
+        for start in (0..a.columns).step_by(CHUNK) {
+            let mut sum = T::ZERO;
+            for p in start..a.columns.min(start + CHUNK) {
+                sum = a.data[a.position(0, p)].mul_add(b.data[b.position(p, 0)], sum);
+            }
+            *c = if add || start > 0 { *c + sum } else { sum };
+        }
+    }
+}
+
 #[inline(always)]
 fn dots_of<const N: usize, T: Vectorized>(a: Matrix<'_, T>, x: &[T], start: usize, c: &mut [T], add: bool) {
     for (i, c) in c.iter_mut().enumerate() {
@@ -45,12 +58,7 @@ fn dots_of<const N: usize, T: Vectorized>(a: Matrix<'_, T>, x: &[T], start: usiz
 
 #[inline(always)]
 fn dot<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> T {
-    // Of as many elements as there are lanes, there is nothing to go round.
-    let whole = <&[T; N]>::try_from(x).ok().zip(<&[T; N]>::try_from(y).ok());
-    let mut lanes = match whole {
-        Some((x, y)) => std::array::from_fn(|i| x[i].mul_add(y[i], T::ZERO)),
-        None => lanes_of::<N, T>(x, y),
-    };
+    let mut lanes = lanes_of::<N, T>(x, y);
     // The upper half of the lanes is added to the lower one until one lane is left.
     halve::<32, T>(&mut lanes);
     halve::<16, T>(&mut lanes);
@@ -66,15 +74,24 @@ fn dot<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> T {
 fn lanes_of<const N: usize, T: Vectorized>(x: &[T], y: &[T]) -> [T; N] {
     let mut lanes = [T::ZERO; N];
     let ((x, x_rest), (y, y_rest)) = (x.as_chunks::<N>(), y.as_chunks::<N>());
-    for (x, y) in x.iter().zip(y) {
+    let mut add = |x: &[T; N], y: &[T; N]| {
         for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
             *lane = x.mul_add(y, *lane);
         }
-    }
-    for ((lane, &x), &y) in lanes.iter_mut().zip(x_rest).zip(y_rest) {
-        *lane = x.mul_add(y, *lane);
+    };
+    x.iter().zip(y).for_each(|(x, y)| add(x, y));
+    // With zeros behind it, the rest is vectors too: one by one, its lanes would have to leave their registers.
+    if !x_rest.is_empty() {
+        add(&padded(x_rest), &padded(y_rest));
     }
     lanes
+}
+
+#[inline(always)]
+fn padded<const N: usize, T: Vectorized>(x: &[T]) -> [T; N] {
+    let mut row = [T::ZERO; N];
+    row[..x.len()].copy_from_slice(x);
+    row
 }
 
 /// Adds the upper half of 2 · HALF lanes to the lower, if there are so many lanes: both are vectors.
