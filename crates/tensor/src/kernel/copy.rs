@@ -84,6 +84,9 @@ kernel! {
     pub(crate) fn copy_rows[T: Copy](data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize), memory {
         // What a row is copied by is settled before the loop over rows.
         match (to.stride, from.stride, len) {
+            (1, 0, 2) if (from.pitch, to.pitch) == (1, 2) => repeat_each::<T, 2>(data, from, out, to, rows),
+            (1, 0, 3) if (from.pitch, to.pitch) == (1, 3) => repeat_each::<T, 3>(data, from, out, to, rows),
+            (1, 0, 4) if (from.pitch, to.pitch) == (1, 4) => repeat_each::<T, 4>(data, from, out, to, rows),
             (1, 0, 5..=8) => fill_each::<T, 4>(data, from, out, to, rows, len),
             (1, 0, 9..=16) => fill_each::<T, 8>(data, from, out, to, rows, len),
             (1, 0, 17..=32) => fill_each::<T, 16>(data, from, out, to, rows, len),
@@ -132,6 +135,13 @@ fn fill_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to
     for i in 0..rows {
         fill_ends::<T, N>(&mut out[to.row(i)..][..len], data[from.row(i)]);
     }
+}
+
+/// Each of some neighbours N times.
+#[inline(always)]
+fn repeat_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize) {
+    let (out, _) = out[to.at..][..N * rows].as_chunks_mut::<N>();
+    out.iter_mut().zip(&data[from.at..][..rows]).for_each(|(out, &x)| *out = [x; N]);
 }
 
 /// The edge of the tiles in which blocks are visited. Without tiles, transposing 2000² in f32 took two to three times as long

@@ -2,6 +2,7 @@
 
 use super::copy::copy_row;
 use super::elementwise::Row;
+use super::isa::kernel;
 
 /// Where the elements of a row lie along an axis: element i at index j of the axis is `data[at + i · step + j · stride]`.
 #[derive(Clone, Copy)]
@@ -18,10 +19,17 @@ impl Line {
     }
 }
 
-/// Whether each index is below `size` and none is negative: then none of the signs of i and of size − 1 − i is set.
-pub(crate) fn all_within(indices: impl Iterator<Item = i64>, size: usize) -> bool {
-    let last = size as i64 - 1;
-    indices.fold(0, |signs, index| signs | index | last.wrapping_sub(index)) >= 0
+/// Whether each index is below `size` and none is negative.
+pub(crate) fn all_within(indices: &[i64], size: usize) -> bool {
+    kernel! {
+        /// The signs of i and of size − 1 − i, of which none is set. Without an early end, so that the loop is vectorized.
+        fn signs[](indices: &[i64], last: i64, signs: &mut i64), memory {
+            *signs = indices.iter().fold(0, |signs, &index| signs | index | last.wrapping_sub(index));
+        }
+    }
+    let mut any = 0;
+    signs(indices, size as i64 - 1, &mut any);
+    any >= 0
 }
 
 /// out\[i] = the element i of the line at index\[i]

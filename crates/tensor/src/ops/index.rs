@@ -239,12 +239,9 @@ pub(super) fn checked(op: &'static str, indices: &Tensor<i64>, size: usize) -> R
 
 /// An error unless each index is below `size` and none is negative.
 pub(super) fn check(op: &'static str, indices: &Tensor<i64>, size: usize) -> Result<(), Error> {
-    // What is repeated is looked at once, and without an early end, so that the loop is vectorized.
-    let fits = match indices.as_slice() {
-        Some(indices) => kernel::all_within(indices.iter().copied(), size),
-        None => kernel::all_within(indices.view(indices.layout().once()).iter(), size),
-    };
-    if fits {
+    // What is repeated is looked at once.
+    let once = indices.view(indices.layout().once()).contiguous();
+    if kernel::all_within(once.as_slice().expect("made contiguous"), size) {
         return Ok(());
     }
     let wrong = indices.iter().enumerate().find(|&(_, index)| index as u64 >= size as u64);

@@ -1,10 +1,12 @@
 //! Statistics of order: medians, quantiles, distinct elements, counts, and places in a sorted vector.
 
+use crate::buffer::Buffer;
 use crate::dims::Dims;
 use crate::element::{Element, Float, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::ops::Axes;
 use crate::ops::reduce::over;
+use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -163,13 +165,39 @@ impl<T: Element> Tensor<T> {
             let got = self.shape().clone();
             Err(Error::new("searchsorted", Reason::Rank { want: "a vector to search in", got })).or_panic()
         }
-        let sorted = self.contiguous();
-        let sorted = sorted.as_slice().expect("made contiguous");
-        let place = |value: T| {
-            let key = value.key();
-            sorted.partition_point(|x| if right { x.key() <= key } else { x.key() < key }) as i64
-        };
-        values.map(place)
+        let keys: Vec<u64> = self.iter().map(T::key).collect();
+        // What is repeated is looked up once.
+        let once = values.view(values.layout().once()).contiguous();
+        let mut places = Buffer::stale(once.numel());
+        let wanted = once.as_slice().expect("made contiguous");
+        // Each step waits for the cache.
+        let cost = par::RANDOM * f64::from(keys.len().max(2).ilog2());
+        par::split(&mut places, 1, cost, |start, places| {
+            search(&keys, &wanted[start..][..places.len()], right, places)
+        });
+        let places = Tensor::from_buffer(places, once.shape().clone());
+        if places.shape() == values.shape() { places } else { places.expand(values.shape()).copied() }
+    }
+}
+
+/// places\[i] = how many of the ascending keys are below that of values\[i], or with `right`, not above it.
+fn search<T: Element>(keys: &[u64], values: &[T], right: bool, places: &mut [i64]) {
+    /// Values that are looked up side by side: while one waits for memory, the others go on.
+    const ABREAST: usize = 8;
+    for (values, places) in values.chunks(ABREAST).zip(places.chunks_mut(ABREAST)) {
+        let (mut wanted, mut at) = ([0; ABREAST], [0; ABREAST]);
+        wanted.iter_mut().zip(values).for_each(|(wanted, value)| *wanted = value.key());
+        let mut len = keys.len();
+        while len > 0 {
+            let half = len.div_ceil(2);
+            for (at, &wanted) in at.iter_mut().zip(&wanted) {
+                let key = keys[*at + half - 1];
+                let is_before = if right { key <= wanted } else { key < wanted };
+                *at = std::hint::select_unpredictable(is_before, *at + half, *at);
+            }
+            len -= half;
+        }
+        places.iter_mut().zip(at).for_each(|(place, at)| *place = at as i64);
     }
 }
 
@@ -244,5 +272,22 @@ mod tests {
             assert!((wide / 1.7e308 - want).abs() < 1e-15 && (f64::from(narrow) / 3e38 - want).abs() < 1e-7, "{q}");
         }
         assert_eq!(Tensor::from([1.0, 2.0, 4.0]).quantile(0.75, ..).item(), 3.0);
+    }
+
+    #[test]
+    fn places_in_sorted_vectors_of_any_length_agree_with_their_definition() {
+        let values = Tensor::from([[f32::NAN, -1.0, 0.0, -0.0, 0.5, 3.0, f32::INFINITY, 100.0, f32::NEG_INFINITY]]);
+        for len in 0..40 {
+            // With ties, and NaN at the end.
+            let numbers = Tensor::from_fn([len], |i| if i[0] > 30 { f32::NAN } else { (i[0] / 3) as f32 - 1.0 });
+            let below = |x: f32, y: f32| x < y || (y.is_nan() && !x.is_nan());
+            let number = |is: &dyn Fn(f32) -> bool| numbers.iter().filter(|&x| is(x)).count() as i64;
+            for values in [values.clone(), values.t(), values.expand([3, 9]), values.slice(1, 2..2)] {
+                let want = values.map(|value| number(&|x| below(x, value)));
+                assert_eq!(numbers.searchsorted(&values, false), want, "{len}");
+                let want = values.map(|value| number(&|x| !below(value, x)));
+                assert_eq!(numbers.searchsorted(&values, true), want, "{len}");
+            }
+        }
     }
 }
