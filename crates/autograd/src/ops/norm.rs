@@ -44,14 +44,17 @@ impl<T: Float> Var<'_, T> {
              needs at least 2",
             x.shape()
         );
-        let Standardized { normal, rstd, var, mean } = standardized(x, &axes, eps);
-        let y = normal.affine(&w.reshape(&wide), &b.reshape(&wide));
+        let of_batch = Standardized::new(x, &axes, eps);
+        let (var, mean) = (of_batch.var.clone(), of_batch.mean.clone());
+        let y = of_batch.affine(&w.reshape(&wide), &b.reshape(&wide));
         let share = T::from_f64(1.0 / n as f64);
         let record = self.record(Op::new("batch_norm", CHANNELS), y).joint(&[self, weight, bias], move |g, shares| {
+            let normal = of_batch.normal();
             let (b, w_share) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]));
             shares.give(0, || {
-                let slope = w.reshape(&wide) * &rstd;
-                g.centered(&(&b * share).reshape(&wide), &normal, &(&w_share * share).reshape(&wide), &slope)
+                let [mean, along] = [&b, &w_share].map(|sum| (sum * share).reshape(&wide));
+                let slope = w.reshape(&wide) * &of_batch.rstd;
+                g.centered(&Tensor::scalar(T::ONE), &mean, &normal, &along, &slope)
             });
             shares.give(1, || w_share);
             shares.give(2, || b);
@@ -88,12 +91,13 @@ impl<T: Float> Var<'_, T> {
         let rest = [("mean", &mean.value()), ("variance", &var.value()), ("weight", &w), ("bias", &bias.value())];
         let Channels { axes, wide, .. } = Channels::of("batch_norm_by", x.shape(), &rest);
         let rstd = (var.value() + T::from_f64(eps)).rsqrt();
-        let normal = x.standardized(&mean.value().reshape(&wide), &rstd.reshape(&wide));
-        let y = normal.affine(&w.reshape(&wide), &bias.value().reshape(&wide));
+        let [center, factor, weights, biases] = [&mean.value(), &rstd, &w, &bias.value()].map(|x| x.reshape(&wide));
+        let y = x.normalized(&center, &factor, &weights, &biases);
         let half = T::from_f64(-0.5);
         // Statistics of the batch stand between its input and its weight.
         self.record(Op::new("batch_norm_by", Role::NormalizingChannels { weight: 3, bias: 4 }), y)
             .joint(&[self, mean, var, weight, bias], move |g, shares| {
+                let normal = x.standardized(&center, &factor);
                 let (b, w_share, slope) = (g.sum(&axes[..]), (&g * &normal).sum(&axes[..]), &w * &rstd);
                 shares.give(0, || g * slope.reshape(&wide));
                 shares.give(1, || -(&b * &slope));
@@ -138,12 +142,18 @@ impl<T: Float> Var<'_, T> {
             b.shape()
         );
         let (examples, features) = ends(rank, inner);
-        let Standardized { normal, rstd, .. } = standardized(x, &features, eps);
-        let y = normal.affine(&w, &b);
+        let of_example = Standardized::new(x, &features, eps);
+        let y = of_example.affine(&w, &b);
         self.record(Op::new("layer_norm", FEATURES), y)
             .joint(&[self, weight, bias], move |g, shares| {
-                shares.give(0, || centered(&g * &w, &normal, &rstd, &features));
-                shares.give(1, || (&g * &normal).sum(&examples[..]));
+                let normal = of_example.normal();
+                let along = &g * &normal;
+                shares.give(0, || {
+                    let rstd = &of_example.rstd;
+                    let [mean, along] = [&g, &along].map(|x| mean_of_products(x, &w, rstd));
+                    g.centered(&w, &mean, &normal, &along, rstd)
+                });
+                shares.give(1, || along.sum(&examples[..]));
                 shares.give(2, || g.sum(&examples[..]));
             })
             .done()
@@ -228,13 +238,16 @@ impl<T: Float> Var<'_, T> {
         let shape = x.shape().clone();
         let size = shape.dims()[1..].iter().product::<usize>() / groups;
         let by_group = [examples, groups, size];
-        let Standardized { normal, rstd, .. } = standardized(x.reshape(by_group), &[2], eps);
+        let of_group = Standardized::new(x.reshape(by_group), &[2], eps);
+        let (normal, rstd) = (of_group.normal(), of_group.rstd);
         let y = normal.reshape(&shape).affine(&w.reshape(&wide), &b.reshape(&wide));
         self.record(Op::new("group_norm", CHANNELS), y)
             .joint(&[self, weight, bias], move |g, shares| {
                 shares.give(0, || {
                     let g = (&g * w.reshape(&wide)).reshape(by_group);
-                    centered(g, &normal, &rstd, &[2]).reshape(&shape)
+                    let share = T::from_f64(1.0 / size as f64);
+                    let [mean, along] = [&g, &(&g * &normal)].map(|x| x.sum(keepdim(2)) * share);
+                    g.centered(&Tensor::scalar(T::ONE), &mean, &normal, &along, &rstd).reshape(&shape)
                 });
                 shares.give(1, || (&g * normal.reshape(&shape)).sum(&axes[..]));
                 shares.give(2, || g.sum(&axes[..]));
@@ -248,50 +261,76 @@ fn ends(rank: usize, inner: usize) -> (Vec<isize>, Vec<isize>) {
     ((0..(rank - inner) as isize).collect(), ((rank - inner) as isize..rank as isize).collect())
 }
 
-/// r (ĝ − Σ ĝ/n − x̂ Σ ĝ x̂/n), summed over the axes: what comes back of a gradient ĝ of x̂ to x.
-fn centered<T: Float>(g: Tensor<T>, normal: &Tensor<T>, rstd: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
-    let share = T::from_f64(rstd.numel() as f64 / normal.numel() as f64);
-    let mean = g.sum(keepdim(axes)) * share;
-    let along = (&g * normal).sum(keepdim(axes)) * share;
-    g.centered(&mean, normal, &along, rstd)
+/// Σ x w/n, summed over the n elements of the last axes, those of w; in the shape of `wide`, which has them with a size of 1.
+fn mean_of_products<T: Float>(x: &Tensor<T>, w: &Tensor<T>, wide: &Tensor<T>) -> Tensor<T> {
+    let (examples, n) = (wide.numel(), w.numel());
+    (x.reshape([examples, n]).matmul(&w.reshape(n)) * T::from_f64(1.0 / n as f64)).reshape(wide.shape())
 }
 
-/// x̂ = (x − μ) r with r = 1 / √(σ² + eps). All but x̂ keep the axes that they are over, with a size of 1.
+/// x̂ = (x − μ) r with r = 1 / √(σ² + eps), which is computed where it is read. The statistics keep the axes that they are over, with a
+/// size of 1.
 struct Standardized<T: Float> {
-    normal: Tensor<T>,
+    /// In a unit in which all of it is in range, with its own mean and r.
+    x: Tensor<T>,
+    center: Tensor<T>,
+    factor: Tensor<T>,
+    /// x̂, where it is not simply that.
+    far: Option<Tensor<T>>,
     rstd: Tensor<T>,
     var: Tensor<T>,
     mean: Tensor<T>,
 }
 
-fn standardized<T: Float>(x: Tensor<T>, axes: &[isize], eps: f64) -> Standardized<T> {
-    let (var, mean) = x.var_mean(keepdim(axes), 0);
-    let shifted = &var + T::from_f64(eps);
-    if shifted.iter().all(in_range) {
-        let rstd = shifted.rsqrt();
-        return Standardized { normal: standard(&x, &mean, &var, &rstd, axes), rstd, var, mean };
+impl<T: Float> Standardized<T> {
+    fn new(x: Tensor<T>, axes: &[isize], eps: f64) -> Self {
+        let (var, mean) = x.var_mean(keepdim(axes), 0);
+        let shifted = &var + T::from_f64(eps);
+        if shifted.iter().all(in_range) {
+            let rstd = shifted.rsqrt();
+            let far = far(&x, &mean, &var, &rstd, axes);
+            return Standardized { x, center: mean.clone(), factor: rstd.clone(), far, rstd, var, mean };
+        }
+        let scale = scale(&shifted, &x.std(keepdim(axes), 0));
+        let x = x * &scale;
+        let (near, center) = x.var_mean(keepdim(axes), 0);
+        let factor = (&near + scaled(eps, &scale)).rsqrt();
+        let far = far(&x, &center, &near, &factor, axes);
+        Standardized { x, center, far, rstd: &factor * scale, factor, var, mean }
     }
-    let scale = scale(&shifted, &x.std(keepdim(axes), 0));
-    let x = x * &scale;
-    let (near, middle) = x.var_mean(keepdim(axes), 0);
-    let rstd = (&near + scaled(eps, &scale)).rsqrt();
-    Standardized { normal: standard(&x, &middle, &near, &rstd, axes), rstd: rstd * scale, var, mean }
+
+    fn normal(&self) -> Tensor<T> {
+        self.far.clone().unwrap_or_else(|| self.x.standardized(&self.center, &self.factor))
+    }
+
+    /// x̂ w + b
+    fn affine(&self, w: &Tensor<T>, b: &Tensor<T>) -> Tensor<T> {
+        match &self.far {
+            Some(normal) => normal.affine(w, b),
+            None => self.x.normalized(&self.center, &self.factor, w, b),
+        }
+    }
 }
 
-/// (x − μ) rstd. Where the numbers are far from 0, the mean is rounded by more than they differ: what the deviations then have in common is
-/// taken from them too.
-fn standard<T: Float>(x: &Tensor<T>, mean: &Tensor<T>, var: &Tensor<T>, rstd: &Tensor<T>, axes: &[isize]) -> Tensor<T> {
+/// (x − μ) r, if the numbers are so far from 0 that the mean is rounded by more than they differ: what the deviations then have in common
+/// is taken from them too.
+fn far<T: Float>(
+    x: &Tensor<T>,
+    mean: &Tensor<T>,
+    var: &Tensor<T>,
+    rstd: &Tensor<T>,
+    axes: &[isize],
+) -> Option<Tensor<T>> {
     /// Beyond this many standard deviations, the square of a mean is rounded by 4 ulp of a deviation.
     const FAR: f64 = 64.0;
     let is_far = |(mean, var): (T, T)| mean.to_f64() * mean.to_f64() > FAR * var.to_f64();
     let far: Vec<bool> = mean.iter().zip(var.iter()).map(is_far).collect();
     if !far.contains(&true) {
-        return x.standardized(mean, rstd);
+        return None;
     }
     let x = x - mean;
     let near = Tensor::from_slice(&far).logical_not().reshape(mean.shape());
     let rest = x.mean(keepdim(axes)).masked_fill(&near, T::ZERO);
-    (x - rest) * rstd
+    Some((x - rest) * rstd)
 }
 
 /// x̂ = x r with r = 1 / √(x² + eps), the mean of x² being over the axes; and r, which keeps these with a size of 1.

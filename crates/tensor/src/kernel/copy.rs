@@ -99,7 +99,12 @@ kernel! {
             (1, 2, 5..=8) => copy_each::<T, 4, 2>(data, from, out, to, rows, len),
             (1, 2, 9..=16) => copy_each::<T, 8, 2>(data, from, out, to, rows, len),
             (1, 2, 17..=32) => copy_each::<T, 16, 2>(data, from, out, to, rows, len),
-            (1, ..) => (0..rows).for_each(|i| copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len])),
+            (1, ..) => {
+                // As a loop: the function of a `for_each` may be compiled by itself, for the baseline.
+                for i in 0..rows {
+                    copy_row(data, from.row(i), from.stride, &mut out[to.row(i)..][..len]);
+                }
+            }
             _ => {
                 for i in 0..rows {
                     for j in 0..len as isize {

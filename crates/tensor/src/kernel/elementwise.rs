@@ -217,6 +217,11 @@ pub(crate) trait Binary<T, U>: Sync {
 pub(crate) trait Several<T, const N: usize>: Sync {
     /// out\[i] = f(x\[0]\[i], x\[1]\[i], …)
     fn map(&self, x: [&[T]; N], out: &mut [T]);
+
+    /// As [`map`](Self::map), if the operands that are one number are those for which it is compiled; else false.
+    fn map_row(&self, _: [Row<'_, T>; N], _: &mut [T]) -> bool {
+        false
+    }
 }
 
 /// A function of two elements whose result may take the place of the first.

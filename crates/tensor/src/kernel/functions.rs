@@ -6,7 +6,7 @@
 
 #![allow(non_snake_case, reason = "a loop has the name of its function, so that a profile says which ran")]
 
-use super::elementwise::{Binary, BinaryAssign, Several, Unary};
+use super::elementwise::{Binary, BinaryAssign, Row, Several, Unary};
 use super::isa::kernel;
 use crate::kernel::{Arithmetic, Real, Scalar, WithSign};
 use crate::par;
@@ -278,25 +278,42 @@ functions_of_two! {
     }
 }
 
-/// Stamps functions of several floats, which are passes of the norms: `Name |x, …| formula;`.
+/// Stamps functions of several floats, which are passes of the norms: `Name |x, …; number, …| formula;`. Those behind the semicolon are
+/// often one number for a whole row, for which there is a loop of its own: to write the number out took a third of a layer norm.
 macro_rules! functions_of_several {
-    ($($(#[$doc:meta])* $Name:ident $n:literal |$($x:ident),*| $formula:expr;)*) => {$(
+    ($($(#[$doc:meta])* $Name:ident $n:literal |$($x:ident),*; $($number:ident),*| $formula:expr;)*) => {$(
         $(#[$doc])*
         pub(crate) struct $Name;
 
         impl<T: Real> Several<T, $n> for $Name {
-            fn map(&self, [$($x),*]: [&[T]; $n], out: &mut [T]) {
+            fn map(&self, [$($x,)* $($number),*]: [&[T]; $n], out: &mut [T]) {
                 kernel! {
-                    fn $Name[T: Real]($($x: &[T]),*, out: &mut [T]), memory {
+                    fn $Name[T: Real]($($x: &[T],)* $($number: &[T],)* out: &mut [T]), memory {
                         // As long as the output, which the compiler then knows.
-                        let ($($x),*) = ($(&$x[..out.len()]),*);
+                        let ($($x,)* $($number),*) = ($(&$x[..out.len()],)* $(&$number[..out.len()]),*);
+                        for (i, out) in out.iter_mut().enumerate() {
+                            $(let $x = $x[i];)*
+                            $(let $number = $number[i];)*
+                            *out = $formula;
+                        }
+                    }
+                }
+                $Name($($x,)* $($number,)* out);
+            }
+
+            fn map_row(&self, operands: [Row<'_, T>; $n], out: &mut [T]) -> bool {
+                let [$(Row::Contiguous($x),)* $(Row::Splat($number)),*] = operands else { return false };
+                kernel! {
+                    fn $Name[T: Real]($($x: &[T],)* $($number: T,)* out: &mut [T]), memory {
+                        let ($($x,)*) = ($(&$x[..out.len()],)*);
                         for (i, out) in out.iter_mut().enumerate() {
                             $(let $x = $x[i];)*
                             *out = $formula;
                         }
                     }
                 }
-                $Name($($x),*, out);
+                $Name($($x,)* $($number,)* out);
+                true
             }
         }
     )*};
@@ -304,11 +321,13 @@ macro_rules! functions_of_several {
 
 functions_of_several! {
     /// (x − mean) · rstd
-    Standardized 3 |x, mean, rstd| (x - mean) * rstd;
+    Standardized 3 |x; mean, rstd| (x - mean) * rstd;
     /// x · weight + bias
-    Affine 3 |x, weight, bias| x * weight + bias;
-    /// (g − mean − x · along) · slope
-    Centered 5 |g, mean, x, along, slope| (g - mean - x * along) * slope;
+    Affine 3 |x; weight, bias| x * weight + bias;
+    /// (x − mean) · rstd · weight + bias
+    Normalized 5 |x, weight, bias; mean, rstd| (x - mean) * rstd * weight + bias;
+    /// (g · weight − mean − x · along) · slope
+    Centered 6 |g, weight, x; mean, along, slope| (g * weight - mean - x * along) * slope;
 }
 
 impl<T: Real> ElementwiseLoss<T> {

@@ -323,6 +323,7 @@ pub(crate) fn fused<T: Element, F: Several<T, N>, const N: usize>(
     operands: [&Tensor<T>; N],
     f: F,
 ) -> Result<Tensor<T>, Error> {
+    const EACH: &str = "a place for each operand";
     let mut shape = operands[0].shape().clone();
     for x in &operands[1..] {
         shape = shape.broadcast_in(op, x.shape())?;
@@ -336,9 +337,12 @@ pub(crate) fn fused<T: Element, F: Several<T, N>, const N: usize>(
     par::split(&mut out, 1, N as f64 / 2.0 * par::STREAM, |start, out| {
         let mut readers: [_; N] = std::array::from_fn(|i| blocks.reader(i, operands[i].storage()));
         blocks.each(start, out, |out, rows, at| {
-            let (mut at, len) = (at.into_iter(), out.len() / rows);
-            let rows = readers.each_mut().map(|x| x.read_elements(at.next().expect("one for each"), rows, len));
-            f.map(rows, out);
+            let len = out.len() / rows;
+            let [mut first, mut again] = [at.into_iter(), at.into_iter()];
+            if rows == 1 && f.map_row(readers.each_mut().map(|x| x.read(first.next().expect(EACH), 1, len)), out) {
+                return;
+            }
+            f.map(readers.each_mut().map(|x| x.read_elements(again.next().expect(EACH), rows, len)), out);
         });
     });
     Ok(out_of_order(Tensor::from_buffer(out, operands[0].shape().clone()), &order))

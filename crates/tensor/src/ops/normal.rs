@@ -3,7 +3,7 @@
 use super::elementwise::fused;
 use crate::element::Float;
 use crate::error::{Error, OrPanic};
-use crate::kernel::{Affine, Centered, Standardized};
+use crate::kernel::{Affine, Centered, Normalized, Standardized};
 use crate::tensor::Tensor;
 
 #[doc(hidden)]
@@ -26,13 +26,23 @@ impl<T: Float> Tensor<T> {
         T::affine(self, weight, bias).or_panic()
     }
 
-    /// (self − mean − x · along) · slope: the pullback of a norm with respect to its input; all broadcast.
+    /// (self − mean) · rstd · weight + bias, each rounded: [`affine`](Self::affine) of [`standardized`](Self::standardized) in one pass;
+    /// all broadcast.
     ///
     /// # Panics
     /// The shapes do not broadcast.
     #[track_caller]
-    pub fn centered(&self, mean: &Self, x: &Self, along: &Self, slope: &Self) -> Self {
-        T::centered(self, [mean, x, along, slope]).or_panic()
+    pub fn normalized(&self, mean: &Self, rstd: &Self, weight: &Self, bias: &Self) -> Self {
+        T::normalized(self, [mean, rstd, weight, bias]).or_panic()
+    }
+
+    /// (self · weight − mean − x · along) · slope: the pullback of a norm with respect to its input; all broadcast.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[track_caller]
+    pub fn centered(&self, weight: &Self, mean: &Self, x: &Self, along: &Self, slope: &Self) -> Self {
+        T::centered(self, [weight, mean, x, along, slope]).or_panic()
     }
 }
 
@@ -44,7 +54,12 @@ pub(crate) fn affine<T: Float>(x: &Tensor<T>, weight: &Tensor<T>, bias: &Tensor<
     fused("affine", [x, weight, bias], Affine)
 }
 
-pub(crate) fn centered<T: Float>(g: &Tensor<T>, rest: [&Tensor<T>; 4]) -> Result<Tensor<T>, Error> {
-    let [mean, x, along, slope] = rest;
-    fused("centered", [g, mean, x, along, slope], Centered)
+pub(crate) fn normalized<T: Float>(x: &Tensor<T>, rest: [&Tensor<T>; 4]) -> Result<Tensor<T>, Error> {
+    let [mean, rstd, weight, bias] = rest;
+    fused("normalized", [x, weight, bias, mean, rstd], Normalized)
+}
+
+pub(crate) fn centered<T: Float>(g: &Tensor<T>, rest: [&Tensor<T>; 5]) -> Result<Tensor<T>, Error> {
+    let [weight, mean, x, along, slope] = rest;
+    fused("centered", [g, weight, x, mean, along, slope], Centered)
 }
