@@ -84,9 +84,9 @@ kernel! {
     pub(crate) fn copy_rows[T: Copy](data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize, len: usize), memory {
         // What a row is copied by is settled before the loop over rows.
         match (to.stride, from.stride, len) {
-            (1, 0, 2) if (from.pitch, to.pitch) == (1, 2) => repeat_each::<T, 2>(data, from, out, to, rows),
-            (1, 0, 3) if (from.pitch, to.pitch) == (1, 3) => repeat_each::<T, 3>(data, from, out, to, rows),
-            (1, 0, 4) if (from.pitch, to.pitch) == (1, 4) => repeat_each::<T, 4>(data, from, out, to, rows),
+            (1, 0, 2) if to.pitch == 2 => repeat_each::<T, 2>(data, from, out, to, rows),
+            (1, 0, 3) if to.pitch == 3 => repeat_each::<T, 3>(data, from, out, to, rows),
+            (1, 0, 4) if to.pitch == 4 => repeat_each::<T, 4>(data, from, out, to, rows),
             (1, 0, 5..=8) => fill_each::<T, 4>(data, from, out, to, rows, len),
             (1, 0, 9..=16) => fill_each::<T, 8>(data, from, out, to, rows, len),
             (1, 0, 17..=32) => fill_each::<T, 16>(data, from, out, to, rows, len),
@@ -142,11 +142,19 @@ fn fill_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to
     }
 }
 
-/// Each of some neighbours N times.
+/// Rows of one element, N times, which become neighbours.
 #[inline(always)]
 fn repeat_each<T: Copy, const N: usize>(data: &[T], from: Lines, out: &mut [T], to: Lines, rows: usize) {
     let (out, _) = out[to.at..][..N * rows].as_chunks_mut::<N>();
-    out.iter_mut().zip(&data[from.at..][..rows]).for_each(|(out, &x)| *out = [x; N]);
+    if from.pitch == 1 {
+        for (out, &x) in out.iter_mut().zip(&data[from.at..][..rows]) {
+            *out = [x; N];
+        }
+        return;
+    }
+    for (i, out) in out.iter_mut().enumerate() {
+        *out = [data[from.row(i)]; N];
+    }
 }
 
 /// The edge of the tiles in which blocks are visited. Without tiles, transposing 2000² in f32 took two to three times as long

@@ -2,12 +2,14 @@
 
 use super::index::{check, vector};
 use crate::create::room;
+use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, OfNumbers, Row};
 use crate::layout::Layout;
 use crate::operand::Operand;
 use crate::ops::copy::copy_to;
+use crate::ops::elementwise::{in_order, memory_order, out_of_order};
 use crate::par;
 use crate::shape::Shape;
 use crate::span::Span;
@@ -150,32 +152,60 @@ pub(crate) fn write<T: Element>(out: &mut [T], target: &Layout, source: &Tensor<
     copy_to(&walk, 0..target.shape().numel(), source.storage(), out, 0);
 }
 
-fn slice_assign<T: Element>(
-    mut x: Tensor<T>,
+/// The part of a tensor whose indices along an axis are from `start` on and before `end`, its axes in the order in which they lie.
+struct Part<T: Element> {
+    x: Tensor<T>,
     axis: usize,
-    [start, end]: [usize; 2],
+    /// What is to be written there.
+    source: Tensor<T>,
+    order: Option<Dims<usize>>,
+}
+
+impl<T: Element> Part<T> {
+    fn new(
+        op: &'static str,
+        x: Tensor<T>,
+        axis: usize,
+        [start, end]: [usize; 2],
+        source: &Tensor<T>,
+    ) -> Result<Self, Error> {
+        let mut dims = x.dims().to_vec();
+        dims[axis] = end - start;
+        let source = source.view(source.layout().broadcast_in(op, &Shape::try_new(&dims)?)?);
+        let order = memory_order(&[x.layout()]);
+        let axis = order.as_ref().map_or(axis, |order| order.iter().position(|&own| own == axis).expect("one of them"));
+        // One owner goes, so that the other may be the only one.
+        let turned = in_order(&x, &order);
+        drop(x);
+        Ok(Part { x: turned, axis, source: in_order(&source, &order), order })
+    }
+}
+
+fn slice_assign<T: Element>(
+    x: Tensor<T>,
+    axis: usize,
+    range @ [start, end]: [usize; 2],
     source: &Tensor<T>,
 ) -> Result<Tensor<T>, Error> {
+    let Part { mut x, axis, source, order } = Part::new("slice_assign", x, axis, range, source)?;
     let target = Layout::contiguous(x.shape().clone()).slice(axis as isize, start, end, 1)?;
-    let source = source.view(source.layout().broadcast_in("slice_assign", target.shape())?);
     T::write(x.as_mut_slice(), &target, &source);
-    Ok(x)
+    Ok(out_of_order(x, &order))
 }
 
 pub(crate) fn slice_add<T: Number>(
-    mut x: Tensor<T>,
+    x: Tensor<T>,
     axis: usize,
-    [start, end]: [usize; 2],
+    range @ [start, end]: [usize; 2],
     source: &Tensor<T>,
 ) -> Result<Tensor<T>, Error> {
-    let mut dims = x.dims().to_vec();
-    dims[axis] = end - start;
-    let source = source.view(source.layout().broadcast_in("slice_add", &Shape::try_new(&dims)?)?).contiguous();
+    let Part { mut x, axis, source, order } = Part::new("slice_add", x, axis, range, source)?;
+    let source = source.contiguous();
     let source = source.as_slice().expect("made contiguous");
     if source.is_empty() {
-        return Ok(x);
+        return Ok(out_of_order(x, &order));
     }
-    let inner: usize = dims[axis + 1..].iter().product();
+    let inner: usize = x.dims()[axis + 1..].iter().product();
     // The tensor is blocks along the axes before, each of which has a part that grows.
     let (block, len) = (x.dims()[axis] * inner, (end - start) * inner);
     let grow = |part: &mut [T], from: usize| {
@@ -191,7 +221,7 @@ pub(crate) fn slice_add<T: Number>(
             }
         });
     }
-    Ok(x)
+    Ok(out_of_order(x, &order))
 }
 
 fn index_copy<T: Element>(
@@ -295,6 +325,32 @@ mod tests {
         }
         let (x, rows) = (Tensor::<i32>::zeros([2, 3]), Tensor::from([1, 2]));
         assert_eq!(x.slice_add(-1, 1.., &rows), Tensor::from([[0, 1, 2], [0, 1, 2]]));
+    }
+
+    #[test]
+    fn what_is_turned_stays_turned_and_is_changed_in_place() {
+        let base = Tensor::<i64>::arange(24).reshape([2, 3, 4]);
+        for order in [[2, 1, 0], [1, 2, 0], [0, 2, 1]] {
+            let x = base.permute(&order);
+            for axis in 0..3 {
+                let source = x.narrow(axis, 1, 1) * 100;
+                let (assigned, added) =
+                    (x.clone().slice_assign(axis, 1..2, &source), x.clone().slice_add(axis, 1..2, &source));
+                let own = x.contiguous();
+                assert_eq!(assigned, own.clone().slice_assign(axis, 1..2, &source));
+                assert_eq!(added, own.slice_add(axis, 1..2, &source));
+                assert_eq!(
+                    (assigned.layout().strides(), added.layout().strides()),
+                    (x.layout().strides(), x.layout().strides())
+                );
+            }
+        }
+        let x = Tensor::<f32>::zeros([3, 2]);
+        let place = x.as_slice().unwrap().as_ptr();
+        let turned = x.t();
+        drop(x);
+        let x = turned.slice_assign(0, ..1, 1.0);
+        assert_eq!((x.t().as_slice().unwrap().as_ptr(), x.sum(..).item()), (place, 3.0));
     }
 
     #[test]
