@@ -153,7 +153,8 @@ compiled! {
             = ops::standardized;
         fn affine(x: &Tensor<Self>, weight: &Tensor<Self>, bias: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::affine;
         fn normalized(x: &Tensor<Self>, rest: [&Tensor<Self>; 4]) -> Result<Tensor<Self>, Error> = ops::normalized;
-        fn centered(g: &Tensor<Self>, rest: [&Tensor<Self>; 5]) -> Result<Tensor<Self>, Error> = ops::centered;
+        fn centered(g: &Tensor<Self>, rest: [&Tensor<Self>; 4]) -> Result<Tensor<Self>, Error> = ops::centered;
+        fn weighted_centered(g: &Tensor<Self>, rest: [&Tensor<Self>; 5]) -> Result<Tensor<Self>, Error> = ops::weighted_centered;
         fn loss(
             op: &'static str, x: &Tensor<Self>, target: &Tensor<Self>, f: ElementwiseLoss<Self>
         ) -> Result<Tensor<Self>, Error> = ops::zip;

@@ -68,8 +68,8 @@ impl<const N: usize> Walk<N> {
     }
 
     /// Calls `block(flat, rows, at)` for blocks of the row-major positions `range`: of as many whole rows, along the last axis but one,
-    /// as `most` elements are; or, where rows are longer than an eighth of that, of all of them, each to be gone through by itself. A
-    /// row longer than `most` is whole if the operands lie as neighbours and it is not to be `cut`.
+    /// as `most` elements are; or, where rows are longer than an eighth of that and would have to be brought together, of all of them,
+    /// each to be gone through by itself. A row longer than `most` is whole if the operands lie as neighbours and it is not to be `cut`.
     #[inline(never)]
     pub(crate) fn blocks(
         &self,
@@ -82,10 +82,12 @@ impl<const N: usize> Walk<N> {
             [.., outer, inner] => (inner, outer),
             _ => (range.len(), 1),
         };
-        // Rows that are not short are read in place.
-        let many = if inner > most / 8 { outer } else { most / inner.max(1) };
+        let (strides, pitches) = (self.row_strides(), self.pitches());
+        // Rows that are not short are read in place, unless they follow each other there, or are the same row again.
+        let is_one = |(stride, pitch)| pitch == 0 || (stride == 1 && pitch == inner as isize);
+        let is_short = inner <= most / 8 || inner <= most / 2 && strides.into_iter().zip(pitches).all(is_one);
+        let many = if is_short { most / inner.max(1) } else { outer };
         let piece = if self.has_rows() && !cut { usize::MAX } else { most };
-        let strides = self.row_strides();
         let mut cursor = self.cursor(range.start);
         let mut flat = range.start;
         while flat < range.end {

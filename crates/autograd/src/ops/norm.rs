@@ -54,7 +54,7 @@ impl<T: Float> Var<'_, T> {
             shares.give(0, || {
                 let [mean, along] = [&b, &w_share].map(|sum| (sum * share).reshape(&wide));
                 let slope = w.reshape(&wide) * &of_batch.rstd;
-                g.centered(&Tensor::scalar(T::ONE), &mean, &normal, &along, &slope)
+                g.centered(&mean, &normal, &along, &slope)
             });
             shares.give(1, || w_share);
             shares.give(2, || b);
@@ -151,7 +151,7 @@ impl<T: Float> Var<'_, T> {
                 shares.give(0, || {
                     let rstd = &of_example.rstd;
                     let [mean, along] = [&g, &along].map(|x| mean_of_products(x, &w, rstd));
-                    g.centered(&w, &mean, &normal, &along, rstd)
+                    g.weighted_centered(&w, &mean, &normal, &along, rstd)
                 });
                 shares.give(1, || along.sum(&examples[..]));
                 shares.give(2, || g.sum(&examples[..]));
@@ -247,7 +247,7 @@ impl<T: Float> Var<'_, T> {
                     let g = (&g * w.reshape(&wide)).reshape(by_group);
                     let share = T::from_f64(1.0 / size as f64);
                     let [mean, along] = [&g, &(&g * &normal)].map(|x| x.sum(keepdim(2)) * share);
-                    g.centered(&Tensor::scalar(T::ONE), &mean, &normal, &along, &rstd).reshape(&shape)
+                    g.centered(&mean, &normal, &along, &rstd).reshape(&shape)
                 });
                 shares.give(1, || (&g * normal.reshape(&shape)).sum(&axes[..]));
                 shares.give(2, || g.sum(&axes[..]));

@@ -302,7 +302,7 @@ fn every_instruction_set_gives_the_same_bits() {
 }
 
 /// What takes a closure, computes no elements, is what ops of the tape are made of, or compares what the tables compare anyway.
-const WITHOUT: [&str; 18] = [
+const WITHOUT: [&str; 19] = [
     "keepdim",
     "reduced",
     "map",
@@ -320,6 +320,7 @@ const WITHOUT: [&str; 18] = [
     "affine",
     "normalized",
     "centered",
+    "weighted_centered",
     "$method",
 ];
 

@@ -326,8 +326,10 @@ functions_of_several! {
     Affine 3 |x; weight, bias| x * weight + bias;
     /// (x − mean) · rstd · weight + bias
     Normalized 5 |x, weight, bias; mean, rstd| (x - mean) * rstd * weight + bias;
+    /// (g − mean − x · along) · slope
+    Centered 5 |g, x; mean, along, slope| (g - mean - x * along) * slope;
     /// (g · weight − mean − x · along) · slope
-    Centered 6 |g, weight, x; mean, along, slope| (g * weight - mean - x * along) * slope;
+    WeightedCentered 6 |g, weight, x; mean, along, slope| (g * weight - mean - x * along) * slope;
 }
 
 impl<T: Real> ElementwiseLoss<T> {

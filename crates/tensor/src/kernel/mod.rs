@@ -35,7 +35,7 @@ pub(crate) use elementwise::{
     map_assign, map_counted, zip, zip_assign,
 };
 pub(crate) use finite::find_lost;
-pub(crate) use functions::{Affine, Centered, Normalized, OfSize, Standardized, negate};
+pub(crate) use functions::{Affine, Centered, Normalized, OfSize, Standardized, WeightedCentered, negate};
 #[allow(unreachable_pub, reason = "in the supertraits that keep the public `Element` sealed")]
 pub use functions::{
     Comparison, ElementwiseLoss, LossSlope, OfFloat, OfFloats, OfNumber, OfNumbers, OfSigned, TestOfFloat,

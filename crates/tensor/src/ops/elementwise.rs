@@ -221,7 +221,7 @@ impl<const N: usize> Blocks<N> {
         self.walk.blocks(start..start + out.len(), GATHERED, self.cut, &mut |flat, rows, at| {
             let out = &mut out[flat.start - start..flat.end - start];
             let len = out.len() / rows;
-            if rows == 1 || len <= GATHERED / 8 {
+            if rows == 1 || out.len() <= GATHERED {
                 return block(out, rows, at);
             }
             for (i, out) in out.chunks_exact_mut(len).enumerate() {
@@ -333,13 +333,17 @@ pub(crate) fn fused<T: Element, F: Several<T, N>, const N: usize>(
     let order = memory_order(&std::array::from_fn::<_, N, _>(|i| &layouts[i]));
     let operands: [Tensor<T>; N] = std::array::from_fn(|i| readable_as(operands[i], &layouts[i], &order));
     let blocks = Blocks { cut: true, ..Blocks::new(operands.each_ref().map(Tensor::layout)) };
+    let any_number = blocks.strides.contains(&0);
     let mut out = room(op, operands[0].shape())?;
     par::split(&mut out, 1, N as f64 / 2.0 * par::STREAM, |start, out| {
         let mut readers: [_; N] = std::array::from_fn(|i| blocks.reader(i, operands[i].storage()));
         blocks.each(start, out, |out, rows, at| {
             let len = out.len() / rows;
             let [mut first, mut again] = [at.into_iter(), at.into_iter()];
-            if rows == 1 && f.map_row(readers.each_mut().map(|x| x.read(first.next().expect(EACH), 1, len)), out) {
+            if rows == 1
+                && any_number
+                && f.map_row(readers.each_mut().map(|x| x.read(first.next().expect(EACH), 1, len)), out)
+            {
                 return;
             }
             f.map(readers.each_mut().map(|x| x.read_elements(again.next().expect(EACH), rows, len)), out);

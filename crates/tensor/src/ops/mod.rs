@@ -47,7 +47,7 @@ pub(crate) use join::{cat, stack};
 pub(crate) use mask::{masked_fill, masked_select, nonzero};
 pub use matmul::Accum;
 pub(crate) use matmul::{linear, matmul, matmul_into};
-pub(crate) use normal::{affine, centered, normalized, standardized};
+pub(crate) use normal::{affine, centered, normalized, standardized, weighted_centered};
 pub use pullback::Pullback;
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{

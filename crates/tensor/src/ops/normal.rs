@@ -3,7 +3,7 @@
 use super::elementwise::fused;
 use crate::element::Float;
 use crate::error::{Error, OrPanic};
-use crate::kernel::{Affine, Centered, Normalized, Standardized};
+use crate::kernel::{Affine, Centered, Normalized, Standardized, WeightedCentered};
 use crate::tensor::Tensor;
 
 #[doc(hidden)]
@@ -36,13 +36,22 @@ impl<T: Float> Tensor<T> {
         T::normalized(self, [mean, rstd, weight, bias]).or_panic()
     }
 
-    /// (self · weight − mean − x · along) · slope: the pullback of a norm with respect to its input; all broadcast.
+    /// (self − mean − x · along) · slope: the pullback of a norm with respect to its input; all broadcast.
     ///
     /// # Panics
     /// The shapes do not broadcast.
     #[track_caller]
-    pub fn centered(&self, weight: &Self, mean: &Self, x: &Self, along: &Self, slope: &Self) -> Self {
-        T::centered(self, [weight, mean, x, along, slope]).or_panic()
+    pub fn centered(&self, mean: &Self, x: &Self, along: &Self, slope: &Self) -> Self {
+        T::centered(self, [mean, x, along, slope]).or_panic()
+    }
+
+    /// As [`centered`](Self::centered), of self · weight.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast.
+    #[track_caller]
+    pub fn weighted_centered(&self, weight: &Self, mean: &Self, x: &Self, along: &Self, slope: &Self) -> Self {
+        T::weighted_centered(self, [weight, mean, x, along, slope]).or_panic()
     }
 }
 
@@ -59,7 +68,12 @@ pub(crate) fn normalized<T: Float>(x: &Tensor<T>, rest: [&Tensor<T>; 4]) -> Resu
     fused("normalized", [x, weight, bias, mean, rstd], Normalized)
 }
 
-pub(crate) fn centered<T: Float>(g: &Tensor<T>, rest: [&Tensor<T>; 5]) -> Result<Tensor<T>, Error> {
+pub(crate) fn centered<T: Float>(g: &Tensor<T>, rest: [&Tensor<T>; 4]) -> Result<Tensor<T>, Error> {
+    let [mean, x, along, slope] = rest;
+    fused("centered", [g, x, mean, along, slope], Centered)
+}
+
+pub(crate) fn weighted_centered<T: Float>(g: &Tensor<T>, rest: [&Tensor<T>; 5]) -> Result<Tensor<T>, Error> {
     let [weight, mean, x, along, slope] = rest;
-    fused("centered", [g, weight, x, mean, along, slope], Centered)
+    fused("weighted_centered", [g, weight, x, mean, along, slope], WeightedCentered)
 }
