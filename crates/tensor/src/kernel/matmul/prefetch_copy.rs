@@ -6,7 +6,7 @@
 //! while the rows arrive.
 
 use super::Vectorized;
-use crate::kernel::simd::{Simd, Vector, prefetch};
+use crate::kernel::simd::{Simd, Vector, prefetch, prefetch_far};
 
 /// The least number of products between two copied rows. A product takes some ten cycles.
 const STEPS: usize = 4;
@@ -14,6 +14,10 @@ const STEPS: usize = 4;
 /// A row is asked for this many rows before it is copied: early enough to have arrived, and late enough to be still in the L1
 /// cache.
 const DISTANCE: isize = 2;
+
+/// And this many rows before, into the L2 cache: a page that is not in the TLB takes longer to find than two rows are apart. One thread's
+/// 2048³ became 1.12 times as fast, that of two 1.08 (AMD EPYC of Zen 5).
+const FAR: isize = 16;
 
 /// Rows of B to be copied in whole vectors.
 #[derive(Clone, Copy)]
@@ -58,6 +62,7 @@ impl<T: Vectorized> PrefetchCopy<T> {
         let last = self.width - lanes;
         for v in (0..self.width).step_by(lanes) {
             prefetch(self.from.wrapping_offset(DISTANCE * self.stride).wrapping_add(v));
+            prefetch_far(self.from.wrapping_offset(FAR * self.stride).wrapping_add(v));
             // SAFETY: the processor has the instructions of `S`, and the row and the room for it are valid: this
             // function's caller ensures it. Of the last vector, no more is read than the row of B has.
             unsafe {
