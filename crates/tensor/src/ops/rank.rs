@@ -165,33 +165,34 @@ impl<T: Element> Tensor<T> {
             let got = self.shape().clone();
             Err(Error::new("searchsorted", Reason::Rank { want: "a vector to search in", got })).or_panic()
         }
-        let keys: Vec<u64> = self.iter().map(T::key).collect();
+        let sorted = self.contiguous();
+        let sorted = sorted.as_slice().expect("made contiguous");
         // What is repeated is looked up once.
         let once = values.view(values.layout().once()).contiguous();
         let mut places = Buffer::stale(once.numel());
         let wanted = once.as_slice().expect("made contiguous");
         // Each step waits for the cache.
-        let cost = par::RANDOM * f64::from(keys.len().max(2).ilog2());
+        let cost = par::RANDOM * f64::from(sorted.len().max(2).ilog2());
         par::split(&mut places, 1, cost, |start, places| {
-            search(&keys, &wanted[start..][..places.len()], right, places)
+            search(sorted, &wanted[start..][..places.len()], right, places)
         });
         let places = Tensor::from_buffer(places, once.shape().clone());
         if places.shape() == values.shape() { places } else { places.expand(values.shape()).copied() }
     }
 }
 
-/// places\[i] = how many of the ascending keys are below that of values\[i], or with `right`, not above it.
-fn search<T: Element>(keys: &[u64], values: &[T], right: bool, places: &mut [i64]) {
+/// places\[i] = how many of the ascending elements are below values\[i], or with `right`, not above it.
+fn search<T: Element>(sorted: &[T], values: &[T], right: bool, places: &mut [i64]) {
     /// Values that are looked up side by side: while one waits for memory, the others go on.
     const ABREAST: usize = 8;
     for (values, places) in values.chunks(ABREAST).zip(places.chunks_mut(ABREAST)) {
         let (mut wanted, mut at) = ([0; ABREAST], [0; ABREAST]);
         wanted.iter_mut().zip(values).for_each(|(wanted, value)| *wanted = value.key());
-        let mut len = keys.len();
+        let mut len = sorted.len();
         while len > 0 {
             let half = len.div_ceil(2);
             for (at, &wanted) in at.iter_mut().zip(&wanted) {
-                let key = keys[*at + half - 1];
+                let key = sorted[*at + half - 1].key();
                 let is_before = if right { key <= wanted } else { key < wanted };
                 *at = std::hint::select_unpredictable(is_before, *at + half, *at);
             }
