@@ -285,17 +285,19 @@ impl<T: Float> Standardized<T> {
     fn new(x: Tensor<T>, axes: &[isize], eps: f64) -> Self {
         let (var, mean) = x.var_mean(keepdim(axes), 0);
         let shifted = &var + T::from_f64(eps);
-        if shifted.iter().all(in_range) {
+        let (x, near, center, factor, rstd) = if shifted.iter().all(in_range) {
             let rstd = shifted.rsqrt();
-            let far = far(&x, &mean, &var, &rstd, axes);
-            return Standardized { x, center: mean.clone(), factor: rstd.clone(), far, rstd, var, mean };
-        }
-        let scale = scale(&shifted, &x.std(keepdim(axes), 0));
-        let x = x * &scale;
-        let (near, center) = x.var_mean(keepdim(axes), 0);
-        let factor = (&near + scaled(eps, &scale)).rsqrt();
+            (x, var.clone(), mean.clone(), rstd.clone(), rstd)
+        } else {
+            let scale = scale(&shifted, &x.std(keepdim(axes), 0));
+            let x = x * &scale;
+            let (near, center) = x.var_mean(keepdim(axes), 0);
+            let factor = (&near + scaled(eps, &scale)).rsqrt();
+            let rstd = &factor * scale;
+            (x, near, center, factor, rstd)
+        };
         let far = far(&x, &center, &near, &factor, axes);
-        Standardized { x, center, far, rstd: &factor * scale, factor, var, mean }
+        Standardized { x, center, factor, far, rstd, var, mean }
     }
 
     fn normal(&self) -> Tensor<T> {

@@ -183,29 +183,24 @@ kernel! {
     /// Writes the rows of a plane, one after the other at distances of `pitch`:
     /// out\[i · pitch + j] = data\[at ± i + j · stride].
     pub(crate) fn copy_plane[T: Copy](plane: Plane<'_, T>, out: &mut [T], pitch: usize), memory {
-        plane.copy(out, pitch);
-    }
-}
-
-impl<T: Copy> Plane<'_, T> {
-    #[inline(always)]
-    pub(super) fn copy(&self, out: &mut [T], pitch: usize) {
-        if self.columns < TRANSPOSED_SIDE {
-            return self.copy_columns(0..self.rows, 0, self.columns, out, pitch);
+        if plane.columns < TRANSPOSED_SIDE {
+            return plane.copy_columns(0..plane.rows, 0, plane.columns, out, pitch);
         }
         // In tiles of blocks: a block seldom uses the whole of a cache line, and never that of a page; the blocks beside it, which
         // use the rest, come soon after.
-        for rows in tiles(self.rows) {
-            for columns in tiles(self.columns) {
+        for rows in tiles(plane.rows) {
+            for columns in tiles(plane.columns) {
                 for j in columns.step_by(TRANSPOSED_SIDE) {
                     for i in rows.clone().step_by(TRANSPOSED_SIDE) {
-                        self.copy_block(i, j, &mut out[i * pitch + j..], pitch);
+                        plane.copy_block(i, j, &mut out[i * pitch + j..], pitch);
                     }
                 }
             }
         }
     }
+}
 
+impl<T: Copy> Plane<'_, T> {
     /// The block from (i, j) on.
     #[inline(always)]
     fn copy_block(&self, i: usize, j: usize, out: &mut [T], pitch: usize) {

@@ -157,24 +157,22 @@ impl<T: Real, const N: usize> Vector<T> for [T; N] {
 /// Asks for the cache line at an address, which may be any, to be brought into the caches.
 #[inline(always)]
 pub(crate) fn prefetch<T>(at: *const T) {
-    #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-        // SAFETY: every x86-64 processor has the instruction, which never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(at.cast()) }
-    }
-    #[cfg(not(target_arch = "x86_64"))]
-    let _ = at;
+    ask_for::<3, T>(at);
 }
 
 /// As [`prefetch`], into the L2 cache only.
 #[inline(always)]
 pub(crate) fn prefetch_far<T>(at: *const T) {
+    ask_for::<2, T>(at);
+}
+
+/// The hint is 3 for all caches (`_MM_HINT_T0`), and 2 for those beyond the first (`_MM_HINT_T1`).
+#[inline(always)]
+fn ask_for<const HINT: i32, T>(at: *const T) {
     #[cfg(target_arch = "x86_64")]
-    {
-        use std::arch::x86_64::{_MM_HINT_T1, _mm_prefetch};
-        // SAFETY: every x86-64 processor has the instruction, which never faults.
-        unsafe { _mm_prefetch::<_MM_HINT_T1>(at.cast()) }
+    // SAFETY: every x86-64 processor has the instruction, which never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<HINT>(at.cast());
     }
     #[cfg(not(target_arch = "x86_64"))]
     let _ = at;

@@ -9,7 +9,7 @@ use crate::kernel::{self, OfNumbers, Row};
 use crate::layout::Layout;
 use crate::operand::Operand;
 use crate::ops::copy::copy_to;
-use crate::ops::elementwise::{in_order, memory_order, out_of_order};
+use crate::ops::order::{in_order, memory_order, out_of_order};
 use crate::par;
 use crate::shape::Shape;
 use crate::span::Span;

@@ -1,6 +1,6 @@
 //! One element type as another.
 
-use super::elementwise::{in_order, memory_order, out_of_order};
+use super::order::{in_order, memory_order, out_of_order};
 use crate::buffer::Buffer;
 use crate::element::Element;
 use crate::par;

@@ -1,16 +1,14 @@
 //! One function of each element, of one tensor or of two that broadcast.
 
-use std::cmp::Reverse;
-
 use crate::buffer::Buffer;
 use crate::create::room;
-use crate::dims::Dims;
 use crate::element::{Element, Float, Signed};
 use crate::error::{Error, OrPanic};
 use crate::kernel::{
     self, Binary, BinaryAssign, Block, Closure, GATHERED, OfFloats, OfSigned, Reader, Row, Several, Unary,
 };
 use crate::layout::Layout;
+use crate::ops::order::{memory_order, out_of_order, readable_as};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -156,45 +154,6 @@ fn map_by<T: Element, U: Element>(x: &Tensor<T>, f: &dyn Unary<T, Output = U>) -
         of_x.each(start, out, |out, rows, [at]| kernel::map(f, x.read(at, rows, out.len() / rows), out, ahead));
     });
     out_of_order(Tensor::from_buffer(out, x.shape().clone()), &order)
-}
-
-/// The axes, outermost first, in the order in which the elements lie in memory; `None` where that is row-major. It is the order of the
-/// first operand that is not broadcast, unless another is row-major. In it a result is computed and kept, as PyTorch does: so what is
-/// computed of transposed matrices is as fast as of others, and is transposed.
-pub(super) fn memory_order(layouts: &[&Layout]) -> Option<Dims<usize>> {
-    let of_layout = |layout: &Layout| {
-        let (dims, strides) = (layout.shape().dims(), layout.strides());
-        let mut order: Dims<usize> = (0..dims.len()).filter(|&axis| dims[axis] == 1).collect();
-        let mut long: Dims<usize> = (0..dims.len()).filter(|&axis| dims[axis] != 1).collect();
-        let is_row_major = long.is_sorted_by(|&a, &b| strides[a].abs() >= strides[b].abs());
-        long.sort_by_key(|axis| Reverse(strides[axis].abs()));
-        long.iter().for_each(|&axis| order.push(axis));
-        (!is_row_major).then_some(order)
-    };
-    let is_whole =
-        |layout: &&&Layout| layout.shape().dims().iter().zip(layout.strides()).all(|(&n, &s)| s != 0 || n == 1);
-    let mut orders = layouts.iter().filter(is_whole).map(|layout| of_layout(layout));
-    let first = orders.next()??;
-    orders.all(|order| order.is_some()).then_some(first)
-}
-
-/// The axes of a view in this order.
-pub(super) fn in_order<T: Element>(x: &Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
-    order.as_ref().map_or_else(|| x.clone(), |order| x.view(x.layout().reorder(order)))
-}
-
-/// The elements of `x` at `layout`, whose axes are put into this order.
-fn readable_as<T: Element>(x: &Tensor<T>, layout: &Layout, order: &Option<Dims<usize>>) -> Tensor<T> {
-    x.readable_at(order.as_ref().map_or_else(|| layout.clone(), |order| layout.reorder(order)))
-}
-
-/// A result that was computed in this order, with its axes as they were.
-pub(super) fn out_of_order<T: Element>(x: Tensor<T>, order: &Option<Dims<usize>>) -> Tensor<T> {
-    let Some(order) = order else { return x };
-    let mut back = Dims::filled(0, order.len());
-    order.iter().enumerate().for_each(|(i, &axis)| back[axis] = i);
-    let layout = x.layout().reorder(&back);
-    x.into_view(layout)
 }
 
 /// The way through N operands of one shape in blocks, of each of which every operand is a row of neighbours or of one element.

@@ -19,6 +19,7 @@ mod join;
 mod mask;
 mod matmul;
 mod normal;
+mod order;
 mod pullback;
 mod rank;
 mod reduce;

@@ -1,4 +1,5 @@
-//! The product of a matrix and a vector, where rows of the matrix are contiguous: one dot product for each row.
+//! The product of a matrix and a vector, where rows of the matrix are contiguous: one dot product for each row. And that of a row and a
+//! column which are not.
 
 use super::{CHUNK, Matrix, Vectorized};
 use crate::buffer::Buffer;

@@ -218,9 +218,11 @@ fn columns<T: Copy, F: Fold<T>>(f: F, rows: &Rows<'_, T>, parts: &mut [F::Part])
         *part = f.start(x);
     }
     // Of rows that are not long, parts stay in registers. Long ones are read a few at a time, as the processor foresees it.
-    let kept = if parts.len() > MOST_KEPT { 0 } else { keep::<KEPT, T, F>(f, rows, parts) };
-    let (rows, parts) = (&rows.columns(kept, parts.len() - kept), &mut parts[kept..]);
-    let kept = if parts.len() > MOST_KEPT { 0 } else { keep::<FEW_KEPT, T, F>(f, rows, parts) };
+    let mut kept = 0;
+    if parts.len() <= MOST_KEPT {
+        kept = keep::<KEPT, T, F>(f, rows, parts);
+        kept += keep::<FEW_KEPT, T, F>(f, &rows.columns(kept, parts.len() - kept), &mut parts[kept..]);
+    }
     let (rows, parts) = (&rows.columns(kept, parts.len() - kept), &mut parts[kept..]);
     let whole = rows.len() - rows.len() % ROWS_AT_ONCE;
     for i in (0..whole).step_by(ROWS_AT_ONCE) {

@@ -6,7 +6,7 @@ use crate::dims::Dims;
 use crate::element::Number;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Run};
-use crate::ops::elementwise::{memory_order, out_of_order};
+use crate::ops::order::{memory_order, out_of_order, reordered};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -193,7 +193,7 @@ fn along<T: Number>(x: &Tensor<T>, axis: usize, largest: bool) -> Tensor<i64> {
     let others: Dims<usize> = (0..x.rank()).filter(|&other| other != axis).collect();
     let kept = x.layout().reorder(&others);
     let order = memory_order(&[&kept]);
-    let kept = order.as_ref().map_or(kept.clone(), |order| kept.reorder(order));
+    let kept = reordered(&kept, &order);
     let (len, step) = (x.dims()[axis], x.layout().strides()[axis]);
     let walk = Walk::new([&kept]);
     let [stride] = walk.row_strides();

@@ -31,7 +31,7 @@ use crate::dims::Dims;
 use crate::element::Element;
 use crate::kernel::{self, ROWS, Reduction, Run, WIDE};
 use crate::layout::Layout;
-use crate::ops::elementwise::{in_order, memory_order, out_of_order};
+use crate::ops::order::{in_order, memory_order, out_of_order};
 use crate::par;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
