@@ -81,7 +81,53 @@ def cell(kind, o, gates, state):
     return getattr(torch, kind)(o.x[:, :16], state, *(w[:gates] for w in o.cell))
 
 
+def image(x):
+    return x.reshape(-1, 4, 32, 32)
+
+
+def signal(x):
+    return x.reshape(-1, 4, 1024)
+
+
+def filters(x, *shape):
+    return x.flatten()[: math.prod(shape)].reshape(shape)
+
+
+def of_pool(o, f):
+    planes = o.x.numel() // 1024
+    x, g = o.x.reshape(planes, 32, 32), o.y.flatten()[: planes * 256].reshape(planes, 16, 16)
+    return f(x, g)
+
+
+def max_pool_backward(x, g):
+    places = torch.arange(0, 32, 2)[:, None] * 32 + torch.arange(0, 32, 2)
+    return torch.ops.aten.max_pool2d_with_indices_backward(
+        g, x, [2, 2], [2, 2], [0, 0], [1, 1], False, places.expand(g.shape).contiguous()
+    )
+
+
 OF_TAPE = {
+    "conv1d": lambda o: F.conv1d(signal(o.x), filters(o.y, 8, 4, 9), padding=4),
+    "conv2d": lambda o: F.conv2d(image(o.x), filters(o.y, 4, 4, 3, 3), padding=1),
+    "conv2d: depthwise": lambda o: F.conv2d(image(o.x), filters(o.y, 4, 1, 3, 3), padding=1, groups=4),
+    "conv2d: stride": lambda o: F.conv2d(image(o.x), filters(o.y, 8, 4, 3, 3), padding=1, stride=2),
+    "conv3d": lambda o: F.conv3d(image(o.x)[:, None], filters(o.y, 2, 1, 3, 3, 3), padding=1),
+    "conv_transpose1d": lambda o: F.conv_transpose1d(signal(o.x), filters(o.y, 4, 4, 4), stride=2),
+    "conv_transpose2d": lambda o: F.conv_transpose2d(image(o.x), filters(o.y, 4, 4, 2, 2), stride=2),
+    "conv_transpose3d": lambda o: F.conv_transpose3d(image(o.x)[:, None], filters(o.y, 1, 2, 3, 3, 3)),
+    "max_pool": lambda o: F.max_pool2d(image(o.x), 2),
+    "max_pool: overlapping": lambda o: F.max_pool2d(image(o.x), 3, 2, 1),
+    "avg_pool": lambda o: F.avg_pool2d(image(o.x), 2),
+    "adaptive_avg_pool": lambda o: F.adaptive_avg_pool2d(image(o.x), 7),
+    "adaptive_avg_pool: one": lambda o: F.adaptive_avg_pool2d(image(o.x), 1),
+    "adaptive_max_pool": lambda o: F.adaptive_max_pool2d(image(o.x), 7),
+    "interpolate: nearest": lambda o: F.interpolate(image(o.x), scale_factor=2.0),
+    "interpolate: linear": lambda o: F.interpolate(image(o.x), scale_factor=2.0, mode="bilinear"),
+    "pixel_shuffle": lambda o: F.pixel_shuffle(image(o.x), 2),
+    "pixel_unshuffle": lambda o: F.pixel_unshuffle(image(o.x), 2),
+    "im2col": lambda o: F.unfold(image(o.x), 3, padding=1),
+    "col2im": lambda o: F.fold(signal(o.x), (64, 64), 2, stride=2),
+    "pad: reflect": lambda o: F.pad(image(o.x), [1] * 4, mode="reflect"),
     "add": lambda o: o.x + o.y,
     "add: row": lambda o: o.x + o.row,
     "add: column": lambda o: o.x + o.column,
@@ -327,6 +373,11 @@ OF_TENSORS = {
     "repeat_interleave": lambda o: o.x.repeat_interleave(2, 0),
     "repeat_interleave: last": lambda o: o.x.repeat_interleave(2, -1),
     "nonzero": lambda o: o.mask.nonzero(),
+    "max_pool_with_indices": lambda o: of_pool(o, lambda x, g: F.max_pool2d(x, 2, return_indices=True)),
+    "max_pool_backward": lambda o: of_pool(o, max_pool_backward),
+    "avg_pool_backward": lambda o: of_pool(
+        o, lambda x, g: torch.ops.aten.avg_pool2d_backward(g, x, [2, 2], [2, 2], [0, 0], False, True, None)
+    ),
     "unfold": lambda o: o.x.unfold(0, 4, 2).contiguous(),
     # Of matrices alone.
     "tile": lambda o: o.x.tile(2),

@@ -4,7 +4,9 @@ use std::hint::black_box;
 
 use evenkeel::autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Var};
 use evenkeel::prelude::*;
-use evenkeel::tensor::{Accum, Activation, Pullback, Update, keepdim};
+use evenkeel::tensor::{
+    Accum, Activation, Conv, ConvTranspose, Interpolation, Pad, Pool, Pullback, Resize, Update, keepdim,
+};
 
 use crate::data::Data;
 
@@ -63,6 +65,7 @@ pub(crate) fn rows() -> Vec<Row> {
     let mut all = elementwise();
     all.extend(whole());
     all.extend(by_place());
+    all.extend(images());
     all.extend(losses());
     all.extend(of_matrices());
     all.extend(tensors());
@@ -201,6 +204,45 @@ fn by_place() -> Vec<Row> {
     }
 }
 
+/// As images of four channels of 32 × 32.
+fn image<'t>(x: Var<'t>) -> Var<'t> {
+    x.reshape([x.shape().numel() / 4096, 4, 32, 32])
+}
+
+/// As many numbers as a weight of this shape takes.
+fn filter<'t>(x: Var<'t>, dims: &[usize]) -> Var<'t> {
+    x.flatten(0).slice(0, ..dims.iter().product::<usize>()).reshape(dims)
+}
+
+fn images() -> Vec<Row> {
+    of_tape! { false |o|
+        "conv1d" image(o.x).reshape([o.x.shape().numel() / 4096, 4, 1024]).conv1d(filter(o.y, &[8, 4, 9]), None, Conv::default().padding(4));
+        "conv2d" image(o.x).conv2d(filter(o.y, &[4, 4, 3, 3]), None, Conv::default().padding(1));
+        "conv2d: depthwise" image(o.x).conv2d(filter(o.y, &[4, 1, 3, 3]), None, Conv::default().padding(1).groups(4));
+        "conv2d: stride" image(o.x).conv2d(filter(o.y, &[8, 4, 3, 3]), None, Conv::default().padding(1).stride(2));
+        "conv3d" image(o.x).unsqueeze(1).conv3d(filter(o.y, &[2, 1, 3, 3, 3]), None, Conv::default().padding(1));
+        "conv_transpose1d" {
+            let x = image(o.x).reshape([o.x.shape().numel() / 4096, 4, 1024]);
+            x.conv_transpose1d(filter(o.y, &[4, 4, 4]), None, ConvTranspose::default().stride(2))
+        };
+        "conv_transpose2d" image(o.x).conv_transpose2d(filter(o.y, &[4, 4, 2, 2]), None, ConvTranspose::default().stride(2));
+        "conv_transpose3d" image(o.x).unsqueeze(1).conv_transpose3d(filter(o.y, &[1, 2, 3, 3, 3]), None, ConvTranspose::default());
+        "max_pool" image(o.x).max_pool(Pool::<2>::new(2));
+        "max_pool: overlapping" image(o.x).max_pool(Pool::<2>::new(3).stride(2).padding(1));
+        "avg_pool" image(o.x).avg_pool(Pool::<2>::new(2));
+        "adaptive_avg_pool" image(o.x).adaptive_avg_pool([7, 7]);
+        "adaptive_avg_pool: one" image(o.x).adaptive_avg_pool([1, 1]);
+        "adaptive_max_pool" image(o.x).adaptive_max_pool([7, 7]);
+        "interpolate: nearest" image(o.x).interpolate(Resize::<2>::by(2.0, Interpolation::Nearest));
+        "interpolate: linear" image(o.x).interpolate(Resize::<2>::by(2.0, Interpolation::Linear));
+        "pixel_shuffle" image(o.x).pixel_shuffle(2);
+        "pixel_unshuffle" image(o.x).pixel_unshuffle(2);
+        "im2col" image(o.x).im2col([3, 3], Conv::default().padding(1));
+        "col2im" image(o.x).reshape([o.x.shape().numel() / 4096, 4, 1024]).col2im([64, 64], 2, Conv::default().stride(2));
+        "pad: reflect" image(o.x).pad(&[(0, 0), (0, 0), (1, 1), (1, 1)], Pad::Reflect);
+    }
+}
+
 fn losses() -> Vec<Row> {
     of_tape! { false |o|
         "mse_loss" o.x.mse_loss(o.y);
@@ -335,6 +377,18 @@ fn tensors() -> Vec<Row> {
         "repeat_interleave" d.x.repeat_interleave(2, 0);
         "repeat_interleave: last" d.x.repeat_interleave(2, -1);
         "nonzero" d.mask.nonzero();
+        "max_pool_with_indices" d.x.contiguous().reshape([d.x.numel() / 1024, 32, 32]).max_pool_with_indices(Pool::<2>::new(2));
+        "max_pool_backward" {
+            let (x, g) = (d.x.contiguous(), d.y.contiguous());
+            let planes = x.numel() / 1024;
+            let g = g.reshape([x.numel()]).slice(0, ..x.numel() / 4).reshape([planes, 16, 16]);
+            g.max_pool_backward(&x.reshape([planes, 32, 32]), Pool::<2>::new(2))
+        };
+        "avg_pool_backward" {
+            let planes = d.y.numel() / 1024;
+            let g = d.y.contiguous().reshape([d.y.numel()]).slice(0, ..planes * 256).reshape([planes, 16, 16]);
+            g.avg_pool_backward(&Shape::from([planes, 32, 32]), Pool::<2>::new(2))
+        };
         "unfold" d.x.unfold(0, 4, 2).contiguous();
     }
 }

@@ -12,7 +12,7 @@ use crate::kernel::{
     Update,
 };
 use crate::layout::Layout;
-use crate::ops::{self, Accum, Fold, Normalization, Over, Running, Scattered, Side};
+use crate::ops::{self, Accum, Fold, Moves, Normalization, Over, Resampling, Running, Scattered, Side, Windowed};
 use crate::random::{self, Distribution};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -178,6 +178,20 @@ compiled! {
         fn linear(x: &Tensor<Self>, w: &Tensor<Self>, bias: &Tensor<Self>) -> Result<Tensor<Self>, Error> = ops::linear;
         fn matmul_into(x: &Tensor<Self>, y: &Tensor<Self>, out: &mut Tensor<Self>, accum: Accum) -> Result<(), Error>
             = ops::matmul_into;
+        fn conv(x: &Tensor<Self>, w: &Tensor<Self>, bias: Option<&Tensor<Self>>, moves: &Moves) -> Result<Tensor<Self>, Error>
+            = ops::conv;
+        fn conv_input(gradient: &Tensor<Self>, w: &Tensor<Self>, bias: Option<&Tensor<Self>>, moves: &Moves)
+            -> Result<Tensor<Self>, Error> = ops::conv_input;
+        fn conv_weight(gradient: &Tensor<Self>, x: &Tensor<Self>, moves: &Moves) -> Result<Tensor<Self>, Error>
+            = ops::conv_weight;
+        fn pooled(op: &'static str, x: &Tensor<Self>, windowed: &Windowed, largest: bool) -> Result<Tensor<Self>, Error>
+            = ops::pooled;
+        fn pool_places(op: &'static str, x: &Tensor<Self>, windowed: &Windowed) -> Result<Tensor<i64>, Error> = ops::pool_places;
+        fn unpooled(op: &'static str, gradient: &Tensor<Self>, x: Option<&Tensor<Self>>, windowed: &Windowed)
+            -> Result<Tensor<Self>, Error> = ops::unpooled;
+        fn im2col(x: &Tensor<Self>, moves: &Moves) -> Result<Tensor<Self>, Error> = ops::im2col;
+        fn col2im(x: &Tensor<Self>, moves: &Moves) -> Result<Tensor<Self>, Error> = ops::col2im;
+        fn resampled(x: &Tensor<Self>, how: &Resampling<Self>) -> Result<Tensor<Self>, Error> = ops::resampled;
         fn drawn(
             op: &'static str, key: &[u8; 32], shape: &Shape, distribution: Distribution<Self>
         ) -> Result<Tensor<Self>, Error> = random::drawn;

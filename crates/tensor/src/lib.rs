@@ -56,6 +56,7 @@ mod random;
 mod ranges;
 mod shape;
 mod span;
+mod spatial;
 mod split;
 mod tensor;
 #[cfg(test)]
@@ -79,10 +80,13 @@ pub use kernel::ElementwiseLoss;
 pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, Update, WithSign, isa};
 pub use layout::Layout;
 pub use operand::Operand;
-pub use ops::{Accum, Axes, KeepDim, Pullback, keepdim};
+pub use ops::{Accum, Axes, KeepDim, Pad, Pullback, keepdim};
+#[doc(hidden)]
+pub use ops::{Moves, Resampling, adaptive_windows};
 pub use par::{for_each, with_threads};
 #[doc(hidden)]
 pub use place::{Whereabouts, Within};
 pub use shape::{INFER, IntoShape, Shape};
 pub use span::{Position, Span};
+pub use spatial::{Conv, ConvTranspose, Each, Interpolation, Padding, Pool, Resize};
 pub use tensor::Tensor;

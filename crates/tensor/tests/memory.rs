@@ -1,6 +1,6 @@
 //! Every op that goes through unsafe code, on few elements: for Miri to watch, which takes a thousand times as long.
 
-use tensor::{Accum, Activation, Tensor, Update};
+use tensor::{Accum, Activation, Conv, ConvTranspose, Pool, Tensor, Update};
 
 fn numbers(dims: &[usize]) -> Tensor {
     let mut i = 0;
@@ -100,4 +100,32 @@ fn shared_among_threads() {
         (w, kept)
     };
     assert_eq!(updated(1), updated(2));
+}
+
+/// Windows that reach beyond the input, of several images in one panel, by every second and third element, and channels by themselves.
+#[test]
+fn convolutions_and_pools() {
+    for (x, w, how) in [
+        (numbers(&[2, 3, 5, 4]), numbers(&[4, 3, 3, 3]), Conv::<2>::default().padding(1)),
+        (numbers(&[1, 2, 6, 7]), numbers(&[3, 2, 2, 2]), Conv::default().stride([2, 3]).padding([[0, 1], [1, 0]])),
+        (numbers(&[2, 2, 5, 20]), numbers(&[2, 1, 3, 3]), Conv::default().padding(1).groups(2)),
+    ] {
+        let y = x.conv2d(&w, None, how);
+        let columns = x.im2col([w.size(2), w.size(3)], how);
+        if how.groups == 1 {
+            let product = w.reshape([w.size(0), w.numel() / w.size(0)]).matmul(&columns);
+            assert!(product.reshape(y.shape()).allclose(&y, 1e-4, 1e-4));
+        } else {
+            let one = x.slice(1, 1..2).conv2d(&w.slice(0, 1..2), None, how.groups(1));
+            assert!(one.allclose(&y.slice(1, 1..2), 1e-4, 1e-4));
+        }
+    }
+    let (x, w) = (numbers(&[2, 4, 3, 3]), numbers(&[4, 2, 2, 3]));
+    assert_eq!(x.conv_transpose2d(&w, None, ConvTranspose::default().stride(2)).dims(), [2, 2, 6, 7]);
+    let x = numbers(&[2, 5, 7]);
+    let pool = Pool::<2>::new(3).stride(2).padding(1);
+    let (largest, places) = x.max_pool_with_indices(pool);
+    assert_eq!(x.reshape([2, 35]).gather(1, &places.reshape([2, 12])), largest.reshape([2, 12]));
+    assert!(largest.ge(x.avg_pool(pool)).all(..).item());
+    assert_eq!(x.avg_pool(pool).avg_pool_backward(x.shape(), pool).dims(), x.dims());
 }

@@ -1,6 +1,6 @@
 //! The same elements in another shape or order, or some of them.
 
-use tensor::{Float, IntoShape, Layout, Position, Shape, Span, Tensor};
+use tensor::{Float, IntoShape, Layout, Pad, Position, Shape, Span, Tensor};
 
 use crate::tape::Place;
 use crate::{Op, Role, Var};
@@ -370,26 +370,37 @@ impl<'t, T: Float> Var<'t, T> {
         })
     }
 
-    /// The value with `value` around it: for each axis, how many indices come before and how many after.
+    /// The value with something around it: for each axis, how many indices come before and how many after. A number `with` is what stands
+    /// there; see [`Pad`] for the rest. x̄ has each ȳ added where it was taken from.
     ///
     /// # Panics
-    /// There is not one pair for each axis.
+    /// There is not one pair for each axis, or an axis has too few elements to be mirrored or repeated so far.
     ///
     /// # Example
     /// ```
     /// use autograd::Tape;
-    /// use tensor::Tensor;
+    /// use tensor::{Pad, Tensor};
     ///
     /// let tape = Tape::new();
-    /// assert_eq!(tape.leaf(Tensor::from([1.0])).pad(&[(1, 2)], 7.0).value(), Tensor::from([7.0, 1.0, 7.0, 7.0]));
+    /// let x = tape.leaf(Tensor::from([1.0, 2.0]));
+    /// assert_eq!(x.pad(&[(1, 2)], 7.0).value(), Tensor::from([7.0, 1.0, 2.0, 7.0, 7.0]));
+    /// assert_eq!(x.pad(&[(1, 0)], Pad::Reflect).value(), Tensor::from([2.0, 1.0, 2.0]));
     /// ```
     #[track_caller]
-    pub fn pad(self, widths: &[(usize, usize)], value: T) -> Self {
-        let y = self.peek().pad(widths, value);
+    pub fn pad(self, widths: &[(usize, usize)], with: impl Into<Pad<T>>) -> Self {
+        let with = with.into();
+        let y = self.peek().pad(widths, with);
         let widths = widths.to_vec();
         self.view("pad", y, move |g, own| {
-            let cut = |g: Tensor<T>, axis: usize| g.narrow(axis as isize, widths[axis].0, own.dims()[axis]);
-            (0..own.rank()).fold(g, cut)
+            (0..own.rank()).rev().fold(g, |g, axis| match with.indices(own.dims()[axis], widths[axis]) {
+                None => g.narrow(axis as isize, widths[axis].0, own.dims()[axis]),
+                Some(_) if widths[axis] == (0, 0) => g,
+                Some(indices) => {
+                    let mut dims = g.dims().to_vec();
+                    dims[axis] = own.dims()[axis];
+                    Tensor::zeros(dims).index_add(axis as isize, &indices, &g)
+                }
+            })
         })
     }
 }

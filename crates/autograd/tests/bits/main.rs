@@ -302,7 +302,7 @@ fn every_instruction_set_gives_the_same_bits() {
 }
 
 /// What takes a closure, computes no elements, is what ops of the tape are made of, or compares what the tables compare anyway.
-const WITHOUT: [&str; 19] = [
+const WITHOUT: [&str; 32] = [
     "keepdim",
     "reduced",
     "map",
@@ -322,6 +322,19 @@ const WITHOUT: [&str; 19] = [
     "centered",
     "weighted_centered",
     "$method",
+    "$name",
+    "conv",
+    "conv_input",
+    "conv_weight",
+    "conv_moves",
+    "conv_transpose_moves",
+    "resampled",
+    "back",
+    "adaptive",
+    "adaptive_windows",
+    "interpolation",
+    "indices",
+    "shapes",
 ];
 
 /// The public methods in the sources below a folder, but for those that are no ops.

@@ -1,7 +1,9 @@
 //! The rows of the table. To add an op is to add a line.
 
 use autograd::{Tape, Var};
-use tensor::{Accum, Activation, Float, Pullback, Tensor, Update, keepdim};
+use tensor::{
+    Accum, Activation, Conv, ConvTranspose, Float, Interpolation, Pad, Pool, Pullback, Resize, Tensor, Update, keepdim,
+};
 
 use crate::{Bits, Row, hash};
 
@@ -22,6 +24,7 @@ pub(crate) fn rows<T: Float + Bits>() -> Vec<Row<T>> {
     let mut all = elementwise::<T>();
     all.extend(reductions());
     all.extend(by_place());
+    all.extend(images());
     all.extend(tape());
     for &f in Activation::ALL {
         all.push((
@@ -200,7 +203,7 @@ fn by_place<T: Float + Bits>() -> Vec<Row<T>> {
         "index_copy" x.clone().index_copy(0, &places(1, x.size(0)), &y.slice(0, ..1));
         "index_put" x.clone().index_put(&[&places(2, x.size(0))], of::<T>(7.0));
         "masked_scatter" x.clone().masked_scatter(&x.gt(of::<T>(0.0)), y);
-        "pad" x.pad(&[(1, 0), (0, 2)], of(7.0));
+        "pad" x.pad(&[(1, 0), (0, 2)], of::<T>(7.0));
         "gather" x.gather(1, &places(x.size(0), x.size(1)).unsqueeze(1));
         "take" x.take(&places(10, x.numel()));
         "scatter" x.clone().scatter(0, &places(x.size(1), x.size(0)).unsqueeze(0), y);
@@ -233,6 +236,73 @@ fn by_place<T: Float + Bits>() -> Vec<Row<T>> {
         "keyed_mask" Tensor::<T>::keyed_mask(&[7; 32], x.shape(), 0.3).unwrap();
         "linspace" Tensor::<T>::linspace(of(-0.1), of(0.7), x.size(1));
         "arange_step" Tensor::<T>::arange_step(of(-0.1), of(0.7), of(0.01));
+    }
+}
+
+/// A weight of this shape, of numbers between −1 and 1.
+fn filter<T: Float>(dims: &[usize]) -> Tensor<T> {
+    let mut i = 0;
+    Tensor::from_fn(dims, |_| {
+        i = (i * 37 + 11) % 101;
+        of(f64::from(i) / 50.0 - 1.0)
+    })
+}
+
+/// One image of one channel.
+fn image<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    x.reshape([1, 1, x.size(0), x.size(1)])
+}
+
+/// The rows as channels of one signal.
+fn signal<T: Float>(x: &Tensor<T>) -> Tensor<T> {
+    x.unsqueeze(0)
+}
+
+fn pool() -> Pool<2> {
+    Pool::new([2, 3]).stride([1, 2]).padding(1)
+}
+
+fn images<T: Float + Bits>() -> Vec<Row<T>> {
+    rows! { T, x, y:
+        "conv1d" vec![
+            signal(x).conv1d(&filter(&[5, x.size(0), 3]), &filter(&[5]), Conv::default().padding(1)),
+            signal(x).conv1d(&filter(&[x.size(0), 1, 3]), None, Conv::default().padding(2).dilation(2).groups(x.size(0))),
+        ];
+        "conv2d" vec![
+            image(x).conv2d(&filter(&[19, 1, 3, 3]), None, Conv::default().padding(1)),
+            Tensor::stack(&[x, y], 0).conv2d(&filter(&[3, 2, 1, 1]), None, Conv::default().stride([1, 2])),
+        ];
+        "conv3d" image(x).unsqueeze(0).conv3d(&filter(&[2, 1, 1, 2, 3]), None, Conv::default().padding(1));
+        "conv_transpose1d" signal(x).conv_transpose1d(&filter(&[x.size(0), 4, 3]), &filter(&[4]), ConvTranspose::default().stride(2));
+        "conv_transpose2d" image(x).conv_transpose2d(&filter(&[1, 3, 2, 2]), None, ConvTranspose::default().stride([1, 2]));
+        "conv_transpose3d" image(x).unsqueeze(0).conv_transpose3d(&filter(&[1, 2, 2, 1, 2]), None, ConvTranspose::default());
+        "conv_input" {
+            let w = filter(&[5, x.size(0), 3]);
+            let moves = signal(x).conv_moves("conv1d", &w, None, Conv::<1>::default().padding(1));
+            signal(x).conv(&w, None, &moves).conv_input(&w, None, &moves)
+        };
+        "conv_weight" {
+            let (x, y) = (few(x), few(y));
+            let w = filter(&[y.size(0), x.size(0), 3]);
+            let moves = signal(&x).conv_moves("conv1d", &w, None, Conv::<1>::default().padding(1));
+            signal(&y).conv_weight(&signal(&x), &moves)
+        };
+        "max_pool" image(x).max_pool(pool());
+        "max_pool_with_indices" image(x).max_pool_with_indices(pool());
+        "max_pool_backward" image(x).max_pool(pool()).max_pool_backward(&image(x), pool());
+        "avg_pool" image(x).avg_pool(pool());
+        "avg_pool_backward" image(x).avg_pool(pool()).avg_pool_backward(image(x).shape(), pool());
+        "adaptive_avg_pool" image(x).adaptive_avg_pool([2, 3]);
+        "adaptive_max_pool" image(x).adaptive_max_pool([2, 3]);
+        "interpolate" vec![
+            image(x).interpolate(Resize::to([3, 7], Interpolation::Linear)),
+            signal(x).interpolate(Resize::<1>::by(1.5, Interpolation::Cubic)),
+        ];
+        "im2col" image(x).im2col([2, 3], Conv::default().padding(1));
+        "col2im" image(x).im2col([2, 3], Conv::default().padding(1)).col2im([x.size(0), x.size(1)], [2, 3], Conv::default().padding(1));
+        "pixel_shuffle" Tensor::stack(&[x, y, x, y], 0).pixel_shuffle(2);
+        "pixel_unshuffle" Tensor::stack(&[x, y, x, y], 0).pixel_shuffle(2).pixel_unshuffle(2);
+        "pad: edges" vec![x.pad(&[(0, 0), (1, 1)], Pad::Replicate), x.pad(&[(1, 0), (0, 1)], Pad::Circular)];
     }
 }
 

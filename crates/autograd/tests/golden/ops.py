@@ -84,6 +84,29 @@ def roll_axes(x):
     return x.permute([(i + 1) % x.dim() for i in range(x.dim())])
 
 
+def around(x, mode):
+    flat = x.reshape(-1, *x.shape[-3:])
+    return F.pad(flat, (3, 1, 1, 2), mode=mode).reshape(*x.shape[:-2], x.shape[-2] + 3, x.shape[-1] + 4)
+
+
+def groups(w, b):
+    return b.numel() // w.shape[1]
+
+
+def of_signal(x, f):
+    """Modes that PyTorch has for a batch only."""
+    return f(x) if x.dim() == 3 else f(x[None])[0]
+
+
+def of_image(x, f):
+    return f(x) if x.dim() == 4 else f(x[None])[0]
+
+
+def empty_or(x, f, like):
+    """PyTorch refuses some ops on nothing, of which this is the result."""
+    return f(x) if x.numel() else x.new_zeros(0, *like(x)) + x.sum()
+
+
 SEEN = torch.tensor([[True, False, True], [False, False, False], [True, True, True]])
 C = 0.7
 
@@ -223,6 +246,59 @@ ROWS = {
     "dot": torch.dot,
     "outer": torch.outer,
     "einsum: itself": lambda x: torch.einsum("ijk,ijl->kl", x, x),
+    "conv1d": F.conv1d,
+    "conv1d: causal": lambda x, w, b: F.conv1d(F.pad(x, (2 * (w.shape[-1] - 1), 0)), w, b, dilation=2),
+    "conv1d: same": lambda x, w, b: F.conv1d(x, w, padding="same") + b.sum(),
+    "conv2d": F.conv2d,
+    "conv2d: padding": lambda x, w, b: F.conv2d(x, w, b, padding=1),
+    "conv2d: stride": lambda x, w, b: F.conv2d(x, w, b, stride=2, padding=(2, 1)),
+    "conv2d: dilation": lambda x, w, b: F.conv2d(x, w, dilation=(1, 2), padding=2) + b.sum(),
+    "conv2d: groups": lambda x, w, b: F.conv2d(x, w, b, groups=2, padding=1),
+    "conv2d: groups, stride": lambda x, w, b: F.conv2d(x, w, b, groups=2, stride=(1, 3)),
+    "conv3d": F.conv3d,
+    "conv3d: all": lambda x, w, b: F.conv3d(x, w, b, stride=(1, 2, 2), padding=1),
+    "conv_transpose1d": F.conv_transpose1d,
+    "conv_transpose1d: stride": lambda x, w, b: F.conv_transpose1d(x, w, b, stride=3, padding=1, output_padding=1),
+    "conv_transpose2d": lambda x, w, b: F.conv_transpose2d(x, w, b, groups=groups(w, b)),
+    "conv_transpose2d: all": lambda x, w, b: F.conv_transpose2d(
+        x, w, b, stride=(2, 1), padding=(1, 0), output_padding=(1, 0), dilation=(1, 2), groups=groups(w, b)
+    ),
+    "conv_transpose3d": lambda x, w, b: F.conv_transpose3d(x, w, b, stride=(2, 1, 1)),
+    "max_pool": lambda x: F.max_pool2d(x, 2),
+    "max_pool: overlapping": lambda x: F.max_pool2d(x, 3, stride=(2, 1), padding=1),
+    "max_pool: 1, ceil": lambda x: F.max_pool1d(x, 3, ceil_mode=True),
+    "max_pool: dilation": lambda x: F.max_pool1d(x, 2, stride=1, dilation=3),
+    "avg_pool": lambda x: F.avg_pool2d(x, 2),
+    "avg_pool: padding": lambda x: F.avg_pool2d(x, 3, stride=2, padding=1),
+    "avg_pool: without padding": lambda x: F.avg_pool2d(
+        x, 3, stride=2, padding=1, ceil_mode=True, count_include_pad=False
+    ),
+    "avg_pool: 1, divisor": lambda x: F.avg_pool2d(x[..., None, :], (1, 3), divisor_override=5)[..., 0, :],
+    "adaptive_avg_pool": lambda x: F.adaptive_avg_pool2d(x, (2, 3)),
+    "adaptive_avg_pool: 1": lambda x: F.adaptive_avg_pool2d(x, 1),
+    "adaptive_max_pool": lambda x: F.adaptive_max_pool2d(x, (2, 3)),
+    "interpolate: nearest": lambda x: of_image(x, lambda x: F.interpolate(x, (7, 3))),
+    "interpolate: nearest exact": lambda x: of_image(x, lambda x: F.interpolate(x, (7, 3), mode="nearest-exact")),
+    "interpolate: linear": lambda x: of_image(x, lambda x: F.interpolate(x, (7, 3), mode="bilinear")),
+    "interpolate: linear, corners": lambda x: of_image(
+        x, lambda x: F.interpolate(x, (7, 3), mode="bilinear", align_corners=True)
+    ),
+    "interpolate: linear, factor": lambda x: of_image(x, lambda x: F.interpolate(x, scale_factor=1.5, mode="bilinear")),
+    "interpolate: cubic": lambda x: of_image(x, lambda x: F.interpolate(x, (7, 3), mode="bicubic")),
+    "interpolate: cubic, corners": lambda x: of_image(
+        x, lambda x: F.interpolate(x, (7, 3), mode="bicubic", align_corners=True)
+    ),
+    "interpolate: area": lambda x: of_image(x, lambda x: F.interpolate(x, (2, 4), mode="area")),
+    "interpolate: 1": lambda x: of_signal(x, lambda x: F.interpolate(x, scale_factor=2.0, mode="linear")),
+    "pixel_shuffle": lambda x: F.pixel_shuffle(x, 2),
+    "pixel_unshuffle": lambda x: F.pixel_unshuffle(x, 2),
+    "im2col": lambda x: F.unfold(
+        (x if x.dim() == 3 else x[None])[:, :, None], (1, 3), padding=(0, 1), stride=(1, 2)
+    ),
+    "col2im": lambda x: F.fold(x, (4, x.shape[-1] // 3 + 1), 2),
+    "pad: reflect": lambda x: around(x, "reflect"),
+    "pad: replicate": lambda x: around(x, "replicate"),
+    "pad: circular": lambda x: around(x, "circular"),
     "batch_norm": lambda x, w, b: F.batch_norm(x, None, None, w, b, training=True, eps=1e-2),
     # Statistics have no gradients in PyTorch's own.
     "batch_norm_by": lambda x, w, b: by_statistics(x, w, b.square(), b, w),

@@ -1,7 +1,9 @@
 //! The table of ops: each with its options, and with the shapes and numbers on which it is tried. To add an op is to add a row.
 
 use autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Tape, Var};
-use tensor::{Activation, Float, Shape, Tensor, keepdim};
+use tensor::{
+    Activation, Conv, ConvTranspose, Float, Interpolation, Pad, Padding, Pool, Resize, Shape, Tensor, keepdim,
+};
 
 /// From what the numbers of an input are drawn.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -157,6 +159,52 @@ const PLANES: &[Shapes] = &[&[&[3, 4]], &[&[4, 3]], &[&[2, 3, 3]], &[&[0, 4]], &
 const COLUMN: &[Shapes] = &[&[&[3, 1]], &[&[2, 3, 1]], &[&[0, 1]], &[&[70, 1]]];
 const NARROW: &[Shapes] = &[&[&[3, 4]], &[&[0, 4]], &[&[2, 70]], &[&[4]]];
 
+const SIGNALS: &[Shapes] = &[
+    &[&[2, 2, 7], &[4, 2, 3], &[4]],
+    &[&[2, 9], &[2, 2, 2], &[2]],
+    &[&[0, 2, 7], &[3, 2, 3], &[3]],
+    &[&[1, 1, 70], &[2, 1, 5], &[2]],
+];
+const IMAGES: &[Shapes] = &[
+    &[&[2, 3, 5, 6], &[4, 3, 3, 2], &[4]],
+    &[&[2, 5, 5], &[3, 2, 3, 3], &[3]],
+    &[&[0, 2, 5, 5], &[3, 2, 3, 3], &[3]],
+    &[&[1, 1, 5, 66], &[1, 1, 3, 3], &[1]],
+    &[&[3, 2, 4, 4], &[5, 2, 4, 4], &[5]],
+];
+const GROUPED: &[Shapes] = &[
+    &[&[1, 4, 4, 4], &[4, 2, 2, 2], &[4]],
+    &[&[2, 4, 5, 6], &[4, 2, 3, 2], &[4]],
+    &[&[2, 2, 6, 5], &[4, 1, 3, 3], &[4]],
+    &[&[0, 4, 5, 5], &[2, 2, 3, 3], &[2]],
+    &[&[1, 2, 3, 66], &[2, 1, 2, 3], &[2]],
+];
+const VOLUMES: &[Shapes] = &[
+    &[&[1, 2, 2, 3, 3], &[2, 2, 2, 2, 2], &[2]],
+    &[&[2, 2, 3, 4, 3], &[3, 2, 2, 2, 2], &[3]],
+    &[&[0, 1, 3, 3, 3], &[2, 1, 2, 2, 2], &[2]],
+    &[&[1, 1, 2, 2, 66], &[1, 1, 2, 1, 3], &[1]],
+];
+const TRANSPOSED_SIGNALS: &[Shapes] =
+    &[&[&[2, 4, 5], &[4, 2, 3], &[2]], &[&[0, 2, 7], &[2, 3, 3], &[3]], &[&[1, 1, 70], &[1, 2, 5], &[2]]];
+const TRANSPOSED_IMAGES: &[Shapes] = &[
+    &[&[2, 4, 3, 4], &[4, 2, 3, 2], &[4]],
+    &[&[2, 3, 3], &[2, 1, 3, 3], &[2]],
+    &[&[0, 2, 5, 5], &[2, 2, 3, 3], &[4]],
+    &[&[1, 2, 3, 66], &[2, 1, 2, 3], &[2]],
+];
+const TRANSPOSED_VOLUMES: &[Shapes] = &[
+    &[&[1, 2, 2, 2, 2], &[2, 1, 2, 2, 2], &[1]],
+    &[&[2, 2, 3, 2, 3], &[2, 3, 2, 2, 2], &[3]],
+    &[&[0, 1, 3, 3, 3], &[1, 2, 2, 2, 2], &[2]],
+    &[&[1, 1, 2, 2, 66], &[1, 1, 2, 1, 3], &[1]],
+];
+const PICTURES: &[Shapes] = &[&[&[2, 3, 5, 6]], &[&[1, 4, 7]], &[&[0, 1, 4, 4]], &[&[1, 1, 3, 70]]];
+const WAVES: &[Shapes] = &[&[&[2, 3, 8]], &[&[1, 5]], &[&[0, 1, 4]], &[&[1, 1, 70]]];
+const SHUFFLED: &[Shapes] = &[&[&[2, 8, 2, 3]], &[&[4, 3, 3]], &[&[0, 4, 2, 2]], &[&[1, 4, 1, 70]]];
+const EVEN_PICTURES: &[Shapes] = &[&[&[2, 2, 4, 6]], &[&[1, 2, 2]], &[&[0, 1, 4, 4]], &[&[1, 2, 2, 70]]];
+const WINDOWS: &[Shapes] = &[&[&[1, 4, 12]], &[&[2, 8, 12]], &[&[0, 4, 12]], &[&[1, 4, 66]]];
+
 /// `0, 3, 2, 1, 0, 3, …` below `size`, in this shape.
 pub(crate) fn places(shape: &[usize], size: usize) -> Tensor<i64> {
     let mut i = 0;
@@ -235,6 +283,7 @@ pub(crate) fn rows<T: Float>() -> Vec<Row<T>> {
     let mut all = elementwise::<T>();
     all.extend(whole());
     all.extend(by_place());
+    all.extend(images());
     all.extend(products());
     all.extend(networks());
     all.extend(losses());
@@ -386,7 +435,7 @@ fn by_place<T: Float>() -> Vec<Row<T>> {
         "pad" MATRIX [Real] {
             let mut widths = vec![(0, 0); x[0].shape().rank()];
             (widths[0], *widths.last_mut().unwrap()) = ((1, 0), (0, 2));
-            x[0].pad(&widths, number(7.0))
+            x[0].pad(&widths, number::<T>(7.0))
         };
         "cat" SAME [Real] Var::cat(&[x[0], x[1], x[0]], -1);
         "cat: other sizes" SOURCE [Real] Var::cat(&[x[0], x[1]], 0);
@@ -450,6 +499,74 @@ fn products<T: Float>() -> Vec<Row<T>> {
         "einsum: ij,jk,ik->ij" THREE [Real] Var::einsum("ij,jk,ik->ij", x);
         "einsum: itself" CUBE [Real] Var::einsum("ijk,ijl->kl", &[x[0], x[0]]);
     }
+}
+
+fn images<T: Float>() -> Vec<Row<T>> {
+    rows! { T, x:
+        "conv1d" SIGNALS [Real] x[0].conv1d(x[1], x[2], Conv::default());
+        "conv1d: causal" SIGNALS [Real] x[0].conv1d(x[1], x[2], Conv::default().dilation(2).padding(Padding::Causal));
+        "conv1d: same" SIGNALS [Real] x[0].conv1d(x[1], None, Conv::default().padding(Padding::Same)) + x[2].sum(..);
+        "conv2d" IMAGES [Real] x[0].conv2d(x[1], x[2], Conv::default());
+        "conv2d: padding" IMAGES [Real] x[0].conv2d(x[1], x[2], Conv::default().padding(1));
+        "conv2d: stride" IMAGES [Real] x[0].conv2d(x[1], x[2], Conv::default().stride(2).padding([2, 1]));
+        "conv2d: dilation" IMAGES [Real] x[0].conv2d(x[1], None, Conv::default().dilation([1, 2]).padding(2)) + x[2].sum(..);
+        "conv2d: groups" GROUPED [Real] x[0].conv2d(x[1], x[2], Conv::default().groups(2).padding(1));
+        "conv2d: groups, stride" GROUPED [Real] x[0].conv2d(x[1], x[2], Conv::default().groups(2).stride([1, 3]));
+        "conv3d" VOLUMES [Real] x[0].conv3d(x[1], x[2], Conv::default());
+        "conv3d: all" VOLUMES [Real] x[0].conv3d(x[1], x[2], Conv::default().stride([1, 2, 2]).padding(1));
+        "conv_transpose1d" TRANSPOSED_SIGNALS [Real] x[0].conv_transpose1d(x[1], x[2], ConvTranspose::default());
+        "conv_transpose1d: stride" TRANSPOSED_SIGNALS [Real] {
+            x[0].conv_transpose1d(x[1], x[2], ConvTranspose::default().stride(3).padding(1).output_padding(1))
+        };
+        "conv_transpose2d" TRANSPOSED_IMAGES [Real] {
+            let groups = x[2].shape().numel() / x[1].shape().dims()[1];
+            x[0].conv_transpose2d(x[1], x[2], ConvTranspose::default().groups(groups))
+        };
+        "conv_transpose2d: all" TRANSPOSED_IMAGES [Real] {
+            let groups = x[2].shape().numel() / x[1].shape().dims()[1];
+            let how = ConvTranspose::default().stride([2, 1]).padding([1, 0]).output_padding([1, 0]).dilation([1, 2]);
+            x[0].conv_transpose2d(x[1], x[2], how.groups(groups))
+        };
+        "conv_transpose3d" TRANSPOSED_VOLUMES [Real] x[0].conv_transpose3d(x[1], x[2], ConvTranspose::default().stride([2, 1, 1]));
+        "max_pool" PICTURES [Distinct] x[0].max_pool(Pool::<2>::new([2, 2]));
+        "max_pool: overlapping" PICTURES [Distinct] x[0].max_pool(Pool::<2>::new(3).stride([2, 1]).padding(1));
+        "max_pool: 1, ceil" WAVES [Distinct] x[0].max_pool(Pool::<1>::new(3).ceil_mode());
+        "max_pool: dilation" WAVES [Distinct] x[0].max_pool(Pool::<1>::new(2).stride(1).dilation(3));
+        "avg_pool" PICTURES [Real] x[0].avg_pool(Pool::<2>::new(2));
+        "avg_pool: padding" PICTURES [Real] x[0].avg_pool(Pool::<2>::new(3).stride(2).padding(1));
+        "avg_pool: without padding" PICTURES [Real] x[0].avg_pool(Pool::<2>::new(3).stride(2).padding(1).ceil_mode().without_padding());
+        "avg_pool: 1, divisor" WAVES [Real] x[0].avg_pool(Pool::<1> { divisor: Some(5), ..Pool::new(3) });
+        "adaptive_avg_pool" PICTURES [Real] x[0].adaptive_avg_pool([2, 3]);
+        "adaptive_avg_pool: 1" PICTURES [Real] x[0].adaptive_avg_pool([1, 1]);
+        "adaptive_max_pool" PICTURES [Distinct] x[0].adaptive_max_pool([2, 3]);
+        "interpolate: nearest" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::Nearest));
+        "interpolate: nearest exact" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::NearestExact));
+        "interpolate: linear" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::Linear));
+        "interpolate: linear, corners" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::Linear).align_corners());
+        "interpolate: linear, factor" PICTURES [Real] x[0].interpolate(Resize::<2>::by(1.5, Interpolation::Linear));
+        "interpolate: cubic" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::Cubic));
+        "interpolate: cubic, corners" PICTURES [Real] x[0].interpolate(Resize::to([7, 3], Interpolation::Cubic).align_corners());
+        "interpolate: area" PICTURES [Real] x[0].interpolate(Resize::to([2, 4], Interpolation::Area));
+        "interpolate: 1" WAVES [Real] x[0].interpolate(Resize::<1>::by(2.0, Interpolation::Linear));
+        "pixel_shuffle" SHUFFLED [Real] x[0].pixel_shuffle(2);
+        "pixel_unshuffle" EVEN_PICTURES [Real] x[0].pixel_unshuffle(2);
+        "im2col" WAVES [Real] match x[0].shape().rank() {
+            3 => x[0].im2col([3], Conv::default().padding(1).stride(2)),
+            _ => x[0].unsqueeze(0).im2col([3], Conv::default().padding(1).stride(2)),
+        };
+        "col2im" WINDOWS [Real] x[0].col2im([4, last(x[0]) / 3 + 1], 2, Conv::default());
+        "pad: reflect" PICTURES [Real] x[0].pad(&around(x[0]), Pad::Reflect);
+        "pad: replicate" PICTURES [Real] x[0].pad(&around(x[0]), Pad::Replicate);
+        "pad: circular" PICTURES [Real] x[0].pad(&around(x[0]), Pad::Circular);
+    }
+}
+
+/// Widths around the last two axes.
+fn around<T: Float>(x: Var<'_, T>) -> Vec<(usize, usize)> {
+    let mut widths = vec![(0, 0); x.shape().rank()];
+    let last = widths.len() - 2;
+    (widths[last], widths[last + 1]) = ((1, 2), (3, 1));
+    widths
 }
 
 fn networks<T: Float>() -> Vec<Row<T>> {

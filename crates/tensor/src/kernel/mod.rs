@@ -5,6 +5,7 @@
 mod activation;
 mod blocks;
 mod by_f64;
+mod conv;
 mod copy;
 mod elementwise;
 mod finite;
@@ -18,6 +19,7 @@ mod matmul;
 mod power;
 mod random;
 mod reduce;
+mod resample;
 mod scalar;
 mod scan;
 mod simd;
@@ -29,6 +31,11 @@ pub(crate) use activation::Slope;
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
+pub(crate) use conv::{
+    Channels, Maximum, PARTS, Placed, PlaneWindows, Spots, Total, Turned, Weighted, Weights, WindowAxis, Windows,
+    add_parts, add_windows, copy_windows, correlate, correlate_turned, fold_windows, largest_taps, weight_gradient,
+    window_products,
+};
 pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{
     Binary, BinaryAssign, Block, Closure, GATHERED, Reader, Row, Several, Unary, asks_ahead, choose, fill_where, map,
@@ -54,6 +61,7 @@ pub(crate) use reduce::{
     Count, Largest, LogSumExp, Moment, Moments, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum, WIDE,
     arg, finish_log_sum_exp, join, reduce_columns, reduce_rows,
 };
+pub(crate) use resample::{Mixture, mix};
 #[allow(unreachable_pub, reason = "re-exported at the root")]
 pub use scalar::{Arithmetic, Dtype, Real, Scalar, WithSign};
 #[allow(unreachable_pub, reason = "a supertrait of the public `Number`, which keeps it sealed")]

@@ -310,6 +310,21 @@ mod x86 {
             // SAFETY: count ≤ 8 keeps the window within MASK; lanes that are not set are not read.
             unsafe { _mm256_maskload_ps(from, _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast())) }
         }
+
+        #[inline(always)]
+        unsafe fn load_between(behind: *const f32, from: usize, to: usize) -> Self {
+            // SAFETY: from, to ≤ 8 keep the windows within MASK; lanes that are not set in one, or set in the other, are not read.
+            unsafe {
+                let [below_to, below_from] = [to, from].map(|count| _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast()));
+                _mm256_maskload_ps(behind, _mm256_andnot_si256(below_from, below_to))
+            }
+        }
+
+        #[inline(always)]
+        unsafe fn store_first(self, to: *mut f32, count: usize) {
+            // SAFETY: as in `load_first`; lanes that are not set are not written.
+            unsafe { _mm256_maskstore_ps(to, _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast()), self) }
+        }
     });
     vector!(__m256d f64 4 _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd {});
     vector!(__m512 f32 16 _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps {
@@ -317,6 +332,12 @@ mod x86 {
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
             // SAFETY: lanes that are not set are not read.
             unsafe { _mm512_maskz_loadu_ps(((1_u32 << count) - 1) as u16, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_between(behind: *const f32, from: usize, to: usize) -> Self {
+            // SAFETY: lanes that are not set are not read.
+            unsafe { _mm512_maskz_loadu_ps(((1_u32 << to) - (1_u32 << from)) as u16, behind) }
         }
 
         #[inline(always)]
@@ -330,6 +351,12 @@ mod x86 {
         unsafe fn load_first(from: *const f64, count: usize) -> Self {
             // SAFETY: lanes that are not set are not read.
             unsafe { _mm512_maskz_loadu_pd(((1_u32 << count) - 1) as u8, from) }
+        }
+
+        #[inline(always)]
+        unsafe fn load_between(behind: *const f64, from: usize, to: usize) -> Self {
+            // SAFETY: lanes that are not set are not read.
+            unsafe { _mm512_maskz_loadu_pd(((1_u32 << to) - (1_u32 << from)) as u8, behind) }
         }
 
         #[inline(always)]

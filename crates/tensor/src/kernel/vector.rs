@@ -34,6 +34,21 @@ pub trait Vector<T>: Copy {
         unsafe { Self::load(lanes.as_ptr()) }
     }
 
+    /// The lanes `from..to` of those behind the pointer, the rest zero. Only they need to be there.
+    #[inline(always)]
+    unsafe fn load_between(behind: *const T, from: usize, to: usize) -> Self
+    where
+        T: Real,
+    {
+        let mut lanes = [T::ZERO; MAX_LANES];
+        for (i, lane) in lanes.iter_mut().enumerate().take(to).skip(from) {
+            // SAFETY: the caller has these elements behind the pointer.
+            *lane = unsafe { *behind.wrapping_add(i) };
+        }
+        // SAFETY: no vector has more lanes than the array.
+        unsafe { Self::load(lanes.as_ptr()) }
+    }
+
     /// Stores the first `count` lanes.
     #[inline(always)]
     unsafe fn store_first(self, to: *mut T, count: usize)

@@ -1,7 +1,6 @@
 //! Writing into a part of a tensor: a slice, rows by number, elements by a mask; and growing a tensor around itself.
 
 use super::index::{check, vector};
-use crate::create::room;
 use crate::dims::Dims;
 use crate::element::{Element, Number};
 use crate::error::{Error, OrPanic, Reason};
@@ -102,23 +101,6 @@ impl<T: Element> Tensor<T> {
     #[track_caller]
     pub fn masked_scatter(self, mask: &Tensor<bool>, source: &Self) -> Self {
         masked_scatter(self, mask, source).or_panic()
-    }
-
-    /// The tensor with `value` around it: for each axis, how many indices come before and how many after.
-    ///
-    /// # Panics
-    /// There is not one pair for each axis, or the shape has more elements than can be addressed.
-    ///
-    /// # Example
-    /// ```
-    /// use tensor::Tensor;
-    ///
-    /// let x = Tensor::from([[1, 2]]).pad(&[(1, 0), (0, 2)], 0);
-    /// assert_eq!(x, Tensor::from([[0, 0, 0, 0], [1, 2, 0, 0]]));
-    /// ```
-    #[track_caller]
-    pub fn pad(&self, widths: &[(usize, usize)], value: T) -> Self {
-        pad(self, widths, value).or_panic()
     }
 }
 
@@ -280,24 +262,6 @@ fn masked_scatter<T: Element>(x: Tensor<T>, mask: &Tensor<bool>, source: &Tensor
     let (shape, flat) = (x.shape().clone(), Shape::from(x.numel()));
     let source = source.reshape(source.numel());
     Ok(x.into_shape(&flat).try_scatter(0, &places.reshape(count), &source)?.into_shape(&shape))
-}
-
-fn pad<T: Element>(x: &Tensor<T>, widths: &[(usize, usize)], value: T) -> Result<Tensor<T>, Error> {
-    if widths.len() != x.rank() {
-        let why = format!("{} pairs of widths for {}: one for each axis would do", widths.len(), x.shape());
-        return Err(Error::new("pad", Reason::Argument { why }));
-    }
-    let sizes = x.dims().iter().zip(widths);
-    let grown = sizes.map(|(&size, &(before, after))| size.saturating_add(before).saturating_add(after));
-    let shape = Shape::checked(grown.collect()).map_err(|error| error.of("pad"))?;
-    let mut out = room("pad", &shape)?;
-    out.fill(value);
-    let mut target = Layout::contiguous(shape.clone());
-    for (axis, (&size, &(before, _))) in x.dims().iter().zip(widths).enumerate() {
-        target = target.slice(axis as isize, before, before + size, 1)?;
-    }
-    T::write(&mut out, &target, x);
-    Ok(Tensor::from_buffer(out, shape))
 }
 
 #[cfg(test)]

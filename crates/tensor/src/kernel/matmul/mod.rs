@@ -25,8 +25,10 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 pub(crate) use self::matrix::Matrix;
+pub(super) use self::pack::pack;
 use self::panels::Panels;
-use self::tile::{Tile, TileSizes, TileSizesOf};
+pub(super) use self::prefetch_copy::PrefetchCopy;
+pub(super) use self::tile::{Tile, TileSizes, TileSizesOf, height};
 use super::simd::{self, SIDE, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::buffer::{Buffer, Pooled};
 use crate::kernel::Real;
@@ -87,11 +89,11 @@ impl Vectorized for f64 {
 
 /// How much of k a tile runs through at once. It decides how sums are rounded: results change with it. For 1024³ and 2048³, 512
 /// is fastest; 256, 384 and 1024 are 7, 2 and 2 % slower (Emerald Rapids, one thread).
-const CHUNK: usize = 512;
+pub(super) const CHUNK: usize = 512;
 
 /// The most rows of a block. A copied panel of B serves all of them, while a chunk of these rows of A stays in the L2 cache.
 /// For 2048³, 256 is fastest; 192, 384 and 512 are 5, 2 and 6 % slower (Emerald Rapids, one thread).
-const BLOCK_ROWS: usize = 256;
+pub(super) const BLOCK_ROWS: usize = 256;
 
 /// B is read in place where a chunk of it takes no more bytes than this: it then stays in the L1 cache, however it lies.
 const IN_PLACE: usize = 32 << 10;
@@ -99,6 +101,12 @@ const IN_PLACE: usize = 32 << 10;
 /// What the L1 cache holds of a panel beside everything else, in bytes. Panels of 40 KiB are read no faster for being asked for, those of
 /// 64 KiB are (Granite Rapids, which has 48 KiB; others have 32).
 const NEAR: usize = 32 << 10;
+
+/// Whether so much of a copied panel is asked for before it is read.
+#[inline(always)]
+pub(super) fn is_far<T>(k: usize, columns: usize) -> bool {
+    k * columns * size_of::<T>() > NEAR
+}
 
 /// A copy of B pays only if it serves more rows than this, which is at least the height of every tile.
 const FEW_ROWS: usize = 24;
@@ -236,15 +244,15 @@ fn tiled<T: Vectorized>(
 
 /// A length in even parts of whole units. The last part may reach beyond the length, to fill its last unit.
 #[derive(Clone, Copy)]
-struct Parts {
-    len: usize,
-    unit: usize,
-    parts: usize,
+pub(super) struct Parts {
+    pub(super) len: usize,
+    pub(super) unit: usize,
+    pub(super) parts: usize,
 }
 
 impl Parts {
     #[inline(always)]
-    fn range(&self, part: usize) -> Range<usize> {
+    pub(super) fn range(&self, part: usize) -> Range<usize> {
         let start = |part: usize| self.len.div_ceil(self.unit) * part / self.parts * self.unit;
         start(part)..start(part + 1)
     }
@@ -306,7 +314,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                 while row < self.rows.end {
                     // A copying tile has full height.
                     let left = self.rows.end - row;
-                    let rows = if b.is_to_be_copied() { most } else { tile::height(left, most) };
+                    let rows = if b.is_to_be_copied() { most } else { height(left, most) };
                     let source = b.source(&(start..end), &columns, tail_rows);
                     let (rows_of_a, a_strides) = match packs_a {
                         true => (a_copy[(row - self.rows.start) * a_row..].as_ptr(), [a_row as isize, 1]),
@@ -329,6 +337,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                             Some(bias) if end == k => bias[columns.start..].as_ptr(),
                             _ => std::ptr::null(),
                         },
+                        row_bias: std::ptr::null(),
                     };
                     // SAFETY: the caller has the instructions. The tile is within A, B and C: `Matrix::new` has checked
                     // A and B, the copies have room for the widest panel, `matmul` has checked the length of C. C is

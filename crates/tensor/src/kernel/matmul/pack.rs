@@ -13,7 +13,7 @@ use crate::kernel::simd::{SIDE, Simd};
 /// # Safety
 /// The processor has the instructions of `S`.
 #[inline(always)]
-pub(super) unsafe fn pack<T: Vectorized, S: Simd>(
+pub(in crate::kernel) unsafe fn pack<T: Vectorized, S: Simd>(
     b: Matrix<'_, T>,
     k: Range<usize>,
     columns: Range<usize>,

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::prefetch_copy::PrefetchCopy;
-use super::{CHUNK, FEW_ROWS, IN_PLACE, Matrix, NEAR, Vectorized, pack};
+use super::{CHUNK, FEW_ROWS, IN_PLACE, Matrix, Vectorized, is_far, pack};
 use crate::kernel::simd::{Simd, Vector};
 
 /// How the tiles of a panel read its rows.
@@ -77,7 +77,7 @@ impl<'a, T: Vectorized> Panels<'a, T> {
         if self.rows == Rows::Copied && !self.copies {
             let width = columns.len();
             // SAFETY: this function's caller ensures it.
-            unsafe { pack::pack::<T, S>(self.b, k, columns, self.copy, width) }
+            unsafe { pack::<T, S>(self.b, k, columns, self.copy, width) }
         }
     }
 
@@ -105,7 +105,7 @@ impl<'a, T: Vectorized> Panels<'a, T> {
     pub(super) fn source(&mut self, k: &Range<usize>, columns: &Range<usize>, tail_rows: usize) -> Source<T> {
         // Read and written through one pointer: to take another would end the first one's right to the memory.
         let copy = self.copy.as_mut_ptr();
-        let far = self.rows == Rows::Copied && k.len() * columns.len() * size_of::<T>() > NEAR;
+        let far = self.rows == Rows::Copied && is_far::<T>(k.len(), columns.len());
         let (at, stride, tail_rows) = match self.rows {
             Rows::Copied => (copy.cast_const(), columns.len() as isize, 0),
             _ => (self.b.pointer(k.start, columns.start), self.b.strides[0], tail_rows),

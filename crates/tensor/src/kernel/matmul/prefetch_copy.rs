@@ -21,7 +21,7 @@ const FAR: isize = 16;
 
 /// Rows of B to be copied in whole vectors.
 #[derive(Clone, Copy)]
-pub(super) struct PrefetchCopy<T> {
+pub(in crate::kernel) struct PrefetchCopy<T> {
     pub(super) from: *const T,
     /// From one row of B to the next.
     pub(super) stride: isize,
@@ -35,6 +35,12 @@ pub(super) struct PrefetchCopy<T> {
 }
 
 impl<T: Vectorized> PrefetchCopy<T> {
+    /// Nothing.
+    #[inline(always)]
+    pub(in crate::kernel) fn none() -> Self {
+        PrefetchCopy { from: std::ptr::null(), stride: 0, to: std::ptr::null_mut(), columns: 0, width: 0, rows: 0 }
+    }
+
     /// Takes the share of the rows that a tile copies which computes `rows` of the `left` rows of A.
     #[inline(always)]
     pub(super) fn share(&mut self, rows: usize, left: usize) -> Self {

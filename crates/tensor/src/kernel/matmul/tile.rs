@@ -8,15 +8,15 @@ use crate::kernel::simd::{Simd, Vector, VectorKernel, prefetch, run_for_each_set
 
 /// The tiles of an instruction set.
 #[derive(Clone, Copy)]
-pub(super) struct TileSizes {
+pub(in crate::kernel) struct TileSizes {
     /// Elements of a vector.
-    pub(super) lanes: usize,
+    pub(in crate::kernel) lanes: usize,
     /// The most rows of a tile that is 1, 2, … vectors across.
-    pub(super) rows: &'static [usize],
+    pub(in crate::kernel) rows: &'static [usize],
 }
 
 /// Asks for the [`TileSizes`] of a float.
-pub(super) struct TileSizesOf<T>(pub(super) PhantomData<T>);
+pub(in crate::kernel) struct TileSizesOf<T>(pub(in crate::kernel) PhantomData<T>);
 
 impl<T: Vectorized> VectorKernel for TileSizesOf<T> {
     type Output = TileSizes;
@@ -30,33 +30,35 @@ impl<T: Vectorized> VectorKernel for TileSizesOf<T> {
 }
 
 /// The operands of one tile: where they begin, and how far it is to the next row or the next k.
-pub(super) struct Tile<T> {
+pub(in crate::kernel) struct Tile<T> {
     /// How many products each element of the tile sums.
-    pub(super) k: usize,
-    pub(super) a: *const T,
+    pub(in crate::kernel) k: usize,
+    pub(in crate::kernel) a: *const T,
     /// From one row of A to the next, and from one column to the next.
-    pub(super) a_strides: [isize; 2],
+    pub(in crate::kernel) a_strides: [isize; 2],
     /// A row of B is contiguous.
-    pub(super) b: *const T,
+    pub(in crate::kernel) b: *const T,
     /// From one row of B to the next.
-    pub(super) b_k: isize,
+    pub(in crate::kernel) b_k: isize,
     /// Whether the rows of B come from beyond the L1 cache, and are asked for before they are needed.
-    pub(super) far: bool,
+    pub(in crate::kernel) far: bool,
     /// For this many rows at the end of B, the last vector is loaded only up to the last column. Earlier rows are loaded whole: a
     /// partial load costs a slot of the multiply-add units.
-    pub(super) tail_rows: usize,
+    pub(in crate::kernel) tail_rows: usize,
     /// Where a tile that copies B puts the rows, in whole vectors.
-    pub(super) copy: *mut T,
+    pub(in crate::kernel) copy: *mut T,
     /// Rows of the next panel, which the tile copies as it goes.
-    pub(super) prefetch: PrefetchCopy<T>,
+    pub(in crate::kernel) prefetch: PrefetchCopy<T>,
     /// A row of C is contiguous.
-    pub(super) c: *mut T,
+    pub(in crate::kernel) c: *mut T,
     /// From one row of C to the next.
-    pub(super) c_row: usize,
+    pub(in crate::kernel) c_row: usize,
     /// Whether the products are added to C, or replace it.
-    pub(super) add: bool,
+    pub(in crate::kernel) add: bool,
     /// What is added to each row of the tile then, or null.
-    pub(super) bias: *const T,
+    pub(in crate::kernel) bias: *const T,
+    /// What is added to each column of the tile then, or null.
+    pub(in crate::kernel) row_bias: *const T,
 }
 
 impl<T: Vectorized> Tile<T> {
@@ -66,7 +68,7 @@ impl<T: Vectorized> Tile<T> {
     /// # Safety
     /// The processor has the instructions of `S`; A, B, C and the copy are valid where the tile reaches.
     #[inline(always)]
-    pub(super) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
+    pub(in crate::kernel) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
         // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many vectors across.
@@ -119,7 +121,7 @@ const HEIGHTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
 /// How many of `left` rows the next tile takes, at most `most`. Heights are about even, so that no tile is too small to keep
 /// the arithmetic units busy.
 #[inline(always)]
-pub(super) fn height(left: usize, most: usize) -> usize {
+pub(in crate::kernel) fn height(left: usize, most: usize) -> usize {
     let even = left.div_ceil(left.div_ceil(most));
     // Every number but 5 and 7 is a height.
     if HEIGHTS.contains(&even) {
@@ -227,6 +229,7 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
             }
             let OfSize(tile, last) = self;
             for (i, sums) in sums.into_iter().enumerate() {
+                let row_bias = (!tile.row_bias.is_null()).then(|| Of::<T, S>::splat(*tile.row_bias.add(i)));
                 for (v, mut sum) in sums.into_iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + v * lanes);
                     let whole = v + 1 < NV || last == lanes;
@@ -237,6 +240,9 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKe
                     if !tile.bias.is_null() {
                         let bias = tile.bias.add(v * lanes);
                         let bias = if whole { Vector::load(bias) } else { Vector::load_first(bias, last) };
+                        sum = Of::<T, S>::add(sum, bias);
+                    }
+                    if let Some(bias) = row_bias {
                         sum = Of::<T, S>::add(sum, bias);
                     }
                     if whole { sum.store(c) } else { sum.store_first(c, last) }

@@ -1,0 +1,222 @@
+//! Convolutions: products of which one side are the windows of an input.
+//!
+//! The matrix of all windows (im2col) is nowhere in memory: a panel of it is copied when its tiles are computed (`windows`), and stays in
+//! the caches meanwhile. Of the three products of a layer,
+//!
+//! - the result is W · windows of x,
+//! - the gradient of x is Wᵀ · windows of ȳ, for each remainder of the places by the stride: only the taps that meet them,
+//! - the gradient of W is the windows of x · ȳᵀ, a sum over all windows of all images in their order.
+//!
+//! All have the bits of the chains that `kernel::matmul` promises, whatever the threads, the instruction set, and how the work is cut.
+
+mod planes;
+mod product;
+mod runs;
+mod windows;
+
+use std::ops::Range;
+
+pub(crate) use self::planes::{
+    Maximum, PARTS, PlaneWindows, Spots, Total, Weighted, add_parts, fold_windows, largest_taps, window_products,
+};
+pub(crate) use self::product::Placed;
+use self::product::{Left, Right, product};
+pub(crate) use self::windows::{WindowAxis, Windows, add_windows, copy_windows};
+use crate::kernel::copy::{Plane, copy_plane};
+use crate::kernel::matmul::{Matrix, Vectorized, pack};
+use crate::kernel::simd::{SIDE, Simd};
+
+/// The weights of one group, `[out, in · taps]`, in row-major order.
+#[derive(Clone, Copy)]
+pub(crate) struct Weights<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) rows: usize,
+    /// Elements of a row.
+    pub(crate) width: usize,
+}
+
+/// out = W · windows + bias, with an element of the bias for each row.
+pub(crate) fn correlate<T: Vectorized>(
+    weights: Weights<'_, T>,
+    windows: &Windows<'_, T>,
+    out: &mut [T],
+    place: Placed,
+    bias: Option<&[T]>,
+) {
+    assert!(
+        weights.width == windows.rows() && weights.data.len() == weights.rows * weights.width,
+        "weights fit their windows"
+    );
+    product(&weights, windows, out, place, bias);
+}
+
+/// out = Wᵀ · windows + bias, where W is `[windows' channels, rows · all taps]` and the windows have the taps `taps` of each row.
+pub(crate) fn correlate_turned<T: Vectorized>(
+    weights: Turned<'_, T>,
+    windows: &Windows<'_, T>,
+    out: &mut [T],
+    place: Placed,
+    bias: Option<&[T]>,
+) {
+    let used = weights.taps.len();
+    assert!(
+        windows.rows().checked_rem(used).unwrap_or(0) == 0
+            && weights.data.len()
+                == windows.rows().checked_div(used).map_or(weights.data.len(), |o| o * weights.rows * weights.all_taps)
+            && weights.taps.iter().all(|&tap| tap < weights.all_taps),
+        "weights fit their windows"
+    );
+    product(&weights, windows, out, place, bias);
+}
+
+/// The windows of x times ȳᵀ: the gradient of the weights of one group, `[out, in · taps]` in row-major order.
+pub(crate) fn weight_gradient<T: Vectorized>(windows: &Windows<'_, T>, gradient: &Channels<'_, T>, out: &mut [T]) {
+    let (rows, columns) = (Left::rows(windows), gradient.channels);
+    assert!(
+        out.len() == rows * columns && windows.columns() == gradient.images * gradient.len,
+        "a gradient for each window"
+    );
+    let mut turned = crate::buffer::Buffer::<T>::stale(rows * columns);
+    product(windows, gradient, &mut turned, Placed::matrix(columns), None);
+    if rows > 0 {
+        let turned = &*turned;
+        crate::par::split(out, rows, crate::par::STREAM, |start, out| {
+            let at = start / rows;
+            let plane = Plane {
+                data: turned,
+                at,
+                stride: columns as isize,
+                reversed: false,
+                rows: out.len() / rows,
+                columns: rows,
+            };
+            copy_plane(plane, out, rows);
+        });
+    }
+}
+
+impl<T: Vectorized> Left<T> for Weights<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn room(&self, _: usize, _: usize) -> usize {
+        0
+    }
+
+    #[inline(always)]
+    unsafe fn block<S: Simd>(&self, rows: Range<usize>, k: Range<usize>, _: &mut [T]) -> (*const T, [isize; 2]) {
+        (self.data[rows.start * self.width + k.start..].as_ptr(), [self.width as isize, 1])
+    }
+}
+
+/// The weights of one group, `[out, rows, taps]` in row-major order, as the matrix `[rows, out · some taps]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Turned<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) rows: usize,
+    pub(crate) all_taps: usize,
+    /// Which of them the matrix has.
+    pub(crate) taps: &'a [usize],
+}
+
+/// A copied row of A of 2 KiB and no more would begin in one of two sets of the L1 cache.
+fn pitch(width: usize) -> usize {
+    width.next_multiple_of(SIDE) + SIDE
+}
+
+impl<T: Vectorized> Left<T> for Turned<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows
+    }
+
+    fn room(&self, rows: usize, width: usize) -> usize {
+        rows * pitch(width)
+    }
+
+    #[inline(always)]
+    unsafe fn block<S: Simd>(&self, rows: Range<usize>, k: Range<usize>, room: &mut [T]) -> (*const T, [isize; 2]) {
+        let Turned { data, rows: of_rows, all_taps, taps } = *self;
+        let pitch = pitch(k.len());
+        for (at, k) in k.enumerate() {
+            let (o, tap) = (k / taps.len(), taps[k % taps.len()]);
+            let from = &data[o * of_rows * all_taps..][..of_rows * all_taps];
+            for (i, row) in rows.clone().enumerate() {
+                room[i * pitch + at] = from[row * all_taps + tap];
+            }
+        }
+        (room.as_ptr(), [pitch as isize, 1])
+    }
+}
+
+impl<T: Vectorized> Right<T> for Windows<'_, T> {
+    fn k(&self) -> usize {
+        self.rows()
+    }
+
+    fn columns(&self) -> usize {
+        self.columns()
+    }
+
+    #[inline(always)]
+    unsafe fn panel<S: Simd>(&self, k: Range<usize>, columns: Range<usize>, out: &mut [T]) {
+        let pitch = columns.len();
+        // SAFETY: this function's caller ensures it.
+        unsafe { self.copy::<S>(k, columns, out, pitch) }
+    }
+}
+
+impl<T: Vectorized> Left<T> for Windows<'_, T> {
+    fn rows(&self) -> usize {
+        self.rows()
+    }
+
+    fn room(&self, rows: usize, width: usize) -> usize {
+        rows * pitch(width)
+    }
+
+    #[inline(always)]
+    unsafe fn block<S: Simd>(&self, rows: Range<usize>, k: Range<usize>, room: &mut [T]) -> (*const T, [isize; 2]) {
+        let pitch = pitch(k.len());
+        // SAFETY: this function's caller ensures it.
+        unsafe { self.copy::<S>(rows, k, room, pitch) }
+        (room.as_ptr(), [pitch as isize, 1])
+    }
+}
+
+/// A batch `[images, channels, len]` as the matrix `[images · len, channels]`.
+#[derive(Clone, Copy)]
+pub(crate) struct Channels<'a, T> {
+    pub(crate) data: &'a [T],
+    pub(crate) at: usize,
+    pub(crate) images: usize,
+    pub(crate) channels: usize,
+    pub(crate) len: usize,
+    /// From one image to the next; channels are `len` elements apart.
+    pub(crate) image: usize,
+}
+
+impl<T: Vectorized> Right<T> for Channels<'_, T> {
+    fn k(&self) -> usize {
+        self.images * self.len
+    }
+
+    fn columns(&self) -> usize {
+        self.channels
+    }
+
+    #[inline(always)]
+    unsafe fn panel<S: Simd>(&self, k: Range<usize>, columns: Range<usize>, out: &mut [T]) {
+        let (mut row, width) = (k.start, columns.len());
+        while row < k.end {
+            let (image, from) = (row / self.len, row % self.len);
+            let to = self.len.min(from + k.end - row);
+            let sizes = [self.len, self.channels];
+            let matrix = Matrix::new(self.data, self.at + image * self.image, sizes, [1, self.len as isize]);
+            let out = &mut out[(row - k.start) * width..];
+            // SAFETY: this function's caller ensures it.
+            unsafe { pack::<T, S>(matrix, from..to, columns.clone(), out, width) }
+            row += to - from;
+        }
+    }
+}
