@@ -115,6 +115,7 @@ OF_TAPE = {
     "conv_transpose1d": lambda o: F.conv_transpose1d(signal(o.x), filters(o.y, 4, 4, 4), stride=2),
     "conv_transpose2d": lambda o: F.conv_transpose2d(image(o.x), filters(o.y, 4, 4, 2, 2), stride=2),
     "conv_transpose3d": lambda o: F.conv_transpose3d(image(o.x)[:, None], filters(o.y, 1, 2, 3, 3, 3)),
+    "dropout_channels": lambda o: F.dropout2d(image(o.x), 0.3),
     "max_pool": lambda o: F.max_pool2d(image(o.x), 2),
     "max_pool: overlapping": lambda o: F.max_pool2d(image(o.x), 3, 2, 1),
     "avg_pool": lambda o: F.avg_pool2d(image(o.x), 2),

@@ -227,6 +227,7 @@ fn images() -> Vec<Row> {
         };
         "conv_transpose2d" image(o.x).conv_transpose2d(filter(o.y, &[4, 4, 2, 2]), None, ConvTranspose::default().stride(2));
         "conv_transpose3d" image(o.x).unsqueeze(1).conv_transpose3d(filter(o.y, &[1, 2, 3, 3, 3]), None, ConvTranspose::default());
+        "dropout_channels" image(o.x).dropout_channels(0.3);
         "max_pool" image(o.x).max_pool(Pool::<2>::new(2));
         "max_pool: overlapping" image(o.x).max_pool(Pool::<2>::new(3).stride(2).padding(1));
         "avg_pool" image(o.x).avg_pool(Pool::<2>::new(2));

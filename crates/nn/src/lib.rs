@@ -143,9 +143,12 @@ pub use error::Error;
 pub use files::{Checkpoint, Loaded, ModelFile, Numbered, load, save};
 pub use gradients::ModelGradients;
 pub use layers::{
-    AttentionMask, BatchNorm1d, Bilinear, Dropout, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM,
-    LayerNorm, Linear, LstmState, MinMaxScale, MultiheadAttention, PRelu, RMSNorm, RNN, Recomputed, Residual,
-    Sequential, Standardize, TransformerBlock,
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool, AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d, AdaptiveMaxPool3d, AttentionMask, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, BatchNorm1d,
+    BatchNorm2d, BatchNorm3d, Bilinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Dropout, Dropout1d,
+    Dropout2d, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm, Linear, LstmState, MaxPool,
+    MaxPool1d, MaxPool2d, MaxPool3d, MinMaxScale, MultiheadAttention, PRelu, PixelShuffle, RMSNorm, RNN, Recomputed,
+    Residual, Sequential, Standardize, TransformerBlock, Upsample,
 };
 pub use model::{Func, Kind, Layer, Module, Param, ParamPath, func, predict, predict_by};
 pub use optimizer::{

@@ -1,6 +1,6 @@
 //! Leaving out elements by chance.
 
-use tensor::{Float, Tensor, ensure};
+use tensor::{Float, Shape, Tensor, ensure};
 
 use crate::{Op, Role, Var};
 
@@ -37,6 +37,38 @@ impl<T: Float> Var<'_, T> {
         let key = self.tape().draw_key("dropout");
         let mask = Tensor::keyed_mask(&key, self.shape(), p).expect("the input has that shape");
         let op = Op::new("dropout", Role::Keeping);
+        self.record(op, self.value().masked_mul(&mask)).wrt(self, move |g| g.masked_mul(&mask)).done()
+    }
+
+    /// [Dropout](Self::dropout) of whole channels of `[N, C, …]`: the mask m is one number for each channel of each example (Tompson et al.,
+    /// 2015, *Efficient Object Localization Using Convolutional Networks*).
+    ///
+    /// # Panics
+    /// As [`dropout`](Self::dropout), or there are fewer than two axes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// tape.seed(42, 0);
+    /// let y = tape.constant(Tensor::ones([8, 16, 5, 5])).dropout_channels(0.5).value();
+    /// assert_eq!(y.max([2, 3]), y.min([2, 3]));
+    /// ```
+    #[track_caller]
+    pub fn dropout_channels(self, p: f64) -> Self {
+        let shape = self.shape();
+        ensure!(shape.rank() >= 2, "dropout_channels: needs an input [N, C, ...], got {shape}");
+        ensure!((0.0..=1.0).contains(&p), "dropout_channels: the probability is {p}, but must be in 0..=1");
+        if !self.tape().is_training() {
+            return self;
+        }
+        let key = self.tape().draw_key("dropout_channels");
+        let channels: Vec<usize> =
+            (0..shape.rank()).map(|axis| if axis < 2 { shape.dims()[axis] } else { 1 }).collect();
+        let mask = Tensor::keyed_mask(&key, Shape::from(&channels[..]), p).expect("the input is larger").expand(&shape);
+        let op = Op::new("dropout_channels", Role::Keeping);
         self.record(op, self.value().masked_mul(&mask)).wrt(self, move |g| g.masked_mul(&mask)).done()
     }
 }

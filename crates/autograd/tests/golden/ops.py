@@ -355,7 +355,7 @@ ROWS = {
 OTHER_NAMES = {"hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "log_sigmoid": "logsigmoid"}
 
 # What draws, draws other numbers there.
-WITHOUT = ["dropout", "attention: bias and dropout"]
+WITHOUT = ["dropout", "dropout_channels", "attention: bias and dropout"]
 
 
 def function(name):

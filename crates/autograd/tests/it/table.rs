@@ -528,6 +528,7 @@ fn images<T: Float>() -> Vec<Row<T>> {
             x[0].conv_transpose2d(x[1], x[2], how.groups(groups))
         };
         "conv_transpose3d" TRANSPOSED_VOLUMES [Real] x[0].conv_transpose3d(x[1], x[2], ConvTranspose::default().stride([2, 1, 1]));
+        "dropout_channels" PICTURES [Real] x[0].dropout_channels(0.4);
         "max_pool" PICTURES [Distinct] x[0].max_pool(Pool::<2>::new([2, 2]));
         "max_pool: overlapping" PICTURES [Distinct] x[0].max_pool(Pool::<2>::new(3).stride([2, 1]).padding(1));
         "max_pool: 1, ceil" WAVES [Distinct] x[0].max_pool(Pool::<1>::new(3).ceil_mode());

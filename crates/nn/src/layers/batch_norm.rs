@@ -6,10 +6,10 @@ use tensor::{Float, Shape, Tensor, ensure};
 use super::of_size;
 use crate::{Error, Layer, Param, module};
 
-/// Batch normalization of `[N, C]` or `[N, C, L]` (Ioffe and Szegedy, 2015, *Batch Normalization: Accelerating Deep
+/// Batch normalization of `[N, C]`, `[N, C, L]`, `[N, C, H, W]`, … (Ioffe and Szegedy, 2015, *Batch Normalization: Accelerating Deep
 /// Network Training by Reducing Internal Covariate Shift*): y = w (x − μ) / √(σ² + eps) + b for each of C channels.
 ///
-/// The conventions are those of PyTorch's `nn.BatchNorm1d`:
+/// The conventions are those of PyTorch's `nn.BatchNorm1d`, `2d` and `3d`, which are one layer here:
 /// - In training, μ and σ² are those of the batch, σ² divided by its number n of values per channel, which must be at
 ///   least 2. The running statistics move towards them: r ← (1 − momentum) r + momentum · found. What the running variance
 ///   moves towards is the unbiased one, divided by n − 1.
@@ -52,6 +52,12 @@ pub struct BatchNorm1d<T: Float = f32> {
     momentum: f64,
     eps: f64,
 }
+
+/// [`BatchNorm1d`] of images `[N, C, H, W]`: the same layer.
+pub type BatchNorm2d<T = f32> = BatchNorm1d<T>;
+
+/// [`BatchNorm1d`] of volumes `[N, C, D, H, W]`: the same layer.
+pub type BatchNorm3d<T = f32> = BatchNorm1d<T>;
 
 module!(impl<T> BatchNorm1d<T> { weight, bias, running_mean, running_var, num_batches_tracked, .. });
 
@@ -135,10 +141,10 @@ impl<T: Float> BatchNorm1d<T> {
 }
 
 impl<T: Float> Layer<T> for BatchNorm1d<T> {
-    /// `[N, C]` or `[N, C, L]`, normalized, in the same shape; or `[…, C]`, with [channels last](Self::channels_last).
+    /// `[N, C, …]`, normalized, in the same shape; or `[…, C]`, with [channels last](Self::channels_last).
     ///
     /// # Panics
-    /// The input has another rank or another number of channels, or in training fewer than two values per channel.
+    /// The input has no axis 1, or another number of channels, or in training fewer than two values per channel.
     #[track_caller]
     fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
         let shape = x.shape();
@@ -152,7 +158,7 @@ impl<T: Float> Layer<T> for BatchNorm1d<T> {
             let rows = shape.numel() / self.channels.max(1);
             return self.normalized(x.reshape([rows, self.channels])).reshape(&shape);
         }
-        ensure!(matches!(shape.rank(), 2 | 3), "batch_norm: needs an input [N, C] or [N, C, L], got {shape}");
+        ensure!(shape.rank() >= 2, "batch_norm: needs an input [N, C, ...], got {shape}");
         self.normalized(x)
     }
 }
@@ -316,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    #[should_panic(expected = "batch_norm: needs an input [N, C] or [N, C, L], got [3]")]
+    #[should_panic(expected = "batch_norm: needs an input [N, C, ...], got [3]")]
     fn an_input_of_another_rank_is_refused() {
         let norm = BatchNorm1d::new(3);
         norm.forward(Tape::new().constant(Tensor::zeros([3])));

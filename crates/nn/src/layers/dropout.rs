@@ -61,6 +61,50 @@ impl<T: Float> Layer<T> for Dropout {
     }
 }
 
+/// Dropout of whole channels of `[N, C, …]` (Tompson et al., 2015, *Efficient Object Localization Using Convolutional Networks*): neighbours
+/// within a channel are so alike that single ones would not be missed. PyTorch's `nn.Dropout2d`, also for signals and volumes.
+///
+/// # Example
+/// ```
+/// use autograd::Tape;
+/// use nn::{Dropout2d, Layer};
+/// use tensor::Tensor;
+///
+/// let tape = Tape::new();
+/// tape.seed(42, 0);
+/// let y = Dropout2d::new(0.5)?.forward(tape.constant(Tensor::ones([8, 16, 5, 5]))).value();
+/// assert_eq!(y.max([2, 3]), y.min([2, 3])); // each channel is dropped, or is not
+/// # Ok::<(), nn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dropout2d(Dropout);
+
+/// [`Dropout2d`] of signals `[N, C, L]`: the same layer.
+pub type Dropout1d = Dropout2d;
+
+impl Dropout2d {
+    /// One that drops a channel with probability `p`.
+    ///
+    /// # Errors
+    /// `p` is not in 0..=1.
+    pub fn new(p: f64) -> Result<Self, Error> {
+        Dropout::new(p).map(Dropout2d)
+    }
+}
+
+without_parameters!(Dropout2d, |self| format!("Dropout2d({})", self.0.p));
+
+impl<T: Float> Layer<T> for Dropout2d {
+    /// The input with some channels dropped, in training; see [`Var::dropout_channels`].
+    ///
+    /// # Panics
+    /// There are fewer than two axes, or the tape is for training and has nothing to draw by.
+    #[track_caller]
+    fn forward<'t>(&self, x: Var<'t, T>) -> Var<'t, T> {
+        x.dropout_channels(self.0.p)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,12 +3,14 @@
 mod attention;
 mod batch_norm;
 mod bilinear;
+mod conv;
 mod dropout;
 mod embedding;
 mod flatten;
 mod group_norm;
 mod layer_norm;
 mod linear;
+mod pool;
 mod prelu;
 mod recomputed;
 mod recurrent;
@@ -19,14 +21,20 @@ mod sequential;
 mod transformer;
 
 pub use attention::{AttentionMask, MultiheadAttention};
-pub use batch_norm::BatchNorm1d;
+pub use batch_norm::{BatchNorm1d, BatchNorm2d, BatchNorm3d};
 pub use bilinear::Bilinear;
-pub use dropout::Dropout;
+pub use conv::{Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d};
+pub use dropout::{Dropout, Dropout1d, Dropout2d};
 pub use embedding::Embedding;
 pub use flatten::{Flatten, FlattenConsecutive};
 pub use group_norm::GroupNorm;
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
+pub use pool::{
+    AdaptiveAvgPool, AdaptiveAvgPool1d, AdaptiveAvgPool2d, AdaptiveAvgPool3d, AdaptiveMaxPool, AdaptiveMaxPool1d,
+    AdaptiveMaxPool2d, AdaptiveMaxPool3d, AvgPool, AvgPool1d, AvgPool2d, AvgPool3d, MaxPool, MaxPool1d, MaxPool2d,
+    MaxPool3d, PixelShuffle, Upsample,
+};
 pub use prelu::PRelu;
 pub use recomputed::Recomputed;
 pub use recurrent::{GRU, LSTM, LstmState, RNN};

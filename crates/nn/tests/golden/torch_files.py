@@ -44,6 +44,12 @@ def model():
             "block": nn.TransformerEncoderLayer(
                 6, 2, 8, dropout=0.0, activation="gelu", batch_first=True, norm_first=True
             ),
+            "conv1d": nn.Conv1d(3, 4, 3, dilation=2, padding=2),
+            "conv2d": nn.Conv2d(2, 4, (3, 2), stride=2, padding=1, groups=2),
+            "conv3d": nn.Conv3d(1, 2, 2, bias=False),
+            "transposed": nn.ConvTranspose1d(4, 6, 3, stride=2, output_padding=1, groups=2),
+            "turned": nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1),
+            "batch_norm2d": nn.BatchNorm2d(4),
             "stack": nn.Sequential(nn.Linear(6, 4), nn.Tanh(), nn.Linear(4, 2)),
         }
     )
@@ -63,6 +69,21 @@ def outputs(m):
         "bilinear": m["bilinear"](flat, flat.flip(0)),
         "attention": m["attention"](x, x, x, need_weights=False)[0],
         "block": m["block"](x),
+    }
+    waves, images = x.transpose(1, 2)[:, :3], x.reshape(2, 2, 3, 6)  # [3, 3, 4], [2, 2, 3, 6]
+    features = m["conv2d"](images)
+    out |= {
+        "conv1d": m["conv1d"](waves),
+        "conv2d": features,
+        "conv3d": m["conv3d"](images[:, None]),
+        "transposed": m["transposed"](m["conv1d"](waves)),
+        "turned": m["turned"](images),
+        "batch_norm2d": m["batch_norm2d"](features),
+        "max_pool": nn.MaxPool2d(2)(images),
+        "avg_pool": nn.AvgPool2d(3, stride=2, padding=1, count_include_pad=False)(images),
+        "adaptive": nn.AdaptiveAvgPool2d((2, 4))(images),
+        "upsample": nn.Upsample(scale_factor=2, mode="bilinear")(images),
+        "shuffle": nn.PixelShuffle(2)(m["conv1d"](waves)[..., None]),
     }
     return {OUTPUT + name: value.contiguous() for name, value in out.items()}
 

@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 use autograd::{Tape, Var};
 use nn::activations::Tanh;
 use nn::{
-    BatchNorm1d, Bilinear, Embedding, GRU, GroupNorm, LSTM, Layer, LayerNorm, Linear, ModelFile, MultiheadAttention,
-    PRelu, RMSNorm, RNN, Sequential, TransformerBlock, module, seq,
+    AdaptiveAvgPool2d, AvgPool, BatchNorm1d, BatchNorm2d, Bilinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d,
+    ConvTranspose2d, Embedding, GRU, GroupNorm, LSTM, Layer, LayerNorm, Linear, MaxPool2d, ModelFile,
+    MultiheadAttention, PRelu, PixelShuffle, RMSNorm, RNN, Sequential, TransformerBlock, Upsample, module, seq,
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::io::AnyTensor;
-use tensor::{Activation, Tensor, safetensors};
+use tensor::{Activation, Conv, ConvTranspose, Interpolation, Pool, Resize, Tensor, safetensors};
 
 use crate::files::folder;
 
@@ -31,6 +32,12 @@ struct Model {
     lstm: LSTM,
     attention: MultiheadAttention,
     block: TransformerBlock,
+    conv1d: Conv1d,
+    conv2d: Conv2d,
+    conv3d: Conv3d,
+    transposed: ConvTranspose1d,
+    turned: ConvTranspose2d,
+    batch_norm2d: BatchNorm2d,
     stack: Sequential,
 }
 
@@ -50,6 +57,12 @@ module!(Model {
     lstm,
     attention,
     block,
+    conv1d,
+    conv2d,
+    conv3d,
+    transposed,
+    turned,
+    batch_norm2d,
     stack,
 });
 
@@ -71,6 +84,18 @@ fn model() -> Result<Model, nn::Error> {
         lstm: LSTM::new_torch(6, 4, rng)?,
         attention: MultiheadAttention::new_torch(6, 2, rng)?,
         block: TransformerBlock::new_torch(6, 2, 8, rng)?.with_activation(Activation::Gelu),
+        conv1d: Conv1d::new_torch(3, 4, 3, Conv::default().dilation(2).padding(2), rng)?,
+        conv2d: Conv2d::new_torch(2, 4, [3, 2], Conv::default().stride(2).padding(1).groups(2), rng)?,
+        conv3d: Conv3d::new_torch(1, 2, 2, Conv::default(), rng)?.without_bias(),
+        transposed: ConvTranspose1d::new_torch(
+            4,
+            6,
+            3,
+            ConvTranspose::default().stride(2).output_padding(1).groups(2),
+            rng,
+        )?,
+        turned: ConvTranspose2d::new_torch(2, 3, 3, ConvTranspose::default().stride(2).padding(1), rng)?,
+        batch_norm2d: BatchNorm2d::new(4),
         stack: seq![Linear::new_torch(6, 4, rng)?, Tanh, Linear::new_torch(4, 2, rng)?],
     })
 }
@@ -81,7 +106,20 @@ fn outputs(model: &Model) -> Vec<(&'static str, Tensor)> {
     let x = model.embedding.forward(&tape, &Tensor::from([[0, 3, 6, 1], [2, 2, 5, 4], [1, 0, 3, 3]]));
     let flat = x.reshape([12, 6]);
     let of = |name, y: Var<'_>| (name, y.value());
+    let (waves, images) = (x.transpose(1, 2).narrow(1, 0, 3), x.reshape([2, 2, 3, 6]));
+    let features = model.conv2d.forward(images);
     vec![
+        of("conv1d", model.conv1d.forward(waves)),
+        of("conv2d", features),
+        of("conv3d", model.conv3d.forward(images.unsqueeze(1))),
+        of("transposed", model.transposed.forward(model.conv1d.forward(waves))),
+        of("turned", model.turned.forward(images)),
+        of("batch_norm2d", model.batch_norm2d.forward(features)),
+        of("max_pool", MaxPool2d::new(2).forward(images)),
+        of("avg_pool", AvgPool(Pool::<2>::new(3).stride(2).padding(1).without_padding()).forward(images)),
+        of("adaptive", AdaptiveAvgPool2d::new([2, 4]).unwrap().forward(images)),
+        of("upsample", Upsample(Resize::<2>::by(2.0, Interpolation::Linear)).forward(images)),
+        of("shuffle", PixelShuffle::new(2).unwrap().forward(model.conv1d.forward(waves).unsqueeze(-1))),
         of("embedding", x),
         of("linear", model.linear.forward(flat)),
         of("plain", model.plain.forward(flat)),
