@@ -98,6 +98,18 @@ pub enum Role {
         /// The place of the bias.
         bias: Option<usize>,
     },
+    /// A product of windows with a weight, such as a convolution, as [`Affine`](Role::Affine). Its units are the channels, which stand before
+    /// the spatial axes.
+    AffineChannels {
+        /// The place of the weight.
+        weight: usize,
+        /// The place of the bias.
+        bias: Option<usize>,
+        /// How many spatial axes there are.
+        axes: usize,
+        /// Whether windows are so far apart that some elements of the input are in none.
+        skips: bool,
+    },
     /// A normalization, whose result has the scale of its weight, whatever the scale of its input; and maybe a bias. Its units are
     /// the last axis.
     Normalizing {
@@ -209,18 +221,20 @@ impl Role {
             Role::Lookup | Role::Joining => 1,
             Role::Activation(_) | Role::Function { .. } => 1,
             Role::Adding | Role::Multiplying => 2,
-            Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } | Role::Loss { .. } => {
-                self.places().into_iter().flatten().map(|(_, place)| place + 1).fold(1, usize::max)
-            }
+            Role::Affine { .. }
+            | Role::AffineChannels { .. }
+            | Role::Normalizing { .. }
+            | Role::NormalizingChannels { .. }
+            | Role::Loss { .. } => self.places().into_iter().flatten().map(|(_, place)| place + 1).fold(1, usize::max),
         }
     }
 
     /// The places of inputs that it names, each with what it says is there.
     fn places(&self) -> [Option<(&'static str, usize)>; 2] {
         match *self {
-            Role::Affine { weight, bias } | Role::Normalizing { weight, bias } => {
-                [Some(("weight", weight)), bias.map(|bias| ("bias", bias))]
-            }
+            Role::Affine { weight, bias }
+            | Role::AffineChannels { weight, bias, .. }
+            | Role::Normalizing { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
             Role::NormalizingChannels { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
             Role::Loss { predictions, baseline: Baseline::Variance(targets) | Baseline::Constant { targets, .. } } => {
                 [Some(("predictions", predictions)), Some(("targets", targets))]

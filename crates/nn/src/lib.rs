@@ -159,7 +159,8 @@ pub use training::fit::{Best, Fit, FitReport, Flow, HistoryRow, Observer, Pass, 
 #[cfg(feature = "checkpoint")]
 pub use training::fit::{CheckpointAt, Kept, Resume};
 pub use training::{
-    Batches, Carried, EarlyStopping, Prefetch, Rows, Shards, folds, folds_stratified, metrics, split, split_stratified,
+    Augment, Batches, Carried, EarlyStopping, Prefetch, Rows, Shards, folds, folds_stratified, metrics, split,
+    split_stratified,
 };
 
 /// The activations as layers, by their own names: for `seq![…, Tanh]`.

@@ -20,6 +20,7 @@
 //! # Features
 //! None is on by default, and each brings the crate that it is named after or needs.
 //! - `csv`: tables in `.csv` files, in the module `csv`.
+//! - `images`: MNIST's and CIFAR's own files, in the module `images`.
 //! - `npy`: NumPy's `.npy` and `.npz` files, in the module `npy`.
 //! - `safetensors`: `.safetensors` files, in the module `safetensors`.
 //! - `ndarray`: conversions from and into the arrays of `ndarray`.
@@ -40,7 +41,7 @@ mod display;
 mod element;
 mod error;
 mod file;
-#[cfg(any(feature = "csv", feature = "npy", feature = "safetensors"))]
+#[cfg(any(feature = "csv", feature = "images", feature = "npy", feature = "safetensors"))]
 pub mod io;
 mod iter;
 #[allow(unsafe_code)]
@@ -70,6 +71,8 @@ pub use error::{Error, Reason};
 pub use file::replace_file;
 #[cfg(feature = "csv")]
 pub use io::csv;
+#[cfg(feature = "images")]
+pub use io::images;
 #[cfg(feature = "npy")]
 pub use io::npy;
 #[cfg(feature = "safetensors")]

@@ -141,8 +141,9 @@ impl<T: Float> Var<'_, T> {
         let (x, w, b) = (self.value(), weight.value(), bias.map(|bias| bias.value()));
         let moves = x.conv_moves(op, &w, b.as_ref(), how);
         let y = x.conv(&w, b.as_ref(), &moves);
+        let role = Role::AffineChannels { weight: 1, bias: bias.map(|_| 2), axes: D, skips: moves.skips() };
         let record = self
-            .record(Op::new(op, Role::Affine { weight: 1, bias: bias.map(|_| 2) }), y)
+            .record(Op::new(op, role), y)
             .wrt(self, {
                 let moves = moves.clone();
                 move |g| g.conv_input(&w, None, &moves)
@@ -165,8 +166,9 @@ impl<T: Float> Var<'_, T> {
         let (x, w, b) = (self.value(), weight.value(), bias.map(|bias| bias.value()));
         let moves = x.conv_transpose_moves(op, &w, b.as_ref(), how);
         let y = x.conv_input(&w, b.as_ref(), &moves);
+        let role = Role::AffineChannels { weight: 1, bias: bias.map(|_| 2), axes: D, skips: false };
         let record = self
-            .record(Op::new(op, Role::Affine { weight: 1, bias: bias.map(|_| 2) }), y)
+            .record(Op::new(op, role), y)
             .wrt(self, {
                 let moves = moves.clone();
                 move |g| g.conv(&w, None, &moves)

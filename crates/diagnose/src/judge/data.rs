@@ -49,11 +49,25 @@ impl Judge<'_> {
                 findings.extend(features.into_iter().chain(scale));
             }
         }
+        findings.extend(self.skipped());
         if let Some(first) = self.alike() {
             let evidence = Evidence::ExamplesAlike { zero: graph.nodes[first].value.is_zero() };
             findings.push(Finding::new(Severity::Error, graph.place(first), evidence));
         }
         findings
+    }
+
+    /// A layer whose windows leave out elements of the data, which nothing else reads.
+    fn skipped(&self) -> Option<Finding> {
+        let graph = self.graph;
+        let uses = graph.uses_of_each();
+        let skips = |&index: &usize| {
+            let data = graph.input(index, 0).filter(|&input| graph.raw_input(input).is_some());
+            matches!(graph.nodes[index].role, Role::AffineChannels { skips: true, .. })
+                && data.is_some_and(|data| uses[data] == 1)
+        };
+        let index = graph.relevant().find(skips)?;
+        Some(Finding::new(Severity::Warn, graph.place(index), Evidence::SkippedData { op: graph.nodes[index].op }))
     }
 
     /// The first of the inputs, if no example of any differs from another.
@@ -62,11 +76,21 @@ impl Judge<'_> {
         let input = |index: usize| match graph.nodes[index].role {
             // That a table is zero is not the batch's doing.
             Role::Lookup => Some(index).filter(|&index| !graph.nodes[index].value.is_zero()),
-            Role::Affine { .. } => graph.raw_input(graph.input(index, 0)?),
+            Role::Affine { .. } | Role::AffineChannels { .. } => graph.raw_input(graph.input(index, 0)?),
             _ => None,
         };
+        // Pixels of an image differ, whether images do or not.
+        let is_image = |input: usize| {
+            let takes = |index: usize| matches!(graph.nodes[index].role, Role::AffineChannels { .. });
+            graph
+                .relevant()
+                .any(|index| takes(index) && graph.input(index, 0).and_then(|of| graph.raw_input(of)) == Some(input))
+        };
         let mut inputs = graph.relevant().filter_map(input);
-        let alike = |index: usize| graph.units(index).examples > 1 && !graph.varies(index);
+        let alike = |index: usize| match &graph.nodes[index].value {
+            images if is_image(index) => images.dims()[0] > 1 && !images.differs(),
+            _ => graph.units(index).examples > 1 && !graph.varies(index),
+        };
         let first = inputs.next().filter(|&first| alike(first))?;
         inputs.all(alike).then_some(first)
     }

@@ -88,7 +88,10 @@ impl Judge<'_> {
         graph.relevant().find(|&index| {
             let node = &graph.nodes[index];
             let is_judged = match node.role {
-                Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } => true,
+                Role::Affine { .. }
+                | Role::AffineChannels { .. }
+                | Role::Normalizing { .. }
+                | Role::NormalizingChannels { .. } => true,
                 Role::Activation(_) | Role::Function { .. } | Role::Multiplying | Role::Scaling => true,
                 Role::Adding => graph.route[index].joins,
                 _ => false,
@@ -290,7 +293,7 @@ impl Judge<'_> {
         let mut uses: HashMap<usize, (f64, f64, i32)> = HashMap::new();
         for block in &blocks {
             let Some(gradient) = self.graph.nodes[block.station].gradient.as_ref() else { continue };
-            let size = gradient.mean_std().1;
+            let size = self.graph.gradient_std(block.station).unwrap_or(f64::NAN);
             let size = if size.is_nan() { gradient.rms() } else { size };
             let layer = self.graph.affine(block.head).map_or(block.head, |affine| affine.weight);
             uses.entry(layer)

@@ -11,7 +11,7 @@ use crate::report::finding::{Evidence, Finding, Severity};
 const STEPS: usize = 3;
 
 impl Judge<'_> {
-    /// Weights with columns that are copies of others and get the same gradients.
+    /// Weights with columns, or kernels, that are copies of others and get the same gradients.
     pub(super) fn symmetry(&self, copies_after: Option<&CopiesAfter<'_>>) -> Option<Finding> {
         let is_alike = |parameter: &&Parameter| {
             let Some(gradient) = parameter.gradient.as_ref() else { return false };
@@ -53,7 +53,7 @@ impl Judge<'_> {
     }
 }
 
-/// The share of copies above which all columns are the same: of n, n − 1 are copies.
+/// The share of copies above which all units are the same: of n, n − 1 are copies.
 fn whole(parameter: &Parameter) -> f64 {
-    1.0 - 1.5 / parameter.data.dims()[1] as f64
+    1.0 - 1.5 / parameter.data.made() as f64
 }

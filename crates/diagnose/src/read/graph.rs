@@ -109,7 +109,7 @@ impl Graph {
     /// The products with a weight, and the normalizations.
     pub(crate) fn affine(&self, output: usize) -> Option<Affine> {
         let (weight, bias, normalizes) = match self.nodes[output].role {
-            Role::Affine { weight, bias } => (weight, bias, false),
+            Role::Affine { weight, bias } | Role::AffineChannels { weight, bias, .. } => (weight, bias, false),
             Role::Normalizing { weight, bias } => (weight, bias, true),
             Role::NormalizingChannels { weight, bias } => (weight, Some(bias), true),
             _ => return None,
@@ -170,6 +170,14 @@ impl Graph {
     /// Whether a value differs from example to example, as far as it can be told.
     pub(crate) fn varies(&self, index: usize) -> bool {
         self.spread(index) != 0.0
+    }
+
+    /// The standard deviation of a value's gradient, times √positions: a channel's weights get the sum over all of its positions, so that a
+    /// pool that hands the gradient of four on to one of them takes nothing away.
+    pub(crate) fn gradient_std(&self, index: usize) -> Option<f64> {
+        let node = &self.nodes[index];
+        let positions: usize = self.unit[index].axis.map_or(1, |axis| node.value.dims()[axis + 1..].iter().product());
+        Some(node.gradient.as_ref()?.mean_std().1 * (positions as f64).sqrt())
     }
 
     pub(crate) fn gradient_rms(&self, index: usize) -> Option<f64> {

@@ -285,9 +285,29 @@ impl Numbers {
             && self.rows().iter().all(is_one_hot)
     }
 
-    /// Of the columns of a matrix, the share that is an exact copy of one before; 0 for what is no matrix of two columns.
+    /// How many units a weight makes: the columns of a matrix, the first axis of a convolution's.
+    pub(crate) fn made(&self) -> usize {
+        match *self.dims() {
+            [] => 1,
+            [_, ref between @ .., _] if !between.is_empty() => self.dims()[0],
+            [.., last] => last,
+        }
+    }
+
+    /// Whether an example, which is an index of the first axis, differs from the first one.
+    pub(crate) fn differs(&self) -> bool {
+        let x = self.values();
+        let first = x.slice(0, 0..1);
+        x.axis_iter(0).any(|example| example.iter().zip(first.iter()).any(|(a, b)| a != b))
+    }
+
+    /// Of the units that a weight makes, the share that is an exact copy of one before; 0 for what is no matrix of two columns, nor the weight
+    /// of a convolution.
     pub(crate) fn copies(&self) -> f64 {
-        let matrix = self.values();
+        let matrix = match self.values() {
+            kernels if kernels.rank() > 2 => &kernels.flatten(1).t(),
+            matrix => matrix,
+        };
         if matrix.rank() != 2 || matrix.size(1) < 2 || matrix.size(0) == 0 {
             return 0.0;
         }

@@ -114,7 +114,8 @@ impl Graph {
             is_constant && (node.value.lost().negative || node.value.range().0 < -1e4)
         };
         let way = std::iter::successors(Some(index), |&index| self.route[index].back);
-        let mut way = way.take_while(|&index| !matches!(self.nodes[index].role, Role::Affine { .. }));
+        let mut way = way
+            .take_while(|&index| !matches!(self.nodes[index].role, Role::Affine { .. } | Role::AffineChannels { .. }));
         way.any(|index| matches!(self.nodes[index].role, Role::Masking) || self.nodes[index].inputs.iter().any(is_far))
     }
 

@@ -27,7 +27,10 @@ impl Reach {
             loss.behind = true;
         }
         for (index, node) in nodes.iter().enumerate().rev() {
-            let takes_signal = matches!(node.role, Role::Affine { .. } | Role::Activation(_) | Role::Function { .. });
+            let takes_signal = matches!(
+                node.role,
+                Role::Affine { .. } | Role::AffineChannels { .. } | Role::Activation(_) | Role::Function { .. }
+            );
             if let (true, Some(&input)) = (takes_signal, node.inputs.first()) {
                 all[input].feeds |= nodes[input].path.is_none();
             }
@@ -35,7 +38,7 @@ impl Reach {
             if !behind {
                 continue;
             }
-            let hides = hidden || matches!(node.role, Role::Affine { .. });
+            let hides = hidden || matches!(node.role, Role::Affine { .. } | Role::AffineChannels { .. });
             let inputs = &node.inputs;
             let others = inputs.len() > 1 && inputs[0] != inputs[1] && !matches!(node.role, Role::Loss { .. });
             for &input in inputs {

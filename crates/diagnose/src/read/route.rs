@@ -67,7 +67,7 @@ impl Route {
         }
         (route.back, route.root, route.steps) = (Some(back), before[back].root, before[back].steps + 1);
         let through = signals.iter().map(|&input| before[input].layers).max().unwrap_or(0);
-        route.layers = through + u32::from(matches!(node.role, Role::Affine { .. }));
+        route.layers = through + u32::from(matches!(node.role, Role::Affine { .. } | Role::AffineChannels { .. }));
         // At a loss the way ends: what many add up to is no place on it.
         let is_number = matches!(node.role, Role::Reducing) && node.value.numel() == 1 && !reach.hidden;
         route.data = !(matches!(node.role, Role::Loss { .. }) || is_number);

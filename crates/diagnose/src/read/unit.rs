@@ -30,7 +30,10 @@ impl UnitAxis {
             };
             let UnitAxis { axis: before_axis, source, after } = all[latest];
             let (source, after) = match node.role {
-                Role::Affine { .. } | Role::Normalizing { .. } | Role::NormalizingChannels { .. } => (Some(index), 0),
+                Role::Affine { .. }
+                | Role::AffineChannels { .. }
+                | Role::Normalizing { .. }
+                | Role::NormalizingChannels { .. } => (Some(index), 0),
                 Role::Activation(_) | Role::Function { .. } => (source, after + 1),
                 _ => (source, after),
             };
@@ -47,6 +50,7 @@ fn axis(index: usize, from: usize, nodes: &[Node], before_axis: Option<usize>) -
     let (dims, before) = (node.value.dims(), nodes[from].value.dims());
     match node.role {
         Role::NormalizingChannels { .. } => return Some(1),
+        Role::AffineChannels { axes, .. } => return dims.len().checked_sub(axes + 1),
         // The weight of a convolution is [out, in, …].
         Role::Affine { weight, .. } => {
             let weight = nodes[node.inputs[weight]].value.dims();

@@ -50,7 +50,7 @@ impl Graph {
     pub(crate) fn way(&self, end: usize) -> Way {
         let nodes = self.path_to(end);
         let kind = |index: usize| match self.nodes[index].role {
-            Role::Affine { .. } => Some(Kind::Layer).filter(|_| !self.is_lookup(index)),
+            Role::Affine { .. } | Role::AffineChannels { .. } => Some(Kind::Layer).filter(|_| !self.is_lookup(index)),
             Role::Normalizing { .. } | Role::NormalizingChannels { .. } => Some(Kind::Norm),
             _ => self.route[index].joins.then_some(Kind::Join),
         };
@@ -117,7 +117,7 @@ impl Graph {
                 Role::Scaling => (at, before) = (back, back),
                 Role::Keeping => at = back,
                 Role::Adding if !self.route[at].joins => at = back,
-                Role::Adding | Role::Affine { .. } => return index,
+                Role::Adding | Role::Affine { .. } | Role::AffineChannels { .. } => return index,
                 _ => return before,
             }
         }
@@ -134,7 +134,9 @@ impl Graph {
 
     /// √fan_in times the root mean square of the weights.
     fn gain_by_weight(&self, head: usize) -> Option<f64> {
-        let Role::Affine { weight, .. } = self.nodes[head].role else { return None };
+        let (Role::Affine { weight, .. } | Role::AffineChannels { weight, .. }) = self.nodes[head].role else {
+            return None;
+        };
         let (weight, output) = (&self.nodes[self.input(head, weight)?].value, &self.nodes[head].value);
         let units = self.unit[head].axis.map_or(1, |axis| output.dims()[axis]);
         let gain = (weight.numel() as f64 / units.max(1) as f64).sqrt() * weight.rms();
@@ -169,7 +171,7 @@ impl Graph {
     }
 
     pub(crate) fn depth(&self, way: &Way) -> Depth {
-        let gradient = |block: &Block| Some(self.nodes[block.station].gradient.as_ref()?.mean_std().1);
+        let gradient = |block: &Block| self.gradient_std(block.station);
         let judged = || way.blocks.iter().filter(|block| !block.normalized);
         let scales: Vec<f64> = judged().map(|block| block.scale).collect();
         let back: Vec<&Block> =
@@ -198,7 +200,7 @@ impl Graph {
             }
             stages[at].2.push(block);
         }
-        let gradient = |block: &&Block| Some(self.nodes[block.station].gradient.as_ref()?.mean_std().1);
+        let gradient = |block: &&Block| self.gradient_std(block.station);
         let stage = |(place, kind, blocks): (String, Kind, Vec<&Block>)| Stage {
             place,
             kind: match kind {

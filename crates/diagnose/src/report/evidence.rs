@@ -36,6 +36,11 @@ pub enum Evidence {
         /// Whether all of them are zero.
         zero: bool,
     },
+    /// Windows lie so far apart that some of the data are in none.
+    SkippedData {
+        /// The op whose windows they are, such as `conv2d`.
+        op: &'static str,
+    },
     /// Features of the input are far larger than most.
     LargeFeatures {
         /// Which, with what standardizes them.
@@ -502,7 +507,9 @@ impl Evidence {
             Evidence::ExamplesAlike { .. } | Evidence::InputScale { .. } | Evidence::LargeFeatures { .. } => {
                 Fault::Data
             }
-            Evidence::OffsetFeatures { .. } | Evidence::ConstantFeatures { .. } => Fault::Data,
+            Evidence::OffsetFeatures { .. } | Evidence::ConstantFeatures { .. } | Evidence::SkippedData { .. } => {
+                Fault::Data
+            }
             Evidence::Code { .. } | Evidence::Identifier { .. } => Fault::Data,
             Evidence::Broadcast { .. } => Fault::Broadcast,
             Evidence::Probabilities { .. }

@@ -15,20 +15,20 @@ pub(crate) struct Row<'a> {
     node: usize,
     layer: Option<&'a Signal>,
     pub(crate) activation: Option<&'a Activation>,
-    /// Rows and columns of its weight.
-    fans: Option<[usize; 2]>,
+    /// The shape of its weight.
+    weight: Option<&'a [usize]>,
 }
 
 impl<'a> Row<'a> {
     /// Those of a report.
     pub(crate) fn all(report: &'a Report) -> Vec<Row<'a>> {
-        let fans = |place: &str| {
-            let weight = report.weights.iter().find(|weight| weight.name.strip_prefix(place) == Some(".weight"))?;
-            <[usize; 2]>::try_from(&weight.shape[..]).ok()
+        let weight = |place: &str| {
+            let mut weights = report.weights.iter();
+            Some(&weights.find(|weight| weight.name.strip_prefix(place) == Some(".weight"))?.shape[..])
         };
         let of_layer = |layer: &'a Signal| {
             let (place, uses, node) = (layer.place.as_str(), layer.uses, layer.node);
-            Row { place, uses, node, layer: Some(layer), activation: None, fans: fans(place) }
+            Row { place, uses, node, layer: Some(layer), activation: None, weight: weight(place) }
         };
         let mut rows: Vec<Row<'_>> = report.signal.iter().map(of_layer).collect();
         for activation in &report.activations {
@@ -37,19 +37,23 @@ impl<'a> Row<'a> {
             // The first after the layer, if it has several.
             match rows.iter_mut().find(|row| row.place == place && row.activation.is_none() && row.node < node) {
                 Some(row) => row.activation = Some(activation),
-                None => rows.push(Row { place, uses, node, layer: None, activation: Some(activation), fans: None }),
+                None => rows.push(Row { place, uses, node, layer: None, activation: Some(activation), weight: None }),
             }
         }
         rows.sort_by_key(|row| row.node);
         rows
     }
 
-    /// What it is, such as `30 → 200 tanh`.
+    /// What it is, such as `30 → 200 tanh`, or `16×3×5×5 relu` of a convolution.
     pub(crate) fn kind(&self) -> String {
-        let fans = self.fans.map(|[fan_in, fan_out]| format!("{fan_in} → {fan_out}"));
+        let weight = match self.weight {
+            Some([fan_in, fan_out]) => Some(format!("{fan_in} → {fan_out}")),
+            Some(sizes @ [_, _, _, ..]) => Some(sizes.iter().map(usize::to_string).collect::<Vec<_>>().join("×")),
+            _ => None,
+        };
         let activation = self.activation.map(|activation| activation.kind.to_owned());
         let uses = (self.uses > 1).then(|| format!("× {}", self.uses));
-        [fans, activation, uses].into_iter().flatten().collect::<Vec<_>>().join(" ")
+        [weight, activation, uses].into_iter().flatten().collect::<Vec<_>>().join(" ")
     }
 
     /// What it gives.

@@ -102,6 +102,12 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
                 "inspect with a batch of real examples",
             )
         }
+        Evidence::SkippedData { op } => words(
+            "some of the data unread",
+            format!("the windows of {op} lie so far apart that some elements of the data are in none of them"),
+            "windows meet where the stride is at most the kernel, and overlap where it is less",
+            "take a stride of at most the kernel's size, or a larger kernel",
+        ),
         Evidence::LargeFeatures { columns, times } => words(
             match &columns[..] {
                 [_] => format!("a feature × {}", figure(*times)),
@@ -798,6 +804,7 @@ mod tests {
             ConstantLoss,
             ExamplesAlike { zero: true },
             ExamplesAlike { zero: false },
+            SkippedData { op: "conv2d" },
             LargeFeatures { columns: columns(1), times: 41.0 },
             LargeFeatures { columns: columns(7), times: 4120.0 },
             OffsetFeatures { columns: columns(1) },

@@ -454,7 +454,12 @@ impl<T: Float> nn::Observer<T> for Watch<T> {
 /// How far a step moves a weight, as a share of what a weight of its fan_in usually is where that is more than it is: a small one may move
 /// by much of itself.
 fn pace(weight: &WeightSample) -> Option<f64> {
-    let fan_in = if weight.shape.len() > 1 { weight.shape[0].max(1) as f64 } else { f64::INFINITY };
+    let fan_in = match weight.shape[..] {
+        [] | [_] => f64::INFINITY,
+        [fan_in, _] => fan_in.max(1) as f64,
+        // Of a convolution, [out, in, …].
+        [_, ref inputs @ ..] => inputs.iter().product::<usize>().max(1) as f64,
+    };
     let usual = 0.5 / fan_in.sqrt();
     Some(weight.update_data_log10? + (weight.std / weight.std.max(usual)).log10())
 }

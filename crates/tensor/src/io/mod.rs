@@ -1,4 +1,5 @@
-//! Tensors in files: what the formats have in common. Features `npy` and `safetensors`; and `csv`, whose files hold text.
+//! Tensors in files: what the formats have in common. Features `npy` and `safetensors`; `images`, of data sets; and
+//! `csv`, whose files hold text.
 //!
 //! The formats themselves are in the modules `tensor::npy`, `tensor::safetensors` and `tensor::csv`, each
 //! behind the feature of its name. They keep to the same rules:
@@ -18,8 +19,10 @@ mod bytes;
 #[cfg(feature = "csv")]
 pub mod csv;
 mod error;
-#[cfg(any(feature = "npy", feature = "safetensors"))]
+#[cfg(any(feature = "images", feature = "npy", feature = "safetensors"))]
 mod foreign;
+#[cfg(feature = "images")]
+pub mod images;
 #[cfg(feature = "npy")]
 pub mod npy;
 #[cfg(feature = "npy")]

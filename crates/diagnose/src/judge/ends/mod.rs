@@ -154,7 +154,7 @@ impl<'a> Ends<'a> {
                 // What has no end, and is made by a layer or an activation, may leave it at the next step.
                 let may = matches!(
                     self.graph.nodes[made].role,
-                    Role::Affine { .. } | Role::Activation(_) | Role::Function { .. }
+                    Role::Affine { .. } | Role::AffineChannels { .. } | Role::Activation(_) | Role::Function { .. }
                 );
                 let may = may && (low < -1e-6 || high > 1.0 + 1e-6);
                 let evidence = Evidence::NotProbabilities { loss: node.op, by, least, most };

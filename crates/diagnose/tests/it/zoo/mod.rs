@@ -3,6 +3,7 @@
 mod columns;
 mod ends;
 mod healthy;
+mod images;
 mod known;
 mod nets;
 mod sick;
@@ -16,12 +17,12 @@ use tensor::Tensor;
 
 /// All that are well.
 fn healthy() -> impl Iterator<Item = &'static healthy::Case> {
-    [healthy::CASES, ends::HEALTHY, columns::HEALTHY, signal::HEALTHY].into_iter().flatten()
+    [healthy::CASES, ends::HEALTHY, columns::HEALTHY, signal::HEALTHY, images::HEALTHY].into_iter().flatten()
 }
 
 /// All that are sick, with what is wrong.
 fn sick() -> impl Iterator<Item = &'static sick::Case> {
-    [sick::CASES, ends::SICK, columns::SICK, signal::SICK].into_iter().flatten()
+    [sick::CASES, ends::SICK, columns::SICK, signal::SICK, images::SICK].into_iter().flatten()
 }
 
 /// Each network is drawn from so many seeds.

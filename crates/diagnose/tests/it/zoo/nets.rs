@@ -3,7 +3,7 @@
 use autograd::{Baseline, Op, Role, Tape, Var};
 use diagnose::{Cure, Fault, Inspector, Report, Severity};
 use init::{Gain, Initializer, kaiming_normal, normal, uniform};
-use nn::{BatchNorm1d, Embedding, Layer, LayerNorm, Linear, Param};
+use nn::{BatchNorm1d, Conv1d, Conv2d, ConvTranspose2d, Embedding, Layer, LayerNorm, Linear, Param};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::{Float, Shape, Tensor};
@@ -16,9 +16,12 @@ pub(super) struct Net<T: Float = f32> {
     pub(super) batch: Vec<BatchNorm1d<T>>,
     pub(super) table: Vec<Embedding<T>>,
     pub(super) p: Vec<Param<T>>,
+    pub(super) conv: Vec<Conv2d<T>>,
+    pub(super) signal: Vec<Conv1d<T>>,
+    pub(super) up: Vec<ConvTranspose2d<T>>,
 }
 
-nn::module!(impl<T: Float> Net<T> { l, norm, batch, table, p });
+nn::module!(impl<T: Float> Net<T> { l, norm, batch, table, p, conv, signal, up });
 
 impl<T: Float> Net<T> {
     /// Layers with an activation after each but the last.

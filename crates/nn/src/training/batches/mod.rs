@@ -69,7 +69,7 @@ enum Order {
 }
 
 /// A stream for a seed, an epoch, and what it is drawn for.
-fn stream(seed: u64, epoch: u64, what: &[u8; 16]) -> ChaCha8Rng {
+pub(in crate::training) fn stream(seed: u64, epoch: u64, what: &[u8; 16]) -> ChaCha8Rng {
     let mut key = [0; 32];
     key[..8].copy_from_slice(&seed.to_le_bytes());
     key[8..16].copy_from_slice(&epoch.to_le_bytes());

@@ -127,6 +127,15 @@ impl Moves {
         Ok(Moves { op, images, groups, channels, input, windows, kernel, stride, dilation, before, shapes })
     }
 
+    /// Whether some elements of the input between the first window and the last are in none.
+    #[doc(hidden)]
+    pub fn skips(&self) -> bool {
+        // The places of a window leave so many remainders by the stride.
+        let remainders =
+            |axis: usize| self.kernel[axis].min(self.stride[axis] / gcd(self.stride[axis], self.dilation[axis]));
+        (0..3).any(|axis| self.windows[axis] > 1 && remainders(axis) < self.stride[axis])
+    }
+
     /// Of x, w and y.
     #[doc(hidden)]
     pub fn shapes(&self) -> &[Shape; 3] {
@@ -235,4 +244,8 @@ fn grown(op: &'static str, along: Along, padding: usize, extra: usize) -> Result
     whole.checked_sub(cut).filter(|&size| size > 0).ok_or_else(|| {
         argument(op, format!("a padding of {padding} cuts all of the {whole} elements that {size} make with a kernel of {kernel}: less than {} would fit", whole.div_ceil(2)))
     })
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
 }
