@@ -6,4 +6,5 @@ mod gradients;
 mod graphs;
 mod onnx;
 mod properties;
+mod spatial;
 mod table;

@@ -8,7 +8,7 @@ use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Maximum, PlaneWindows, Real, Spots, Total, WindowAxis};
 use crate::par;
 use crate::shape::Shape;
-use crate::spatial::{Along, Pool, Sides, argument, three};
+use crate::spatial::{Along, Fit, Pool, Sides, argument, three};
 use crate::tensor::Tensor;
 
 /// The windows of a pool, measured out.
@@ -84,22 +84,23 @@ impl Windowed {
 
 /// How many windows there are, and how much padding before and behind.
 fn fit(op: &'static str, along: Along, sides: Sides, ceil: bool) -> Result<(usize, [usize; 2]), Error> {
-    let fit = along.fit(op, sides)?;
     let span = along.span(op)?;
-    let behind = match sides {
-        Sides::Zeros([_, behind]) => behind,
-        Sides::Same => span - 1 - fit.before,
-        Sides::Causal => 0,
+    let [before, behind] = match sides {
+        Sides::Zeros([before, behind]) if before.max(behind) > along.kernel / 2 => {
+            let (padding, kernel) = (before.max(behind), along.kernel);
+            return Err(argument(op, format!("a padding of {padding} is more than half of the kernel of {kernel}")));
+        }
+        Sides::Zeros(sides) => sides,
+        Sides::Same => [(span - 1) / 2, (span - 1).div_ceil(2)],
+        Sides::Causal => [span - 1, 0],
     };
-    if let Sides::Zeros([before, behind]) = sides
-        && before.max(behind) > along.kernel / 2
-    {
-        let (padding, kernel) = (before.max(behind), along.kernel);
-        return Err(argument(op, format!("a padding of {padding} is more than half of the kernel of {kernel}")));
-    }
-    let left = along.size + fit.before + behind - span;
-    let one_more = ceil && !left.is_multiple_of(along.stride) && fit.windows * along.stride < along.size + fit.before;
-    Ok((fit.windows + usize::from(one_more), [fit.before, behind]))
+    // Rounded up, as if there were so much more behind; a last window has to begin before what stands behind.
+    let more = Sides::Zeros([before, behind.saturating_add(along.stride - 1)]);
+    let windows = match along.fit(op, more) {
+        Ok(Fit { windows, .. }) if ceil => windows - usize::from((windows - 1) * along.stride >= along.size + before),
+        _ => along.fit(op, sides)?.windows,
+    };
+    Ok((windows, [before, behind]))
 }
 
 impl<T: Float> Tensor<T> {
