@@ -191,7 +191,7 @@ pub struct Pool<const D: usize> {
     pub kernel: [usize; D],
     /// From one window to the next; as much as the kernel, if not said.
     pub stride: [usize; D],
-    /// What is put around the input: −∞ for the largest, 0 for means; at most half of the kernel.
+    /// What is put around the input: −∞ for the largest, 0 for means; less than a window.
     pub padding: Padding<D>,
     /// From one element of a window to the next.
     pub dilation: [usize; D],

@@ -11,7 +11,7 @@ impl<T: Float> Var<'_, T> {
     /// x̄ has each ȳ at the largest element of its window, the first of equal ones.
     ///
     /// # Panics
-    /// The rank does not fit, a window is larger than the padded input, the padding is more than half of the kernel, or the kernel, the
+    /// The rank does not fit, a window is larger than the padded input, the padding is as large as a window, or the kernel, the
     /// stride or the dilation is 0.
     ///
     /// # Example

@@ -30,11 +30,12 @@ Gather GatherElements ScatterElements Trilu TopK LpNormalization Softmax LogSoft
 SoftmaxCrossEntropyLoss NegativeLogLikelihoodLoss
 LayerNormalization RMSNormalization BatchNormalization GroupNormalization InstanceNormalization
 RNN GRU LSTM Attention
+Conv ConvTranspose MaxPool AveragePool GlobalAveragePool GlobalMaxPool Resize DepthToSpace SpaceToDepth Col2Im
 """.split()
 
 TYPES = {"float32": "f32", "float64": "f64", "int64": "i64", "int32": "i64", "bool": "bool"}
 
-MOST = 5000  # numbers in one case
+MOST = 6500  # numbers in one case
 
 
 def attribute(a):

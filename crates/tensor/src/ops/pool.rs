@@ -86,9 +86,10 @@ impl Windowed {
 fn fit(op: &'static str, along: Along, sides: Sides, ceil: bool) -> Result<(usize, [usize; 2]), Error> {
     let span = along.span(op)?;
     let [before, behind] = match sides {
-        Sides::Zeros([before, behind]) if before.max(behind) > along.kernel / 2 => {
-            let (padding, kernel) = (before.max(behind), along.kernel);
-            return Err(argument(op, format!("a padding of {padding} is more than half of the kernel of {kernel}")));
+        Sides::Zeros([before, behind]) if before.max(behind) >= span => {
+            let padding = before.max(behind);
+            let why = format!("a padding of {padding} holds whole windows of {span}: {} at most would fit", span - 1);
+            return Err(argument(op, why));
         }
         Sides::Zeros(sides) => sides,
         Sides::Same => [(span - 1) / 2, (span - 1).div_ceil(2)],
@@ -108,7 +109,7 @@ impl<T: Float> Tensor<T> {
     /// missing. Where an element is NaN, so is the result.
     ///
     /// # Panics
-    /// The rank does not fit, a window is larger than the padded input, the padding is more than half of the kernel, or the kernel, the stride
+    /// The rank does not fit, a window is larger than the padded input, the padding is as large as a window, or the kernel, the stride
     /// or the dilation is 0.
     ///
     /// # Example
@@ -377,7 +378,7 @@ mod tests {
             ceil_mode in any::<bool>(),
             count_include_pad in any::<bool>(),
         ) {
-            let fits = |axis: usize| padding[axis] <= kernel[axis] / 2
+            let fits = |axis: usize| padding[axis] <= dilation[axis] * (kernel[axis] - 1)
                 && dilation[axis] * (kernel[axis] - 1) < sizes[axis] + 2 * padding[axis];
             prop_assume!(fits(0) && fits(1));
             let pool = Pool { kernel, stride, padding: padding.into(), dilation, ceil_mode, count_include_pad, divisor: None };
@@ -439,9 +440,9 @@ mod tests {
 
     #[test]
     #[should_panic(
-        expected = "avg_pool: spatial axis 0 of [1, 5]: a padding of 2 is more than half of the kernel of 3"
+        expected = "avg_pool: spatial axis 0 of [1, 5]: a padding of 3 holds whole windows of 3: 2 at most would fit"
     )]
     fn windows_of_padding_alone_are_refused() {
-        Tensor::<f32>::zeros([1, 5]).avg_pool(Pool::<1>::new(3).padding(2));
+        Tensor::<f32>::zeros([1, 5]).avg_pool(Pool::<1>::new(3).padding(3));
     }
 }
