@@ -13,6 +13,7 @@ mod kept;
 mod layers;
 mod mup;
 mod optimizers;
+mod resnet;
 #[cfg(feature = "checkpoint")]
 mod resume;
 mod schedules;
