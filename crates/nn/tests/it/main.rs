@@ -13,6 +13,7 @@ mod kept;
 mod layers;
 mod mup;
 mod optimizers;
+#[cfg(feature = "checkpoint")]
 mod resnet;
 #[cfg(feature = "checkpoint")]
 mod resume;

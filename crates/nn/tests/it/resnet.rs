@@ -1,13 +1,17 @@
 //! Residual networks beside torchvision's and PyTorch's: `tests/golden/resnet.py` has written what they are made of and give. Weights are
 //! made by the same formula on both sides.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use autograd::{Tape, Var};
-use nn::{BatchNorm2d, Conv2d, Layer, Linear, MaxPool, Optimizer, Param, Sequential, Sgd, module, seq};
+use nn::{
+    BatchNorm2d, Conv2d, Layer, Linear, MaxPool, ModelFile, Module, Optimizer, Param, Sequential, Sgd, module, seq,
+};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
-use tensor::{Conv, Float, Pool, Tensor};
+use tensor::io::AnyTensor;
+use tensor::{Conv, Float, Pool, Tensor, safetensors};
 
 fn numbers<T: Float>(dims: &[usize], seed: i64) -> Tensor<T> {
     let mut i = seed * 1009;
@@ -127,15 +131,8 @@ fn words(golden: &[(String, String)], name: &str) -> Vec<f64> {
     line.split(' ').map(|word| word.parse().unwrap()).collect()
 }
 
-#[cfg(feature = "checkpoint")]
 #[test]
 fn a_state_dict_of_resnet18_loads_gives_its_logits_and_goes_back() {
-    use std::collections::BTreeMap;
-
-    use nn::{ModelFile, Module};
-    use tensor::io::AnyTensor;
-    use tensor::safetensors;
-
     let golden = golden();
     let tensors: BTreeMap<String, AnyTensor> = (golden.iter().take_while(|(name, _)| name != "logits").zip(0..))
         .map(|((name, dims), seed)| {
