@@ -1,27 +1,32 @@
-//! What the pool keeps of freed buffers. In a process of its own, since the pool is the process's.
+//! What the pool keeps of freed buffers, and how much memory a convolution takes. In a process of its own, since the pool is the process's.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use tensor::Tensor;
+use tensor::{Conv, Tensor};
 
 /// Counts the bytes that are in use.
 struct Meter;
 
 static USED: AtomicUsize = AtomicUsize::new(0);
+static MOST: AtomicUsize = AtomicUsize::new(0);
+
+fn take(bytes: usize) {
+    MOST.fetch_max(USED.fetch_add(bytes, Ordering::Relaxed) + bytes, Ordering::Relaxed);
+}
 
 #[allow(unsafe_code, reason = "an allocator that counts")]
 // SAFETY: everything is left to the system's allocator.
 unsafe impl GlobalAlloc for Meter {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        USED.fetch_add(layout.size(), Ordering::Relaxed);
+        take(layout.size());
         // SAFETY: as this function.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
-        USED.fetch_add(layout.size(), Ordering::Relaxed);
+        take(layout.size());
         // SAFETY: as this function.
         unsafe { System.alloc_zeroed(layout) }
     }
@@ -91,4 +96,39 @@ fn what_is_kept_is_bounded_is_used_again_and_makes_way() {
     place(60_000);
     // The shelves themselves take some.
     assert!(kept() < 50_000, "{} bytes", kept());
+
+    no_matrix_of_windows_is_in_memory();
+}
+
+/// A forward pass takes its result, and what the tasks of two threads copy: a panel or a strip each.
+fn no_matrix_of_windows_is_in_memory() {
+    let cases: [([usize; 4], [usize; 4], Conv<2>); 4] = [
+        ([4, 64, 56, 56], [64, 64, 3, 3], Conv::default().padding(1)),
+        ([2, 128, 28, 28], [160, 128, 3, 3], Conv::default().padding(1)),
+        ([2, 3, 224, 224], [64, 3, 7, 7], Conv::default().padding(3).stride(2)),
+        ([4, 96, 56, 56], [96, 1, 3, 3], Conv::default().padding(1).groups(96)),
+    ];
+    for (x, w, how) in cases {
+        let (x, w) = (Tensor::<f32>::ones(x), Tensor::<f32>::ones(w));
+        tensor::with_threads(2, || {
+            // The threads and what they keep are there before.
+            let y = x.conv2d(&w, None, how);
+            let (result, windows) =
+                (4 * y.numel(), 4 * y.numel() / y.size(1) * x.size(1) / how.groups * w.size(2) * w.size(3));
+            drop(y);
+            let before = USED.load(Ordering::Relaxed);
+            MOST.store(before, Ordering::Relaxed);
+            let y = x.conv2d(&w, None, how);
+            let taken = MOST.load(Ordering::Relaxed) - before;
+            assert!(
+                taken < result + 5 * MIB / 4,
+                "{taken} bytes for a result of {result}: {} × {}",
+                x.shape(),
+                w.shape()
+            );
+            assert!(how.groups > 1 || 2 * windows > 3 * taken, "the matrix of all windows would take {windows}");
+            drop(y);
+        })
+        .unwrap();
+    }
 }

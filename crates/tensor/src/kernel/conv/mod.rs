@@ -9,6 +9,7 @@
 //!
 //! All have the bits of the chains that `kernel::matmul` promises, whatever the threads, the instruction set, and how the work is cut.
 
+mod near;
 mod planes;
 mod product;
 mod runs;
@@ -22,6 +23,7 @@ pub(crate) use self::planes::{
 pub(crate) use self::product::Placed;
 use self::product::{Left, Right, product};
 pub(crate) use self::windows::{WindowAxis, Windows, add_windows, copy_windows};
+use crate::buffer::Buffer;
 use crate::kernel::copy::{Plane, copy_plane};
 use crate::kernel::matmul::{Matrix, Vectorized, pack};
 use crate::kernel::simd::{SIDE, Simd};
@@ -47,7 +49,11 @@ pub(crate) fn correlate<T: Vectorized>(
         weights.width == windows.rows() && weights.data.len() == weights.rows * weights.width,
         "weights fit their windows"
     );
-    product(&weights, windows, out, place, bias);
+    if near::pays(weights.rows, windows) {
+        near::correlate(weights, windows, out, place, bias);
+    } else {
+        product(&weights, windows, out, place, bias);
+    }
 }
 
 /// out = Wᵀ · windows + bias, where W is `[windows' channels, rows · all taps]` and the windows have the taps `taps` of each row.
@@ -66,7 +72,13 @@ pub(crate) fn correlate_turned<T: Vectorized>(
             && weights.taps.iter().all(|&tap| tap < weights.all_taps),
         "weights fit their windows"
     );
-    product(&weights, windows, out, place, bias);
+    if used > 0 && near::pays(weights.rows, windows) {
+        let turned = weights.turned(windows.rows());
+        let weights = Weights { data: &turned, rows: weights.rows, width: windows.rows() };
+        near::correlate(weights, windows, out, place, bias);
+    } else {
+        product(&weights, windows, out, place, bias);
+    }
 }
 
 /// The windows of x times ȳᵀ: the gradient of the weights of one group, `[out, in · taps]` in row-major order.
@@ -76,7 +88,7 @@ pub(crate) fn weight_gradient<T: Vectorized>(windows: &Windows<'_, T>, gradient:
         out.len() == rows * columns && windows.columns() == gradient.images * gradient.len,
         "a gradient for each window"
     );
-    let mut turned = crate::buffer::Buffer::<T>::stale(rows * columns);
+    let mut turned = Buffer::<T>::stale(rows * columns);
     product(windows, gradient, &mut turned, Placed::matrix(columns), None);
     if rows > 0 {
         let turned = &*turned;
@@ -118,6 +130,22 @@ pub(crate) struct Turned<'a, T> {
     pub(crate) all_taps: usize,
     /// Which of them the matrix has.
     pub(crate) taps: &'a [usize],
+}
+
+impl<T: Vectorized> Turned<'_, T> {
+    /// The whole matrix, of so many columns.
+    fn turned(&self, width: usize) -> Buffer<T> {
+        let mut turned = Buffer::<T>::stale(self.rows * width);
+        for (row, out) in turned.chunks_exact_mut(width).enumerate() {
+            for (o, out) in out.chunks_exact_mut(self.taps.len()).enumerate() {
+                let from = &self.data[(o * self.rows + row) * self.all_taps..][..self.all_taps];
+                for (out, &tap) in out.iter_mut().zip(self.taps) {
+                    *out = from[tap];
+                }
+            }
+        }
+        turned
+    }
 }
 
 /// A copied row of A of 2 KiB and no more would begin in one of two sets of the L1 cache.
@@ -218,5 +246,59 @@ impl<T: Vectorized> Right<T> for Channels<'_, T> {
             unsafe { pack::<T, S>(matrix, from..to, columns.clone(), out, width) }
             row += to - from;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A convolution of one image by both ways.
+    fn by_both<T: Vectorized>(
+        channels: [usize; 2],
+        sizes: [usize; 2],
+        kernel: [usize; 2],
+        step: usize,
+        dilation: usize,
+    ) {
+        let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
+        let along = |axis: usize| {
+            let taps = (0..kernel[axis]).map(|i| (i * dilation) as isize - 1).collect();
+            let windows = (sizes[axis] + 2 - dilation * (kernel[axis] - 1) - 1) / step + 1;
+            WindowAxis { size: sizes[axis], windows, step, taps }
+        };
+        let axes = [WindowAxis { size: 1, windows: 1, step: 1, taps: vec![0] }, along(0), along(1)];
+        let ([of_in, of_out], plane, images) = (channels, sizes[0] * sizes[1], 2);
+        let data: Vec<T> = (0..images * of_in * plane).map(number).collect();
+        let strides = [of_in * plane, plane, plane, sizes[1]];
+        let windows = Windows::new((&data, 0), [images, of_in], strides, &axes);
+        let width = windows.rows();
+        let weights: Vec<T> = (0..of_out * width).map(|i| number(i + 7)).collect();
+        let bias: Vec<T> = (0..of_out).map(number).collect();
+        let counts = [1, axes[1].windows, axes[2].windows];
+        let positions = counts[1] * counts[2];
+        // Every second element of a row too, as the gradient of a stride is laid.
+        for x in [1, 2] {
+            let place =
+                Placed { at: 0, row: x * positions, strides: [of_out * x * positions, 0, x * counts[2], x], counts };
+            let weights = Weights { data: &weights, rows: of_out, width };
+            let mut out = [(); 2].map(|()| vec![T::ZERO; images * of_out * positions * x]);
+            near::correlate(weights, &windows, &mut out[0], place, Some(&bias));
+            product(&weights, &windows, &mut out[1], place, Some(&bias));
+            assert!(out[0] == out[1], "{channels:?} {sizes:?} {kernel:?} {step} {dilation}");
+        }
+    }
+
+    #[test]
+    fn both_ways_have_the_same_bits() {
+        for channels in [[1, 1], [3, 6], [70, 33]] {
+            for sizes in [[4, 5], [9, 40], [1, 200], [70, 17]] {
+                for (kernel, step, dilation) in [([1, 3], 1, 1), ([3, 3], 2, 1), ([2, 2], 3, 2), ([3, 5], 1, 1)] {
+                    by_both::<f32>(channels, sizes, kernel, step, dilation);
+                }
+            }
+        }
+        by_both::<f64>([60, 10], [20, 30], [3, 3], 1, 1);
+        by_both::<f64>([3, 10], [20, 30], [3, 3], 2, 1);
     }
 }

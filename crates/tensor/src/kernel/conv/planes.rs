@@ -86,13 +86,7 @@ impl<'a> PlaneWindows<'a> {
                 }
             };
             for (remainder, out) in out.chunks_exact_mut(self.part).enumerate() {
-                // Element t is that of place remainder + t · step − before.
-                let first = self.before[2].saturating_sub(remainder).div_ceil(step).min(out.len());
-                let from = remainder + first * step - self.before[2].min(remainder + first * step);
-                let count = line.len().saturating_sub(from).div_ceil(step).min(out.len() - first);
-                out[..first].fill(outside);
-                copy_row(line, from, step as isize, &mut out[first..first + count]);
-                out[first + count..].fill(outside);
+                copy_line(line, [self.before[2], remainder], step, outside, out);
             }
         }
     }
@@ -135,6 +129,17 @@ impl<'a> PlaneWindows<'a> {
             }
         }
     }
+}
+
+/// Copies every `step`-th element of a line that has `outside` around it: out\[t] is that at remainder + t · step − before.
+#[inline(always)]
+pub(super) fn copy_line<T: Copy>(line: &[T], [before, remainder]: [usize; 2], step: usize, outside: T, out: &mut [T]) {
+    let first = before.saturating_sub(remainder).div_ceil(step).min(out.len());
+    let from = (remainder + first * step).saturating_sub(before);
+    let count = line.len().saturating_sub(from).div_ceil(step).min(out.len() - first);
+    out[..first].fill(outside);
+    copy_row(line, from, step as isize, &mut out[first..first + count]);
+    out[first + count..].fill(outside);
 }
 
 /// Where the results of a plane's windows go: `at + z · strides[0] + y · strides[1] + x · strides[2]`.

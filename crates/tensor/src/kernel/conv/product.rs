@@ -59,7 +59,7 @@ impl Placed {
     }
 
     /// Whether all of these rows and columns lie within `len` elements.
-    fn fits(&self, rows: usize, columns: usize, len: usize) -> bool {
+    pub(super) fn fits(&self, rows: usize, columns: usize, len: usize) -> bool {
         let [z, y, x] = self.counts;
         let sizes = [columns / (z * y * x).max(1), z, y, x];
         let last = sizes.iter().zip(self.strides).map(|(&size, stride)| size.saturating_sub(1) * stride).sum::<usize>();
@@ -180,6 +180,7 @@ impl<T: Vectorized, L: Left<T>, R: Right<T>> VectorKernel for Block<'_, T, L, R>
                             a_strides,
                             b: right_room.as_ptr(),
                             b_k: columns.len() as isize,
+                            b_offsets: std::ptr::null(),
                             far: is_far::<T>(end - start, columns.len()),
                             tail_rows: 0,
                             copy: std::ptr::null_mut(),

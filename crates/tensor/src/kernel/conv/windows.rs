@@ -82,6 +82,24 @@ impl<'a, T> Windows<'a, T> {
         self.images * self.counts().iter().product::<usize>()
     }
 
+    pub(super) fn axes(&self) -> &'a [WindowAxis; 3] {
+        self.axes
+    }
+
+    pub(super) fn images(&self) -> usize {
+        self.images
+    }
+
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// A row of the input, where z is 0; `None` beyond the last one.
+    pub(super) fn line(&self, image: usize, channel: usize, y: usize) -> Option<&'a [T]> {
+        let at = self.at + image * self.strides[0] + channel * self.strides[1] + y * self.strides[3];
+        (y < self.axes[1].size).then(|| &self.data[at..][..self.axes[2].size])
+    }
+
     fn taps(&self) -> usize {
         self.axes.iter().map(|axis| axis.taps.len()).product()
     }

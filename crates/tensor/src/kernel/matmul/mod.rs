@@ -326,6 +326,7 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                         a_strides,
                         b: source.at,
                         b_k: source.stride,
+                        b_offsets: std::ptr::null(),
                         far: source.far,
                         tail_rows: source.tail_rows,
                         copy: source.copy,

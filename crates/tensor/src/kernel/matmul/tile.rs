@@ -40,6 +40,8 @@ pub(in crate::kernel) struct Tile<T> {
     pub(in crate::kernel) b: *const T,
     /// From one row of B to the next.
     pub(in crate::kernel) b_k: isize,
+    /// In place of that, how far each row of B lies from `b`; or null.
+    pub(in crate::kernel) b_offsets: *const usize,
     /// Whether the rows of B come from beyond the L1 cache, and are asked for before they are needed.
     pub(in crate::kernel) far: bool,
     /// For this many rows at the end of B, the last vector is loaded only up to the last column. Earlier rows are loaded whole: a
@@ -88,22 +90,28 @@ impl<T: Vectorized> Tile<T> {
     #[inline(always)]
     unsafe fn of_vectors<S: Simd, const NV: usize>(self, rows: usize, last: usize, copy: bool) {
         // SAFETY: the tile and the operands are those of this function's caller.
-        unsafe { if copy { self.of_rows::<S, NV, true>(rows, last) } else { self.of_rows::<S, NV, false>(rows, last) } }
+        unsafe {
+            match copy {
+                true => self.of_rows::<S, NV, COPYING>(rows, last),
+                false if self.b_offsets.is_null() => self.of_rows::<S, NV, EVEN>(rows, last),
+                false => self.of_rows::<S, NV, BY_OFFSETS>(rows, last),
+            }
+        }
     }
 
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn of_rows<S: Simd, const NV: usize, const COPY: bool>(self, rows: usize, last: usize) {
+    unsafe fn of_rows<S: Simd, const NV: usize, const B: usize>(self, rows: usize, last: usize) {
         // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many rows.
         unsafe {
             match rows {
-                1 if const { exists(S::TILES, NV, COPY, 1) } => S::call(OfSize::<T, 1, NV, COPY>(self, last)),
-                2 if const { exists(S::TILES, NV, COPY, 2) } => S::call(OfSize::<T, 2, NV, COPY>(self, last)),
-                3 if const { exists(S::TILES, NV, COPY, 3) } => S::call(OfSize::<T, 3, NV, COPY>(self, last)),
-                4 if const { exists(S::TILES, NV, COPY, 4) } => S::call(OfSize::<T, 4, NV, COPY>(self, last)),
-                6 if const { exists(S::TILES, NV, COPY, 6) } => S::call(OfSize::<T, 6, NV, COPY>(self, last)),
-                8 if const { exists(S::TILES, NV, COPY, 8) } => S::call(OfSize::<T, 8, NV, COPY>(self, last)),
+                1 if const { exists(S::TILES, NV, B, 1) } => S::call(OfSize::<T, 1, NV, B>(self, last)),
+                2 if const { exists(S::TILES, NV, B, 2) } => S::call(OfSize::<T, 2, NV, B>(self, last)),
+                3 if const { exists(S::TILES, NV, B, 3) } => S::call(OfSize::<T, 3, NV, B>(self, last)),
+                4 if const { exists(S::TILES, NV, B, 4) } => S::call(OfSize::<T, 4, NV, B>(self, last)),
+                6 if const { exists(S::TILES, NV, B, 6) } => S::call(OfSize::<T, 6, NV, B>(self, last)),
+                8 if const { exists(S::TILES, NV, B, 8) } => S::call(OfSize::<T, 8, NV, B>(self, last)),
                 _ => unreachable!("a tile of {rows} rows"),
             }
         }
@@ -111,9 +119,16 @@ impl<T: Vectorized> Tile<T> {
 }
 
 /// Whether a tile may have this many rows and vectors. It is a constant: tiles for which it is false are not compiled.
-const fn exists(tiles: &[usize], vectors: usize, copy: bool, rows: usize) -> bool {
-    vectors <= tiles.len() && if copy { rows == tiles[vectors - 1] } else { rows <= tiles[vectors - 1] }
+const fn exists(tiles: &[usize], vectors: usize, b: usize, rows: usize) -> bool {
+    vectors <= tiles.len() && if b == COPYING { rows == tiles[vectors - 1] } else { rows <= tiles[vectors - 1] }
 }
+
+/// How a tile reads the rows of B: each as far from the one before,
+const EVEN: usize = 0;
+/// and copied as it goes,
+const COPYING: usize = 1;
+/// or where a list of offsets says.
+const BY_OFFSETS: usize = 2;
 
 /// The rows that a tile can have, up to those of the largest.
 const HEIGHTS: [usize; 6] = [1, 2, 3, 4, 6, 8];
@@ -142,11 +157,11 @@ const DISTANCE: isize = 4;
 ///
 /// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
 /// tile nor on the width of the vectors.
-struct OfSize<T, const MR: usize, const NV: usize, const COPY: bool>(Tile<T>, usize);
+struct OfSize<T, const MR: usize, const NV: usize, const B: usize>(Tile<T>, usize);
 
 type Of<T, S> = <T as super::Vectorized>::Vector<S>;
 
-impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T, MR, NV, COPY> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<T, MR, NV, B> {
     /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns. Where
     /// `FAR`, a later row of B is asked for.
     ///
@@ -159,13 +174,14 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T
         // SAFETY: i < MR and v < NV stay within what the caller vouches for.
         unsafe {
             let mut row = [Of::<T, S>::splat(T::ZERO); NV];
+            let from = if B == BY_OFFSETS { tile.b.add(*tile.b_offsets) } else { tile.b };
             for (v, x) in row.iter_mut().enumerate() {
-                let b = tile.b.add(v * lanes);
+                let b = from.add(v * lanes);
                 if FAR {
                     prefetch(b.wrapping_offset(DISTANCE * tile.b_k));
                 }
                 *x = if WHOLE || v + 1 < NV { Vector::load(b) } else { Vector::load_first(b, *last) };
-                if COPY {
+                if B == COPYING {
                     x.store(tile.copy.add(v * lanes));
                 }
             }
@@ -179,14 +195,18 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> OfSize<T
             }
         }
         tile.a = tile.a.wrapping_offset(tile.a_strides[1]);
-        tile.b = tile.b.wrapping_offset(tile.b_k);
-        if COPY {
+        if B == BY_OFFSETS {
+            tile.b_offsets = tile.b_offsets.wrapping_add(1);
+        } else {
+            tile.b = tile.b.wrapping_offset(tile.b_k);
+        }
+        if B == COPYING {
             tile.copy = tile.copy.wrapping_add(NV * lanes);
         }
     }
 }
 
-impl<T: Vectorized, const MR: usize, const NV: usize, const COPY: bool> VectorKernel for OfSize<T, MR, NV, COPY> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKernel for OfSize<T, MR, NV, B> {
     type Output = ();
 
     run_for_each_set!();
