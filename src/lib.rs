@@ -61,10 +61,10 @@ pub mod prelude {
     pub use diagnose::{self, Inspector, Watch};
     pub use init::{self, Gain, Initializer};
     pub use nn::{
-        self, Adam, AdamW, BatchNorm1d, Batches, Carried, Dropout, Embedding, Fit, Flatten, Flow, GRU, LSTM, Layer,
-        LayerNorm, Linear, LstmState, MinMaxScale, ModelGradients, Module, MultiheadAttention, Optimizer, Param,
-        Progress, RNN, ReduceOnPlateau, Residual, Schedule, Sequential, Sgd, Standardize, TransformerBlock, metrics,
-        module, seq,
+        self, Adam, AdamW, BatchNorm1d, BatchNorm2d, Batches, Carried, Conv1d, Conv2d, Dropout, Embedding, Fit,
+        Flatten, Flow, GRU, LSTM, Layer, LayerNorm, Linear, LstmState, MaxPool2d, MinMaxScale, ModelGradients, Module,
+        MultiheadAttention, Optimizer, Param, Progress, RNN, ReduceOnPlateau, Residual, Schedule, Sequential, Sgd,
+        Standardize, TransformerBlock, metrics, module, seq,
     };
     #[cfg(feature = "checkpoint")]
     pub use nn::{Checkpoint, Resume};
@@ -72,7 +72,7 @@ pub mod prelude {
     pub use rand_chacha::{self, ChaCha8Rng};
     #[cfg(feature = "csv")]
     pub use tensor::csv::Table;
-    pub use tensor::{self, Activation, Float, INFER, Shape, Tensor};
+    pub use tensor::{self, Activation, Conv, Float, INFER, Padding, Pool, Shape, Tensor};
 }
 
 /// The README's examples, as tests.

@@ -50,11 +50,11 @@
 //!
 //! | what | is |
 //! |---|---|
-//! | layers | [`Linear`], [`Bilinear`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], [`Standardize`], [`MinMaxScale`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
+//! | layers | [`Linear`], [`Bilinear`], [`Conv1d`], [`Conv2d`], [`Conv3d`], [`ConvTranspose1d`], [`ConvTranspose2d`], [`MaxPool`], [`AvgPool`], [`AdaptiveAvgPool`], [`AdaptiveMaxPool`], [`Upsample`], [`PixelShuffle`], [`Embedding`], [`BatchNorm1d`], [`LayerNorm`], [`RMSNorm`], [`GroupNorm`], [`Dropout`], [`Dropout2d`], [`PRelu`], [`Flatten`], [`FlattenConsecutive`], [`Residual`], [`Recomputed`], [`RNN`], [`GRU`], [`LSTM`], [`MultiheadAttention`], [`TransformerBlock`], [`Standardize`], [`MinMaxScale`], the [`activations`], and [`Sequential`], which holds them: [`seq!`] |
 //! | optimizers | [`Optimizer`] with a [`Rule`]: [`Sgd`], [`Adam`], [`AdamW`], [`RMSprop`], [`Adagrad`], [`Adadelta`], [`NAdam`], [`RAdam`], [`Lion`], [`Muon`]; [`Lbfgs`] by itself |
 //! | the learning rate | [`Schedule`], which shows them all in a picture; [`ReduceOnPlateau`] |
 //! | averages | [`WeightAverage`], [`refresh_statistics`] |
-//! | data | [`Batches`] of [`Rows`], [`split()`], [`folds`] |
+//! | data | [`Batches`] of [`Rows`], [`split()`], [`folds`]; [`Augment`] for images |
 //! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`EarlyStopping`] by itself; [`metrics`]; [`Carried`] state; [`Shards`], a batch side by side on several threads |
 //! | predictions | [`predict`], [`predict_by`], in batches; [`Var::chain`](autograd::Var::chain) for loops of one's own |
 //! | files | with the feature `checkpoint`: `save`, `load`, `ModelFile` (PyTorch's state dicts), `Checkpoint`, `Numbered` |
