@@ -33,6 +33,40 @@ MATMULS = [
 SIZES = {"6400": (32, 200), "65536": (256, 256), "1Mi": (1024, 1024), "16Mi": (4096, 4096)}
 
 
+# name: shape of the input, output channels, kernel, options
+CONVS = {
+    "1-6 5x5 on 28, batch 64": ((64, 1, 28, 28), 6, 5, {}),
+    "6-16 5x5 on 14, batch 64": ((64, 6, 14, 14), 16, 5, {}),
+    "3-16 3x3 on 320, batch 2": ((2, 3, 320, 320), 16, 3, {"padding": 1}),
+    "3-64 7x7 stride 2 on 224, batch 4": ((4, 3, 224, 224), 64, 7, {"padding": 3, "stride": 2}),
+    "64-64 3x3 on 56, batch 8": ((8, 64, 56, 56), 64, 3, {"padding": 1}),
+    "128-128 3x3 on 28, batch 8": ((8, 128, 28, 28), 128, 3, {"padding": 1}),
+    "256-256 3x3 on 14, batch 8": ((8, 256, 14, 14), 256, 3, {"padding": 1}),
+    "512-512 3x3 on 7, batch 8": ((8, 512, 7, 7), 512, 3, {"padding": 1}),
+    "256-64 1x1 on 56, batch 8": ((8, 256, 56, 56), 64, 1, {}),
+    "depthwise 96 3x3 on 56, batch 8": ((8, 96, 56, 56), 96, 3, {"padding": 1, "groups": 96}),
+}
+
+
+def conv(x, out, kernel, options, back):
+    x, w = torch.randn(x), torch.randn(out, x[1] // options.get("groups", 1), kernel, kernel)
+    if not back:
+        return lambda: F.conv2d(x, w, **options)
+    x.requires_grad_(), w.requires_grad_()
+    g = torch.randn_like(F.conv2d(x, w, **options))
+
+    def step():
+        x.grad = w.grad = None
+        F.conv2d(x, w, **options).backward(g)
+
+    return step
+
+
+def conv1d():
+    x, w = torch.randn(8, 64, 1024), torch.randn(128, 64, 9)
+    return lambda: F.conv1d(x, w, padding=16, dilation=4)
+
+
 def matmul(m, k, n):
     x, w = torch.randn(m, k), torch.randn(k, n)
     return lambda: x @ w
@@ -76,6 +110,13 @@ def rows():
     """Names, which are those of the Rust program, and what makes the work; made only when its turn comes."""
     for m, k, n in MATMULS:
         yield f"matmul {m}x{k}x{n}", lambda m=m, k=k, n=n: matmul(m, k, n)
+    for name, of in CONVS.items():
+        yield f"conv {name}", lambda of=of: conv(*of, False)
+        yield f"conv {name}, and back", lambda of=of: conv(*of, True)
+    images = (8, 64, 56, 56)
+    yield "conv1d 64-128 9, dilation 4, on 1024, batch 8", conv1d
+    yield "max pool 2x2 of 64 on 56, batch 8", lambda: unary(lambda x: F.max_pool2d(x, 2), *images)
+    yield "max pool 3x3 stride 2 of 64 on 56, batch 8", lambda: unary(lambda x: F.max_pool2d(x, 3, 2, 1), *images)
     for size, shape in SIZES.items():
         yield f"tanh {size}", lambda shape=shape: unary(torch.tanh, *shape)
     for size, shape in list(SIZES.items())[1:]:

@@ -5,6 +5,7 @@
 
 mod bench;
 mod cli;
+mod conv;
 mod data;
 mod elementwise;
 mod matmul;
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
 }
 
 fn rows(only: &str) -> Vec<Row> {
-    let all = [peak::rows(), matmul::rows(), elementwise::rows(), reduce::rows(), random::rows(), step::rows()];
+    let all = [peak::rows(), matmul::rows(), conv::rows(), elementwise::rows(), reduce::rows(), random::rows(), step::rows()];
     all.into_iter().flatten().filter(|row| row.work.contains(only)).collect()
 }
 
