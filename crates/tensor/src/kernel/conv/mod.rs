@@ -25,7 +25,7 @@ use self::product::{Left, Right, product};
 pub(crate) use self::windows::{WindowAxis, Windows, add_windows, copy_windows};
 use crate::buffer::Buffer;
 use crate::kernel::copy::{Plane, copy_plane};
-use crate::kernel::matmul::{Matrix, Vectorized, pack};
+use crate::kernel::matmul::{Matrix, Onto, Vectorized, matmul, pack};
 use crate::kernel::simd::{SIDE, Simd};
 
 /// The weights of one group, `[out, in · taps]`, in row-major order.
@@ -49,7 +49,17 @@ pub(crate) fn correlate<T: Vectorized>(
         weights.width == windows.rows() && weights.data.len() == weights.rows * weights.width,
         "weights fit their windows"
     );
-    if near::pays(weights.rows, windows) {
+    if let Some(images) = windows.as_images().filter(|_| place.is_images(windows.columns())) {
+        let matrix = Matrix::new(weights.data, 0, [weights.rows, weights.width], [weights.width as isize, 1]);
+        for (image, x) in images.enumerate() {
+            let at = place.at + image * place.strides[0];
+            let out = &mut out[at..][..weights.rows * x.columns()];
+            matmul(matrix, x, out, Onto::Nothing);
+            for (row, &bias) in out.chunks_exact_mut(place.row).zip(bias.unwrap_or(&[])) {
+                row.iter_mut().for_each(|y| *y += bias);
+            }
+        }
+    } else if near::pays(weights.rows, windows) {
         near::correlate(weights, windows, out, place, bias);
     } else {
         product(&weights, windows, out, place, bias);
@@ -88,6 +98,14 @@ pub(crate) fn weight_gradient<T: Vectorized>(windows: &Windows<'_, T>, gradient:
         out.len() == rows * columns && windows.columns() == gradient.images * gradient.len,
         "a gradient for each window"
     );
+    if let Some(images) = windows.as_images().filter(|_| gradient.images > 0) {
+        for (image, x) in images.enumerate() {
+            let at = gradient.at + image * gradient.image;
+            let gradient = Matrix::new(gradient.data, at, [columns, gradient.len], [gradient.len as isize, 1]);
+            matmul(gradient, x.t(), out, if image == 0 { Onto::Nothing } else { Onto::C });
+        }
+        return;
+    }
     let mut turned = Buffer::<T>::stale(rows * columns);
     product(windows, gradient, &mut turned, Placed::matrix(columns), None);
     if rows > 0 {
@@ -166,11 +184,19 @@ impl<T: Vectorized> Left<T> for Turned<'_, T> {
     unsafe fn block<S: Simd>(&self, rows: Range<usize>, k: Range<usize>, room: &mut [T]) -> (*const T, [isize; 2]) {
         let Turned { data, rows: of_rows, all_taps, taps } = *self;
         let pitch = pitch(k.len());
-        for (at, k) in k.enumerate() {
-            let (o, tap) = (k / taps.len(), taps[k % taps.len()]);
-            let from = &data[o * of_rows * all_taps..][..of_rows * all_taps];
-            for (i, row) in rows.clone().enumerate() {
-                room[i * pitch + at] = from[row * all_taps + tap];
+        // Row by row: what is read of one row of results is next to what the next one reads.
+        for (row, out) in rows.zip(room.chunks_exact_mut(pitch)) {
+            // Where no tap is used, there is nothing to copy.
+            let used = taps.len().max(1);
+            let (mut o, mut tap, mut at) = (k.start / used, k.start % used, 0);
+            while at < k.len() {
+                let count = (taps.len() - tap).min(k.len() - at);
+                let from = &data[(o * of_rows + row) * all_taps..][..all_taps];
+                let (out, taps) = (&mut out[at..at + count], &taps[tap..tap + count]);
+                for i in 0..count {
+                    out[i] = from[taps[i]];
+                }
+                (o, tap, at) = (o + 1, 0, at + count);
             }
         }
         (room.as_ptr(), [pitch as isize, 1])

@@ -66,6 +66,13 @@ impl Placed {
         rows == 0 || columns == 0 || self.at + (rows - 1) * self.row + last < len
     }
 
+    /// Whether each image is a matrix in row-major order, of so many columns for all images.
+    pub(super) fn is_images(&self, columns: usize) -> bool {
+        let [z, y, x] = self.counts;
+        let joined = self.strides[3] == 1 && (y == 1 || self.strides[2] == x) && (z == 1 || self.strides[1] == x * y);
+        joined && self.row == x * y * z && (columns <= x * y * z || self.strides[0] > 0)
+    }
+
     /// Where a row of these columns begins, if it is contiguous.
     #[inline(always)]
     fn contiguous(&self, columns: Range<usize>) -> Option<usize> {

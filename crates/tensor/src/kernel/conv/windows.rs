@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use super::runs::Runs;
 use crate::kernel::Real;
-use crate::kernel::matmul::Vectorized;
+use crate::kernel::matmul::{Matrix, Vectorized};
 use crate::kernel::simd::{self, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::kernel::vector::MAX_LANES;
 
@@ -42,6 +42,9 @@ impl WindowAxis {
         (place < self.size).then_some(place)
     }
 }
+
+/// A product for each image pays from so many positions on; with fewer, images share a panel.
+const POSITIONS: usize = 256;
 
 /// The windows of a batch `[images, channels, z, y, x]`, whose x are neighbours in memory.
 ///
@@ -92,6 +95,21 @@ impl<'a, T> Windows<'a, T> {
 
     pub(super) fn channels(&self) -> usize {
         self.channels
+    }
+
+    /// Each image as a matrix `[channels, positions]`, where windows are single elements one after the other and an image has enough of them.
+    pub(super) fn as_images(&self) -> Option<impl Iterator<Item = Matrix<'a, T>> + use<'a, T>> {
+        let [_, channel, z, y] = self.strides;
+        let [of_z, of_y, of_x] = self.axes;
+        let is_single = |axis: &WindowAxis| axis.taps == [0] && axis.step == 1 && axis.windows == axis.size;
+        let joined = (of_y.size == 1 || y == of_x.size) && (of_z.size == 1 || z == of_y.size * of_x.size);
+        let positions = of_z.size * of_y.size * of_x.size;
+        let pays = self.axes.iter().all(is_single) && joined && positions >= POSITIONS;
+        let Windows { data, at, strides, images, channels, .. } = *self;
+        let matrix = move |image: usize| {
+            Matrix::new(data, at + image * strides[0], [channels, positions], [channel as isize, 1])
+        };
+        pays.then(|| (0..images).map(matrix))
     }
 
     /// A row of the input, where z is 0; `None` beyond the last one.

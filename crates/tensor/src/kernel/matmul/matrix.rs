@@ -38,7 +38,7 @@ impl<'a, T> Matrix<'a, T> {
         self.columns
     }
 
-    pub(super) fn t(self) -> Self {
+    pub(in crate::kernel) fn t(self) -> Self {
         let ([row, column], Matrix { data, at, rows, columns, .. }) = (self.strides, self);
         Matrix { data, at, rows: columns, columns: rows, strides: [column, row] }
     }

@@ -129,7 +129,9 @@ proptest! {
 /// Several chunks of k, several blocks of rows, several panels, tiles that reach into the next image, windows that are as large as the input.
 #[test]
 fn equals_its_definition_at_larger_sizes() {
-    let sizes: [(&[usize], &[usize], usize, usize); 6] = [
+    let sizes: [(&[usize], &[usize], usize, usize); 8] = [
+        (&[3, 20, 17, 19], &[9, 20, 1, 1], 1, 0),
+        (&[0, 20, 17, 19], &[9, 20, 1, 1], 1, 0),
         (&[3, 70, 7, 7], &[33, 70, 3, 3], 1, 1),
         (&[2, 3, 20, 33], &[300, 3, 3, 3], 2, 1),
         (&[2, 5, 40, 41], &[9, 5, 1, 1], 1, 0),
