@@ -11,6 +11,12 @@ pub(crate) fn room<T: Element>(op: &'static str, shape: &Shape) -> Result<Buffer
     Buffer::try_stale(shape.numel()).ok_or_else(|| too_much::<T>(op, shape))
 }
 
+/// Whether there is memory for a result of the op `op`, before lists as long as it are made.
+pub(crate) fn check_room<T: Element>(op: &'static str, shape: &Shape) -> Result<(), Error> {
+    const LARGE: usize = 1 << 24;
+    if shape.numel() < LARGE { Ok(()) } else { room::<T>(op, shape).map(drop) }
+}
+
 #[cold]
 fn too_much<T: Element>(op: &'static str, shape: &Shape) -> Error {
     let bytes = shape.numel() as u128 * size_of::<T>() as u128;

@@ -1,6 +1,6 @@
 //! What is put around a tensor.
 
-use crate::create::room;
+use crate::create::{check_room, room};
 use crate::element::Element;
 use crate::error::{Error, OrPanic, Reason};
 use crate::layout::Layout;
@@ -103,6 +103,7 @@ fn pad<T: Element>(x: &Tensor<T>, widths: &[(usize, usize)], with: Pad<T>) -> Re
     let sizes = x.dims().iter().zip(widths);
     let grown = sizes.map(|(&size, &(before, after))| size.saturating_add(before).saturating_add(after));
     let shape = Shape::checked(grown.collect()).map_err(|error| error.of("pad"))?;
+    check_room::<T>("pad", &shape)?;
     let Pad::Constant(value) = with else {
         let mut padded = x.clone();
         for (axis, &width) in widths.iter().enumerate().filter(|&(_, &width)| width != (0, 0)) {

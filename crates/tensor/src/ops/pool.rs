@@ -2,7 +2,7 @@
 
 use super::conv::places;
 use crate::buffer::Buffer;
-use crate::create::room;
+use crate::create::{check_room, room};
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Maximum, PlaneWindows, Real, Spots, Total, WindowAxis};
@@ -36,32 +36,39 @@ impl Windowed {
         let sizes: [usize; D] = x.dims()[rank - D..].try_into().expect("D axes");
         let (sizes, kernel) = (three(sizes, 1), three(pool.kernel, 1));
         let (stride, dilation) = (three(pool.stride, 1), three(pool.dilation, 1));
-        let mut out = [1; 3];
-        let mut axes = sizes.map(|size| WindowAxis { size, windows: 1, step: 1, taps: vec![0] });
-        let mut divisors = [const { Vec::new() }; 3].map(|_: Vec<usize>| vec![1]);
+        let along = |axis: usize| Along {
+            size: sizes[axis],
+            kernel: kernel[axis],
+            stride: stride[axis],
+            dilation: dilation[axis],
+        };
+        let (mut out, mut padding) = ([1; 3], [[0; 2]; 3]);
         for (axis, sides) in pool.padding.sides().into_iter().enumerate().skip(3 - D) {
-            let along =
-                Along { size: sizes[axis], kernel: kernel[axis], stride: stride[axis], dilation: dilation[axis] };
             let named = |error: Error| match error.reason() {
                 Reason::Argument { why } => argument(op, format!("spatial axis {} of {x}: {why}", axis + D - 3)),
                 _ => error,
             };
-            let (windows, [before, behind]) = fit(op, along, sides, pool.ceil_mode).map_err(named)?;
-            let taps = (0..along.kernel).map(|i| (i * along.dilation) as isize - before as isize);
-            axes[axis] = WindowAxis { size: along.size, windows, step: along.stride, taps: taps.collect() };
-            divisors[axis] = (0..windows)
-                .map(|window| {
-                    let places = axes[axis].taps.iter().map(|&tap| (window * along.stride) as isize + tap);
-                    let (from, to) = match pool.count_include_pad {
-                        true => (-(before as isize), (along.size + behind) as isize),
-                        false => (0, along.size as isize),
-                    };
-                    places.filter(|place| (from..to).contains(place)).count()
-                })
-                .collect();
-            out[axis] = windows;
+            (out[axis], padding[axis]) = fit(op, along(axis), sides, pool.ceil_mode).map_err(named)?;
+        }
+        let elements = kernel.iter().fold(1_usize, |all, &size| all.saturating_mul(size));
+        if elements >= MOST_TAPS {
+            return Err(argument(op, format!("a window of {elements} elements: less than {MOST_TAPS} would fit")));
         }
         let shape = Shape::try_new(&[&x.dims()[..rank - D], &out[3 - D..]].concat()).map_err(|error| error.of(op))?;
+        check_room::<f32>(op, &shape)?;
+        let axes = std::array::from_fn(|axis| {
+            let Along { size, kernel, stride, dilation } = along(axis);
+            let taps = (0..kernel).map(|i| (i * dilation) as isize - padding[axis][0] as isize).collect();
+            WindowAxis { size, windows: out[axis], step: stride, taps }
+        });
+        let divisors = std::array::from_fn(|axis| {
+            let WindowAxis { size, windows, step, taps } = &axes[axis];
+            let [before, behind] = if pool.count_include_pad { padding[axis] } else { [0, 0] };
+            let counted = -(before as isize)..(size + behind) as isize;
+            let count =
+                |window: usize| taps.iter().filter(|&&tap| counted.contains(&((window * step) as isize + tap))).count();
+            (0..*windows).map(count).collect()
+        });
         Ok(Windowed { shapes: [x.clone(), shape], axes, divisors, divisor: pool.divisor })
     }
 
@@ -81,6 +88,9 @@ impl Windowed {
         }
     }
 }
+
+/// Taps are counted by u32, of which the last is for none.
+const MOST_TAPS: usize = 1 << 31;
 
 /// How many windows there are, and how much padding before and behind.
 fn fit(op: &'static str, along: Along, sides: Sides, ceil: bool) -> Result<(usize, [usize; 2]), Error> {
@@ -444,5 +454,13 @@ mod tests {
     )]
     fn windows_of_padding_alone_are_refused() {
         Tensor::<f32>::zeros([1, 5]).avg_pool(Pool::<1>::new(3).padding(3));
+    }
+
+    #[test]
+    fn windows_that_nobody_has_memory_for_are_refused() {
+        let refused = |pool: Pool<1>| std::panic::catch_unwind(|| Tensor::<f32>::zeros([1, 5]).max_pool(pool)).is_err();
+        assert!(refused(Pool::new(usize::MAX)));
+        assert!(refused(Pool::new(1 << 40).padding(1 << 39)));
+        assert!(refused(Pool::new(2).stride(usize::MAX / 2).dilation(usize::MAX / 2)));
     }
 }

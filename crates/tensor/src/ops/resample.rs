@@ -1,6 +1,6 @@
 //! Images of another size: interpolated, or means of their parts.
 
-use crate::create::room;
+use crate::create::{check_room, room};
 use crate::element::Float;
 use crate::error::{Error, OrPanic, Reason};
 use crate::kernel::{self, Mixture};
@@ -84,6 +84,7 @@ impl<T: Float> Resampling<T> {
         let first = x.rank() - D;
         let mut axes = Vec::with_capacity(D);
         let shape = Shape::try_new(&[&x.dims()[..first], &to].concat()).map_err(|error| error.of(op))?;
+        check_room::<T>(op, &shape)?;
         for axis in 0..D {
             if sizes[axis] == 0 || to[axis] == 0 {
                 return Err(argument(
@@ -260,6 +261,8 @@ pub fn adaptive_windows<const D: usize>(x: &Shape, to: [usize; D]) -> (Vec<(isiz
 fn windows_of_parts<const D: usize>(x: &Shape, to: [usize; D]) -> Result<(Vec<(isize, Tensor<i64>)>, Pool<D>), Error> {
     let op = "adaptive_max_pool";
     let sizes = spatial::<D>(op, x)?;
+    let shape = Shape::try_new(&[&x.dims()[..x.rank() - D], &to].concat()).map_err(|error| error.of(op))?;
+    check_room::<f32>(op, &shape)?;
     let (mut spread, mut kernel) = (Vec::new(), [1; D]);
     for axis in 0..D {
         let (from, to) = (sizes[axis], to[axis]);
@@ -361,6 +364,20 @@ mod tests {
                 let part = x.slice(2, part_of(7, 3, i)).slice(3, part_of(5, 2, j));
                 assert_eq!(y.select(2, i as isize).select(2, j as isize), part.max([2, 3]));
             }
+        }
+    }
+
+    #[test]
+    fn an_image_that_nobody_has_memory_for_is_refused() {
+        for to in [1 << 45, usize::MAX] {
+            let resize = Resize::<1>::to(to, Interpolation::Linear);
+            assert!(std::panic::catch_unwind(|| Tensor::<f32>::zeros([1, 5]).interpolate(resize)).is_err());
+            assert!(std::panic::catch_unwind(|| Tensor::<f32>::zeros([1, 5]).adaptive_avg_pool([to])).is_err());
+            assert!(std::panic::catch_unwind(|| Tensor::<f32>::zeros([1, 5]).adaptive_max_pool([to])).is_err());
+        }
+        for factor in [0.0, -1.0, f64::NAN, f64::INFINITY, 1e300] {
+            let resize = Resize::<1>::by(factor, Interpolation::Nearest);
+            assert!(std::panic::catch_unwind(|| Tensor::<f32>::zeros([1, 5]).interpolate(resize)).is_err());
         }
     }
 

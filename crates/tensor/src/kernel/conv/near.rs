@@ -37,7 +37,8 @@ const BEYOND: usize = 4 * MAX_LANES;
 pub(super) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
     let [z, y, x] = windows.axes();
     let is_plane = z.size == 1 && z.windows == 1 && z.taps == [0];
-    if !is_plane || y.taps.len() * x.taps.len() == 1 || rows > ROWS || x.windows == 0 || y.windows == 0 {
+    let is_empty = x.windows == 0 || y.windows == 0 || windows.channels() == 0;
+    if !is_plane || y.taps.len() * x.taps.len() == 1 || rows > ROWS || is_empty {
         return false;
     }
     // Columns that are computed for nothing, between rows and in the last panel, each against the copies of those that are needed.

@@ -298,7 +298,7 @@ pub(crate) fn conv_input<T: Float>(
 pub(crate) fn conv_weight<T: Float>(gradient: &Tensor<T>, x: &Tensor<T>, moves: &Moves) -> Result<Tensor<T>, Error> {
     let Moves { op, images, groups, channels: [of_in, of_out], .. } = *moves;
     let w = &moves.shapes[1];
-    if moves.is_product() && w.numel() > 0 {
+    if moves.is_product() && w.numel() > 0 && images > 0 {
         return Ok(Moves::flat(gradient, images).t().matmul(&Moves::flat(x, images)).reshape(w));
     }
     let mut out: Buffer<T> = room(op, w)?;

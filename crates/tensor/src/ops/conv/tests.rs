@@ -145,6 +145,22 @@ fn equals_its_definition_at_larger_sizes() {
 }
 
 #[test]
+fn nothing_in_gives_the_bias_or_nothing() {
+    // No channels, no images, images without pixels but with zeros around them.
+    let sizes: [(&[usize], &[usize], usize); 6] = [
+        (&[2, 0, 8, 8], &[3, 0, 3, 3], 1),
+        (&[2, 0, 20, 20], &[3, 0, 1, 1], 0),
+        (&[2, 0, 3, 3], &[3, 0, 3, 3], 0),
+        (&[0, 4, 5, 5], &[3, 4, 5, 5], 0),
+        (&[0, 4, 8, 8], &[3, 4, 3, 3], 1),
+        (&[2, 4, 0, 8], &[3, 4, 2, 2], 1),
+    ];
+    for (x, w, padding) in sizes {
+        check::<2>(&numbers(x, 1), &numbers(w, 2), Conv::default().padding(padding));
+    }
+}
+
+#[test]
 fn same_bits_at_any_number_of_threads() {
     let (x, w) = (numbers(&[4, 24, 28, 28], 1), numbers(&[40, 24, 3, 3], 2));
     let moves = Moves::of_conv("conv2d", x.shape(), w.shape(), None, Conv::<2>::default().padding(1)).unwrap();
