@@ -27,12 +27,14 @@ pub struct Augment {
 
 impl Augment {
     /// Moves each image by up to `most` pixels along both axes; what comes in from outside is 0. PyTorch's `RandomCrop(size, padding=most)`.
+    #[doc(alias = "RandomCrop")]
     #[must_use]
     pub fn shifted(self, most: usize) -> Self {
         Augment { shift: most, ..self }
     }
 
     /// Mirrors every other image, left to right. PyTorch's `RandomHorizontalFlip()`.
+    #[doc(alias = "RandomHorizontalFlip")]
     #[must_use]
     pub fn flipped(self) -> Self {
         Augment { flip: true, ..self }

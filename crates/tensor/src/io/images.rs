@@ -38,6 +38,9 @@ const PIECE: u64 = 1 << 20;
 /// let x: Tensor = pixels.cast::<f32>().unsqueeze(1) / 255.0; // [60000, 1, 28, 28]
 /// # Ok::<(), tensor::io::Error>(())
 /// ```
+#[doc(alias = "MNIST")]
+#[doc(alias = "datasets")]
+#[doc(alias = "torchvision")]
 pub fn read_idx(path: impl AsRef<Path>) -> Result<Tensor<u8>, Error> {
     let path = path.as_ref();
     File::open(path)
@@ -118,6 +121,7 @@ pub enum Cifar {
 /// assert_eq!((pixels.dims(), classes.dims()), (&[10000, 3, 32, 32][..], &[10000][..]));
 /// # Ok::<(), tensor::io::Error>(())
 /// ```
+#[doc(alias = "CIFAR10")]
 pub fn read_cifar(path: impl AsRef<Path>, kind: Cifar) -> Result<(Tensor<u8>, Tensor<i64>), Error> {
     let path = path.as_ref();
     let read = |file| read_cifar_from(BufReader::new(file), kind);
