@@ -33,6 +33,8 @@ def logits(jax, kind, widths, w, x):
         for _ in widths[2:]:
             x = jnp.tanh(linear(x))
         return linear(x)
+    if kind in ("lenet", "residual"):
+        return linear(features(jax, kind, widths, w, x, linear))
     batch = x.shape[0]
     x = next(w)[x]
     if kind == "lecture":
@@ -62,6 +64,43 @@ def logits(jax, kind, widths, w, x):
     return linear(x)
 
 
+def features(jax, kind, widths, w, x, linear):
+    """What a net of convolutions gives to its last layer."""
+    jnp = jax.numpy
+    convolutions = iter(steps.convolutions(kind, widths))
+
+    def conv(x):
+        _, _, _, stride, padding = next(convolutions)
+        return convolve(jax, x, next(w), stride, padding)
+
+    if kind == "lenet":
+        for _ in range(2):
+            x = jax.nn.relu(conv(x) + next(w)[:, None, None])
+            x = jax.lax.reduce_window(x, -jnp.inf, jax.lax.max, (1, 1, 2, 2), (1, 1, 2, 2), "VALID")
+        x = x.reshape(x.shape[0], -1)
+        for _ in range(2):
+            x = jax.nn.relu(linear(x))
+        return x
+
+    def normal(x):
+        x = conv(x)
+        mean = x.mean((0, 2, 3), keepdims=True)
+        var = jnp.square(x - mean).mean((0, 2, 3), keepdims=True)
+        gain, bias = (next(w)[:, None, None] for _ in range(2))
+        return (x - mean) * jax.lax.rsqrt(var + EPS) * gain + bias
+
+    x = jax.nn.relu(normal(x))
+    for block in range(3 * widths[0]):
+        y = normal(jax.nn.relu(normal(x)))
+        shortcut = normal(x) if block > 0 and block % widths[0] == 0 else x
+        x = jax.nn.relu(y + shortcut)
+    return x.mean((2, 3))
+
+
+def convolve(jax, x, w, stride, padding):
+    return jax.lax.conv_general_dilated(x, w, (stride,) * 2, [(padding,) * 2] * 2)
+
+
 def adamw(jnp, w, g, state, rate):
     """With PyTorch's defaults."""
     m, v, t = state
@@ -80,7 +119,7 @@ def measure(args, threads):
     jnp = jax.numpy
     for work, (kind, widths, batch, (rule, rate)) in steps.rows(args.only):
         inputs, targets = map(jnp.asarray, steps.data(kind, widths))
-        batches = jnp.stack([jnp.asarray(rows) for rows in steps.batches(batch)])
+        batches = jnp.stack([jnp.asarray(rows) for rows in steps.batches(kind, batch)])
 
         def loss(w, rows):
             logs = jax.nn.log_softmax(logits(jax, kind, widths, w, inputs[rows]))

@@ -8,10 +8,10 @@ import time
 import numpy as np
 
 SYMBOLS, HIDDEN, WIDTH, LENGTH, HEADS = 27, 128, 64, 16, 4
-EXAMPLES, BATCHES, COMPARED = 20_000, 100, 10
+BATCHES, COMPARED = 100, 10
 EPS = 1e-5
 
-# name: kind, its widths, batch, rule and rate
+# name: kind, its widths (of a residual net the blocks of a stage), batch, rule and rate
 MODELS = {
     "lecture 30-200-27, batch 32": ("lecture", (200,), 32, ("sgd", 0.1)),
     "wide 30-1024-27, batch 512": ("lecture", (1024,), 512, ("sgd", 0.1)),
@@ -20,7 +20,30 @@ MODELS = {
     "hierarchical, batch 32": ("hierarchical", (), 32, ("sgd", 0.1)),
     "gru 64, 16 steps, batch 32": ("gru", (), 32, ("sgd", 0.1)),
     "transformer block 64, batch 32, AdamW": ("transformer", (), 32, ("adamw", 1e-3)),
+    "lenet-5, batch 64": ("lenet", (), 64, ("sgd", 0.1)),
+    "lenet-5, batch 1": ("lenet", (), 1, ("sgd", 0.01)),
+    "resnet-20, batch 128": ("residual", (3,), 128, ("sgd", 0.01)),
 }
+
+
+def convolutions(kind, widths):
+    """Channels, output channels, kernel, stride and padding of each, in the order in which their weights come."""
+    if kind == "lenet":
+        return [(1, 6, 5, 1, 2), (6, 16, 5, 1, 0)]
+    made = [(3, 16, 3, 1, 1)]
+    for width in (16, 32, 64):
+        for block in range(widths[0]):
+            is_new = block == 0 and width > 16
+            channels, stride = (width // 2, 2) if is_new else (width, 1)
+            made += [(channels, width, 3, stride, 1), (width, width, 3, 1, 1)]
+            if is_new:
+                made.append((channels, width, 1, stride, 0))
+    return made
+
+
+def examples(kind):
+    """How many there are to choose from."""
+    return 2_000 if kind == "residual" else 20_000
 
 
 def mixed(seed, count):
@@ -42,7 +65,7 @@ def whole(seed, shape, end):
 
 
 def weights(kind, widths):
-    """Arrays in the order in which the model uses them; a weight is [fan_in, fan_out]."""
+    """Arrays in the order in which the model uses them; a weight is [fan_in, fan_out], that of a convolution [out, in, side, side]."""
     made, seed = [], 0
 
     def linear(fan_in, fan_out):
@@ -62,6 +85,16 @@ def weights(kind, widths):
         for pair in zip(widths, widths[1:]):
             linear(*pair)
     elif kind == "dense":
+        for pair in zip(widths, widths[1:]):
+            linear(*pair)
+    elif kind in ("lenet", "residual"):
+        for channels, out, kernel, _, _ in convolutions(kind, widths):
+            seed += 1
+            made.append(uniform(seed, (out, channels, kernel, kernel), (channels * kernel**2) ** -0.5))
+            if kind == "residual":
+                made.append(np.ones(out, np.float32))
+            made.append(np.zeros(out, np.float32))
+        widths = (400, 120, 84, 10) if kind == "lenet" else (64, 10)
         for pair in zip(widths, widths[1:]):
             linear(*pair)
     elif kind == "hierarchical":
@@ -90,15 +123,19 @@ def weights(kind, widths):
 
 def data(kind, widths):
     """The examples, and their targets."""
+    count = examples(kind)
+    images = {"lenet": (1, 28, 28), "residual": (3, 32, 32)}
+    if kind in images:
+        return uniform(102, (count, *images[kind]), 1.0), whole(103, (count,), 10)
     width = {"lecture": 3, "hierarchical": 8, "gru": LENGTH, "transformer": LENGTH}.get(kind)
     if kind == "dense":
-        return uniform(102, (EXAMPLES, widths[0]), 1.0), whole(103, (EXAMPLES,), widths[-1])
-    targets = (EXAMPLES, LENGTH) if kind == "transformer" else (EXAMPLES,)
-    return whole(101, (EXAMPLES, width), SYMBOLS), whole(103, targets, SYMBOLS)
+        return uniform(102, (count, widths[0]), 1.0), whole(103, (count,), widths[-1])
+    targets = (count, LENGTH) if kind == "transformer" else (count,)
+    return whole(101, (count, width), SYMBOLS), whole(103, targets, SYMBOLS)
 
 
-def batches(size):
-    return [whole(1000 + step, (size,), EXAMPLES) for step in range(BATCHES)]
+def batches(kind, size):
+    return [whole(1000 + step, (size,), examples(kind)) for step in range(BATCHES)]
 
 
 def arguments(description):

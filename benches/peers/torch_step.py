@@ -27,6 +27,8 @@ def logits(kind, widths, w, x, cells):
         for _ in widths[2:]:
             x = torch.tanh(linear(x))
         return linear(x)
+    if kind in ("lenet", "residual"):
+        return linear(features(kind, widths, w, x, linear))
     x = F.embedding(x, next(w))
     if kind == "lecture":
         x = x.flatten(1)
@@ -53,10 +55,38 @@ def logits(kind, widths, w, x, cells):
     return linear(x)
 
 
+def features(kind, widths, w, x, linear):
+    """What a net of convolutions gives to its last layer."""
+    convolutions = iter(steps.convolutions(kind, widths))
+
+    def conv(x, bias):
+        _, _, _, stride, padding = next(convolutions)
+        weight = next(w)
+        return F.conv2d(x, weight, next(w) if bias else None, stride, padding)
+
+    if kind == "lenet":
+        for _ in range(2):
+            x = F.max_pool2d(F.relu(conv(x, True)), 2)
+        x = x.flatten(1)
+        for _ in range(2):
+            x = F.relu(linear(x))
+        return x
+
+    def normal(x):
+        return F.batch_norm(conv(x, False), None, None, next(w), next(w), training=True, eps=EPS)
+
+    x = F.relu(normal(x))
+    for block in range(3 * widths[0]):
+        y = normal(F.relu(normal(x)))
+        shortcut = normal(x) if block > 0 and block % widths[0] == 0 else x
+        x = F.relu(y + shortcut)
+    return x.mean((2, 3))
+
+
 def stepper(kind, widths, batch, rule, device):
     """A function that makes a step and returns its loss as a tensor."""
     made = steps.weights(kind, widths)
-    first_is_table = kind != "dense"
+    first_is_table = kind not in ("dense", "lenet", "residual")
     w = []
     for i, array in enumerate(made):
         value = torch.from_numpy(array)
@@ -73,7 +103,7 @@ def stepper(kind, widths, batch, rule, device):
     else:
         optimizer = torch.optim.AdamW(w, lr=rate, fused=True)
     inputs, targets = (torch.from_numpy(array).to(device) for array in steps.data(kind, widths))
-    batches = [torch.from_numpy(rows).to(device) for rows in steps.batches(batch)]
+    batches = [torch.from_numpy(rows).to(device) for rows in steps.batches(kind, batch)]
     taken = 0
 
     def step():

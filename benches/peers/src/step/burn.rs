@@ -1,10 +1,11 @@
 //! burn, with its CPU backend `flex`.
 
 use burn::optim::{AdamW, AdamWConfig, Optimizer};
-use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module, ops::AttentionModuleOptions};
+use burn::tensor::ops::{AttentionModuleOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Bool, Device, Int, Tensor, TensorData, activation, module};
 
 use super::library::Library;
-use super::ops::{DECAY, EPS, Input, Ops};
+use super::ops::{Convolution, DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 type Matrix = Tensor<2>;
@@ -147,5 +148,37 @@ impl Ops for OfBurn {
         let options = AttentionModuleOptions { is_causal: true, ..AttentionModuleOptions::default() };
         let seen = module::attention(part(0), part(1), part(2), None::<Tensor<4, Bool>>, None, options);
         seen.permute([0, 2, 1, 3]).reshape([rows, width])
+    }
+
+    fn relu(x: &Matrix) -> Matrix {
+        activation::relu(x.clone())
+    }
+
+    fn convolution(x: &Matrix, weight: &Matrix, bias: Option<&Matrix>, of: Convolution) -> Matrix {
+        let Convolution { channels, out, side, kernel, stride, padding } = of;
+        let x = x.clone().reshape([x.dims()[0], channels, side, side]);
+        let weight = weight.clone().reshape([out, channels, kernel, kernel]);
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1; 2], 1);
+        module::conv2d(x, weight, bias.map(vector), options).flatten(1, 3)
+    }
+
+    fn max_pool(x: &Matrix, channels: usize, side: usize) -> Matrix {
+        let x = x.clone().reshape([x.dims()[0], channels, side, side]);
+        module::max_pool2d(x, MaxPoolOptions::new([2; 2]).with_stride([2; 2])).flatten(1, 3)
+    }
+
+    fn channel_norm(x: &Matrix, gain: &Matrix, bias: &Matrix) -> Matrix {
+        let ([batch, all], [_, channels]) = (x.dims(), gain.dims());
+        let x = x.clone().reshape([batch, channels, all / channels]);
+        let mean = |x: Tensor<3>| x.mean_dim(0).mean_dim(2);
+        let centred = x.clone() - mean(x);
+        let deviation = mean(centred.clone().square()).add_scalar(EPS).sqrt();
+        let [gain, bias] = [gain, bias].map(|x| x.clone().reshape([1, channels, 1]));
+        centred.div(deviation).mul(gain).add(bias).flatten(1, 2)
+    }
+
+    fn channel_mean(x: &Matrix, channels: usize) -> Matrix {
+        let [batch, all] = x.dims();
+        x.clone().reshape([batch, channels, all / channels]).mean_dim(2).flatten(1, 2)
     }
 }

@@ -4,7 +4,7 @@ use candle_core::{DType, Device::Cpu, Result, Tensor, Var};
 use candle_nn::{AdamW, Optimizer, ParamsAdamW, SGD};
 
 use super::library::Library;
-use super::ops::{DECAY, EPS, Input, Ops};
+use super::ops::{Convolution, DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 pub struct Candles {
@@ -134,12 +134,52 @@ impl Ops for OfCandle {
     fn attention(x: &Tensor, length: usize, heads: usize) -> Tensor {
         attention(x, length, heads).unwrap()
     }
+
+    fn relu(x: &Tensor) -> Tensor {
+        x.relu().unwrap()
+    }
+
+    fn convolution(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, of: Convolution) -> Tensor {
+        convolution(x, weight, bias, of).unwrap()
+    }
+
+    fn max_pool(x: &Tensor, channels: usize, side: usize) -> Tensor {
+        let images = x.reshape((x.dims()[0], channels, side, side));
+        images.and_then(|x| x.max_pool2d(2)?.flatten_from(1)).unwrap()
+    }
+
+    fn channel_norm(x: &Tensor, gain: &Tensor, bias: &Tensor) -> Tensor {
+        channel_norm(x, gain, bias).unwrap()
+    }
+
+    fn channel_mean(x: &Tensor, channels: usize) -> Tensor {
+        x.reshape((x.dims()[0], channels, ())).and_then(|x| x.mean(2)).unwrap()
+    }
 }
 
 fn normal(x: &Tensor, axis: usize, gain: &Tensor, bias: &Tensor) -> Result<Tensor> {
     let centred = x.broadcast_sub(&x.mean_keepdim(axis)?)?;
     let deviation = (centred.sqr()?.mean_keepdim(axis)? + EPS)?.sqrt()?;
     centred.broadcast_div(&deviation)?.broadcast_mul(gain)?.broadcast_add(bias)
+}
+
+fn channel_norm(x: &Tensor, gain: &Tensor, bias: &Tensor) -> Result<Tensor> {
+    let channels = width(gain);
+    let x = x.reshape((x.dims()[0], channels, ()))?;
+    let centred = x.broadcast_sub(&x.mean_keepdim((0, 2))?)?;
+    let deviation = (centred.sqr()?.mean_keepdim((0, 2))? + EPS)?.sqrt()?;
+    let [gain, bias] = [gain.reshape((1, channels, 1))?, bias.reshape((1, channels, 1))?];
+    centred.broadcast_div(&deviation)?.broadcast_mul(&gain)?.broadcast_add(&bias)?.flatten_from(1)
+}
+
+fn convolution(x: &Tensor, weight: &Tensor, bias: Option<&Tensor>, of: Convolution) -> Result<Tensor> {
+    let Convolution { channels, out, side, kernel, stride, padding } = of;
+    let x = x.reshape((x.dims()[0], channels, side, side))?;
+    let y = x.conv2d(&weight.reshape((out, channels, kernel, kernel))?, padding, stride, 1, 1)?;
+    match bias {
+        Some(bias) => y.broadcast_add(&bias.reshape((1, out, 1, 1))?)?.flatten_from(1),
+        None => y.flatten_from(1),
+    }
 }
 
 fn gru(x: &Tensor, steps: usize, [w_ih, b_ih, w_hh, b_hh]: [&Tensor; 4]) -> Result<Tensor> {

@@ -4,10 +4,10 @@ use std::marker::PhantomData;
 
 use autograd::{Attention, CellParams, Tape, Var};
 use nn::{AdamW, Optimizer, Param, Sgd};
-use tensor::Tensor;
+use tensor::{Conv, Pool, Tensor};
 
 use super::library::Library;
-use super::ops::{DECAY, EPS, Input, Ops};
+use super::ops::{Convolution, DECAY, EPS, Input, Ops};
 use super::models::{Model, Rule};
 
 pub struct Evenkeel {
@@ -114,5 +114,31 @@ impl<'t> Ops for OnTape<'t> {
         let [q, k, v] = [0, 1, 2].map(|part| x.select(0, part));
         let seen = q.attention(k, v, Attention { causal: true, ..Attention::default() });
         seen.permute(&[0, 2, 1, 3]).reshape([rows, width])
+    }
+
+    fn relu(x: &Var<'t>) -> Var<'t> {
+        x.relu()
+    }
+
+    fn convolution(x: &Var<'t>, weight: &Var<'t>, bias: Option<&Var<'t>>, of: Convolution) -> Var<'t> {
+        let Convolution { channels, out, side, kernel, stride, padding } = of;
+        let weight = weight.reshape([out, channels, kernel, kernel]);
+        let x = x.reshape([x.shape().dims()[0], channels, side, side]);
+        x.conv2d(weight, bias.copied(), Conv::default().stride(stride).padding(padding)).flatten(1)
+    }
+
+    fn max_pool(x: &Var<'t>, channels: usize, side: usize) -> Var<'t> {
+        x.reshape([x.shape().dims()[0], channels, side, side]).max_pool(Pool::<2>::new(2)).flatten(1)
+    }
+
+    fn channel_norm(x: &Var<'t>, gain: &Var<'t>, bias: &Var<'t>) -> Var<'t> {
+        let [batch, all] = x.shape().dims().try_into().expect("a matrix");
+        let channels = gain.shape().dims()[0];
+        x.reshape([batch, channels, all / channels]).batch_norm(*gain, *bias, EPS).0.flatten(1)
+    }
+
+    fn channel_mean(x: &Var<'t>, channels: usize) -> Var<'t> {
+        let [batch, all] = x.shape().dims().try_into().expect("a matrix");
+        x.reshape([batch, channels, all / channels]).mean(2)
     }
 }

@@ -40,7 +40,7 @@ fn row(model: Model) -> Row {
 
 fn contender<L: Library + 'static>(model: Model) -> Contender {
     let mut library = L::new(model);
-    let batches: Vec<Vec<i64>> = (0..BATCHES).map(|step| numbers::batch(step, model.batch)).collect();
+    let batches: Vec<Vec<i64>> = (0..BATCHES).map(|step| numbers::batch(step, model.batch, model.net.examples())).collect();
     let mut batches = (0..BATCHES).cycle().map(move |step| batches[step].clone());
     let mut step = move || library.step(&batches.next().expect("they begin again"));
     let losses = (0..COMPARED).map(|_| step()).collect();

@@ -1,8 +1,5 @@
 //! Numbers that Python can make too, bit for bit: `steps.py` has the same functions.
 
-/// How many examples there are.
-pub const EXAMPLES: usize = 20_000;
-
 /// A well mixed number of 32 bits for each index (MurmurHash3's last step; Appleby, 2011).
 fn mixed(seed: u32, index: u32) -> u32 {
     let mut x = index.wrapping_mul(0x9e37_79b1).wrapping_add(seed.wrapping_mul(0x85eb_ca77));
@@ -21,7 +18,7 @@ pub fn whole(seed: u32, len: usize, end: usize) -> Vec<i64> {
     (0..len as u32).map(|i| i64::from(mixed(seed, i) % end as u32)).collect()
 }
 
-/// The numbers of a step's examples.
-pub fn batch(step: usize, size: usize) -> Vec<i64> {
-    whole(1000 + step as u32, size, EXAMPLES)
+/// The numbers of a step's examples, of so many.
+pub fn batch(step: usize, size: usize, examples: usize) -> Vec<i64> {
+    whole(1000 + step as u32, size, examples)
 }

@@ -21,6 +21,32 @@ pub trait Ops {
     fn gru(x: &Self::Value, steps: usize, weights: [&Self::Value; 4]) -> Self::Value;
     /// Causal, of queries, keys and values side by side in x `[batch · length, 3 · width]`; the result is `[batch · length, width]`.
     fn attention(x: &Self::Value, length: usize, heads: usize) -> Self::Value;
+    fn relu(x: &Self::Value) -> Self::Value;
+    /// Of images `[batch, channels · side²]`, with a weight `[out, channels · kernel²]`.
+    fn convolution(x: &Self::Value, weight: &Self::Value, bias: Option<&Self::Value>, of: Convolution) -> Self::Value;
+    /// The largest of each 2 × 2.
+    fn max_pool(x: &Self::Value, channels: usize, side: usize) -> Self::Value;
+    /// By the statistics of each channel of the batch.
+    fn channel_norm(x: &Self::Value, gain: &Self::Value, bias: &Self::Value) -> Self::Value;
+    /// `[batch, channels]`
+    fn channel_mean(x: &Self::Value, channels: usize) -> Self::Value;
+}
+
+/// What a convolution of square images is like.
+#[derive(Clone, Copy)]
+pub struct Convolution {
+    pub channels: usize,
+    pub out: usize,
+    pub side: usize,
+    pub kernel: usize,
+    pub stride: usize,
+    pub padding: usize,
+}
+
+impl Convolution {
+    pub fn out_side(self) -> usize {
+        (self.side + 2 * self.padding - self.kernel) / self.stride + 1
+    }
 }
 
 /// What goes into a model: numbers of symbols `[batch, context]`, or features `[batch, width]`.
