@@ -7,15 +7,11 @@
 On Linux, PyTorch is a download of several gigabytes. The two programs are to run one after the other.
 """
 
-import argparse
-import json
-import statistics
-import time
-
 import torch
 import torch.nn.functional as F
 
-TURN = 2e-3  # seconds: a turn lasts at least this long, or one call
+import shapes
+from shapes import CONVS
 
 MATMULS = [
     (32, 30, 200),
@@ -31,21 +27,6 @@ MATMULS = [
     (64, 4096, 64),
 ]
 SIZES = {"6400": (32, 200), "65536": (256, 256), "1Mi": (1024, 1024), "16Mi": (4096, 4096)}
-
-
-# name: shape of the input, output channels, kernel, options
-CONVS = {
-    "1-6 5x5 on 28, batch 64": ((64, 1, 28, 28), 6, 5, {}),
-    "6-16 5x5 on 14, batch 64": ((64, 6, 14, 14), 16, 5, {}),
-    "3-16 3x3 on 320, batch 2": ((2, 3, 320, 320), 16, 3, {"padding": 1}),
-    "3-64 7x7 stride 2 on 224, batch 4": ((4, 3, 224, 224), 64, 7, {"padding": 3, "stride": 2}),
-    "64-64 3x3 on 56, batch 8": ((8, 64, 56, 56), 64, 3, {"padding": 1}),
-    "128-128 3x3 on 28, batch 8": ((8, 128, 28, 28), 128, 3, {"padding": 1}),
-    "256-256 3x3 on 14, batch 8": ((8, 256, 14, 14), 256, 3, {"padding": 1}),
-    "512-512 3x3 on 7, batch 8": ((8, 512, 7, 7), 512, 3, {"padding": 1}),
-    "256-64 1x1 on 56, batch 8": ((8, 256, 56, 56), 64, 1, {}),
-    "depthwise 96 3x3 on 56, batch 8": ((8, 96, 56, 56), 96, 3, {"padding": 1, "groups": 96}),
-}
 
 
 def conv(x, out, kernel, options, back):
@@ -139,41 +120,14 @@ def rows():
     yield "randn 1Mi", lambda: lambda: torch.randn(*square)
 
 
-def seconds(work, calls):
-    start = time.perf_counter()
-    for _ in range(calls):
-        work()
-    return time.perf_counter() - start
-
-
-def measure(work, rounds):
-    """The median time of a call, in seconds."""
-    calls = 1
-    while seconds(work, calls) < TURN:
-        calls *= 2
-
-    def turn():
-        seconds(work, 1)
-        return seconds(work, calls) / calls
-
-    return statistics.median(turn() for _ in range(rounds))
-
-
 def main():
-    parser = argparse.ArgumentParser(description="The rows of this benchmark as PyTorch does them.")
-    parser.add_argument("--json", action="store_true", help="print one JSON object per row; there is no other way")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="measure only rows whose name contains this")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N")
-    parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads, one after the other")
-    args = parser.parse_args()
+    args = shapes.arguments("The rows of this benchmark as PyTorch does them.").parse_args()
     torch.manual_seed(1)
     for threads in map(int, args.threads.split(",")):
         torch.set_num_threads(threads)
         for name, make in rows():
             if args.only in name:
-                microseconds = float(f"{measure(make(), args.rounds) * 1e6:.3e}")
-                line = {"work": name, "threads": threads, "unit": "us", "peers": {"torch": microseconds}}
-                print(json.dumps(line), flush=True)
+                shapes.report(name, threads, "torch", make(), args.rounds)
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ use evenkeel::nn::{
     AdamW, BatchNorm1d, Batches, Checkpoint, Fit, Flow, Layer, ModelGradients, Module, Optimizer, Param, Progress,
     Schedule, Shards, WeightAverage, module,
 };
-use evenkeel::tensor::{Float, Tensor, keepdim, with_threads};
+use evenkeel::tensor::{Conv, Float, Tensor, keepdim, with_threads};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Feature {
@@ -40,11 +40,12 @@ enum Feature {
     Cure,
     Double,
     Threads,
+    Convolution,
 }
 
 use Feature::*;
 
-const ALL: [Feature; 24] = [
+const ALL: [Feature; 25] = [
     Named,
     Unnamed,
     Retained,
@@ -69,6 +70,7 @@ const ALL: [Feature; 24] = [
     Cure,
     Double,
     Threads,
+    Convolution,
 ];
 
 /// How the same is computed without the feature: the oracle of each of its cells.
@@ -97,6 +99,7 @@ fn other_way(feature: Feature) -> &'static str {
         Cure => "the actions by hand",
         Double => "in f32",
         Threads => "on one thread",
+        Convolution => "a product: the middle one of three windows is the whole signal",
     }
 }
 
@@ -134,6 +137,15 @@ impl<T: Float> std::clone::Clone for Net<T> {
         let Net { a, m, norm, still, made, b } = self;
         Net { a: a.clone(), m: m.clone(), norm: norm.clone(), still: still.clone(), made: made.clone(), b: b.clone() }
     }
+}
+
+/// The first layer.
+fn first_layer<'t, T: Float>(x: Var<'t, T>, a: Var<'t, T>, by_convolution: bool) -> Var<'t, T> {
+    if !by_convolution {
+        return x.matmul(a);
+    }
+    let (signals, kernels) = (x.reshape([x.shape().dims()[0], 2, 2]), a.t().reshape([6, 2, 2]));
+    signals.conv1d(kernels, None, Conv::default().padding(1)).select(2, 1)
 }
 
 const ROWS: usize = 16;
@@ -262,6 +274,7 @@ impl<T: Float> Run<T> {
         let h = if on(Recomputed) {
             let (a, a_value) = (net.a.id(), net.a.value().clone());
             let (id, stale, by_feature) = (net.made.id(), net.made.value().clone(), on(Dropout));
+            let by_convolution = on(Convolution);
             x.recomputed(move |x| {
                 let tape = x.tape();
                 let x = match by_feature {
@@ -271,10 +284,12 @@ impl<T: Float> Run<T> {
                         x.record("mask", x.value().masked_mul(&mask)).wrt(x, move |g| g.masked_mul(&mask)).done()
                     }
                 };
-                x.matmul(tape.named_leaf(a, &a_value)).tanh() * tape.named_by(id, &stale, false, ["test", "made"])
+                let h = first_layer(x, tape.named_leaf(a, &a_value), by_convolution).tanh();
+                h * tape.named_by(id, &stale, false, ["test", "made"])
             })
         } else {
-            self.drop(x, on(Dropout)).matmul(net.a.on(tape)).tanh() * made_on(tape)
+            let x = self.drop(x, on(Dropout));
+            first_layer(x, net.a.on(tape), on(Convolution)).tanh() * made_on(tape)
         };
 
         let (h, asked) = match on(Retained) {
@@ -577,5 +592,5 @@ fn every_feature_goes_with_every_other() {
         }
     }
     assert!(wrong.is_empty(), "{} of {cells} cells:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(cells, 24 * 25 / 2 - NONE.len());
+    assert_eq!(cells, 25 * 26 / 2 - NONE.len());
 }

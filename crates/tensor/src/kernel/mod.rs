@@ -32,9 +32,8 @@ pub(crate) use activation::Slope;
 pub use activation::{Activation, Live, Saved};
 pub(crate) use blocks::{add_blocks, copy_blocks};
 pub(crate) use conv::{
-    Channels, Maximum, PARTS, Placed, PlaneWindows, Spots, Total, Turned, Weighted, Weights, WindowAxis, Windows,
-    add_parts, add_windows, copy_windows, correlate, correlate_turned, fold_windows, largest_taps, weight_gradient,
-    window_products,
+    Channels, Maximum, Placed, PlaneWindows, Spots, Total, Turned, Weighted, Weights, WindowAxis, Windows, add_windows,
+    copy_windows, correlate, correlate_turned, fold_windows, largest_taps, weight_gradient,
 };
 pub(crate) use copy::{Lines, Plane, TRANSPOSED_SIDE, copy_plane, copy_row, copy_rows};
 pub(crate) use elementwise::{

@@ -17,9 +17,7 @@ mod windows;
 
 use std::ops::Range;
 
-pub(crate) use self::planes::{
-    Maximum, PARTS, PlaneWindows, Spots, Total, Weighted, add_parts, fold_windows, largest_taps, window_products,
-};
+pub(crate) use self::planes::{Maximum, PlaneWindows, Spots, Total, Weighted, fold_windows, largest_taps};
 pub(crate) use self::product::Placed;
 use self::product::{Left, Right, product};
 pub(crate) use self::windows::{WindowAxis, Windows, add_windows, copy_windows};
@@ -91,8 +89,24 @@ pub(crate) fn correlate_turned<T: Vectorized>(
     }
 }
 
-/// The windows of x times ȳᵀ: the gradient of the weights of one group, `[out, in · taps]` in row-major order.
-pub(crate) fn weight_gradient<T: Vectorized>(windows: &Windows<'_, T>, gradient: &Channels<'_, T>, out: &mut [T]) {
+/// The windows of x times ȳᵀ: the gradient of the weights of all groups, `[groups · out, in · taps]` in row-major order. Both are those of the
+/// first group.
+pub(crate) fn weight_gradient<T: Vectorized>(
+    windows: &Windows<'_, T>,
+    gradient: &Channels<'_, T>,
+    groups: usize,
+    out: &mut [T],
+) {
+    if near::gradient_pays(gradient.channels, windows) {
+        return near::weight_gradient(windows, gradient, groups, out);
+    }
+    let len = windows.rows() * gradient.channels;
+    for (group, out) in out.chunks_exact_mut(len.max(1)).enumerate() {
+        gradient_of_group(&windows.group(group), &gradient.group(group), out);
+    }
+}
+
+fn gradient_of_group<T: Vectorized>(windows: &Windows<'_, T>, gradient: &Channels<'_, T>, out: &mut [T]) {
     let (rows, columns) = (Left::rows(windows), gradient.channels);
     assert!(
         out.len() == rows * columns && windows.columns() == gradient.images * gradient.len,
@@ -248,6 +262,19 @@ pub(crate) struct Channels<'a, T> {
     pub(crate) len: usize,
     /// From one image to the next; channels are `len` elements apart.
     pub(crate) image: usize,
+}
+
+impl<T> Channels<'_, T> {
+    /// Those of that group of as many channels, where these are the first one's.
+    fn group(&self, group: usize) -> Self {
+        Channels { at: self.at + group * self.channels * self.len, ..*self }
+    }
+
+    /// Whether the channels of all groups lie within the data.
+    fn fits(&self, groups: usize) -> bool {
+        let channels = groups * self.channels * self.len;
+        self.images == 0 || channels == 0 || self.at + (self.images - 1) * self.image + channels <= self.data.len()
+    }
 }
 
 impl<T: Vectorized> Right<T> for Channels<'_, T> {

@@ -5,7 +5,7 @@
 
 use super::windows::WindowAxis;
 use crate::kernel::Real;
-use crate::kernel::copy::copy_row;
+use crate::kernel::copy::{Lines, copy_rows};
 use crate::kernel::isa::kernel;
 
 /// The most windows whose results are in registers at once.
@@ -72,21 +72,24 @@ impl<'a> PlaneWindows<'a> {
 
     /// Copies a plane, with `outside` around it.
     pub(crate) fn copy<T: Real>(&self, plane: &[T], outside: T, copy: &mut [T]) {
-        let [of_z, of_y, of_x] = self.axes;
-        let step = of_x.step;
-        for (i, out) in copy[..self.rows[0] * self.rows[1] * self.row].chunks_exact_mut(self.row).enumerate() {
-            let [z, y] = [i / self.rows[1], i % self.rows[1]];
-            let line = match (z.checked_sub(self.before[0]), y.checked_sub(self.before[1])) {
-                (Some(z), Some(y)) if z < of_z.size && y < of_y.size => {
-                    &plane[(z * of_y.size + y) * of_x.size..][..of_x.size]
+        let ([of_z, of_y, of_x], [_, rows], step) = (self.axes, self.rows, self.axes[2].step);
+        let [first_y, y, of_rows] = within(of_y.size, self.before[1], 0, 1, rows);
+        let along = |remainder| within(of_x.size, self.before[2], remainder, step, self.part);
+        let is_whole = of_rows == rows && (0..step).all(|remainder| along(remainder)[2] == self.part);
+        for (z, copy) in copy[..self.rows[0] * rows * self.row].chunks_exact_mut(rows * self.row).enumerate() {
+            let z = z.checked_sub(self.before[0]).filter(|&z| z < of_z.size);
+            if z.is_none() || !is_whole {
+                copy.fill(outside);
+            }
+            let Some(z) = z else { continue };
+            for remainder in 0..step {
+                let [first, x, count] = along(remainder);
+                let from = Lines { at: y * of_x.size + x, pitch: of_x.size as isize, stride: step as isize };
+                let at = first_y * self.row + remainder * self.part + first;
+                let to = Lines { at, pitch: self.row as isize, stride: 1 };
+                if of_rows > 0 && count > 0 {
+                    copy_rows(&plane[z * of_y.size * of_x.size..], from, copy, to, of_rows, count);
                 }
-                _ => {
-                    out.fill(outside);
-                    continue;
-                }
-            };
-            for (remainder, out) in out.chunks_exact_mut(self.part).enumerate() {
-                copy_line(line, [self.before[2], remainder], step, outside, out);
             }
         }
     }
@@ -131,15 +134,12 @@ impl<'a> PlaneWindows<'a> {
     }
 }
 
-/// Copies every `step`-th element of a line that has `outside` around it: out\[t] is that at remainder + t · step − before.
+/// Of every `step`-th element along an axis that has so much before it: the first of `len` that lies within, its place, and how many do.
 #[inline(always)]
-pub(super) fn copy_line<T: Copy>(line: &[T], [before, remainder]: [usize; 2], step: usize, outside: T, out: &mut [T]) {
-    let first = before.saturating_sub(remainder).div_ceil(step).min(out.len());
-    let from = (remainder + first * step).saturating_sub(before);
-    let count = line.len().saturating_sub(from).div_ceil(step).min(out.len() - first);
-    out[..first].fill(outside);
-    copy_row(line, from, step as isize, &mut out[first..first + count]);
-    out[first + count..].fill(outside);
+pub(super) fn within(size: usize, before: usize, at: usize, step: usize, len: usize) -> [usize; 3] {
+    let first = before.saturating_sub(at).div_ceil(step).min(len);
+    let place = (at + first * step).saturating_sub(before);
+    [first, place, size.saturating_sub(place).div_ceil(step).min(len - first)]
 }
 
 /// Where the results of a plane's windows go: `at + z · strides[0] + y · strides[1] + x · strides[2]`.
@@ -273,62 +273,6 @@ kernel! {
                 }
             }
         }
-    }
-}
-
-/// In how many parts sums of products are kept.
-pub(crate) const PARTS: usize = 16;
-
-kernel! {
-    /// Adds Σ x ȳ over all windows of a plane to the sums of each tap, in 16 parts: window i of a row to part i mod 16.
-    pub(crate) fn window_products[T: Real](copy: &[T], gradient: &[T], windows: &PlaneWindows<'_>, sums: &mut [[T; PARTS]]), arithmetic T {
-        let [of_z, of_y, of_x] = windows.axes;
-        let width = of_x.windows;
-        let whole = width - width % PARTS;
-        for z in 0..of_z.windows {
-            for y in 0..of_y.windows {
-                let (base, row) = (windows.base(z, y), (z * of_y.windows + y) * width);
-                let gradient = &gradient[row..][..width];
-                let mut last = [T::ZERO; PARTS];
-                last[..width - whole].copy_from_slice(&gradient[whole..]);
-                for i in 0..windows.offsets.len() {
-                    let x = &copy[base + windows.offsets[i]..];
-                    let mut sum = sums[i];
-                    let mut at = 0;
-                    while at < whole {
-                        let x: &[T; PARTS] = x[at..].first_chunk().expect("a row of windows");
-                        let gradient: &[T; PARTS] = gradient[at..].first_chunk().expect("whole");
-                        for l in 0..PARTS {
-                            sum[l] = x[l].mul_add(gradient[l], sum[l]);
-                        }
-                        at += PARTS;
-                    }
-                    if whole < width {
-                        let x: &[T; PARTS] = x[whole..].first_chunk().expect("there is room behind the copy");
-                        for l in 0..PARTS {
-                            // What is beyond the row of windows may be infinite.
-                            let x = if l < width - whole { x[l] } else { T::ZERO };
-                            sum[l] = x.mul_add(last[l], sum[l]);
-                        }
-                    }
-                    sums[i] = sum;
-                }
-            }
-        }
-    }
-}
-
-/// Adds the parts of each tap by halves.
-pub(crate) fn add_parts<T: Real>(sums: &[[T; PARTS]], out: &mut [T]) {
-    for (out, sums) in out.iter_mut().zip(sums) {
-        let (mut sums, mut len) = (*sums, PARTS);
-        while len > 1 {
-            len /= 2;
-            for l in 0..len {
-                sums[l] += sums[l + len];
-            }
-        }
-        *out = sums[0];
     }
 }
 

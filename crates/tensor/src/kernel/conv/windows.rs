@@ -89,10 +89,6 @@ impl<'a, T> Windows<'a, T> {
         self.axes
     }
 
-    pub(super) fn images(&self) -> usize {
-        self.images
-    }
-
     pub(super) fn channels(&self) -> usize {
         self.channels
     }
@@ -112,17 +108,37 @@ impl<'a, T> Windows<'a, T> {
         pays.then(|| (0..images).map(matrix))
     }
 
-    /// A row of the input, where z is 0; `None` beyond the last one.
-    pub(super) fn line(&self, image: usize, channel: usize, y: usize) -> Option<&'a [T]> {
-        let at = self.at + image * self.strides[0] + channel * self.strides[1] + y * self.strides[3];
-        (y < self.axes[1].size).then(|| &self.data[at..][..self.axes[2].size])
+    /// How many planes of windows there are.
+    pub(super) fn planes(&self) -> usize {
+        self.images * self.axes[0].windows
     }
 
-    fn taps(&self) -> usize {
+    /// How many planes of the input a plane of windows is of: one for each channel and tap along z.
+    pub(super) fn layers(&self) -> usize {
+        self.channels * self.axes[0].taps.len()
+    }
+
+    /// The data from one of those planes on, and from one of its rows to the next; `None` where it is outside.
+    pub(super) fn layer(&self, plane: usize, layer: usize) -> Option<(&'a [T], usize)> {
+        let of_z = &self.axes[0];
+        let (image, channel) = (plane / of_z.windows, layer / of_z.taps.len());
+        let z = of_z.place(plane % of_z.windows, of_z.taps[layer % of_z.taps.len()])?;
+        let [of_image, of_channel, z_stride, y_stride] = self.strides;
+        let at = self.at + image * of_image + channel * of_channel + z * z_stride;
+        self.data.get(at..).map(|data| (data, y_stride))
+    }
+
+    /// The windows of that group of as many channels, where these are the first one's.
+    pub(super) fn group(&self, group: usize) -> Self {
+        let at = self.at + group * self.channels * self.strides[1];
+        Windows::new((self.data, at), [self.images, self.channels], self.strides, self.axes)
+    }
+
+    pub(super) fn taps(&self) -> usize {
         self.axes.iter().map(|axis| axis.taps.len()).product()
     }
 
-    fn counts(&self) -> [usize; 3] {
+    pub(super) fn counts(&self) -> [usize; 3] {
         [self.axes[0].windows, self.axes[1].windows, self.axes[2].windows]
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Moves, places};
 use crate::element::Float;
-use crate::kernel::{self, PARTS, PlaneWindows, Spots, Weighted};
+use crate::kernel::{self, PlaneWindows, Spots, Weighted};
 use crate::par;
 
 /// What a tap of a window costs, in nanoseconds.
@@ -61,27 +61,6 @@ pub(super) fn input_gradient<T: Float>(gradient: &[T], w: &[T], bias: Option<&[T
             if let Some(bias) = bias {
                 out.iter_mut().for_each(|x| *x += bias[group]);
             }
-        }
-    });
-}
-
-pub(super) fn weight_gradient<T: Float>(gradient: &[T], x: &[T], moves: &Moves, out: &mut [T]) {
-    let axes = moves.axes();
-    let windows = PlaneWindows::new(&axes);
-    let (size, count, taps, of_out) = (windows.size(), windows.count(), windows.taps(), moves.channels[1]);
-    let channels = moves.groups * of_out;
-    let cost = (moves.images * count) as f64 * TAP;
-    par::split(out, taps, cost, |start, out| {
-        let (mut sums, mut copy) = (vec![[T::ZERO; PARTS]; taps], vec![T::ZERO; windows.room()]);
-        for (i, out) in out.chunks_exact_mut(taps).enumerate() {
-            let channel = start / taps + i;
-            sums.fill([T::ZERO; PARTS]);
-            for image in 0..moves.images {
-                let plane = image * channels + channel;
-                windows.copy(&x[plane / of_out * size..][..size], T::ZERO, &mut copy);
-                kernel::window_products(&copy, &gradient[plane * count..][..count], &windows, &mut sums);
-            }
-            kernel::add_parts(&sums, out);
         }
     });
 }

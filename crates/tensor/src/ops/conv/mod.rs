@@ -307,26 +307,13 @@ pub(crate) fn conv_weight<T: Float>(gradient: &Tensor<T>, x: &Tensor<T>, moves: 
     }
     let (gradient, x) = (gradient.contiguous(), x.contiguous());
     let (gradient, x) = (slice(&gradient), slice(&x));
-    if moves.is_by_channel() {
-        by_channel::weight_gradient(gradient, x, moves, &mut out);
-        return Ok(Tensor::from_buffer(out, w.clone()));
-    }
     let axes = moves.axes();
     let (plane, positions) = (moves.input.iter().product::<usize>(), moves.positions());
     let strides = [groups * of_in * plane, plane, moves.input[1] * moves.input[2], moves.input[2]];
-    let of_group = of_out * of_in * moves.taps();
-    for group in 0..groups {
-        let from = Windows::new((x, group * of_in * plane), [images, of_in], strides, &axes);
-        let gradient = Channels {
-            data: gradient,
-            at: group * of_out * positions,
-            images,
-            channels: of_out,
-            len: positions,
-            image: groups * of_out * positions,
-        };
-        kernel::weight_gradient(&from, &gradient, &mut out[group * of_group..][..of_group]);
-    }
+    let windows = Windows::new((x, 0), [images, of_in], strides, &axes);
+    let image = groups * of_out * positions;
+    let gradient = Channels { data: gradient, at: 0, images, channels: of_out, len: positions, image };
+    kernel::weight_gradient(&windows, &gradient, groups, &mut out);
     Ok(Tensor::from_buffer(out, w.clone()))
 }
 

@@ -1,25 +1,16 @@
-//! Convolutions of few channels, whose panels would take as long to copy as to compute with.
-//!
-//! A strip of an image is copied once, with the zeros around it, and tiles read all of its windows there: a tap is the same place in each
-//! row, so that a list says where the rows of the windows' matrix begin. Columns go through the strip without regard to its edges; those
-//! between two rows of results are computed for nothing. For a stride, what has the same remainder by it lies side by side.
-//!
-//! Each element is the chain that `product` makes: which of the two computes it leaves no trace.
+//! The results of few channels: tiles that read all of their windows from a strip.
 
 use std::ops::Range;
 
-use super::Weights;
-use super::planes::copy_line;
-use super::product::Placed;
-use super::windows::Windows;
+use super::{STRIP, Strips};
 use crate::buffer::Buffer;
+use crate::kernel::conv::Weights;
+use crate::kernel::conv::product::Placed;
+use crate::kernel::conv::windows::Windows;
 use crate::kernel::matmul::{CHUNK, PrefetchCopy, Tile, Vectorized, height};
 use crate::kernel::simd::{self, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::kernel::vector::MAX_LANES;
 use crate::par::{self, Hands, Shared};
-
-/// The most bytes of a strip, which stays in the L2 cache.
-const STRIP: usize = 192 << 10;
 
 /// The most output channels: weights of more leave no room for a strip in the L2 cache.
 const ROWS: usize = 128;
@@ -34,11 +25,9 @@ const RUN: f64 = 10.0;
 const BEYOND: usize = 4 * MAX_LANES;
 
 /// Whether a convolution of so many output channels is computed here.
-pub(super) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
-    let [z, y, x] = windows.axes();
-    let is_plane = z.size == 1 && z.windows == 1 && z.taps == [0];
-    let is_empty = x.windows == 0 || y.windows == 0 || windows.channels() == 0;
-    if !is_plane || y.taps.len() * x.taps.len() == 1 || rows > ROWS || is_empty {
+pub(in crate::kernel::conv) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
+    let [_, y, x] = windows.axes();
+    if windows.taps() == 1 || rows > ROWS || windows.rows() == 0 || windows.columns() == 0 {
         return false;
     }
     // Columns that are computed for nothing, between rows and in the last panel, each against the copies of those that are needed.
@@ -50,80 +39,8 @@ pub(super) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
     wasted < copied + RUN / windows.channels().max(1) as f64
 }
 
-/// How an image is cut into strips, and how a strip lies in its copy.
-struct Strips {
-    /// Zeros before the input along y and x.
-    before: [usize; 2],
-    step: [usize; 2],
-    /// Elements of a row that have the same remainder by the step.
-    part: usize,
-    /// Rows of the input from the first of a window to its last, and one.
-    span: usize,
-}
-
-impl Strips {
-    fn new<T>(windows: &Windows<'_, T>) -> Self {
-        let [_, y, x] = windows.axes();
-        let before = [y, x].map(|axis| axis.taps.iter().min().map_or(0, |&tap| (-tap).max(0).unsigned_abs()));
-        let last = |axis: usize| {
-            let taps = [y, x][axis].taps.iter().max();
-            taps.map_or(0, |&tap| before[axis].saturating_add_signed(tap))
-        };
-        let part = (x.windows.saturating_sub(1) * x.step + last(1) + 1).div_ceil(x.step);
-        Strips { before, step: [y.step, x.step], part, span: last(0) + 1 }
-    }
-
-    /// Rows of each remainder, for so many rows of windows.
-    fn rows(&self, windows: usize) -> usize {
-        ((windows - 1) * self.step[0] + self.span).div_ceil(self.step[0])
-    }
-
-    /// Elements of a channel's copy.
-    fn channel(&self, windows: usize) -> usize {
-        self.step[0] * self.step[1] * self.rows(windows) * self.part
-    }
-
-    /// Where each row of the windows' matrix begins in the copy of a strip.
-    fn offsets<T>(&self, windows: &Windows<'_, T>, rows: usize) -> Vec<usize> {
-        let [_, y, x] = windows.axes();
-        let [step_y, step_x] = self.step;
-        let plane = self.rows(rows) * self.part;
-        let mut offsets = Vec::with_capacity(windows.rows());
-        for channel in 0..windows.channels() {
-            for &tap_y in &y.taps {
-                for &tap_x in &x.taps {
-                    let [at_y, at_x] =
-                        [self.before[0].wrapping_add_signed(tap_y), self.before[1].wrapping_add_signed(tap_x)];
-                    let remainders = at_y % step_y * step_x + at_x % step_x;
-                    let at = channel * step_y * step_x + remainders;
-                    offsets.push(at * plane + at_y / step_y * self.part + at_x / step_x);
-                }
-            }
-        }
-        offsets
-    }
-
-    /// Copies what some rows of windows of an image are of.
-    fn copy<T: Vectorized>(&self, windows: &Windows<'_, T>, image: usize, rows: Range<usize>, copy: &mut [T]) {
-        let [step_y, step_x] = self.step;
-        let (of_remainder, channel) = (self.rows(rows.len()) * self.part, self.channel(rows.len()));
-        for (c, copy) in copy[..windows.channels() * channel].chunks_exact_mut(channel).enumerate() {
-            for (remainders, copy) in copy.chunks_exact_mut(of_remainder).enumerate() {
-                let [first, remainder] = [remainders / step_x, remainders % step_x];
-                for (i, out) in copy.chunks_exact_mut(self.part).enumerate() {
-                    let y = (rows.start * step_y + first + i * step_y).checked_sub(self.before[0]);
-                    match y.and_then(|y| windows.line(image, c, y)) {
-                        Some(line) => copy_line(line, [self.before[1], remainder], step_x, T::ZERO, out),
-                        None => out.fill(T::ZERO),
-                    }
-                }
-            }
-        }
-    }
-}
-
 /// out = W · windows + bias, where [`pays`] has said so.
-pub(super) fn correlate<T: Vectorized>(
+pub(in crate::kernel::conv) fn correlate<T: Vectorized>(
     weights: Weights<'_, T>,
     windows: &Windows<'_, T>,
     out: &mut [T],
@@ -133,24 +50,23 @@ pub(super) fn correlate<T: Vectorized>(
     assert!(
         place.fits(weights.rows, windows.columns(), out.len())
             && bias.is_none_or(|bias| bias.len() == weights.rows)
-            && place.counts[1..] == [windows.axes()[1].windows, windows.axes()[2].windows],
+            && place.counts == windows.counts(),
         "the sizes of a convolution must fit"
     );
     let strips = Strips::new(windows);
-    let (of_y, images) = (windows.axes()[1].windows, windows.images());
+    let (of_y, planes) = (windows.axes()[1].windows, windows.planes());
     if weights.rows == 0 || windows.columns() == 0 {
         return;
     }
-    let a_row = strips.step[0] * strips.step[1] * strips.part * windows.channels() * size_of::<T>() * strips.step[0];
-    let rows = (STRIP / a_row.max(1)).clamp(1, of_y);
+    let rows = (STRIP / strips.row(windows).max(1)).clamp(1, of_y);
     // Even ones.
     let rows = of_y.div_ceil(of_y.div_ceil(rows));
     let count = of_y.div_ceil(rows);
     let cost = weights.rows as f64 * weights.width as f64 * windows.columns() as f64 * par::MULTIPLY_ADD;
     let shared = Shared::new(out);
     let all = [strips.offsets(windows, rows), strips.offsets(windows, of_y - (count - 1) * rows)];
-    Hands::for_work(cost).each(images * count, &|task| {
-        let (image, first) = (task / count, task % count * rows);
+    Hands::for_work(cost).each(planes * count, &|task| {
+        let (plane, first) = (task / count, task % count * rows);
         let rows_of_strip = first..of_y.min(first + rows);
         let offsets = &all[usize::from(rows_of_strip.len() < rows)];
         simd::dispatch(Strip {
@@ -158,7 +74,7 @@ pub(super) fn correlate<T: Vectorized>(
             windows,
             strips: &strips,
             offsets,
-            image,
+            plane,
             rows: rows_of_strip,
             out: shared,
             place,
@@ -167,13 +83,13 @@ pub(super) fn correlate<T: Vectorized>(
     });
 }
 
-/// The windows of some rows of an image, which are the work of one task.
+/// The windows of some rows of a plane, which are the work of one task.
 struct Strip<'a, T> {
     weights: Weights<'a, T>,
     windows: &'a Windows<'a, T>,
     strips: &'a Strips,
     offsets: &'a [usize],
-    image: usize,
+    plane: usize,
     rows: Range<usize>,
     out: Shared<T>,
     place: Placed,
@@ -187,14 +103,14 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
 
     #[inline(always)]
     unsafe fn run_with<S: Simd>(self) {
-        let Strip { weights, windows, strips, offsets, image, rows, out, place, bias } = self;
+        let Strip { weights, windows, strips, offsets, plane, rows, out, place, bias } = self;
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let panel = S::TILES.len() * lanes;
         let (width, part) = (windows.axes()[2].windows, strips.part);
-        let mut copy = Buffer::<T>::stale(windows.channels() * strips.channel(rows.len()) + BEYOND);
+        let mut copy = Buffer::<T>::stale(strips.plane(windows, rows.len()) + BEYOND);
         let mut scratch = Buffer::<T>::stale(weights.rows * panel);
         let (copy, scratch) = (&mut *copy, &mut *scratch);
-        strips.copy(windows, image, rows.clone(), copy);
+        strips.copy(windows, plane, rows.clone(), copy);
         let len = (rows.len() - 1) * part + width;
         let mut start = 0;
         while start < len {
@@ -240,8 +156,9 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
                 let (y, x) = ((start + column) / part, (start + column) % part);
                 let all = (part - x).min(columns - column);
                 let count = width.saturating_sub(x).min(all);
-                let [of_image, _, of_y, of_x] = place.strides;
-                let at = place.at + image * of_image + (rows.start + y) * of_y + x * of_x;
+                let [of_image, of_z, of_y, of_x] = place.strides;
+                let (image, z) = (plane / place.counts[0], plane % place.counts[0]);
+                let at = place.at + image * of_image + z * of_z + (rows.start + y) * of_y + x * of_x;
                 for row in 0..weights.rows {
                     let from = &scratch[row * panel + column..][..count];
                     let to = out.pointer().wrapping_add(at + row * place.row);
