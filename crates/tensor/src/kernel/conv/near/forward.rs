@@ -24,23 +24,47 @@ const RUN: f64 = 10.0;
 /// Columns that a vector reads beyond the last one.
 const BEYOND: usize = 4 * MAX_LANES;
 
-/// Whether a convolution of so many output channels is computed here.
-pub(in crate::kernel::conv) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
+/// How a convolution of so many output channels is computed here, if that is faster than with panels.
+fn strips<T>(rows: usize, windows: &Windows<'_, T>) -> Option<Strips> {
     let [_, y, x] = windows.axes();
     if windows.taps() == 1 || rows > ROWS || windows.rows() == 0 || windows.columns() == 0 {
-        return false;
+        return None;
     }
     // Columns that are computed for nothing, between rows and in the last panel, each against the copies of those that are needed.
     let needed = (y.windows * x.windows) as f64;
-    let columns = (y.windows - 1) * Strips::new(windows).part + x.windows;
-    let computed = columns.next_multiple_of(MAX_LANES) + if columns.is_multiple_of(BEYOND) { 0 } else { MAX_LANES / 2 };
-    let wasted = rows as f64 / 2.0 * (computed as f64 / needed - 1.0);
+    let wasted = |part: usize| {
+        let columns = (y.windows - 1) * part + x.windows;
+        let more = if columns.is_multiple_of(BEYOND) { 0 } else { MAX_LANES / 2 };
+        rows as f64 / 2.0 * ((columns.next_multiple_of(MAX_LANES) + more) as f64 / needed - 1.0)
+    };
     let copied = COPY * (x.windows.next_multiple_of(MAX_LANES) * x.step) as f64 / x.windows as f64;
-    wasted < copied + RUN / windows.channels().max(1) as f64
+    let (sparse, dense) = (Strips::sparse(windows), Strips::dense(windows));
+    let of_sparse = wasted(sparse.part);
+    // A copy for each tap along x, where panels have one for each tap.
+    let of_dense = wasted(dense.part) + copied / y.taps.len() as f64;
+    let best = if of_sparse <= of_dense { sparse } else { dense };
+    (of_sparse.min(of_dense) < copied + RUN / windows.channels() as f64).then_some(best)
+}
+
+/// Whether a convolution of so many output channels is computed here.
+pub(in crate::kernel::conv) fn pays<T>(rows: usize, windows: &Windows<'_, T>) -> bool {
+    strips(rows, windows).is_some()
 }
 
 /// out = W · windows + bias, where [`pays`] has said so.
 pub(in crate::kernel::conv) fn correlate<T: Vectorized>(
+    weights: Weights<'_, T>,
+    windows: &Windows<'_, T>,
+    out: &mut [T],
+    place: Placed,
+    bias: Option<&[T]>,
+) {
+    let strips = strips(weights.rows, windows).unwrap_or_else(|| Strips::sparse(windows));
+    by_strips(&strips, weights, windows, out, place, bias);
+}
+
+fn by_strips<T: Vectorized>(
+    strips: &Strips,
     weights: Weights<'_, T>,
     windows: &Windows<'_, T>,
     out: &mut [T],
@@ -53,7 +77,6 @@ pub(in crate::kernel::conv) fn correlate<T: Vectorized>(
             && place.counts == windows.counts(),
         "the sizes of a convolution must fit"
     );
-    let strips = Strips::new(windows);
     let (of_y, planes) = (windows.axes()[1].windows, windows.planes());
     if weights.rows == 0 || windows.columns() == 0 {
         return;
@@ -72,7 +95,7 @@ pub(in crate::kernel::conv) fn correlate<T: Vectorized>(
         simd::dispatch(Strip {
             weights,
             windows,
-            strips: &strips,
+            strips,
             offsets,
             plane,
             rows: rows_of_strip,
@@ -112,6 +135,10 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
         let (copy, scratch) = (&mut *copy, &mut *scratch);
         strips.copy(windows, plane, rows.clone(), copy);
         let len = (rows.len() - 1) * part + width;
+        let [of_image, of_z, of_y, of_x] = place.strides;
+        let at = place.at + plane / place.counts[0] * of_image + plane % place.counts[0] * of_z + rows.start * of_y;
+        // Where rows follow each other in both, tiles write where it belongs.
+        let joined = part == width && of_x == 1 && (of_y == width || rows.len() == 1);
         let mut start = 0;
         while start < len {
             let columns = panel.min(len - start);
@@ -133,8 +160,12 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
                         tail_rows: 0,
                         copy: std::ptr::null_mut(),
                         prefetch: PrefetchCopy::none(),
-                        c: scratch[row * panel..].as_mut_ptr(),
-                        c_row: panel,
+                        c: if joined {
+                            out.pointer().wrapping_add(at + row * place.row + start)
+                        } else {
+                            scratch[row * panel..].as_mut_ptr()
+                        },
+                        c_row: if joined { place.row } else { panel },
                         add: k > 0,
                         bias: std::ptr::null(),
                         row_bias: match bias {
@@ -144,21 +175,19 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
                     };
                     // SAFETY: the caller has the instructions. `correlate` has checked the weights and the bias. Of the copy, a tile reads
                     // whole vectors from `start` + an offset on, of which the last begins within it and ends in what is beyond. The scratch
-                    // has room for a panel of all rows.
+                    // has room for a panel of all rows, and the result for each window of a row, which no other task has.
                     unsafe { tile.compute::<S>(rows, columns, false) }
                     row += rows;
                 }
                 k = end;
             }
             // Columns of a row of windows go where they belong, those between two rows nowhere.
-            let mut column = 0;
+            let mut column = if joined { columns } else { 0 };
             while column < columns {
                 let (y, x) = ((start + column) / part, (start + column) % part);
                 let all = (part - x).min(columns - column);
                 let count = width.saturating_sub(x).min(all);
-                let [of_image, of_z, of_y, of_x] = place.strides;
-                let (image, z) = (plane / place.counts[0], plane % place.counts[0]);
-                let at = place.at + image * of_image + z * of_z + (rows.start + y) * of_y + x * of_x;
+                let at = at + y * of_y + x * of_x;
                 for row in 0..weights.rows {
                     let from = &scratch[row * panel + column..][..count];
                     let to = out.pointer().wrapping_add(at + row * place.row);
@@ -199,5 +228,64 @@ unsafe fn store<T: Vectorized, S: Simd>(from: &[T], to: *mut T) {
             let left = from.len() - i;
             T::Vector::<S>::load_first(from.as_ptr().add(i), left).store_first(to.add(i), left);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::conv::WindowAxis;
+    use crate::kernel::conv::product::product;
+
+    /// A convolution of two images by both kinds of strips, and by panels.
+    fn by_both<T: Vectorized>(
+        channels: [usize; 2],
+        sizes: [usize; 2],
+        kernel: [usize; 2],
+        step: usize,
+        dilation: usize,
+    ) {
+        let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
+        let along = |axis: usize| {
+            let taps = (0..kernel[axis]).map(|i| (i * dilation) as isize - 1).collect();
+            let windows = (sizes[axis] + 2 - dilation * (kernel[axis] - 1) - 1) / step + 1;
+            WindowAxis { size: sizes[axis], windows, step, taps }
+        };
+        let axes = [WindowAxis { size: 1, windows: 1, step: 1, taps: vec![0] }, along(0), along(1)];
+        let ([of_in, of_out], plane, images) = (channels, sizes[0] * sizes[1], 2);
+        let data: Vec<T> = (0..images * of_in * plane).map(number).collect();
+        let strides = [of_in * plane, plane, plane, sizes[1]];
+        let windows = Windows::new((&data, 0), [images, of_in], strides, &axes);
+        let width = windows.rows();
+        let weights: Vec<T> = (0..of_out * width).map(|i| number(i + 7)).collect();
+        let bias: Vec<T> = (0..of_out).map(number).collect();
+        let counts = [1, axes[1].windows, axes[2].windows];
+        let positions = counts[1] * counts[2];
+        // Every second element of a row too, as the gradient of a stride is laid.
+        for x in [1, 2] {
+            let place =
+                Placed { at: 0, row: x * positions, strides: [of_out * x * positions, 0, x * counts[2], x], counts };
+            let weights = Weights { data: &weights, rows: of_out, width };
+            let mut right = vec![T::ZERO; images * of_out * positions * x];
+            product(&weights, &windows, &mut right, place, Some(&bias));
+            for strips in [Strips::sparse(&windows), Strips::dense(&windows)] {
+                let mut out = vec![T::ZERO; right.len()];
+                by_strips(&strips, weights, &windows, &mut out, place, Some(&bias));
+                assert!(out == right, "{channels:?} {sizes:?} {kernel:?} {step} {dilation}");
+            }
+        }
+    }
+
+    #[test]
+    fn all_ways_have_the_same_bits() {
+        for channels in [[1, 1], [3, 6], [70, 33]] {
+            for sizes in [[4, 5], [9, 40], [1, 200], [70, 17]] {
+                for (kernel, step, dilation) in [([1, 3], 1, 1), ([3, 3], 2, 1), ([2, 2], 3, 2), ([3, 5], 1, 1)] {
+                    by_both::<f32>(channels, sizes, kernel, step, dilation);
+                }
+            }
+        }
+        by_both::<f64>([60, 10], [20, 30], [3, 3], 1, 1);
+        by_both::<f64>([3, 10], [20, 30], [3, 3], 2, 1);
     }
 }

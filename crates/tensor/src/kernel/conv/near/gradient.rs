@@ -3,7 +3,7 @@
 //! Neither side is copied into panels: of both, 16 neighbours are read at once, x from a strip and ȳ where it lies, and go to 16 sums of a
 //! weight, which are added by halves in the end. The sums of a tile of weights stay in registers while it goes through some planes.
 //!
-//! Window i of a row goes to sum i mod 16, rows one after the other; all planes are cut into pieces as their number and their size say, whose
+//! Window i of a row goes to sum i mod 16, rows one after the other, or window i of a strip, where its copy has no gaps; all planes are cut into pieces as their number and their size say, whose
 //! sums are added in order. So neither threads nor the instruction set leave a trace.
 
 use std::ops::Range;
@@ -21,24 +21,34 @@ const PARTS: usize = 16;
 
 /// The most pieces, and the fewest multiply-adds of one.
 const PIECES: usize = 32;
-const PIECE: usize = 1 << 20;
+const PIECE: usize = 1 << 21;
 
 /// The most weights of a group: with more, their sums do not stay in the L2 cache.
 const WEIGHTS: usize = 1 << 13;
 
-/// Whether the gradient of the weights of one group is computed here, for so many output channels.
-pub(in crate::kernel::conv) fn gradient_pays<T>(outputs: usize, windows: &Windows<'_, T>) -> bool {
-    let width = windows.axes()[2].windows;
+/// How the gradient of the weights of one group is computed here, for so many output channels, if that is faster than by a product.
+fn strips<T>(outputs: usize, windows: &Windows<'_, T>) -> Option<Strips> {
+    let [_, of_y, of_x] = windows.counts();
     if windows.taps() == 1 || outputs * windows.rows() > WEIGHTS || windows.rows() == 0 || windows.columns() == 0 {
-        return false;
+        return None;
     }
-    // Lanes that are computed for nothing: here beyond the end of a row of windows, there beyond the last output.
+    // Lanes that are computed for nothing: here beyond the end of a row of windows or of a plane, there beyond the last output.
     let padded = |len: usize| len.next_multiple_of(PARTS) as f64 / len as f64;
-    padded(width) < padded(outputs) * COPIED
+    let (sparse, dense) = (padded(of_x), padded(of_y * of_x) + DENSE / outputs as f64);
+    let best = if sparse <= dense { Strips::sparse(windows) } else { Strips::dense(windows) };
+    (sparse.min(dense) < padded(outputs) * COPIED).then_some(best)
 }
 
 /// How much longer a product takes for what it copies.
 const COPIED: f64 = 2.0;
+
+/// What a copy for each tap along x costs, by the output channels that use it.
+const DENSE: f64 = 1.0;
+
+/// Whether the gradient of the weights of one group is computed here, for so many output channels.
+pub(in crate::kernel::conv) fn gradient_pays<T>(outputs: usize, windows: &Windows<'_, T>) -> bool {
+    strips(outputs, windows).is_some()
+}
 
 /// The gradient of the weights of all groups, `[groups · out, in · taps]` in row-major order, where [`gradient_pays`] has said so. Windows and
 /// ȳ are those of the first group.
@@ -54,7 +64,7 @@ pub(in crate::kernel::conv) fn weight_gradient<T: Vectorized>(
         out.len() == groups * len && gradient.len == of_z * of_y * of_x && gradient.fits(groups),
         "a gradient for each window"
     );
-    let strips = Strips::new(windows);
+    let strips = strips(gradient.channels, windows).unwrap_or_else(|| Strips::sparse(windows));
     let cuts = Cuts::new(windows, &strips, gradient.channels);
     let pieces = cuts.pieces;
     let all = [strips.offsets(windows, cuts.rows), strips.offsets(windows, of_y - (cuts.of_plane - 1) * cuts.rows)];
@@ -161,6 +171,11 @@ impl<T: Vectorized> VectorKernel for Piece<'_, T> {
                 let (image, z) = (plane / of_z, plane % of_z);
                 places.push(gradient.at + image * gradient.image + (z * of_y + first) * of_x);
             }
+            // Rows that follow each other are one.
+            let (of_rows, of_width) = match strips.is_dense(&windows) {
+                true => (1, rows_of_strip.len() * of_x),
+                false => (rows_of_strip.len(), of_x),
+            };
             let mut at = 0;
             blocks.each(gradient.channels, |channels| {
                 let per_tile = blocks.rows[channels.len()];
@@ -174,8 +189,8 @@ impl<T: Vectorized> VectorKernel for Piece<'_, T> {
                         gradient: gradient.data.as_ptr().wrapping_add(channels.start * gradient.len),
                         channel: gradient.len,
                         places: &places,
-                        rows: rows_of_strip.len(),
-                        width: of_x,
+                        rows: of_rows,
+                        width: of_width,
                         sums: sums[at..][..channels.len() * per_tile * PARTS].as_mut_ptr(),
                     };
                     // SAFETY: the caller has the instructions. x is the copy of `planes` strips, where an offset leads to the first window of a
@@ -207,14 +222,13 @@ impl<T: Vectorized> VectorKernel for Piece<'_, T> {
 /// The sum of all parts.
 #[inline(always)]
 fn by_halves<T: Vectorized>(parts: &[T; PARTS]) -> T {
-    let (mut parts, mut len) = (*parts, PARTS);
-    while len > 1 {
-        len /= 2;
-        for i in 0..len {
-            parts[i] += parts[i + len];
-        }
+    /// In arrays whose length is known, else the compiler adds one by one.
+    #[inline(always)]
+    fn half<T: Vectorized, const N: usize, const HALF: usize>(x: [T; N]) -> [T; HALF] {
+        std::array::from_fn(|i| x[i] + x[HALF + i])
     }
-    parts[0]
+    let [sum] = half(half::<T, 4, 2>(half::<T, 8, 4>(half::<T, PARTS, 8>(*parts))));
+    sum
 }
 
 /// How weights are cut into tiles, for an instruction set.
@@ -404,7 +418,8 @@ mod tests {
 
     /// The sums that the head of this file describes, weight by weight.
     fn by_definition<T: Vectorized>(windows: &Windows<'_, T>, gradient: &Channels<'_, T>, groups: usize) -> Vec<T> {
-        let cuts = Cuts::new(windows, &Strips::new(windows), gradient.channels);
+        let strips = strips(gradient.channels, windows).unwrap_or_else(|| Strips::sparse(windows));
+        let cuts = Cuts::new(windows, &strips, gradient.channels);
         let [_, of_y, of_x] = windows.counts();
         let mut all = Vec::new();
         for group in 0..groups {
@@ -422,7 +437,9 @@ mod tests {
                             for column in rows.start * of_x..rows.end * of_x {
                                 let (image, position) = (column / gradient.len, column % gradient.len);
                                 let at = gradient.at + image * gradient.image + channel * gradient.len + position;
-                                let part = &mut parts[column % of_x % PARTS];
+                                let first =
+                                    if strips.is_dense(&windows) { rows.start * of_x } else { column / of_x * of_x };
+                                let part = &mut parts[(column - first) % PARTS];
                                 *part = x[column].mul_add(gradient.data[at], *part);
                             }
                         }
@@ -458,7 +475,8 @@ mod tests {
         let image = groups * of_out * len;
         let y: Vec<T> = (0..images * image).map(|i| number(i + 7)).collect();
         let gradient = Channels { data: &y, at: 0, images, channels: of_out, len, image };
-        assert_eq!(Cuts::new(&windows, &Strips::new(&windows), of_out).pieces, pieces);
+        let strips = strips(of_out, &windows).unwrap_or_else(|| Strips::sparse(&windows));
+        assert_eq!(Cuts::new(&windows, &strips, of_out).pieces, pieces);
         let mut out = vec![T::ZERO; groups * of_out * windows.rows()];
         let right = by_definition(&windows, &gradient, groups);
         for threads in [1, 2, 3] {
@@ -481,8 +499,8 @@ mod tests {
         check::<f32>([2, 1, 2, 3], [5, 8, 33], [2, 3, 3], 2, 1);
         check::<f64>([2, 3, 2, 1], [1, 1, 70], [1, 1, 4], 3, 1);
         // Pieces of whole planes, and of strips.
-        check::<f32>([33, 4, 10, 1], [1, 20, 20], [1, 5, 5], 1, 30);
-        check::<f32>([1, 3, 16, 1], [1, 220, 180], [1, 3, 3], 1, 32);
-        check::<f64>([2, 3, 5, 2], [1, 160, 240], [1, 3, 3], 2, 4);
+        check::<f32>([33, 4, 10, 1], [1, 20, 20], [1, 5, 5], 1, 15);
+        check::<f32>([1, 3, 16, 1], [1, 220, 180], [1, 3, 3], 1, 24);
+        check::<f64>([2, 3, 5, 2], [1, 160, 240], [1, 3, 3], 2, 2);
     }
 }
