@@ -66,9 +66,14 @@ impl<T: Vectorized> PrefetchCopy<T> {
     pub(super) unsafe fn copy_row<S: Simd>(self) -> Self {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let last = self.width - lanes;
+        let (soon, later) =
+            (self.from.wrapping_offset(DISTANCE * self.stride), self.from.wrapping_offset(FAR * self.stride));
+        // A row that does not begin with a line of the cache ends in one more. Without it, B of [256, 3136] that lies so took 2.2 times as long.
+        prefetch(soon.wrapping_add(self.columns - 1));
+        prefetch_far(later.wrapping_add(self.columns - 1));
         for v in (0..self.width).step_by(lanes) {
-            prefetch(self.from.wrapping_offset(DISTANCE * self.stride).wrapping_add(v));
-            prefetch_far(self.from.wrapping_offset(FAR * self.stride).wrapping_add(v));
+            prefetch(soon.wrapping_add(v));
+            prefetch_far(later.wrapping_add(v));
             // SAFETY: the processor has the instructions of `S`, and the row and the room for it are valid: this
             // function's caller ensures it. Of the last vector, no more is read than the row of B has.
             unsafe {
