@@ -15,11 +15,14 @@ use crate::par::{self, Hands, Shared};
 /// The most output channels: weights of more leave no room for a strip in the L2 cache.
 const ROWS: usize = 128;
 
-/// What it costs to copy a panel, beside two multiply-adds a cycle: cycles for each vector of a row of the windows' matrix, and for each run
-/// of columns and each tap. Fitted to images of 7 to 320 pixels a side and 1 to 128 channels (Zen 5, AVX-512, one thread): where it is taken,
-/// this way is 1.05 to 6 times as fast.
+/// What it costs to copy, beside two multiply-adds a cycle: cycles for each vector of a row of the windows' matrix in a panel, and for each run
+/// of columns and each tap; in a strip that has a copy for each tap along x; and of a vector of results, where rows have gaps between them.
+/// Fitted to images of 7 to 320 pixels a side and 1 to 128 channels (Zen 5, AVX-512, one thread): where it is taken, this way is up to 7 times
+/// as fast as panels, and strips without gaps up to twice as fast as those that have them.
 const COPY: f64 = 2.0;
 const RUN: f64 = 10.0;
+const COPY_STRIP: f64 = 5.0;
+const COPY_RESULT: f64 = 11.0;
 
 /// Columns that a vector reads beyond the last one.
 const BEYOND: usize = 4 * MAX_LANES;
@@ -37,13 +40,14 @@ fn strips<T>(rows: usize, windows: &Windows<'_, T>) -> Option<Strips> {
         let more = if columns.is_multiple_of(BEYOND) { 0 } else { MAX_LANES / 2 };
         rows as f64 / 2.0 * ((columns.next_multiple_of(MAX_LANES) + more) as f64 / needed - 1.0)
     };
-    let copied = COPY * (x.windows.next_multiple_of(MAX_LANES) * x.step) as f64 / x.windows as f64;
+    let vectors = (x.windows.next_multiple_of(MAX_LANES) * x.step) as f64 / x.windows as f64;
+    let of_panels = COPY * vectors + RUN / windows.channels() as f64;
     let (sparse, dense) = (Strips::sparse(windows), Strips::dense(windows));
-    let of_sparse = wasted(sparse.part);
-    // A copy for each tap along x, where panels have one for each tap.
-    let of_dense = wasted(dense.part) + copied / y.taps.len() as f64;
+    let results = if y.windows == 1 { 0.0 } else { COPY_RESULT * rows as f64 / windows.rows() as f64 };
+    let of_sparse = wasted(sparse.part) + results;
+    let of_dense = wasted(dense.part) + COPY_STRIP * vectors / y.taps.len() as f64;
     let best = if of_sparse <= of_dense { sparse } else { dense };
-    (of_sparse.min(of_dense) < copied + RUN / windows.channels() as f64).then_some(best)
+    (of_sparse.min(of_dense) < of_panels).then_some(best)
 }
 
 /// Whether a convolution of so many output channels is computed here.
@@ -138,7 +142,7 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
         let [of_image, of_z, of_y, of_x] = place.strides;
         let at = place.at + plane / place.counts[0] * of_image + plane % place.counts[0] * of_z + rows.start * of_y;
         // Where rows follow each other in both, tiles write where it belongs.
-        let joined = part == width && of_x == 1 && (of_y == width || rows.len() == 1);
+        let joined = of_x == 1 && (rows.len() == 1 || (part == width && of_y == width));
         let mut start = 0;
         while start < len {
             let columns = panel.min(len - start);
