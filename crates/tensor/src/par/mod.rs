@@ -177,6 +177,11 @@ impl Hands {
         }
     }
 
+    /// How many threads share the work, at most.
+    pub(crate) fn threads(self) -> usize {
+        self.helpers + 1
+    }
+
     /// [`split`] by these.
     pub(crate) fn split<T: Send>(self, out: &mut [T], unit: usize, cost: f64, work: &(dyn Fn(usize, &mut [T]) + Sync)) {
         match task_len(out.len(), unit, cost) {

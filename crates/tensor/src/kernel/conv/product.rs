@@ -14,6 +14,10 @@ use crate::kernel::matmul::{
 use crate::kernel::simd::{self, Simd, Vector, VectorKernel, run_for_each_set};
 use crate::par::{self, Hands, Shared};
 
+/// The fewest rows of a task, if there are more than threads: with 18 rows for each of eight tasks, all of which copied all of the right side,
+/// two threads took longer than one (3 × 3 windows of 16 channels, 32 outputs, 14², batch 64).
+const SERVED: usize = 64;
+
 /// A matrix of which tiles read some rows.
 pub(super) trait Left<T: Vectorized>: Sync {
     fn rows(&self) -> usize;
@@ -108,12 +112,12 @@ pub(super) fn product<T: Vectorized, L: Left<T>, R: Right<T>>(
     let height = rows[rows.len() - 1];
     let panels = Parts { len: n, unit: lanes, parts: n.div_ceil(lanes * rows.len()) };
     let product = Product { left, right, out, place, bias, k, n, panels };
-    // Columns are parted first: each part of the right side is then copied once.
+    // Columns are parted first: each part of the right side is then copied once. Else a copy serves some rows at least.
     let hands = Hands::for_work(m as f64 * n as f64 * k as f64 * par::MULTIPLY_ADD);
     let (tasks, least) = (hands.tasks(), m.div_ceil(BLOCK_ROWS));
     let across = Parts { len: panels.parts, unit: 1, parts: tasks.div_ceil(least).min(panels.parts) };
-    let down = tasks.div_ceil(across.parts).max(least).min(m.div_ceil(height));
-    let down = Parts { len: m, unit: height, parts: down };
+    let most = (m / SERVED).max(hands.threads().div_ceil(across.parts)).min(m.div_ceil(height));
+    let down = Parts { len: m, unit: height, parts: tasks.div_ceil(across.parts).min(most).max(least) };
     hands.each(down.parts * across.parts, &|block| {
         let rows = down.range(block / across.parts);
         let panels = across.range(block % across.parts);

@@ -204,7 +204,6 @@ impl<T: Vectorized> VectorKernel for CopyPart<'_, '_, T> {
                         let segment = Segment {
                             // Where the first window of the run would lie: maybe before the data, where nothing is read.
                             from: data.as_ptr().wrapping_add(row).wrapping_offset((run.x * of_x.step) as isize + tap_x),
-                            end: data.as_ptr().wrapping_add(data.len()),
                             step: of_x.step,
                             within: within.start - run.x..within.end - run.x,
                             to: out.wrapping_add(
@@ -230,8 +229,6 @@ impl<T: Vectorized> VectorKernel for CopyPart<'_, '_, T> {
 struct Segment<T> {
     /// Where the first element is read, if it is `within`.
     from: *const T,
-    /// The end of what may be read.
-    end: *const T,
     step: usize,
     /// Which elements are within the input; the others are 0.
     within: Range<usize>,
@@ -266,19 +263,23 @@ impl<T: Vectorized> Segment<T> {
             let write = if at + lanes <= self.room { lanes } else { self.len.min(at + lanes) - at };
             let mut from = self.from.wrapping_add(at * self.step + channels.first * channels.from);
             let mut to = self.to.wrapping_add(at);
-            // Whole vectors of every second element reach beyond the last one of them.
-            let apart = self.step == 2 && read.len() == lanes;
-            let last = from.wrapping_add(channels.count.saturating_sub(1) * channels.from + 2 * lanes);
-            let apart = apart && last <= self.end;
+            // Of every second element: what lies from the first that is read to the last, in two vectors.
+            let both = 2 * read.start..(2 * read.end).saturating_sub(1).max(2 * read.start);
+            let first = both.start.min(lanes)..both.end.min(lanes);
+            let second = both.start.saturating_sub(lanes)..both.end.saturating_sub(lanes);
             for _ in 0..channels.count {
                 // SAFETY: this function's caller ensures it: no lane but those within is read, and none beyond the run or its room written.
                 unsafe {
                     let vector = if self.step == 1 {
                         T::Vector::<S>::load_between(from, read.start, read.end)
-                    } else if apart {
-                        let mut apart = [T::ZERO; MAX_LANES];
+                    } else if self.step == 2 {
+                        let (mut both, mut apart) = ([T::ZERO; 2 * MAX_LANES], [T::ZERO; MAX_LANES]);
+                        T::Vector::<S>::load_between(from, first.start, first.end).store(both.as_mut_ptr());
+                        let next = from.wrapping_add(lanes);
+                        T::Vector::<S>::load_between(next, second.start, second.end)
+                            .store(both.as_mut_ptr().add(lanes));
                         for (i, x) in apart.iter_mut().enumerate().take(lanes) {
-                            *x = *from.add(2 * i);
+                            *x = both[2 * i];
                         }
                         T::Vector::<S>::load(apart.as_ptr())
                     } else {
