@@ -200,21 +200,47 @@ impl<T: Vectorized, L: Left<T>, R: Right<T>> VectorKernel for Block<'_, T, L, R>
                             c_row,
                             add: start > 0,
                             bias: std::ptr::null(),
-                            row_bias: match bias {
-                                Some(bias) if end == k => bias[row..].as_ptr(),
-                                _ => std::ptr::null(),
-                            },
                         };
                         // SAFETY: the caller has the instructions. `left` and `right` give what a tile reads of a chunk, the copy of a
                         // panel has its columns in whole vectors; `product` has checked that the result has room for each row and
                         // column, whose places no other task has, and the length of the bias. The scratch has room for a panel.
-                        unsafe { tile.compute::<S>(rows, inside.len(), false) }
+                        unsafe {
+                            let (c, c_row) = (tile.c, tile.c_row);
+                            tile.compute::<S>(rows, inside.len(), false);
+                            if let Some(bias) = bias.filter(|_| end == k) {
+                                add_to_rows::<T, S>(&bias[row..row + rows], c, c_row, inside.len());
+                            }
+                        }
                         row += rows;
                     }
                     if contiguous.is_none() && (end == k || whole > 1) {
                         // SAFETY: as that of the tile above.
                         unsafe { scatter(out, place, self.rows.clone(), inside.clone(), scratch, panel_len) }
                     }
+                }
+            }
+        }
+    }
+}
+
+/// Adds a number to all elements of each row, which is contiguous.
+///
+/// # Safety
+/// The processor has the instructions of `S`; there are as many rows, `pitch` elements apart, and they have so many columns.
+#[inline(always)]
+pub(super) unsafe fn add_to_rows<T: Vectorized, S: Simd>(bias: &[T], c: *mut T, pitch: usize, columns: usize) {
+    let lanes = <T::Vector<S> as Vector<T>>::LANES;
+    for (row, &bias) in bias.iter().enumerate() {
+        // SAFETY: the processor has the instructions: this function's caller ensures it.
+        let bias = unsafe { T::Vector::<S>::splat(bias) };
+        for column in (0..columns).step_by(lanes) {
+            let (c, count) = (c.wrapping_add(row * pitch + column), columns - column);
+            // SAFETY: this function's caller ensures it; no vector reaches beyond the last column.
+            unsafe {
+                if count >= lanes {
+                    T::Vector::<S>::add(T::Vector::<S>::load(c), bias).store(c);
+                } else {
+                    T::Vector::<S>::add(T::Vector::<S>::load_first(c, count), bias).store_first(c, count);
                 }
             }
         }

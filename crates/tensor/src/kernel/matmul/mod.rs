@@ -338,7 +338,6 @@ impl<T: Vectorized> VectorKernel for Block<'_, T> {
                             Some(bias) if end == k => bias[columns.start..].as_ptr(),
                             _ => std::ptr::null(),
                         },
-                        row_bias: std::ptr::null(),
                     };
                     // SAFETY: the caller has the instructions. The tile is within A, B and C: `Matrix::new` has checked
                     // A and B, the copies have room for the widest panel, `matmul` has checked the length of C. C is

@@ -59,8 +59,6 @@ pub(in crate::kernel) struct Tile<T> {
     pub(in crate::kernel) add: bool,
     /// What is added to each row of the tile then, or null.
     pub(in crate::kernel) bias: *const T,
-    /// What is added to each column of the tile then, or null.
-    pub(in crate::kernel) row_bias: *const T,
 }
 
 impl<T: Vectorized> Tile<T> {
@@ -249,7 +247,6 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKern
             }
             let OfSize(tile, last) = self;
             for (i, sums) in sums.into_iter().enumerate() {
-                let row_bias = (!tile.row_bias.is_null()).then(|| Of::<T, S>::splat(*tile.row_bias.add(i)));
                 for (v, mut sum) in sums.into_iter().enumerate() {
                     let c = tile.c.add(i * tile.c_row + v * lanes);
                     let whole = v + 1 < NV || last == lanes;
@@ -260,9 +257,6 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKern
                     if !tile.bias.is_null() {
                         let bias = tile.bias.add(v * lanes);
                         let bias = if whole { Vector::load(bias) } else { Vector::load_first(bias, last) };
-                        sum = Of::<T, S>::add(sum, bias);
-                    }
-                    if let Some(bias) = row_bias {
                         sum = Of::<T, S>::add(sum, bias);
                     }
                     if whole { sum.store(c) } else { sum.store_first(c, last) }

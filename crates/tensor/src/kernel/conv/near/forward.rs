@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{STRIP, Strips};
 use crate::buffer::Buffer;
 use crate::kernel::conv::Weights;
-use crate::kernel::conv::product::Placed;
+use crate::kernel::conv::product::{Placed, add_to_rows};
 use crate::kernel::conv::windows::Windows;
 use crate::kernel::matmul::{CHUNK, PrefetchCopy, Tile, Vectorized, height};
 use crate::kernel::simd::{self, Simd, Vector, VectorKernel, run_for_each_set};
@@ -172,15 +172,17 @@ impl<T: Vectorized> VectorKernel for Strip<'_, T> {
                         c_row: if joined { place.row } else { panel },
                         add: k > 0,
                         bias: std::ptr::null(),
-                        row_bias: match bias {
-                            Some(bias) if end == weights.width => bias[row..].as_ptr(),
-                            _ => std::ptr::null(),
-                        },
                     };
                     // SAFETY: the caller has the instructions. `correlate` has checked the weights and the bias. Of the copy, a tile reads
                     // whole vectors from `start` + an offset on, of which the last begins within it and ends in what is beyond. The scratch
                     // has room for a panel of all rows, and the result for each window of a row, which no other task has.
-                    unsafe { tile.compute::<S>(rows, columns, false) }
+                    unsafe {
+                        let (c, c_row) = (tile.c, tile.c_row);
+                        tile.compute::<S>(rows, columns, false);
+                        if let Some(bias) = bias.filter(|_| end == weights.width) {
+                            add_to_rows::<T, S>(&bias[row..row + rows], c, c_row, columns);
+                        }
+                    }
                     row += rows;
                 }
                 k = end;
