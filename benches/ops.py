@@ -257,6 +257,9 @@ OF_TAPE = {
     "hinge_loss": lambda o: F.margin_ranking_loss(o.x, torch.zeros_like(o.x), o.signs, margin=1.0),
     "hinge_embedding_loss": lambda o: F.hinge_embedding_loss(o.x, o.signs, margin=1.0),
     "gaussian_nll_loss": lambda o: F.gaussian_nll_loss(o.x, o.y.detach(), o.share),
+    "pairwise_distance": lambda o: F.pairwise_distance(o.x, o.y.detach()),
+    "triplet_margin_loss": lambda o: F.triplet_margin_loss(o.x, o.y.detach(), o.share.detach()),
+    "poisson_nll_loss": lambda o: F.poisson_nll_loss(o.x, o.share.detach()),
     # Of matrices alone.
     "prelu": lambda o: F.prelu(o.x, o.row),
     "batch_norm": lambda o: F.batch_norm(o.x, None, None, o.row, o.row, training=True),

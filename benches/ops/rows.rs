@@ -2,7 +2,9 @@
 
 use std::hint::black_box;
 
-use evenkeel::autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Var};
+use evenkeel::autograd::{
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin, Var,
+};
 use evenkeel::prelude::*;
 use evenkeel::tensor::{
     Accum, Activation, Conv, ConvTranspose, Interpolation, Pad, Pool, Pullback, Resize, Update, keepdim,
@@ -262,6 +264,9 @@ fn losses() -> Vec<Row> {
         "hinge_loss" o.x.hinge_loss(&o.data.signs, Reduction::Mean);
         "hinge_embedding_loss" o.x.hinge_embedding_loss(&o.data.signs, 1.0, Reduction::Mean);
         "gaussian_nll_loss" o.x.gaussian_nll_loss(&o.data.y, o.share, GaussianNll::default());
+        "pairwise_distance" o.x.pairwise_distance(&o.data.y, 2.0, 1e-6);
+        "triplet_margin_loss" o.x.triplet_margin_loss(&o.data.y, &o.data.share, TripletMargin::default());
+        "poisson_nll_loss" o.x.poisson_nll_loss(&o.data.share, PoissonNll::default());
     }
 }
 

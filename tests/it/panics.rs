@@ -3,7 +3,9 @@
 use std::panic::{self, UnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use evenkeel::autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, Reduction};
+use evenkeel::autograd::{
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, PoissonNll, Reduction, TripletMargin,
+};
 use evenkeel::prelude::*;
 use evenkeel::tensor::{Activation, Pullback};
 
@@ -469,6 +471,27 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         }),
         at!("gaussian_nll_loss: variances [4, 5] do not broadcast to the means [2, 3]", || {
             on_tape(|x, y| omit(x.gaussian_nll_loss(x, y, GaussianNll::default())))
+        }),
+        at!("poisson_nll_loss: the predictions are [2, 3], the targets [4, 5]: both need the same shape", || {
+            on_tape(|x, y| omit(x.poisson_nll_loss(y, PoissonNll::default())))
+        }),
+        at!("triplet_margin_loss: the predictions are [2, 3], the targets [4, 5]: both need the same shape", || {
+            on_tape(|x, y| omit(x.triplet_margin_loss(x, y, TripletMargin::default())))
+        }),
+        at!("triplet_margin_loss: the margin is 0, but must be above 0", || {
+            on_tape(|x, _| omit(x.triplet_margin_loss(x, x, TripletMargin { margin: 0.0, ..TripletMargin::default() })))
+        }),
+        at!("pairwise_distance: needs vectors along the last axis, got [] and []", || {
+            on_tape(|x, _| omit(x.sum(..).pairwise_distance(x.sum(..), 2.0, 1e-6)))
+        }),
+        at!("poisson_nll_loss: count 0 is -1, but none may be negative", || {
+            on_tape(|x, _| omit(x.poisson_nll_loss(x - 1.0, PoissonNll::default())))
+        }),
+        at!("poisson_nll_loss: rate 0 is -1, but none may be negative", || {
+            on_tape(|x, _| {
+                let options = PoissonNll { log_input: false, ..PoissonNll::default() };
+                omit((x - 1.0).poisson_nll_loss(x, options));
+            })
         }),
         at!("gaussian_nll_loss: a variance is -1, but none may be negative", || {
             on_tape(|x, _| omit(x.gaussian_nll_loss(x, x - 1.0, GaussianNll::default())))

@@ -35,7 +35,7 @@
 //! | shapes | [`reshape`](Var::reshape), [`permute`](Var::permute), [`slice`](Var::slice), [`select`](Var::select), [`expand`](Var::expand), [`flip`](Var::flip), [`diagonal`](Var::diagonal), [`cat`](Var::cat), [`stack`](Var::stack), [`split`](Var::split), [`repeat`](Var::repeat), [`pad`](Var::pad) and others |
 //! | by number | [`embedding`](Var::embedding), [`index_select`](Var::index_select), [`gather`](Var::gather), [`scatter_add`](Var::scatter_add), [`masked_select`](Var::masked_select), [`sort`](Var::sort), [`topk`](Var::topk), [`tril`](Var::tril) |
 //! | parts of networks | [`batch_norm`](Var::batch_norm), [`layer_norm`](Var::layer_norm), [`rms_norm`](Var::rms_norm), [`group_norm`](Var::group_norm), [`dropout`](Var::dropout), [`attention`](Var::attention), [`rnn_cell`](Var::rnn_cell), [`gru_cell`](Var::gru_cell), [`lstm_cell`](Var::lstm_cell) |
-//! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss) and others, with a [`Reduction`] |
+//! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss), [`poisson_nll_loss`](Var::poisson_nll_loss), [`triplet_margin_loss`](Var::triplet_margin_loss) and others, with a [`Reduction`] |
 //!
 //! What has no gradient is no `Var`: class numbers and indices are a `Tensor<i64>`, masks a `Tensor<bool>`. At kinks and ties the gradient
 //! is PyTorch's, as each op's page says.
@@ -115,7 +115,10 @@ pub use mode::Mode;
 pub use op::{Baseline, Distance, Op, Role};
 #[doc(hidden)]
 pub use ops::OperandValue;
-pub use ops::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, Reduction};
+pub use ops::{
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, PoissonNll, Reduction,
+    TripletMargin,
+};
 pub use record::{InputGradients, Record};
 pub use state::{RunningWeight, Updates};
 pub use tape::{Tape, Var};

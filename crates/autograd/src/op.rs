@@ -210,6 +210,11 @@ pub enum Distance {
     /// Σ t (ln t − ln p) of shares t of a whole along the last axis and predicted ones p, divided by their number: all of them predicted
     /// equal.
     Divergence,
+    /// λ − t ln λ of counts t, where the rate λ is predicted; and the rest of −ln p(t) by Stirling's formula for t above 1, if it is `full`.
+    Poisson {
+        /// Whether that is in the loss.
+        full: bool,
+    },
 }
 
 impl Role {

@@ -28,5 +28,5 @@ mod view;
 
 pub use arithmetic::{Operand, OperandValue};
 pub use attention::Attention;
-pub use loss::{Bce, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction};
+pub use loss::{Bce, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin};
 pub use recurrent::CellParams;

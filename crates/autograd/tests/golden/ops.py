@@ -350,6 +350,15 @@ ROWS = {
     ),
     "gaussian_nll_loss": lambda x, t, v: F.gaussian_nll_loss(x, t, v),
     "gaussian_nll_loss: full": lambda x, t, v: F.gaussian_nll_loss(x, t, v, full=True, reduction="sum"),
+    "pairwise_distance": F.pairwise_distance,
+    "pairwise_distance: 1": lambda x, y: F.pairwise_distance(x, y, p=1.0, eps=0.01),
+    "triplet_margin_loss": lambda x, y: F.triplet_margin_loss(x, y, y.flip(-1)),
+    "triplet_margin_loss: swapped": lambda x, y: F.triplet_margin_loss(
+        x, y, y.flip(-1), margin=0.3, p=3.0, eps=0.01, swap=True, reduction="sum"
+    ),
+    "poisson_nll_loss": lambda x, t: F.poisson_nll_loss(x, t),
+    "poisson_nll_loss: full": lambda x, t: F.poisson_nll_loss(x, 3 * t, full=True, reduction="sum") / len(x),
+    "poisson_nll_loss: rates": lambda x, t: F.poisson_nll_loss(x, t, log_input=False, eps=0.01, reduction="none"),
 }
 
 OTHER_NAMES = {"hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "log_sigmoid": "logsigmoid"}
@@ -431,7 +440,7 @@ def special():
 
 
 # Of two, what is no op of pairs, or what takes no such numbers.
-MIXING = ["matmul", "einsum", "scatter_add", "prelu", "soft_cross_entropy", "bce_loss", "bce_loss_with", "cat", "stack"]
+MIXING = ["matmul", "einsum", "scatter_add", "prelu", "soft_cross_entropy", "bce_loss", "bce_loss_with", "cat", "stack", "poisson_nll_loss"]
 
 
 def write(name, some, rng):

@@ -1,6 +1,9 @@
 //! The table of ops: each with its options, and with the shapes and numbers on which it is tried. To add an op is to add a row.
 
-use autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Reduction, Tape, Var};
+use autograd::{
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Tape, TripletMargin,
+    Var,
+};
 use tensor::{
     Activation, Conv, ConvTranspose, Float, Interpolation, Pad, Padding, Pool, Resize, Shape, Tensor, keepdim,
 };
@@ -664,6 +667,21 @@ fn losses<T: Float>() -> Vec<Row<T>> {
         "gaussian_nll_loss" GAUSS [Real Real Positive] x[0].gaussian_nll_loss(x[1], x[2], GaussianNll::default());
         "gaussian_nll_loss: full" GAUSS [Real Real Positive] {
             x[0].gaussian_nll_loss(x[1], x[2], GaussianNll { full: true, reduction: Sum, ..GaussianNll::default() })
+        };
+        "pairwise_distance" PAIRS [Real] x[0].pairwise_distance(x[1], 2.0, 1e-6);
+        "pairwise_distance: 1" PAIRS [Real] x[0].pairwise_distance(x[1], 1.0, 0.01);
+        "triplet_margin_loss" PAIRS [Real] x[0].triplet_margin_loss(x[1], x[1].flip(&[-1]), TripletMargin::default());
+        "triplet_margin_loss: swapped" PAIRS [Real] {
+            let options = TripletMargin { margin: 0.3, p: 3.0, eps: 0.01, swap: true, reduction: Sum };
+            x[0].triplet_margin_loss(x[1], x[1].flip(&[-1]), options)
+        };
+        "poisson_nll_loss" SAME [Real Positive] x[0].poisson_nll_loss(x[1], PoissonNll::default());
+        "poisson_nll_loss: full" SAME [Real Positive] {
+            let t = x[1] * number::<T>(3.0);
+            x[0].poisson_nll_loss(t, PoissonNll { full: true, reduction: BatchMean, ..PoissonNll::default() })
+        };
+        "poisson_nll_loss: rates" SAME [Positive Positive] {
+            x[0].poisson_nll_loss(x[1], PoissonNll { log_input: false, eps: 0.01, reduction: NONE, ..PoissonNll::default() })
         };
     }
 }

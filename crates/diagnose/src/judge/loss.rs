@@ -58,7 +58,8 @@ impl Judge<'_> {
             (self.limits.squares * scale, 100.0 * scale, 4.0 * scale / root)
         } else {
             let nats = 0.25 * (scale / LN_2).min(1.0);
-            let noise = 2.0 * head.std / root;
+            // No more than a nat or the loss itself: what is not of logits, such as a rate, varies as it is wrong.
+            let noise = (2.0 * head.std / root).min(scale.max(1.0));
             (
                 (self.limits.loss * scale).max(if given { 0.0 } else { nats }),
                 (self.limits.loss_error - 1.0) * scale,

@@ -176,6 +176,16 @@ impl Graph {
                 };
                 mean(units.iter().map(of))
             }
+            Distance::Poisson { full } => {
+                let stirling =
+                    |t: f64| if t > 1.0 { t * t.ln() - t + 0.5 * (std::f64::consts::TAU * t).ln() } else { 0.0 };
+                let of = |unit: &Vec<f64>| {
+                    let rate = mean(unit.iter().copied());
+                    let cost = if rate > 0.0 { rate - rate * rate.ln() } else { 0.0 };
+                    cost + if full { mean(unit.iter().map(|&t| stirling(t))) } else { 0.0 }
+                };
+                mean(units.iter().map(of))
+            }
             Distance::Absolute => {
                 let of = |unit: &Vec<f64>| mean(unit.iter().map(|t| (t - median(unit)).abs()));
                 mean(units.iter().map(of))

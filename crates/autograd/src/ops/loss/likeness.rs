@@ -33,6 +33,28 @@ impl Default for GaussianNll {
     }
 }
 
+/// Options of [`Var::triplet_margin_loss`].
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct TripletMargin {
+    /// How much farther the other one is to be.
+    pub margin: f64,
+    /// Of which norm the distance is.
+    pub p: f64,
+    /// What is added to each difference, so that the gradient of a distance of 0 is one.
+    pub eps: f64,
+    /// Whether the other one's distance is that from the one that is alike, where it is nearer to that (Balntas et al., 2016, *Learning Local
+    /// Feature Descriptors with Triplets and Shallow Convolutional Neural Networks*).
+    pub swap: bool,
+    /// What is made of the losses.
+    pub reduction: Reduction,
+}
+
+impl Default for TripletMargin {
+    fn default() -> Self {
+        TripletMargin { margin: 1.0, p: 2.0, eps: 1e-6, swap: false, reduction: Reduction::Mean }
+    }
+}
+
 impl<'t, T: Float> Var<'t, T> {
     /// The divergence of Kullback and Leibler (1951, *On Information and Sufficiency*) of logarithms of probabilities x from target
     /// probabilities t of the same shape: of each element t (ln t − x), which is 0 where t is;  x̄ = −ȳ t,  t̄ = ȳ (ln t + 1 − x).
@@ -215,6 +237,77 @@ impl<'t, T: Float> Var<'t, T> {
         let role = Role::Loss { predictions: 0, baseline: Baseline::Unknown };
         let slope = alike.where_cond(-T::ONE, cosine.value().gt(T::from_f64(margin)).cast::<T>());
         let record = cosine.record(Op::new("cosine_embedding_loss", role), losses).wrt(cosine, move |g| g * &slope);
+        reduction.of(record.done())
+    }
+
+    /// How far vectors along the last axis are from each other: ‖x − y + eps‖ₚ. The shapes broadcast. PyTorch's defaults are a p of 2 and an
+    /// eps of 1e-6.
+    ///
+    /// # Panics
+    /// The shapes do not broadcast, they have no axis, or the two are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let (x, y) = (tape.leaf(Tensor::from([[3.0, 0.0]])), tape.leaf(Tensor::from([[0.0, 4.0]])));
+    /// assert_eq!(x.pairwise_distance(y, 2.0, 0.0).value(), Tensor::from([5.0]));
+    /// ```
+    #[doc(alias = "PairwiseDistance")]
+    #[track_caller]
+    pub fn pairwise_distance(self, other: impl Operand<'t, T>, p: f64, eps: f64) -> Self {
+        let other = other.into_operand(self.tape()).into_var(self.tape());
+        ensure!(
+            self.shape().rank().max(other.shape().rank()) > 0,
+            "pairwise_distance: needs vectors along the last axis, got {} and {}",
+            self.shape(),
+            other.shape()
+        );
+        (self - other + T::from_f64(eps)).norm(p, -1)
+    }
+
+    /// Of anchors, vectors along the last axis, one each that is alike, and another: how much nearer than the
+    /// [distance](Self::pairwise_distance) of the one that is alike and a margin the other one is, max(0, d₊ − d₋ + margin) (Schroff et al.,
+    /// 2015, *FaceNet: A Unified Embedding for Face Recognition and Clustering*).
+    ///
+    /// # Panics
+    /// The three have different shapes, they have no axis, the margin is not above 0, or they are on different tapes.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Tape, TripletMargin};
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// let anchor = tape.leaf(Tensor::from([[0.0, 0.0]]));
+    /// let (alike, other) = (Tensor::from([[3.0, 4.0]]), Tensor::from([[0.0, 5.5]]));
+    /// let options = TripletMargin { eps: 0.0, ..TripletMargin::default() };
+    /// assert_eq!(anchor.triplet_margin_loss(&alike, &other, options).item(), 0.5);
+    /// ```
+    #[doc(alias = "TripletMarginLoss")]
+    #[track_caller]
+    pub fn triplet_margin_loss(
+        self,
+        positive: impl Operand<'t, T>,
+        negative: impl Operand<'t, T>,
+        options: TripletMargin,
+    ) -> Self {
+        let TripletMargin { margin, p, eps, swap, reduction } = options;
+        ensure!(margin > 0.0, "triplet_margin_loss: the margin is {margin}, but must be above 0");
+        let [positive, negative] =
+            [targets("triplet_margin_loss", self, positive), targets("triplet_margin_loss", self, negative)];
+        let mut farther = self.pairwise_distance(negative, p, eps);
+        if swap {
+            farther = farther.minimum(positive.pairwise_distance(negative, p, eps));
+        }
+        let nearer = self.pairwise_distance(positive, p, eps) - farther;
+        let losses = (nearer.value() + T::from_f64(margin)).maximum(T::ZERO);
+        let slope = nearer.value().gt(T::from_f64(-margin)).cast::<T>();
+        // All vectors the same: of none is anything known.
+        let role = Role::Loss { predictions: 0, baseline: Baseline::Value(margin) };
+        let record = nearer.record(Op::new("triplet_margin_loss", role), losses).wrt(nearer, move |g| g * &slope);
         reduction.of(record.done())
     }
 

@@ -5,12 +5,14 @@
 
 mod binary;
 mod classes;
+mod counts;
 mod distance;
 mod likeness;
 
 pub use binary::Bce;
 pub use classes::{CrossEntropy, NllLoss};
-pub use likeness::{GaussianNll, KlDiv};
+pub use counts::PoissonNll;
+pub use likeness::{GaussianNll, KlDiv, TripletMargin};
 
 use tensor::{Float, Tensor, ensure};
 

@@ -1,6 +1,8 @@
 //! Every activation, norm and loss of the tape, by its role: well at a good start, and found out at one that is ten times too large.
 
-use autograd::{Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, Reduction, Tape, Var};
+use autograd::{
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, PoissonNll, Reduction, Tape, TripletMargin, Var,
+};
 use diagnose::{Fault, Severity};
 use init::{Gain, kaiming_normal, lecun_normal, normal, orthogonal};
 use nn::{Layer, Param};
@@ -116,7 +118,7 @@ fn judged(
 fn every_loss_is_known() {
     type Loss = for<'t> fn(&mut Draw, &'t Tape, Var<'t>) -> Var<'t>;
     const NONE: Reduction = Reduction::None;
-    let losses: [(&str, usize, Loss); 22] = [
+    let losses: [(&str, usize, Loss); 25] = [
         ("cross_entropy", 10, |d, _, x| x.cross_entropy(&d.y(64, 10))),
         ("cross_entropy of each", 10, |d, _, x| {
             let options = CrossEntropy { reduction: NONE, ..CrossEntropy::default() };
@@ -176,6 +178,18 @@ fn every_loss_is_known() {
             let variance = tape.constant(Tensor::ones([64, 1]));
             x.gaussian_nll_loss(d.x([64, 1]), variance, GaussianNll { full: true, ..GaussianNll::default() })
         }),
+        ("poisson_nll_loss", 3, |d, _, x| {
+            let counts = (d.x([64, 3]).exp() * 0.6).round();
+            x.poisson_nll_loss(counts, PoissonNll::default())
+        }),
+        ("poisson_nll_loss, full", 3, |d, _, x| {
+            let counts = (d.x([64, 3]).exp() * 0.6).round();
+            x.poisson_nll_loss(counts, PoissonNll { full: true, ..PoissonNll::default() })
+        }),
+        ("poisson_nll_loss of rates", 3, |d, _, x| {
+            let counts = (d.x([64, 3]).exp() * 0.6).round();
+            x.exp().poisson_nll_loss(counts, PoissonNll { log_input: false, ..PoissonNll::default() })
+        }),
     ];
     let mut wrong = Vec::new();
     for (name, outputs, loss) in losses {
@@ -227,7 +241,7 @@ fn cells_attention_gates_and_joined_branches_are_known() {
             net.l[0].forward(h).cross_entropy(&y)
         })
     }
-    let nets: [(&str, Build); 6] = [
+    let nets: [(&str, Build); 7] = [
         ("rnn_cell", |d| unrolled(d, 1, |x, h, c, cell| (x.rnn_cell(h, cell), c))),
         ("gru_cell", |d| unrolled(d, 3, |x, h, c, cell| (x.gru_cell(h, cell), c))),
         ("lstm_cell", |d| unrolled(d, 4, |x, h, c, cell| x.lstm_cell((h, c), cell))),
@@ -253,6 +267,14 @@ fn cells_attention_gates_and_joined_branches_are_known() {
             let (x, y) = (d.x([64, 50]), d.y(64, 10));
             d.look(net, |net, tape| {
                 net.l[1].forward(net.l[0].forward(tape.constant(x.clone())).glu(-1)).cross_entropy(&y)
+            })
+        }),
+        ("triplets", |d| {
+            let net = d.stack(&[20, 64, 16], &kaiming_normal(Gain::Relu), &lecun_normal(Gain::Linear));
+            let x = [(); 3].map(|()| d.x([64, 20]));
+            d.look(net, |net, tape| {
+                let [anchor, alike, other] = x.each_ref().map(|x| net.mlp(tape.constant(x.clone()), |h| h.relu()));
+                anchor.triplet_margin_loss(alike, other, TripletMargin::default())
             })
         }),
         ("cat", |d| {
