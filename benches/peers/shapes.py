@@ -1,4 +1,4 @@
-"""What torch_ops.py and jax_ops.py have in common: the shapes of convolutions, and the clock."""
+"""What torch_ops.py and jax_ops.py have in common: the shapes of convolutions, the options, which are those of whole steps too, and the clock."""
 
 import argparse
 import json

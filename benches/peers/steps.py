@@ -1,11 +1,12 @@
 """What torch_step.py and jax_step.py have in common: the models' numbers, which are those of the Rust program bit for bit, and the clock."""
 
-import argparse
 import json
 import statistics
 import time
 
 import numpy as np
+
+import shapes
 
 SYMBOLS, HIDDEN, WIDTH, LENGTH, HEADS = 27, 128, 64, 16, 4
 BATCHES, COMPARED = 100, 10
@@ -139,11 +140,7 @@ def batches(kind, size):
 
 
 def arguments(description):
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--json", action="store_true", help="print one JSON object per row; there is no other way")
-    parser.add_argument("--only", default="", metavar="SUBSTRING", help="measure only rows whose name contains this")
-    parser.add_argument("--rounds", type=int, default=15, metavar="N")
-    parser.add_argument("--threads", default="1,2", metavar="N,N", help="numbers of threads, one after the other")
+    parser = shapes.arguments(description)
     parser.add_argument("--device", default="cpu", help="cpu, or cuda where there is one")
     return parser
 
