@@ -202,6 +202,42 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<T, 
             tile.copy = tile.copy.wrapping_add(NV * lanes);
         }
     }
+
+    /// Adds all products to each sum, and copies the rows of the next panel between them.
+    ///
+    /// # Safety
+    /// As [`Tile::compute`].
+    #[inline(always)]
+    unsafe fn all_steps<S: Simd>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
+        // SAFETY: this function's caller ensures it; there are `left` products left.
+        unsafe {
+            let (mut left, mut prefetch) = (self.0.k, self.0.prefetch);
+            let steps = prefetch.steps(left);
+            while left > 0 {
+                if prefetch.rows > 0 {
+                    prefetch = prefetch.copy_row::<S>();
+                }
+                let now = left.min(steps);
+                let whole = now.min(left.saturating_sub(self.0.tail_rows));
+                if self.0.far {
+                    for _ in 0..whole {
+                        self.step::<S, true, true>(sums);
+                    }
+                } else {
+                    for _ in 0..whole {
+                        self.step::<S, true, false>(sums);
+                    }
+                }
+                for _ in whole..now {
+                    self.step::<S, false, false>(sums);
+                }
+                left -= now;
+            }
+            while prefetch.rows > 0 {
+                prefetch = prefetch.copy_row::<S>();
+            }
+        }
+    }
 }
 
 impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKernel for OfSize<T, MR, NV, B> {
@@ -220,30 +256,13 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKern
                     prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
                 }
             }
-            let (mut left, mut prefetch) = (self.0.k, self.0.prefetch);
-            let steps = prefetch.steps(left);
-            while left > 0 {
-                if prefetch.rows > 0 {
-                    prefetch = prefetch.copy_row::<S>();
+            if B == BY_OFFSETS {
+                // Strips are near, and have whole vectors everywhere: what is not asked for is not compiled.
+                for _ in 0..self.0.k {
+                    self.step::<S, true, false>(&mut sums);
                 }
-                let now = left.min(steps);
-                let whole = now.min(left.saturating_sub(self.0.tail_rows));
-                if self.0.far {
-                    for _ in 0..whole {
-                        self.step::<S, true, true>(&mut sums);
-                    }
-                } else {
-                    for _ in 0..whole {
-                        self.step::<S, true, false>(&mut sums);
-                    }
-                }
-                for _ in whole..now {
-                    self.step::<S, false, false>(&mut sums);
-                }
-                left -= now;
-            }
-            while prefetch.rows > 0 {
-                prefetch = prefetch.copy_row::<S>();
+            } else {
+                self.all_steps::<S>(&mut sums);
             }
             let OfSize(tile, last) = self;
             for (i, sums) in sums.into_iter().enumerate() {
