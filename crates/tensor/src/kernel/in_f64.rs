@@ -105,6 +105,19 @@ impl Vector<f32> for InF64 {
         // SAFETY: see `splat`.
         InF64(unsafe { [rounded(_mm_add_pd(a, c)), rounded(_mm_add_pd(b, d))] })
     }
+
+    #[inline(always)]
+    unsafe fn larger(self, other: Self) -> Self {
+        let (InF64(own), InF64(other)) = (self, other);
+        let larger = |own, other| {
+            // SAFETY: see `splat`. The maximum is its second operand where either is NaN.
+            unsafe {
+                let (is_nan, larger) = (_mm_cmpunord_pd(other, other), _mm_max_pd(other, own));
+                _mm_or_pd(_mm_and_pd(is_nan, other), _mm_andnot_pd(is_nan, larger))
+            }
+        };
+        InF64([larger(own[0], other[0]), larger(own[1], other[1])])
+    }
 }
 
 #[cfg(test)]

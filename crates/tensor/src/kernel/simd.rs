@@ -152,6 +152,11 @@ impl<T: Real, const N: usize> Vector<T> for [T; N] {
     unsafe fn add(self, other: Self) -> Self {
         std::array::from_fn(|i| self[i] + other[i])
     }
+
+    #[inline(always)]
+    unsafe fn larger(self, other: Self) -> Self {
+        std::array::from_fn(|i| if (other[i] > self[i]) | other[i].is_nan() { other[i] } else { self[i] })
+    }
 }
 
 /// Asks for the cache line at an address, which may be any, to be brought into the caches.
@@ -262,7 +267,7 @@ mod x86 {
 
     /// Stamps the forwarding to intrinsics.
     macro_rules! vector {
-        ($V:ident $T:ident $lanes:literal $splat:ident $load:ident $store:ident $fma:ident $add:ident { $($first:tt)* }) => {
+        ($V:ident $T:ident $lanes:literal $splat:ident $load:ident $store:ident $fma:ident $add:ident $max:ident $or_nan:ident { $($first:tt)* }) => {
             impl Vector<$T> for $V {
                 const LANES: usize = $lanes;
 
@@ -296,15 +301,47 @@ mod x86 {
                     unsafe { $add(self, other) }
                 }
 
+                #[inline(always)]
+                unsafe fn larger(self, other: Self) -> Self {
+                    // SAFETY: see `splat`. The instruction returns its second operand where either is NaN.
+                    unsafe { $or_nan(other, $max(other, self)) }
+                }
+
                 $($first)*
             }
         };
     }
 
+    // x where it is NaN, else y.
+
+    #[inline(always)]
+    unsafe fn or_nan_256_ps(x: __m256, y: __m256) -> __m256 {
+        // SAFETY: the caller's processor has AVX, here and below.
+        unsafe { _mm256_blendv_ps(y, x, _mm256_cmp_ps::<_CMP_UNORD_Q>(x, x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn or_nan_256_pd(x: __m256d, y: __m256d) -> __m256d {
+        // SAFETY: as above.
+        unsafe { _mm256_blendv_pd(y, x, _mm256_cmp_pd::<_CMP_UNORD_Q>(x, x)) }
+    }
+
+    #[inline(always)]
+    unsafe fn or_nan_512_ps(x: __m512, y: __m512) -> __m512 {
+        // SAFETY: the caller's processor has AVX-512, here and below.
+        unsafe { _mm512_mask_blend_ps(_mm512_cmp_ps_mask::<_CMP_UNORD_Q>(x, x), y, x) }
+    }
+
+    #[inline(always)]
+    unsafe fn or_nan_512_pd(x: __m512d, y: __m512d) -> __m512d {
+        // SAFETY: as above.
+        unsafe { _mm512_mask_blend_pd(_mm512_cmp_pd_mask::<_CMP_UNORD_Q>(x, x), y, x) }
+    }
+
     /// Eight set lanes and eight that are not: a window of 8 begins with as many set lanes as one wants.
     static MASK: [i32; 16] = [-1, -1, -1, -1, -1, -1, -1, -1, 0, 0, 0, 0, 0, 0, 0, 0];
 
-    vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps {
+    vector!(__m256 f32 8 _mm256_set1_ps _mm256_loadu_ps _mm256_storeu_ps _mm256_fmadd_ps _mm256_add_ps _mm256_max_ps or_nan_256_ps {
         #[inline(always)]
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
             // SAFETY: count ≤ 8 keeps the window within MASK; lanes that are not set are not read.
@@ -326,8 +363,8 @@ mod x86 {
             unsafe { _mm256_maskstore_ps(to, _mm256_loadu_si256(MASK.as_ptr().add(8 - count).cast()), self) }
         }
     });
-    vector!(__m256d f64 4 _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd {});
-    vector!(__m512 f32 16 _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps {
+    vector!(__m256d f64 4 _mm256_set1_pd _mm256_loadu_pd _mm256_storeu_pd _mm256_fmadd_pd _mm256_add_pd _mm256_max_pd or_nan_256_pd {});
+    vector!(__m512 f32 16 _mm512_set1_ps _mm512_loadu_ps _mm512_storeu_ps _mm512_fmadd_ps _mm512_add_ps _mm512_max_ps or_nan_512_ps {
         #[inline(always)]
         unsafe fn load_first(from: *const f32, count: usize) -> Self {
             // SAFETY: lanes that are not set are not read.
@@ -346,7 +383,7 @@ mod x86 {
             unsafe { _mm512_mask_storeu_ps(to, ((1_u32 << count) - 1) as u16, self) }
         }
     });
-    vector!(__m512d f64 8 _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd {
+    vector!(__m512d f64 8 _mm512_set1_pd _mm512_loadu_pd _mm512_storeu_pd _mm512_fmadd_pd _mm512_add_pd _mm512_max_pd or_nan_512_pd {
         #[inline(always)]
         unsafe fn load_first(from: *const f64, count: usize) -> Self {
             // SAFETY: lanes that are not set are not read.

@@ -18,6 +18,8 @@ pub trait Vector<T>: Copy {
     /// a · b + self, rounded once.
     unsafe fn add_product(self, a: Self, b: Self) -> Self;
     unsafe fn add(self, other: Self) -> Self;
+    /// Of each lane the other one where that is larger or NaN, else its own.
+    unsafe fn larger(self, other: Self) -> Self;
 
     /// The first `count` lanes, the rest zero.
     #[inline(always)]

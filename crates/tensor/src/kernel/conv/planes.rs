@@ -3,10 +3,15 @@
 //! A plane is copied with what is around it, and with every `step`-th element of a row side by side: there, each tap of neighbouring windows
 //! is a row of neighbours, and nothing is outside. The windows' results stay in registers while one tap after the other is folded in.
 
+use std::marker::PhantomData;
+
 use super::windows::WindowAxis;
 use crate::kernel::Real;
 use crate::kernel::copy::{Lines, copy_rows};
 use crate::kernel::isa::kernel;
+use crate::kernel::matmul::Vectorized;
+use crate::kernel::simd::{self, Simd, Vector, VectorKernel, run_for_each_set};
+use crate::kernel::vector::MAX_LANES;
 
 /// The most windows whose results are in registers at once.
 const WIDE: usize = 64;
@@ -157,13 +162,16 @@ impl Spots {
     }
 }
 
-/// How a tap is folded into the result of its window.
-pub(crate) trait TapFold<T>: Copy + Sync {
+/// How a tap is folded into the results of its windows.
+pub(crate) trait TapFold<T: Vectorized>: Copy + Sync {
     /// What is folded into where there is no tap yet, and outside of the plane.
-    fn start(self) -> T;
+    fn start() -> T;
 
     /// With a tap more, which has this weight.
-    fn fold(self, sum: T, x: T, weight: T) -> T;
+    ///
+    /// # Safety
+    /// The processor has the instructions of the vector.
+    unsafe fn fold<V: Vector<T>>(results: V, x: V, weight: V) -> V;
 }
 
 /// Σ w x
@@ -178,101 +186,149 @@ pub(crate) struct Total;
 #[derive(Clone, Copy)]
 pub(crate) struct Maximum;
 
-impl<T: Real> TapFold<T> for Weighted {
+impl<T: Vectorized> TapFold<T> for Weighted {
     #[inline(always)]
-    fn start(self) -> T {
+    fn start() -> T {
         T::ZERO
     }
 
     #[inline(always)]
-    fn fold(self, sum: T, x: T, weight: T) -> T {
-        weight.mul_add(x, sum)
+    unsafe fn fold<V: Vector<T>>(results: V, x: V, weight: V) -> V {
+        // SAFETY: this function's caller ensures it, here and below.
+        unsafe { results.add_product(weight, x) }
     }
 }
 
-impl<T: Real> TapFold<T> for Total {
+impl<T: Vectorized> TapFold<T> for Total {
     #[inline(always)]
-    fn start(self) -> T {
+    fn start() -> T {
         T::ZERO
     }
 
     #[inline(always)]
-    fn fold(self, sum: T, x: T, _: T) -> T {
-        sum + x
+    unsafe fn fold<V: Vector<T>>(results: V, x: V, _: V) -> V {
+        // SAFETY: as above.
+        unsafe { results.add(x) }
     }
 }
 
-impl<T: Real> TapFold<T> for Maximum {
+impl<T: Vectorized> TapFold<T> for Maximum {
     #[inline(always)]
-    fn start(self) -> T {
+    fn start() -> T {
         -T::INFINITY
     }
 
     #[inline(always)]
-    fn fold(self, largest: T, x: T, _: T) -> T {
-        if (x > largest) | x.is_nan() { x } else { largest }
+    unsafe fn fold<V: Vector<T>>(results: V, x: V, _: V) -> V {
+        // SAFETY: as above.
+        unsafe { results.larger(x) }
     }
 }
 
-/// The results of N windows that are neighbours, of whose taps the first lies at `base`.
-#[inline(always)]
-fn fold_block<T: Real, F: TapFold<T>, const N: usize>(
+/// The fold of each window of a plane, of which `copy` is the copy, to its spot. There is a weight for each tap, or none.
+pub(crate) fn fold_windows<T: Vectorized, F: TapFold<T>>(
     copy: &[T],
-    base: usize,
-    offsets: &[usize],
+    windows: &PlaneWindows<'_>,
     weights: &[T],
-    f: F,
-) -> [T; N] {
-    let mut sums = [f.start(); N];
-    for i in 0..offsets.len() {
-        let x: &[T; N] = copy[base + offsets[i]..].first_chunk().expect("there is room behind the copy");
-        let weight = if weights.is_empty() { T::ZERO } else { weights[i] };
-        for l in 0..N {
-            sums[l] = f.fold(sums[l], x[l], weight);
-        }
-    }
-    sums
+    _: F,
+    out: &mut [T],
+    spots: Spots,
+) {
+    simd::dispatch(FoldWindows::<T, F> { copy, windows, weights, out, spots, fold: PhantomData });
 }
 
-/// out\[at + i · step] = sums\[i] for i below `count`
-#[inline(always)]
-fn store_block<T: Copy, const N: usize>(sums: [T; N], out: &mut [T], at: usize, step: usize, count: usize) {
-    if step == 1 && count >= N {
-        out[at..][..N].copy_from_slice(&sums);
-    } else if step == 1 {
-        out[at..][..count].copy_from_slice(&sums[..count]);
-    } else {
-        for i in 0..count.min(N) {
-            out[at + i * step] = sums[i];
-        }
-    }
+/// In vectors: what the compiler makes of arrays in registers changes with what stands around them, by a factor of three.
+struct FoldWindows<'a, T, F> {
+    copy: &'a [T],
+    windows: &'a PlaneWindows<'a>,
+    weights: &'a [T],
+    out: &'a mut [T],
+    spots: Spots,
+    fold: PhantomData<F>,
 }
 
-kernel! {
-    /// The fold of each window of a plane, of which `copy` is the copy, to its spot. There is a weight for each tap, or none.
-    pub(crate) fn fold_windows[T: Real, F: TapFold<T>](
-        copy: &[T], windows: &PlaneWindows<'_>, weights: &[T], f: F, out: &mut [T], spots: Spots,
-    ), arithmetic T {
-        let [of_z, of_y, of_x] = windows.axes;
-        let [z_stride, y_stride, x_stride] = spots.strides;
+impl<T: Vectorized, F: TapFold<T>> VectorKernel for FoldWindows<'_, T, F> {
+    type Output = ();
+
+    run_for_each_set!();
+
+    #[inline(always)]
+    unsafe fn run_with<S: Simd>(mut self) {
+        let lanes = <T::Vector<S> as Vector<T>>::LANES;
+        let [of_z, of_y, of_x] = self.windows.axes;
+        let [z_stride, y_stride, x_stride] = self.spots.strides;
         for z in 0..of_z.windows {
             for y in 0..of_y.windows {
-                let (base, at) = (windows.base(z, y), spots.at + z * z_stride + y * y_stride);
+                let (base, at) = (self.windows.base(z, y), self.spots.at + z * z_stride + y * y_stride);
                 let mut x = 0;
                 while x < of_x.windows {
-                    let (left, to) = (of_x.windows - x, at + x * x_stride);
-                    if left > 16 {
-                        let sums = fold_block::<T, F, WIDE>(copy, base + x, &windows.offsets, weights, f);
-                        store_block(sums, out, to, x_stride, left);
-                        x += WIDE;
-                    } else {
-                        let sums = fold_block::<T, F, 16>(copy, base + x, &windows.offsets, weights, f);
-                        store_block(sums, out, to, x_stride, left);
-                        x += 16;
+                    let (base, to, left) = (base + x, at + x * x_stride, of_x.windows - x);
+                    // SAFETY: the caller has the instructions.
+                    let vectors = unsafe {
+                        match left.div_ceil(lanes) {
+                            1 => self.block::<S, 1>(base, to, left),
+                            2 => self.block::<S, 2>(base, to, left),
+                            3..=4 => self.block::<S, 4>(base, to, left),
+                            _ if lanes * 8 > WIDE => self.block::<S, 4>(base, to, left),
+                            _ => self.block::<S, 8>(base, to, left),
+                        }
+                    };
+                    x += vectors * lanes;
+                }
+            }
+        }
+    }
+}
+
+impl<T: Vectorized, F: TapFold<T>> FoldWindows<'_, T, F> {
+    /// The results of some windows that are neighbours, of whose taps the first lies at `base`: those of NV vectors, of which `left` are stored
+    /// from `to` on. Returns NV.
+    ///
+    /// # Safety
+    /// The processor has the instructions of `S`.
+    #[inline(always)]
+    #[allow(
+        clippy::needless_range_loop,
+        reason = "the functions of an iterator may come from another codegen unit, and not be inlined"
+    )]
+    unsafe fn block<S: Simd, const NV: usize>(&mut self, base: usize, to: usize, left: usize) -> usize {
+        let lanes = <T::Vector<S> as Vector<T>>::LANES;
+        let (offsets, weighted) = (&*self.windows.offsets, !self.weights.is_empty());
+        // SAFETY: this function's caller ensures it; NV vectors are read of a slice of as many elements.
+        let results = unsafe {
+            let mut results = [T::Vector::<S>::splat(F::start()); NV];
+            for i in 0..offsets.len() {
+                let x = self.copy[base + offsets[i]..][..NV * lanes].as_ptr();
+                let weight = T::Vector::<S>::splat(if weighted { self.weights[i] } else { T::ZERO });
+                for v in 0..NV {
+                    results[v] = F::fold(results[v], T::Vector::<S>::load(x.add(v * lanes)), weight);
+                }
+            }
+            results
+        };
+        let step = self.spots.strides[2];
+        for (v, results) in results.into_iter().enumerate() {
+            let count = left.saturating_sub(v * lanes).min(lanes);
+            if count == 0 {
+                break;
+            }
+            let out = &mut self.out[to + v * lanes * step..][..(count - 1) * step + 1];
+            // SAFETY: this function's caller ensures it; `out` has as many elements, and the room those of any vector.
+            unsafe {
+                match (step, count == lanes) {
+                    (1, true) => results.store(out.as_mut_ptr()),
+                    (1, false) => results.store_first(out.as_mut_ptr(), count),
+                    _ => {
+                        let mut room = [T::ZERO; MAX_LANES];
+                        results.store(room.as_mut_ptr());
+                        for (i, &x) in room[..count].iter().enumerate() {
+                            *out.as_mut_ptr().add(i * step) = x;
+                        }
                     }
                 }
             }
         }
+        NV
     }
 }
 

@@ -30,6 +30,7 @@ impl<T: Vectorized> VectorKernel for TileSizesOf<T> {
 }
 
 /// The operands of one tile: where they begin, and how far it is to the next row or the next k.
+#[derive(Clone, Copy)]
 pub(in crate::kernel) struct Tile<T> {
     /// How many products each element of the tile sums.
     pub(in crate::kernel) k: usize,
@@ -68,7 +69,7 @@ impl<T: Vectorized> Tile<T> {
     /// # Safety
     /// The processor has the instructions of `S`; A, B, C and the copy are valid where the tile reaches.
     #[inline(always)]
-    pub(in crate::kernel) unsafe fn compute<S: Simd>(self, rows: usize, columns: usize, copy: bool) {
+    pub(in crate::kernel) unsafe fn compute<S: Simd>(&self, rows: usize, columns: usize, copy: bool) {
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
         let (vectors, last) = (columns.div_ceil(lanes), (columns - 1) % lanes + 1);
         // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many vectors across.
@@ -86,7 +87,7 @@ impl<T: Vectorized> Tile<T> {
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn of_vectors<S: Simd, const NV: usize>(self, rows: usize, last: usize, copy: bool) {
+    unsafe fn of_vectors<S: Simd, const NV: usize>(&self, rows: usize, last: usize, copy: bool) {
         // SAFETY: the tile and the operands are those of this function's caller.
         unsafe {
             match copy {
@@ -100,7 +101,7 @@ impl<T: Vectorized> Tile<T> {
     /// # Safety
     /// As [`compute`](Self::compute).
     #[inline(always)]
-    unsafe fn of_rows<S: Simd, const NV: usize, const B: usize>(self, rows: usize, last: usize) {
+    unsafe fn of_rows<S: Simd, const NV: usize, const B: usize>(&self, rows: usize, last: usize) {
         // SAFETY: the processor has the instructions of `S`, and the operands are valid for a tile of this many rows.
         unsafe {
             match rows {
@@ -150,24 +151,27 @@ pub(in crate::kernel) fn height(left: usize, most: usize) -> usize {
 /// from the L2 cache; 8 and 16 do as well (Granite Rapids, one thread).
 const DISTANCE: isize = 4;
 
-/// A tile whose size the compiler knows: MR × NV accumulators stay in registers for the whole loop. The number beside it is how
+/// A tile whose size the compiler knows, by reference, since each of fifty calls would copy it: MR × NV accumulators stay in registers for the whole loop. The number beside it is how
 /// many elements of C the last vector of a row has.
 ///
 /// Each element is one chain of fused multiply-adds, in the order of k: its bits depend neither on the size of the
 /// tile nor on the width of the vectors.
-struct OfSize<T, const MR: usize, const NV: usize, const B: usize>(Tile<T>, usize);
+struct OfSize<'a, T, const MR: usize, const NV: usize, const B: usize>(&'a Tile<T>, usize);
 
 type Of<T, S> = <T as super::Vectorized>::Vector<S>;
 
-impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<T, MR, NV, B> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<'_, T, MR, NV, B> {
     /// Adds the next product to each sum. Unless `WHOLE`, the last vector of B is loaded only as far as C has columns. Where
     /// `FAR`, a later row of B is asked for.
     ///
     /// # Safety
     /// As [`Tile::compute`]; there is a product left, and where `WHOLE`, whole vectors of B may be read.
     #[inline(always)]
-    unsafe fn step<S: Simd, const WHOLE: bool, const FAR: bool>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
-        let OfSize(tile, last) = self;
+    unsafe fn step<S: Simd, const WHOLE: bool, const FAR: bool>(
+        tile: &mut Tile<T>,
+        last: usize,
+        sums: &mut [[Of<T, S>; NV]; MR],
+    ) {
         let lanes = <Of<T, S> as Vector<T>>::LANES;
         // SAFETY: i < MR and v < NV stay within what the caller vouches for.
         unsafe {
@@ -178,7 +182,7 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<T, 
                 if FAR {
                     prefetch(b.wrapping_offset(DISTANCE * tile.b_k));
                 }
-                *x = if WHOLE || v + 1 < NV { Vector::load(b) } else { Vector::load_first(b, *last) };
+                *x = if WHOLE || v + 1 < NV { Vector::load(b) } else { Vector::load_first(b, last) };
                 if B == COPYING {
                     x.store(tile.copy.add(v * lanes));
                 }
@@ -208,77 +212,86 @@ impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> OfSize<T, 
     /// # Safety
     /// As [`Tile::compute`].
     #[inline(always)]
-    unsafe fn all_steps<S: Simd>(&mut self, sums: &mut [[Of<T, S>; NV]; MR]) {
+    unsafe fn all_steps<S: Simd>(tile: &mut Tile<T>, last: usize, sums: &mut [[Of<T, S>; NV]; MR]) {
         // SAFETY: this function's caller ensures it; there are `left` products left.
         unsafe {
-            let (mut left, mut prefetch) = (self.0.k, self.0.prefetch);
+            let (mut left, mut prefetch) = (tile.k, tile.prefetch);
             let steps = prefetch.steps(left);
-            while left > 0 {
+            while left > 0 || prefetch.rows > 0 {
                 if prefetch.rows > 0 {
                     prefetch = prefetch.copy_row::<S>();
                 }
                 let now = left.min(steps);
-                let whole = now.min(left.saturating_sub(self.0.tail_rows));
-                if self.0.far {
+                let whole = now.min(left.saturating_sub(tile.tail_rows));
+                if tile.far {
                     for _ in 0..whole {
-                        self.step::<S, true, true>(sums);
+                        Self::step::<S, true, true>(tile, last, sums);
                     }
                 } else {
                     for _ in 0..whole {
-                        self.step::<S, true, false>(sums);
+                        Self::step::<S, true, false>(tile, last, sums);
                     }
                 }
                 for _ in whole..now {
-                    self.step::<S, false, false>(sums);
+                    Self::step::<S, false, false>(tile, last, sums);
                 }
                 left -= now;
-            }
-            while prefetch.rows > 0 {
-                prefetch = prefetch.copy_row::<S>();
             }
         }
     }
 }
 
-impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKernel for OfSize<T, MR, NV, B> {
+impl<T: Vectorized, const MR: usize, const NV: usize, const B: usize> VectorKernel for OfSize<'_, T, MR, NV, B> {
     type Output = ();
 
     run_for_each_set!();
 
     #[inline(always)]
-    unsafe fn run_with<S: Simd>(mut self) {
+    #[allow(clippy::needless_range_loop, reason = "as in `step`")]
+    unsafe fn run_with<S: Simd>(self) {
+        let (mut tile, last) = (*self.0, self.1);
         let lanes = <Of<T, S> as Vector<T>>::LANES;
         // SAFETY: i < MR, v < NV and p < k stay within what the caller of `Tile::compute` vouches for.
         unsafe {
             let mut sums = [[Of::<T, S>::splat(T::ZERO); NV]; MR];
             for i in 0..MR {
                 for v in 0..NV {
-                    prefetch(self.0.c.wrapping_add(i * self.0.c_row + v * lanes));
+                    prefetch(tile.c.wrapping_add(i * tile.c_row + v * lanes));
                 }
             }
             if B == BY_OFFSETS {
                 // Strips are near, and have whole vectors everywhere: what is not asked for is not compiled.
-                for _ in 0..self.0.k {
-                    self.step::<S, true, false>(&mut sums);
+                for _ in 0..tile.k {
+                    Self::step::<S, true, false>(&mut tile, last, &mut sums);
                 }
             } else {
-                self.all_steps::<S>(&mut sums);
+                Self::all_steps::<S>(&mut tile, last, &mut sums);
             }
-            let OfSize(tile, last) = self;
-            for (i, sums) in sums.into_iter().enumerate() {
-                for (v, mut sum) in sums.into_iter().enumerate() {
+            // Three passes, and not one with branches for each vector: those took an eighth of the time that the crate takes to compile.
+            if tile.add {
+                for i in 0..MR {
+                    for v in 0..NV {
+                        let c = tile.c.add(i * tile.c_row + v * lanes);
+                        let old =
+                            if v + 1 < NV || last == lanes { Vector::load(c) } else { Vector::load_first(c, last) };
+                        sums[i][v] = Of::<T, S>::add(old, sums[i][v]);
+                    }
+                }
+            }
+            if !tile.bias.is_null() {
+                for v in 0..NV {
+                    let bias = tile.bias.add(v * lanes);
+                    let bias =
+                        if v + 1 < NV || last == lanes { Vector::load(bias) } else { Vector::load_first(bias, last) };
+                    for i in 0..MR {
+                        sums[i][v] = Of::<T, S>::add(sums[i][v], bias);
+                    }
+                }
+            }
+            for i in 0..MR {
+                for v in 0..NV {
                     let c = tile.c.add(i * tile.c_row + v * lanes);
-                    let whole = v + 1 < NV || last == lanes;
-                    if tile.add {
-                        let old = if whole { Vector::load(c) } else { Vector::load_first(c, last) };
-                        sum = Of::<T, S>::add(old, sum);
-                    }
-                    if !tile.bias.is_null() {
-                        let bias = tile.bias.add(v * lanes);
-                        let bias = if whole { Vector::load(bias) } else { Vector::load_first(bias, last) };
-                        sum = Of::<T, S>::add(sum, bias);
-                    }
-                    if whole { sum.store(c) } else { sum.store_first(c, last) }
+                    if v + 1 < NV || last == lanes { sums[i][v].store(c) } else { sums[i][v].store_first(c, last) }
                 }
             }
         }

@@ -38,13 +38,7 @@ kernel! {
             }
             let count = x.len() / width;
             let terms = if N::TERMS == Terms::Aside { &*aside } else { &*x };
-            for (sum, terms) in sums.iter_mut().zip(terms.chunks_exact(width)) {
-                // A loop: a fold may come from another codegen unit, and not be inlined.
-                *sum = T::ZERO;
-                for terms in terms.chunks(CLOSE) {
-                    *sum += block(Sum, terms);
-                }
-            }
+            sums_of(sums, terms, width);
             // Of all lines at once, in vectors.
             totals_of::<T, N>(&mut totals[..count], sums);
             let lines = x.chunks_exact_mut(width).zip(y.chunks_exact(width));
@@ -52,6 +46,30 @@ kernel! {
                 let shift = if N::SHIFT { shifts[i] } else { T::ZERO };
                 finished::<T, N>(x, y, shift, totals[i]);
                 each(chunk * (len / width) + i, shift, sums[i]);
+            }
+        }
+    }
+}
+
+// What is folded is compiled once, and not into each of the loops that need it: it is larger than the rest of them.
+
+kernel! {
+    /// largest\[i] = the largest element of line i that is no NaN; the sum of its terms is NaN where an element is.
+    fn largest_of[T: Real](largest: &mut [T], x: &[T], width: usize), arithmetic T {
+        for (largest, x) in largest.iter_mut().zip(x.chunks_exact(width)) {
+            *largest = block(LargestNumber, x);
+        }
+    }
+}
+
+kernel! {
+    /// sums\[i] = the sum of line i
+    fn sums_of[T: Real](sums: &mut [T], x: &[T], width: usize), arithmetic T {
+        for (sum, x) in sums.iter_mut().zip(x.chunks_exact(width)) {
+            // A loop: a fold may come from another codegen unit, and not be inlined.
+            *sum = T::ZERO;
+            for x in x.chunks(CLOSE) {
+                *sum += block(Sum, x);
             }
         }
     }
@@ -68,10 +86,9 @@ fn totals_of<T: Real + Pooled, N: Normalize<T>>(totals: &mut [T], sums: &[T]) {
 /// The terms of lines of y, from which their largest elements, the shifts, are taken off.
 #[inline(always)]
 fn shifted_terms<T: Real + Pooled, N: Normalize<T>>(terms: &mut [T], y: &[T], width: usize, shifts: &mut [T]) {
-    for ((terms, y), shift) in terms.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(shifts) {
-        // The largest skips NaN, but the sum is NaN where an element is.
-        *shift = block(LargestNumber, y);
-        if width < WIDE { differences(terms, y, *shift) } else { terms_of_differences::<T, N>(terms, y, *shift) }
+    largest_of(shifts, y, width);
+    for ((terms, y), &shift) in terms.chunks_exact_mut(width).zip(y.chunks_exact(width)).zip(&*shifts) {
+        if width < WIDE { differences(terms, y, shift) } else { terms_of_differences::<T, N>(terms, y, shift) }
     }
     // All short lines in one loop: separate loops would each have a rest that fills no vector.
     if width < WIDE {

@@ -316,7 +316,7 @@ impl<T: Vectorized> Tile<'_, T> {
     /// # Safety
     /// The processor has the instructions of `S`; x, ȳ and the sums are valid where the tile reaches.
     #[inline(always)]
-    unsafe fn compute<S: Simd>(self, outputs: usize, rows: usize) {
+    unsafe fn compute<S: Simd>(&self, outputs: usize, rows: usize) {
         macro_rules! of_size {
             ($($outputs:literal x $rows:literal),*) => {
                 match (outputs, rows) {
@@ -333,7 +333,7 @@ impl<T: Vectorized> Tile<'_, T> {
 }
 
 /// A tile whose size the compiler knows: its sums stay in registers.
-struct OfSize<'a, T, const O: usize, const R: usize>(Tile<'a, T>);
+struct OfSize<'a, T, const O: usize, const R: usize>(&'a Tile<'a, T>);
 
 type Of<T, S> = <T as Vectorized>::Vector<S>;
 
