@@ -120,6 +120,11 @@ fn elementwise() -> Vec<Row> {
         "scoped" o.x.scoped(|x| x.tanh() * x);
         "recomputed" o.x.recomputed(|x| x.tanh() * x.sin());
         "dropout" o.x.dropout(0.3);
+        "randn" o.x * o.x.tape().randn(o.x.shape());
+        "uniform" o.x * o.x.tape().uniform(o.x.shape(), -1.0, 1.0);
+        "bernoulli" o.x * o.x.tape().bernoulli(&o.share.value());
+        "multinomial" o.x.flatten(0).gather(0, &o.x.tape().multinomial(&o.share.flatten(0).value(), 64, true));
+        "multinomial: no class twice" o.x.flatten(0).gather(0, &o.x.tape().multinomial(&o.share.flatten(0).value(), 64, false));
         "detach" o.x + o.x.detach();
         "activation" o.x.activation(Activation::Tanh);
         "glu" o.x.glu(-1);

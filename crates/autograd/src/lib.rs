@@ -37,6 +37,9 @@
 //! | parts of networks | [`batch_norm`](Var::batch_norm), [`layer_norm`](Var::layer_norm), [`rms_norm`](Var::rms_norm), [`group_norm`](Var::group_norm), [`dropout`](Var::dropout), [`attention`](Var::attention), [`rnn_cell`](Var::rnn_cell), [`gru_cell`](Var::gru_cell), [`lstm_cell`](Var::lstm_cell) |
 //! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss), [`poisson_nll_loss`](Var::poisson_nll_loss), [`triplet_margin_loss`](Var::triplet_margin_loss) and others, with a [`Reduction`] |
 //!
+//! A [`Tape`] draws: [`randn`](Tape::randn), [`uniform`](Tape::uniform), [`bernoulli`](Tape::bernoulli), [`multinomial`](Tape::multinomial),
+//! each a function of the [seed](Tape::seed), the step and the place on the tape.
+//!
 //! What has no gradient is no `Var`: class numbers and indices are a `Tensor<i64>`, masks a `Tensor<bool>`. At kinks and ties the gradient
 //! is PyTorch's, as each op's page says.
 //!

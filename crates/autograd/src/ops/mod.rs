@@ -7,6 +7,7 @@ mod activation;
 mod arithmetic;
 mod attention;
 mod chain;
+mod chance;
 mod choose;
 mod conv;
 mod dropout;

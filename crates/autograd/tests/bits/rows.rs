@@ -337,6 +337,11 @@ macro_rules! tape_rows {
 
 /// Ops of the tape at the sizes of this table, those that threads share among them. All of its ops, at smaller ones, are the rows `tape.…`,
 /// which come from the table that their gradients are proven by.
+/// Probabilities of this shape.
+fn share<T: Float>(dims: &[usize]) -> Tensor<T> {
+    Tensor::keyed_uniform(&[7; 32], dims, of(0.1), of(0.9)).unwrap()
+}
+
 fn tape<T: Float + Bits>() -> Vec<Row<T>> {
     let mut all: Vec<Row<T>> = tape_rows! { T, x, y:
         "large.add" x + y + of::<T>(0.7);
@@ -352,6 +357,11 @@ fn tape<T: Float + Bits>() -> Vec<Row<T>> {
         "large.reshape" x.reshape([x.shape().numel()]);
         "large.flatten" x.flatten(0);
         "large.dropout" x.dropout(0.3);
+        "large.randn" x + x.tape().randn(x.shape());
+        "large.uniform" x + x.tape().uniform(x.shape(), -2.0, 3.0);
+        "large.bernoulli" x * x.tape().bernoulli(&share(x.shape().dims()));
+        "large.multinomial" x.index_select(0, &x.tape().multinomial(&share(&x.shape().dims()[..1]), x.shape().dims()[0], true));
+        "large.multinomial: no class twice" x.index_select(0, &x.tape().multinomial(&share(&x.shape().dims()[..1]), 1, false));
         "large.cross_entropy" x.cross_entropy(&places(x.shape().dims()[0], x.shape().dims()[1]));
         "large.embedding" x.embedding(&places(40, x.shape().dims()[0]));
     };
