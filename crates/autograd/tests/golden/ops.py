@@ -364,7 +364,9 @@ ROWS = {
 OTHER_NAMES = {"hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "log_sigmoid": "logsigmoid"}
 
 # What draws, draws other numbers there.
-WITHOUT = ["dropout", "dropout_channels", "attention: bias and dropout"]
+WITHOUT = [
+    "dropout", "dropout_channels", "attention: bias and dropout", "randn", "uniform", "bernoulli", "multinomial",
+]
 
 
 def function(name):

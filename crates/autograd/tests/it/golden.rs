@@ -14,7 +14,8 @@ fn path(file: &str) -> PathBuf {
 }
 
 /// What draws, draws other numbers in PyTorch.
-const WITHOUT: [&str; 3] = ["dropout", "dropout_channels", "attention: bias and dropout"];
+const WITHOUT: [&str; 7] =
+    ["dropout", "dropout_channels", "attention: bias and dropout", "randn", "uniform", "bernoulli", "multinomial"];
 
 /// Cases of so many numbers at most: the file is a part of the sources.
 const MOST: usize = 64;

@@ -357,6 +357,14 @@ fn elementwise<T: Float>() -> Vec<Row<T>> {
         "scoped" ONE [Real] x[0].scoped(|x| x.tanh() * x);
         "recomputed" ONE [Real] x[0].recomputed(|x| x.tanh() * x.sin());
         "dropout" ONE [Real] x[0].dropout(0.3);
+        "randn" ONE [Real] x[0] * x[0].tape().randn(x[0].shape());
+        "uniform" ONE [Real] x[0] * x[0].tape().uniform(x[0].shape(), 0.5, 2.0);
+        "bernoulli" ONE [Real] x[0].tanh() * x[0].tape().bernoulli(&Tensor::full(x[0].shape(), T::from_f64(0.5)));
+        "multinomial" ONE [Real] {
+            let weights = Tensor::from_slice(&[1.0, 2.0, 3.0].map(T::from_f64));
+            let drawn = x[0].tape().multinomial(&weights, 5, true);
+            x[0].scale(T::from_f64((1 + drawn.iter().sum::<i64>()) as f64))
+        };
         "detach" ONE [Real] x[0] + x[0].detach();
         "prelu" PRELU [Real Positive] x[0].prelu(x[1]);
         "glu" EVEN [Real] x[0].glu(-1);
