@@ -384,6 +384,24 @@ def layers():
     return found
 
 
+def distributions():
+    from torch.distributions import Bernoulli, Categorical, Normal, kl_divergence
+
+    def all_of(p, q, x, leaves):
+        return both_ways((p.log_prob(x), p.entropy(), kl_divergence(p, q)), leaves)
+
+    found = {}
+    mean, log_std, x, other, other_log_std = [leaf(shape, k) for k, shape in enumerate([(3, 4), (4,), (3, 4), (4,), (3, 4)])]
+    p, q = Normal(mean, log_std.exp()), Normal(other, other_log_std.exp())
+    found["Normal"] = all_of(p, q, x, [mean, log_std, x, other, other_log_std])
+    a, b = leaf((3, 4), 0), leaf((3, 4), 1)
+    x = (fill((3, 4), 2) > 0).double()
+    found["Bernoulli"] = all_of(Bernoulli(logits=a * 8), Bernoulli(logits=b * 8), x, [a, b])
+    x = torch.tensor([2, 0, 3])
+    found["Categorical"] = all_of(Categorical(logits=a * 8), Categorical(logits=b * 8), x, [a, b])
+    return found
+
+
 print("muon, f64 and bfloat16:", muon_of_torch())
 golden = {
     "optimizers": optimizers(),
@@ -392,5 +410,6 @@ golden = {
     "plateaus": plateaus(),
     "averages": averages(),
     "layers": layers(),
+    "distributions": distributions(),
 }
 Path(__file__).with_name("golden.json").write_text(json.dumps(golden) + "\n")

@@ -2,6 +2,7 @@
 
 mod averages;
 mod batches;
+mod distributions;
 mod figures;
 #[cfg(feature = "checkpoint")]
 mod files;
