@@ -8,7 +8,9 @@ mod mlp;
 mod model;
 mod ops;
 mod pairs;
+
 mod panics;
+mod policy;
 mod programs;
 mod threads;
 mod training;
