@@ -1,4 +1,4 @@
-//! Vectors of floats, for the matrix product: the one loop whose vectors are not left to the compiler.
+//! Vectors of floats, for the matrix product and for folds of windows: the loops whose vectors are not left to the compiler.
 
 #![allow(unreachable_pub, reason = "in the private bounds that keep the public `Float` sealed")]
 
