@@ -43,13 +43,13 @@ fn pushed([x, v, angle, turning]: Cart, right: bool) -> Option<Cart> {
 /// What was seen, what was done, and how long it went on from there, of some episodes side by side.
 fn play(policy: &Sequential, seed: u64, round: u64) -> (Vec<Cart>, Vec<i64>, Vec<f32>) {
     let mut tape = Tape::no_grad();
-    tape.seed(seed, round);
+    tape.seed(seed, round << 32);
     let start = tape.uniform([EPISODES, 4], -0.05, 0.05).value().to_vec();
     let mut carts: Vec<(usize, Cart)> = start.as_chunks::<4>().0.iter().copied().enumerate().collect();
     let (mut seen, mut done, mut whose, mut lengths) = (Vec::new(), Vec::new(), Vec::new(), [0; EPISODES]);
     for step in 0..MOST as u64 {
         tape.reset();
-        tape.seed(seed, round << 32 | (step + 1) << 16);
+        tape.seed(seed, round << 32 | (step + 1));
         let states: Vec<f32> = carts.iter().flat_map(|(_, cart)| *cart).collect();
         let states = tape.constant(Tensor::from_slice(&states).reshape([carts.len(), 4]));
         let actions = Categorical::new(policy.forward(states)).sample().to_vec();

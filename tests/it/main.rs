@@ -8,7 +8,6 @@ mod mlp;
 mod model;
 mod ops;
 mod pairs;
-
 mod panics;
 mod policy;
 mod programs;

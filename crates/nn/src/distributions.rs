@@ -169,16 +169,16 @@ impl<'t, T: Float> Bernoulli<'t, T> {
     /// With these logits.
     ///
     /// # Panics
-    /// A logit is NaN.
+    /// A logit is infinite or NaN.
     #[track_caller]
     pub fn new(logits: Var<'t, T>) -> Self {
         let value = logits.value();
         // The largest is NaN where any is.
         if value.numel() > 0
-            && value.max(..).item().is_nan()
-            && let Some(at) = value.iter().position(T::is_nan)
+            && !value.abs().max(..).item().is_finite()
+            && let Some((at, x)) = value.iter().enumerate().find(|(_, x)| !x.is_finite())
         {
-            panic!("bernoulli: logit {at} of {} is NaN{Whereabouts}", logits.shape());
+            panic!("bernoulli: logit {at} of {} is {x}, but must be finite{Whereabouts}", logits.shape());
         }
         Bernoulli { logits }
     }
@@ -203,8 +203,8 @@ impl<'t, T: Float> Bernoulli<'t, T> {
     /// The shapes do not fit, or x is on another tape.
     #[track_caller]
     pub fn log_prob(&self, x: Var<'t, T>) -> Var<'t, T> {
-        // ln σ(−l) = ln σ(l) − l
-        self.logits.log_sigmoid() - (-x + T::ONE) * self.logits
+        // As ln σ(l) − (1 − x) l, what is nearly sure would lose its digits.
+        x * self.logits.log_sigmoid() + (-x + T::ONE) * (-self.logits).log_sigmoid()
     }
 
     /// −p ln p − (1 − p) ln (1 − p), of each element.

@@ -130,19 +130,9 @@ impl<T: Float> Tape<T> {
         let (numbers, mut found) = (numbers.to_vec(), Vec::with_capacity(rows * count));
         for row in 0..rows {
             let (weights, numbers) = (&weights[row * classes..][..classes], &numbers[row * of_row..][..of_row]);
-            if replacement {
-                found.extend(with_replacement(weights, numbers));
-            } else {
-                let all = (0..classes).filter(|&class| weights[class] > 0.0);
-                let mut order: Vec<(f64, usize)> = all.map(|class| (numbers[class] / weights[class], class)).collect();
-                let earlier = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
-                if count > 0 && count < order.len() {
-                    order.select_nth_unstable_by(count - 1, earlier);
-                }
-                order.truncate(count);
-                order.sort_unstable_by(earlier);
-                found.extend(order.iter().map(|&(_, class)| class as i64));
-            }
+            let classes =
+                if replacement { with_replacement(weights, numbers) } else { at_most_once(weights, numbers, count) };
+            found.extend(classes.into_iter().map(|class| class as i64));
         }
         let found = Tensor::from_slice(&found);
         if shape.rank() == 1 { found } else { found.reshape([rows, count]) }
@@ -150,18 +140,35 @@ impl<T: Float> Tape<T> {
 }
 
 /// For each u the class at which the running sum of weights passes u of their sum.
-fn with_replacement(weights: &[f64], numbers: &[f64]) -> Vec<i64> {
-    let mut sum = 0.0;
-    let sums: Vec<f64> = weights
-        .iter()
-        .map(|w| {
-            sum += w;
-            sum
-        })
-        .collect();
+fn with_replacement(weights: &[f64], numbers: &[f64]) -> Vec<usize> {
+    // Of the largest: so no sum is infinite.
+    let (largest, mut sum) = (largest(weights), 0.0);
+    let mut sums = Vec::with_capacity(weights.len());
+    for weight in weights {
+        sum += weight / largest;
+        sums.push(sum);
+    }
     let last = weights.iter().rposition(|&w| w > 0.0).unwrap_or(0);
     // What rounds to the whole sum is the last class that has a weight.
-    numbers.iter().map(|u| sums.partition_point(|&before| before <= u * sum).min(last) as i64).collect()
+    numbers.iter().map(|u| sums.partition_point(|&before| before <= u * sum).min(last)).collect()
+}
+
+/// The `count` classes of the least numbers, each divided by its weight, in that order.
+fn at_most_once(weights: &[f64], numbers: &[f64], count: usize) -> Vec<usize> {
+    let largest = largest(weights);
+    let all = (0..weights.len()).filter(|&class| weights[class] > 0.0);
+    let mut order: Vec<(f64, usize)> = all.map(|class| (numbers[class] / (weights[class] / largest), class)).collect();
+    let earlier = |a: &(f64, usize), b: &(f64, usize)| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1));
+    if count > 0 && count < order.len() {
+        order.select_nth_unstable_by(count - 1, earlier);
+    }
+    order.truncate(count);
+    order.sort_unstable_by(earlier);
+    order.into_iter().map(|(_, class)| class).collect()
+}
+
+fn largest(weights: &[f64]) -> f64 {
+    weights.iter().copied().fold(0.0, f64::max)
 }
 
 #[track_caller]
@@ -233,6 +240,15 @@ mod tests {
         // In the other order they are others.
         let turned: Vec<f64> = (0..25).map(|i| expected[i % 5 * 5 + i / 5]).collect();
         assert!(chi_square(&pairs, &turned) > OF_11);
+        // However large or small weights are, only their shares count: these add up to infinity, or are below the normal numbers.
+        for scale in [f64::MAX / 4.0, f64::from_bits(1)] {
+            let draw = |scale: f64, replacement| {
+                let tape = Tape::<f64>::in_mode(Mode::Eval);
+                tape.seed(1, 2);
+                tape.multinomial(&Tensor::from([1.0, 4.0, 2.0]).map(|w| w * scale), 2, replacement)
+            };
+            assert!([true, false].iter().all(|&replacement| draw(scale, replacement) == draw(1.0, replacement)));
+        }
         // All that have a weight.
         let all = seeded().multinomial(&Tensor::from(WEIGHTS), 4, false);
         assert_eq!(counts(all.iter(), 5), [1.0, 0.0, 1.0, 1.0, 1.0]);

@@ -69,6 +69,10 @@ fn what_never_comes_has_no_part() {
     // Sure of one, without a NaN.
     let sure = Bernoulli::new(tape.constant(Tensor::from([800.0, -800.0])));
     assert_eq!(sure.entropy().value().to_vec(), [0.0, 0.0]);
+    // Nearly sure, to the last digits: ln σ(20.5) = −e^−20.5 but for its square.
+    let nearly = Bernoulli::new(tape.constant(Tensor::from([-20.5])));
+    let log_prob = nearly.log_prob(tape.constant(Tensor::from([0.0]))).item();
+    assert!((log_prob / -(-20.5_f64).exp() - 1.0).abs() < 1e-8, "{log_prob:e}");
 }
 
 #[test]
@@ -128,6 +132,7 @@ fn what_is_no_distribution_is_refused_with_its_place() {
         said(|t| _ = Normal::new(t.constant(Tensor::zeros([2])), t.constant(Tensor::from([1.0, 0.0])))),
         said(|t| _ = Normal::new(t.constant(Tensor::zeros([2])), t.constant(Tensor::ones([3])))),
         said(|t| _ = Bernoulli::new(t.constant(Tensor::from([0.0, f32::NAN])))),
+        said(|t| _ = Bernoulli::new(t.constant(Tensor::from([f32::NEG_INFINITY])))),
         said(|t| _ = Categorical::new(t.constant(Tensor::from([[0.0], [f32::NEG_INFINITY]])))),
         said(|t| _ = Categorical::new(t.constant(Tensor::from([f32::INFINITY])))),
         said(|t| _ = Categorical::new(t.constant(Tensor::zeros([2, 3]))).log_prob(&Tensor::from([1]))),
@@ -136,12 +141,14 @@ fn what_is_no_distribution_is_refused_with_its_place() {
     let wanted = [
         "normal: standard deviation 1 of [2] is 0, but must be above 0",
         "normal: ",
-        "bernoulli: logit 1 of [2] is NaN",
+        "bernoulli: logit 1 of [2] is NaN, but must be finite",
+        "bernoulli: logit 0 of [1] is -inf, but must be finite",
         "categorical: row 1 of [2, 1] has no finite logit",
         "categorical: logit 0 of [1] is inf, but must be below infinity",
         "categorical: logits of shape [2, 3] need a class for each row, got classes of shape [1]",
         "gumbel_softmax: the temperature is 0, but must be above 0",
     ];
+    assert_eq!(sentences.len(), wanted.len());
     for (said, wanted) in sentences.iter().zip(wanted) {
         assert!(said.starts_with(wanted), "{said}");
     }

@@ -69,3 +69,54 @@ pub trait Vector<T>: Copy {
 
 /// The most lanes of any vector: 16 f32 in 512 bits.
 pub(crate) const MAX_LANES: usize = 16;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::matmul::Vectorized;
+    use crate::kernel::simd::{self, Baseline, Simd, VectorKernel, run_for_each_set};
+
+    /// The larger of each pair of lanes.
+    struct Larger<T>([T; MAX_LANES], [T; MAX_LANES]);
+
+    impl<T: Vectorized> VectorKernel for Larger<T> {
+        type Output = Vec<T>;
+
+        run_for_each_set!();
+
+        #[inline(always)]
+        unsafe fn run_with<S: Simd>(self) -> Vec<T> {
+            let mut out = [T::ZERO; MAX_LANES];
+            // SAFETY: the caller has the instructions; no vector has more lanes than the arrays.
+            unsafe {
+                let [own, other] = [self.0, self.1].map(|x| T::Vector::<S>::load(x.as_ptr()));
+                own.larger(other).store(out.as_mut_ptr());
+            }
+            out[..<T::Vector<S> as Vector<T>>::LANES].to_vec()
+        }
+    }
+
+    #[test]
+    fn the_larger_is_nan_where_either_is_and_the_first_of_equal_ones() {
+        fn check<T: Vectorized>() {
+            let numbers = [0.0, -0.0, 1.0, -1.0, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 1e-30].map(T::from_f64);
+            for own in numbers {
+                for turned in 0..numbers.len() {
+                    let others = std::array::from_fn(|i| numbers[(i + turned) % numbers.len()]);
+                    let kernel = || Larger([own; MAX_LANES], others);
+                    // SAFETY: every processor has the baseline.
+                    for found in [simd::dispatch(kernel()), unsafe { kernel().run_with::<Baseline>() }] {
+                        for (&found, &other) in found.iter().zip(&others) {
+                            let want = if other > own || other.is_nan() { other } else { own };
+                            // Of a zero, the sign too.
+                            let same = found == want && (T::ONE / found == T::ONE / want);
+                            assert!(same || found.is_nan() && want.is_nan(), "{own} and {other}: {found}");
+                        }
+                    }
+                }
+            }
+        }
+        check::<f32>();
+        check::<f64>();
+    }
+}

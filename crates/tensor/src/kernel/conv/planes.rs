@@ -3,8 +3,6 @@
 //! A plane is copied with what is around it, and with every `step`-th element of a row side by side: there, each tap of neighbouring windows
 //! is a row of neighbours, and nothing is outside. The windows' results stay in registers while one tap after the other is folded in.
 
-use std::marker::PhantomData;
-
 use super::windows::WindowAxis;
 use crate::kernel::Real;
 use crate::kernel::copy::{Lines, copy_rows};
@@ -165,13 +163,13 @@ impl Spots {
 /// How a tap is folded into the results of its windows.
 pub(crate) trait TapFold<T: Vectorized>: Copy + Sync {
     /// What is folded into where there is no tap yet, and outside of the plane.
-    fn start() -> T;
+    fn start(self) -> T;
 
     /// With a tap more, which has this weight.
     ///
     /// # Safety
     /// The processor has the instructions of the vector.
-    unsafe fn fold<V: Vector<T>>(results: V, x: V, weight: V) -> V;
+    unsafe fn fold<V: Vector<T>>(self, results: V, x: V, weight: V) -> V;
 }
 
 /// Σ w x
@@ -188,12 +186,12 @@ pub(crate) struct Maximum;
 
 impl<T: Vectorized> TapFold<T> for Weighted {
     #[inline(always)]
-    fn start() -> T {
+    fn start(self) -> T {
         T::ZERO
     }
 
     #[inline(always)]
-    unsafe fn fold<V: Vector<T>>(results: V, x: V, weight: V) -> V {
+    unsafe fn fold<V: Vector<T>>(self, results: V, x: V, weight: V) -> V {
         // SAFETY: this function's caller ensures it, here and below.
         unsafe { results.add_product(weight, x) }
     }
@@ -201,12 +199,12 @@ impl<T: Vectorized> TapFold<T> for Weighted {
 
 impl<T: Vectorized> TapFold<T> for Total {
     #[inline(always)]
-    fn start() -> T {
+    fn start(self) -> T {
         T::ZERO
     }
 
     #[inline(always)]
-    unsafe fn fold<V: Vector<T>>(results: V, x: V, _: V) -> V {
+    unsafe fn fold<V: Vector<T>>(self, results: V, x: V, _: V) -> V {
         // SAFETY: as above.
         unsafe { results.add(x) }
     }
@@ -214,12 +212,12 @@ impl<T: Vectorized> TapFold<T> for Total {
 
 impl<T: Vectorized> TapFold<T> for Maximum {
     #[inline(always)]
-    fn start() -> T {
+    fn start(self) -> T {
         -T::INFINITY
     }
 
     #[inline(always)]
-    unsafe fn fold<V: Vector<T>>(results: V, x: V, _: V) -> V {
+    unsafe fn fold<V: Vector<T>>(self, results: V, x: V, _: V) -> V {
         // SAFETY: as above.
         unsafe { results.larger(x) }
     }
@@ -230,11 +228,11 @@ pub(crate) fn fold_windows<T: Vectorized, F: TapFold<T>>(
     copy: &[T],
     windows: &PlaneWindows<'_>,
     weights: &[T],
-    _: F,
+    f: F,
     out: &mut [T],
     spots: Spots,
 ) {
-    simd::dispatch(FoldWindows::<T, F> { copy, windows, weights, out, spots, fold: PhantomData });
+    simd::dispatch(FoldWindows { copy, windows, weights, f, out, spots });
 }
 
 /// In vectors: what the compiler makes of arrays in registers changes with what stands around them, by a factor of three.
@@ -242,9 +240,9 @@ struct FoldWindows<'a, T, F> {
     copy: &'a [T],
     windows: &'a PlaneWindows<'a>,
     weights: &'a [T],
+    f: F,
     out: &'a mut [T],
     spots: Spots,
-    fold: PhantomData<F>,
 }
 
 impl<T: Vectorized, F: TapFold<T>> VectorKernel for FoldWindows<'_, T, F> {
@@ -296,12 +294,12 @@ impl<T: Vectorized, F: TapFold<T>> FoldWindows<'_, T, F> {
         let (offsets, weighted) = (&*self.windows.offsets, !self.weights.is_empty());
         // SAFETY: this function's caller ensures it; NV vectors are read of a slice of as many elements.
         let results = unsafe {
-            let mut results = [T::Vector::<S>::splat(F::start()); NV];
+            let mut results = [T::Vector::<S>::splat(self.f.start()); NV];
             for i in 0..offsets.len() {
                 let x = self.copy[base + offsets[i]..][..NV * lanes].as_ptr();
                 let weight = T::Vector::<S>::splat(if weighted { self.weights[i] } else { T::ZERO });
                 for v in 0..NV {
-                    results[v] = F::fold(results[v], T::Vector::<S>::load(x.add(v * lanes)), weight);
+                    results[v] = self.f.fold(results[v], T::Vector::<S>::load(x.add(v * lanes)), weight);
                 }
             }
             results
