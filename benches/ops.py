@@ -81,6 +81,13 @@ def cell(kind, o, gates, state):
     return getattr(torch, kind)(o.x[:, :16], state, *(w[:gates] for w in o.cell))
 
 
+def sequence(kind, o, gates, states=1):
+    state = torch.zeros(1, 1, 16)
+    state = state if states == 1 else [state] * states
+    weights = [w[:gates] for w in o.cell]
+    return getattr(torch, kind)(o.x[:, :16].unsqueeze(0), state, weights, False, 1, 0.0, True, False, True)[0]
+
+
 def image(x):
     return x.reshape(-1, 4, 32, 32)
 
@@ -286,6 +293,11 @@ OF_TAPE = {
     "rnn_cell": lambda o: cell("rnn_tanh_cell", o, 16, o.y[:, :16]),
     "gru_cell": lambda o: cell("gru_cell", o, 48, o.y[:, :16]),
     "lstm_cell": lambda o: cell("lstm_cell", o, 64, (o.y[:, :16], o.y[:, :16]))[0],
+    "rnn_relu_cell": lambda o: cell("rnn_relu_cell", o, 16, o.y[:, :16]),
+    "rnn_tanh": lambda o: sequence("rnn_tanh", o, 16),
+    "rnn_relu": lambda o: sequence("rnn_relu", o, 16),
+    "gru": lambda o: sequence("gru", o, 48),
+    "lstm": lambda o: sequence("lstm", o, 64, 2),
     "cross_entropy": lambda o: F.cross_entropy(o.x, o.classes),
     "cross_entropy_with: smoothing": lambda o: F.cross_entropy(o.x, o.classes, label_smoothing=0.1),
     "cross_entropy_with: weight": lambda o: F.cross_entropy(o.x, o.classes, weight=o.row.detach()),

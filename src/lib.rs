@@ -63,8 +63,8 @@ pub mod prelude {
     pub use nn::{
         self, Adam, AdamW, BatchNorm1d, BatchNorm2d, Batches, Carried, Conv1d, Conv2d, Dropout, Embedding, Fit,
         Flatten, Flow, GRU, LSTM, Layer, LayerNorm, Linear, LstmState, MaxPool2d, MinMaxScale, ModelGradients, Module,
-        MultiheadAttention, Optimizer, Param, Progress, RNN, ReduceOnPlateau, Residual, Schedule, Sequential, Sgd,
-        Standardize, TransformerBlock, metrics, module, seq,
+        MultiheadAttention, Optimizer, Param, Progress, RNN, Recurrent, ReduceOnPlateau, Residual, Schedule,
+        Sequential, Sgd, Standardize, TransformerBlock, metrics, module, seq,
     };
     #[cfg(feature = "checkpoint")]
     pub use nn::{Checkpoint, Resume};

@@ -3,7 +3,8 @@
 use std::hint::black_box;
 
 use evenkeel::autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin, Var,
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps, TripletMargin,
+    Var,
 };
 use evenkeel::prelude::*;
 use evenkeel::tensor::{
@@ -297,6 +298,11 @@ fn of_matrices() -> Vec<Row> {
         "rnn_cell" o.x.slice(1, ..16).rnn_cell(o.y.slice(1, ..16), cell(o, 16));
         "gru_cell" o.x.slice(1, ..16).gru_cell(o.y.slice(1, ..16), cell(o, 48));
         "lstm_cell" o.x.slice(1, ..16).lstm_cell((o.y.slice(1, ..16), o.y.slice(1, ..16)), cell(o, 64)).0;
+        "rnn_relu_cell" o.x.slice(1, ..16).rnn_relu_cell(o.y.slice(1, ..16), cell(o, 16));
+        "rnn_tanh" sequence(o).rnn_tanh(None, cell(o, 16), Steps::default()).0;
+        "rnn_relu" sequence(o).rnn_relu(None, cell(o, 16), Steps::default()).0;
+        "gru" sequence(o).gru(None, cell(o, 48), Steps::default()).0;
+        "lstm" sequence(o).lstm(None, cell(o, 64), Steps::default()).0;
         "cross_entropy" o.x.cross_entropy(&o.data.classes);
         "cross_entropy_with: smoothing" {
             let options = CrossEntropy { label_smoothing: 0.1, ..CrossEntropy::default() };
@@ -318,6 +324,11 @@ fn of_matrices() -> Vec<Row> {
 fn cell<'t>(o: &On<'t>, gates: usize) -> CellParams<'t, f32> {
     let [w_ih, w_hh] = [o.w_ih, o.w_hh].map(|w| w.slice(1, ..gates));
     CellParams { w_ih, w_hh, b_ih: None, b_hh: None }
+}
+
+/// The rows as one sequence.
+fn sequence<'t>(o: &On<'t>) -> Var<'t> {
+    o.x.slice(1, ..16).unsqueeze(0)
 }
 
 /// What the tape has not.

@@ -1,4 +1,4 @@
-"""The rows of convolutions and pools as JAX does them, each function compiled, in the same JSON lines.
+"""The rows of convolutions, pools and recurrent layers as JAX does them, each function compiled, in the same JSON lines.
 
     python -m venv /tmp/jax && /tmp/jax/bin/pip install jax numpy
     /tmp/jax/bin/python jax_ops.py > jax.jsonl
@@ -54,6 +54,42 @@ def rows(jax):
         largest = lambda x: jax.lax.reduce_window(x, -jax.numpy.inf, jax.lax.max, window, strides, sides)
         return waiting(largest, normal(8, 64, 56, 56))
 
+    def recurrent(kind, gates, width, steps, batch):
+        """One product for all inputs, and a scan over the steps; to the gradients of the input and of all weights."""
+        scale = 0.5 / width**0.5
+        w_ih, w_hh, b_ih, b_hh = (scale * normal(*dims, gates * width) for dims in ((width,), (width,), (), ()))
+        x, g = normal(batch, steps, width), normal(batch, steps, width)
+        sigmoid, tanh = jax.nn.sigmoid, jax.numpy.tanh
+
+        def cell(state, a, w_hh, b_hh):
+            h, c = state
+            s = h @ w_hh + b_hh
+            if kind == "rnn":
+                h = tanh(a + s)
+            elif kind == "gru":
+                (ar, az, an), (sr, sz, sn) = (jax.numpy.split(each, 3, -1) for each in (a, s))
+                n = tanh(an + sigmoid(ar + sr) * sn)
+                h = n + sigmoid(az + sz) * (h - n)
+            else:
+                i, f, new, o = jax.numpy.split(a + s, 4, -1)
+                c = sigmoid(f) * c + sigmoid(i) * tanh(new)
+                h = sigmoid(o) * tanh(c)
+            return (h, c), h
+
+        def forward(x, w_ih, w_hh, b_ih, b_hh):
+            inputs = jax.numpy.swapaxes(x @ w_ih + b_ih, 0, 1)
+            zeros = jax.numpy.zeros((batch, width))
+            _, y = jax.lax.scan(lambda state, a: cell(state, a, w_hh, b_hh), (zeros, zeros), inputs)
+            return jax.numpy.swapaxes(y, 0, 1)
+
+        def there_and_back(x, w_ih, w_hh, b_ih, b_hh, g):
+            y, pullback = jax.vjp(forward, x, w_ih, w_hh, b_ih, b_hh)
+            return y, pullback(g)
+
+        return waiting(there_and_back, x, w_ih, w_hh, b_ih, b_hh, g)
+
+    for name, of in shapes.RECURRENT.items():
+        yield name, lambda of=of: recurrent(*of)
     for name, of in shapes.CONVS.items():
         yield f"conv {name}", lambda of=of: conv(*of, False)
         yield f"conv {name}, and back", lambda of=of: conv(*of, True)
@@ -63,7 +99,7 @@ def rows(jax):
 
 
 def main():
-    parser = shapes.arguments("Convolutions and pools as JAX does them.")
+    parser = shapes.arguments("Convolutions, pools and recurrent layers as JAX does them.")
     parser.add_argument("--child", action="store_true", help="measure here, at the one number of threads")
     args = parser.parse_args()
     if args.child:

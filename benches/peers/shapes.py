@@ -1,4 +1,4 @@
-"""What torch_ops.py and jax_ops.py have in common: the shapes of convolutions, the options, which are those of whole steps too, and the clock."""
+"""What torch_ops.py and jax_ops.py have in common: the shapes of convolutions and recurrent layers, the options, which are those of whole steps too, and the clock."""
 
 import argparse
 import json
@@ -19,6 +19,16 @@ CONVS = {
     "512-512 3x3 on 7, batch 8": ((8, 512, 7, 7), 512, 3, {"padding": 1}),
     "256-64 1x1 on 56, batch 8": ((8, 256, 56, 56), 64, 1, {}),
     "depthwise 96 3x3 on 56, batch 8": ((8, 96, 56, 56), 96, 3, {"padding": 1, "groups": 96}),
+}
+
+
+# name: kind, gates, width, steps, batch
+RECURRENT = {
+    f"{kind} of {width}, {steps} steps, batch {batch}, and back": (kind, gates, width, steps, batch)
+    for kind, gates in (("rnn", 1), ("gru", 3), ("lstm", 4))
+    for width in (64, 128, 256)
+    for steps in (16, 64, 256)
+    for batch in (1, 32)
 }
 
 

@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 
 import shapes
-from shapes import CONVS
+from shapes import CONVS, RECURRENT
 
 MATMULS = [
     (32, 30, 200),
@@ -46,6 +46,19 @@ def conv(x, out, kernel, options, back):
 def conv1d():
     x, w = torch.randn(8, 64, 1024), torch.randn(128, 64, 9)
     return lambda: F.conv1d(x, w, padding=16, dilation=4)
+
+
+def recurrent(kind, gates, width, steps, batch):
+    """To the gradients of the input and of all weights."""
+    layer = {"rnn": torch.nn.RNN, "gru": torch.nn.GRU, "lstm": torch.nn.LSTM}[kind](width, width, batch_first=True)
+    x, g = torch.randn(batch, steps, width, requires_grad=True), torch.randn(batch, steps, width)
+
+    def step():
+        layer.zero_grad()
+        x.grad = None
+        layer(x)[0].backward(g)
+
+    return step
 
 
 def matmul(m, k, n):
@@ -94,6 +107,8 @@ def rows():
     for name, of in CONVS.items():
         yield f"conv {name}", lambda of=of: conv(*of, False)
         yield f"conv {name}, and back", lambda of=of: conv(*of, True)
+    for name, of in RECURRENT.items():
+        yield name, lambda of=of: recurrent(*of)
     images = (8, 64, 56, 56)
     yield "conv1d 64-128 9, dilation 4, on 1024, batch 8", conv1d
     yield "max pool 2x2 of 64 on 56, batch 8", lambda: unary(lambda x: F.max_pool2d(x, 2), *images)

@@ -4,7 +4,7 @@ use std::panic::{self, UnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use evenkeel::autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, PoissonNll, Reduction, TripletMargin,
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, PoissonNll, Reduction, Steps, TripletMargin,
 };
 use evenkeel::prelude::*;
 use evenkeel::tensor::{Activation, Pullback};
@@ -90,6 +90,14 @@ fn indices() -> Tensor<i64> {
 fn on_tape(mistake: impl FnOnce(Var<'_>, Var<'_>)) {
     let tape = Tape::new();
     mistake(tape.leaf(matrix()), tape.leaf(Tensor::zeros([4, 5])));
+}
+
+/// With a sequence of two steps of one example, and a GRU of two numbers.
+fn on_sequence(mistake: impl FnOnce(Var<'_>, CellParams<'_>) -> Tensor) -> Tensor {
+    let tape = Tape::new();
+    let leaf = |dims: &[usize]| tape.leaf(Tensor::zeros(dims));
+    let cell = CellParams { w_ih: leaf(&[3, 6]), w_hh: leaf(&[2, 6]), b_ih: None, b_hh: None };
+    mistake(leaf(&[1, 2, 3]), cell)
 }
 
 #[test]
@@ -404,6 +412,39 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         at!("lstm_cell: the state is [2, 3], its memory [4, 5]", || {
             on_tape(|x, y| omit(x.lstm_cell((x, y), CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None })))
         }),
+        at!("rnn_tanh: the input must be [N, L, E], got [2, 3]", || {
+            on_tape(|x, y| {
+                omit(x.rnn_tanh(None, CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None }, Steps::default()))
+            })
+        }),
+        at!("rnn_relu: the weight of the state must be [H, 1 H], got [4, 5]", || {
+            on_tape(|x, y| {
+                let cell = CellParams { w_ih: y, w_hh: y, b_ih: None, b_hh: None };
+                omit(x.unsqueeze(0).rnn_relu(None, cell, Steps::default()));
+            });
+        }),
+        at!("gru: an input [1, 2, 3] and a weight of the state [2, 6] need w_ih of [3, 6], got [4, 5]", || {
+            on_tape(|x, y| {
+                let w_hh = x.tape().leaf(Tensor::zeros([2, 6]));
+                let cell = CellParams { w_ih: y, w_hh, b_ih: None, b_hh: None };
+                omit(x.unsqueeze(0).gru(None, cell, Steps::default()));
+            });
+        }),
+        at!("gru: b_hh must be [6], got [2, 3]", || omit(on_sequence(|x, cell| {
+            x.gru(None, CellParams { b_hh: Some(x.select(0, 0)), ..cell }, Steps::default()).0.value()
+        }))),
+        at!("gru: an input [1, 2, 3] needs a state of [1, 2], got [2, 3]", || omit(on_sequence(|x, cell| {
+            x.gru(x.select(0, 0), cell, Steps::default()).0.value()
+        }))),
+        at!("gru: 2 lengths, but an input [1, 2, 3] has 1 examples", || omit(on_sequence(|x, cell| {
+            x.gru(None, cell, Steps { lengths: Some(&[1, 2]), ..Steps::default() }).0.value()
+        }))),
+        at!("gru: length 0 is 0, but an input [1, 2, 3] has 1 to 2 steps", || omit(on_sequence(|x, cell| {
+            x.gru(None, cell, Steps { lengths: Some(&[0]), ..Steps::default() }).0.value()
+        }))),
+        at!("gru: length 0 is 3, but an input [1, 2, 3] has 1 to 2 steps", || omit(on_sequence(|x, cell| {
+            x.gru(None, cell, Steps { lengths: Some(&[3]), ..Steps::default() }).0.value()
+        }))),
         at!("cross_entropy: the class of example 1 is 3, but of 3 each must be in 0..=2", || {
             on_tape(|x, _| omit(x.cross_entropy(&Tensor::from([2, 3]))))
         }),
@@ -670,6 +711,16 @@ fn gradients_and_layers_panic_at_the_callers_line() {
             let [hidden, memory] = [4, 5].map(|width| tape.constant(Tensor::zeros([2, width])));
             let lstm = nn::LSTM::new_torch(3, 4, &mut rng()).unwrap();
             omit(lstm.run(tape.constant(Tensor::zeros([2, 5, 3])), nn::LstmState { hidden, memory }));
+        }),
+        at!("LSTM::run: an input [2, 5, 3] needs a state of [4, 2, 4], got [2, 2, 4]", || {
+            let tape = Tape::new();
+            let hidden = tape.constant(Tensor::zeros([2, 2, 4]));
+            let lstm = nn::LSTM::new_torch(3, nn::Recurrent::new(4).layers(2).bidirectional(), &mut rng()).unwrap();
+            omit(lstm.run(tape.constant(Tensor::zeros([2, 5, 3])), nn::LstmState { hidden, memory: hidden }));
+        }),
+        at!("lstm: length 1 is 6, but an input [2, 5, 3] has 1 to 5 steps", || {
+            let lstm = nn::LSTM::new_torch(3, 4, &mut rng()).unwrap();
+            omit(lstm.run_padded(Tape::new().constant(Tensor::zeros([2, 5, 3])), None, &[5, 6]));
         }),
         at!("GRU::run: the input [2, 0, 3] has no step", || {
             omit(nn::GRU::new_torch(3, 4, &mut rng()).unwrap().forward(Tape::new().constant(Tensor::zeros([2, 0, 3]))));

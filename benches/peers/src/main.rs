@@ -11,6 +11,7 @@ mod elementwise;
 mod matmul;
 mod peak;
 mod random;
+mod recurrent;
 mod reduce;
 mod report;
 mod step;
@@ -42,7 +43,16 @@ fn main() -> ExitCode {
 }
 
 fn rows(only: &str) -> Vec<Row> {
-    let all = [peak::rows(), matmul::rows(), conv::rows(), elementwise::rows(), reduce::rows(), random::rows(), step::rows()];
+    let all = [
+        peak::rows(),
+        matmul::rows(),
+        conv::rows(),
+        recurrent::rows(),
+        elementwise::rows(),
+        reduce::rows(),
+        random::rows(),
+        step::rows(),
+    ];
     all.into_iter().flatten().filter(|row| row.work.contains(only)).collect()
 }
 

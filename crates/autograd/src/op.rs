@@ -110,6 +110,11 @@ pub enum Role {
         /// Whether windows are so far apart that some elements of the input are in none.
         skips: bool,
     },
+    /// The steps of a recurrent network through a weight of its state. What gates let through stands on the tape as activations before.
+    Recurrent {
+        /// The place of the weight.
+        weight: usize,
+    },
     /// A normalization, whose result has the scale of its weight, whatever the scale of its input; and maybe a bias. Its units are
     /// the last axis.
     Normalizing {
@@ -228,6 +233,7 @@ impl Role {
             Role::Adding | Role::Multiplying => 2,
             Role::Affine { .. }
             | Role::AffineChannels { .. }
+            | Role::Recurrent { .. }
             | Role::Normalizing { .. }
             | Role::NormalizingChannels { .. }
             | Role::Loss { .. } => self.places().into_iter().flatten().map(|(_, place)| place + 1).fold(1, usize::max),
@@ -240,6 +246,7 @@ impl Role {
             Role::Affine { weight, bias }
             | Role::AffineChannels { weight, bias, .. }
             | Role::Normalizing { weight, bias } => [Some(("weight", weight)), bias.map(|bias| ("bias", bias))],
+            Role::Recurrent { weight } => [Some(("weight", weight)), None],
             Role::NormalizingChannels { weight, bias } => [Some(("weight", weight)), Some(("bias", bias))],
             Role::Loss { predictions, baseline: Baseline::Variance(targets) | Baseline::Constant { targets, .. } } => {
                 [Some(("predictions", predictions)), Some(("targets", targets))]

@@ -150,7 +150,7 @@ pub use layers::{
     BatchNorm2d, BatchNorm3d, Bilinear, Conv1d, Conv2d, Conv3d, ConvTranspose1d, ConvTranspose2d, Dropout, Dropout1d,
     Dropout2d, Embedding, Flatten, FlattenConsecutive, GRU, GroupNorm, LSTM, LayerNorm, Linear, LstmState, MaxPool,
     MaxPool1d, MaxPool2d, MaxPool3d, MinMaxScale, MultiheadAttention, PRelu, PixelShuffle, RMSNorm, RNN, Recomputed,
-    Residual, Sequential, Standardize, TransformerBlock, Upsample,
+    Recurrent, RecurrentCell, Residual, Sequential, Standardize, TransformerBlock, Upsample,
 };
 pub use model::{Func, Kind, Layer, Module, Param, ParamPath, func, predict, predict_by};
 pub use optimizer::{

@@ -12,7 +12,10 @@ use crate::kernel::{
     Update,
 };
 use crate::layout::Layout;
-use crate::ops::{self, Accum, Fold, Moves, Normalization, Over, Resampling, Running, Scattered, Side, Windowed};
+use crate::ops::{
+    self, Accum, Fold, Moves, Normalization, Over, Recurrence, RecurrentGradients, Resampling, Running, Scattered,
+    Side, Windowed,
+};
 use crate::random::{self, Distribution};
 use crate::shape::Shape;
 use crate::tensor::Tensor;
@@ -192,6 +195,10 @@ compiled! {
         fn im2col(x: &Tensor<Self>, moves: &Moves) -> Result<Tensor<Self>, Error> = ops::im2col;
         fn col2im(x: &Tensor<Self>, moves: &Moves) -> Result<Tensor<Self>, Error> = ops::col2im;
         fn resampled(x: &Tensor<Self>, how: &Resampling<Self>) -> Result<Tensor<Self>, Error> = ops::resampled;
+        fn recurrence(of: Recurrence<Self>, inputs: &Tensor<Self>, bias: Option<&Tensor<Self>>, start: [Option<&Tensor<Self>>; 2], keeps: bool)
+            -> Recurrence<Self> = ops::recurrence;
+        fn recurrence_back(of: &Recurrence<Self>, gradient: &Tensor<Self>)
+            -> RecurrentGradients<Self> = ops::recurrence_back;
         fn drawn(
             op: &'static str, key: &[u8; 32], shape: &Shape, distribution: Distribution<Self>
         ) -> Result<Tensor<Self>, Error> = random::drawn;

@@ -79,13 +79,15 @@ pub use io::npy;
 pub use io::safetensors;
 pub use iter::{AxisIter, Iter};
 #[doc(hidden)]
+pub use kernel::Cell;
+#[doc(hidden)]
 pub use kernel::ElementwiseLoss;
 pub use kernel::{Activation, Arithmetic, Dtype, Isa, Live, Real, Saved, Scalar, Update, WithSign, isa};
 pub use layout::Layout;
 pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pad, Pullback, keepdim};
 #[doc(hidden)]
-pub use ops::{Moves, Resampling, adaptive_windows};
+pub use ops::{Moves, Recurrence, RecurrentGradients, Resampling, adaptive_windows};
 pub use par::{for_each, with_threads};
 #[doc(hidden)]
 pub use place::{Whereabouts, Within};

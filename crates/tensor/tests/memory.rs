@@ -1,6 +1,8 @@
 //! Every op that goes through unsafe code, on few elements: for Miri to watch, which takes a thousand times as long.
 
-use tensor::{Accum, Activation, Conv, ConvTranspose, Pool, Tensor, Update};
+use std::sync::Arc;
+
+use tensor::{Accum, Activation, Cell, Conv, ConvTranspose, Pool, Recurrence, Tensor, Update};
 
 fn numbers(dims: &[usize]) -> Tensor {
     let mut i = 0;
@@ -128,4 +130,31 @@ fn convolutions_and_pools() {
     assert_eq!(x.reshape([2, 35]).gather(1, &places.reshape([2, 12])), largest.reshape([2, 12]));
     assert!(largest.ge(x.avg_pool(pool)).all(..).item());
     assert_eq!(x.avg_pool(pool).avg_pool_backward(x.shape(), pool).dims(), x.dims());
+}
+
+#[test]
+fn recurrences() {
+    for cell in [Cell::Tanh, Cell::Relu, Cell::Gru, Cell::Lstm] {
+        for reversed in [false, true] {
+            let (width, lengths) = (cell.gates() * 3, Arc::from([2, 1, 2]));
+            let (inputs, w) = (numbers(&[2, 3, width]), numbers(&[3, width]));
+            let run = |keeps| {
+                let steps = (reversed, Some(Arc::clone(&lengths)));
+                Recurrence::new(
+                    cell,
+                    &inputs,
+                    (&w, Some(&numbers(&[width]))),
+                    [Some(&numbers(&[3, 3])), None],
+                    steps,
+                    keeps,
+                )
+            };
+            let of = run(true);
+            assert_eq!(of.states(), run(false).states());
+            // Of the one example that is over, nothing comes back from the padding.
+            let gradients = of.pullback(&Tensor::ones(of.states().shape()));
+            assert_eq!(gradients.inputs.select(0, 1).select(0, 1), Tensor::zeros([width]));
+            assert!(gradients.state.iter().chain(gradients.of_states.iter()).all(f32::is_finite));
+        }
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-use autograd::{Attention, CellParams, Tape, Var};
+use autograd::{Attention, CellParams, Steps, Tape, Var};
 use nn::{AdamW, Optimizer, Param, Sgd};
 use tensor::{Conv, Pool, Tensor};
 
@@ -103,8 +103,7 @@ impl<'t> Ops for OnTape<'t> {
         let [batch, all] = x.shape().dims().try_into().expect("a matrix");
         let width = all / steps;
         let cell = CellParams { w_ih: *w_ih, w_hh: *w_hh, b_ih: Some(*b_ih), b_hh: Some(*b_hh) };
-        let begin = x.tape().constant(Tensor::zeros([batch, width]));
-        (0..steps).fold(begin, |state, step| x.narrow(1, step * width, width).gru_cell(state, cell))
+        x.reshape([batch, steps, width]).gru(None, cell, Steps::default()).1
     }
 
     fn attention(x: &Var<'t>, length: usize, heads: usize) -> Var<'t> {

@@ -30,4 +30,4 @@ mod view;
 pub use arithmetic::{Operand, OperandValue};
 pub use attention::Attention;
 pub use loss::{Bce, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin};
-pub use recurrent::CellParams;
+pub use recurrent::{CellParams, Steps};

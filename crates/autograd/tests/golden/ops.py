@@ -67,6 +67,32 @@ def by_cell(kind, x, h, w_ih, w_hh, b_ih, b_hh):
     return getattr(torch, kind)(x, h, *weights)
 
 
+def by_steps(kind, x, state, w_ih, w_hh, b_ih, b_hh, lengths=None, backwards=False):
+    """What each step gives, and the last state: cell by cell, each example for as long as it goes on."""
+    n, steps = x.shape[:2]
+    lengths = lengths or [steps] * n
+    outputs = [None] * steps
+    for t in reversed(range(steps)) if backwards else range(steps):
+        new = by_cell(kind, x[:, t], state, w_ih, w_hh, b_ih, b_hh)
+        goes_on = torch.tensor([t < length for length in lengths]).reshape(n, 1)
+        if isinstance(state, tuple):
+            state = tuple(torch.where(goes_on, a, b) for a, b in zip(new, state))
+        else:
+            state = torch.where(goes_on, new, state)
+        h = state[0] if isinstance(state, tuple) else state
+        outputs[t] = torch.where(goes_on, h, torch.zeros_like(h))
+    return torch.stack(outputs, 1), state
+
+
+def lengths(x):
+    return [1 + 2 * i % x.shape[1] for i in range(x.shape[0])]
+
+
+def lstm_all(x, h, c, *w):
+    outputs, (last, memory) = by_steps("lstm_cell", x, (h, c), *w, lengths=lengths(x))
+    return outputs + (last * memory).unsqueeze(1)
+
+
 def soft(x, t, **options):
     return F.cross_entropy(x, t, **options)
 
@@ -313,6 +339,17 @@ ROWS = {
     "lstm_cell": lambda x, h, c, *w: by_cell("lstm_cell", x, (h, c), *w)[0],
     "lstm_cell: memory": lambda x, h, c, *w: by_cell("lstm_cell", x, (h, c), *w)[1],
     "lstm_cell: no bias": lambda x, h, c, w, u, a, b: torch.lstm_cell(x, (h, c), w.t(), u.t())[0] + a.sum() + b.sum(),
+    "rnn_relu_cell": lambda *x: by_cell("rnn_relu_cell", *x),
+    "rnn_tanh": lambda *x: by_steps("rnn_tanh_cell", *x)[0],
+    "rnn_tanh: lengths, last": lambda x, *w: by_steps("rnn_tanh_cell", x, *w, lengths=lengths(x))[1],
+    "rnn_relu": lambda *x: by_steps("rnn_relu_cell", *x)[0],
+    "gru": lambda *x: by_steps("gru_cell", *x)[0],
+    "gru: lengths, reversed": lambda x, *w: by_steps("gru_cell", x, *w, lengths=lengths(x), backwards=True)[0],
+    "gru: lengths, last": lambda x, *w: by_steps("gru_cell", x, *w, lengths=lengths(x))[1],
+    "lstm": lambda x, h, c, *w: by_steps("lstm_cell", x, (h, c), *w)[0],
+    "lstm: reversed": lambda x, h, c, *w: by_steps("lstm_cell", x, (h, c), *w, backwards=True)[0],
+    "lstm: lengths, all": lstm_all,
+    "lstm: no bias": lambda x, h, c, w, u, a, b: by_steps("lstm_cell", x, (h, c), w, u, 0 * a, 0 * b)[1][1] + a.sum() + b.sum(),
     "cross_entropy": lambda x: entropy(x, classes(x)),
     "cross_entropy: far": lambda x: entropy(3 * x, classes(x)),
     "cross_entropy_with: none": lambda x: entropy(x, classes(x), reduction="none"),

@@ -1,8 +1,8 @@
 //! The table of ops: each with its options, and with the shapes and numbers on which it is tried. To add an op is to add a row.
 
 use autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Tape, TripletMargin,
-    Var,
+    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps, Tape,
+    TripletMargin, Var,
 };
 use tensor::{
     Activation, Conv, ConvTranspose, Float, Interpolation, Pad, Padding, Pool, Resize, Shape, Tensor, keepdim,
@@ -135,6 +135,21 @@ const LSTM: &[Shapes] = &[
     &[&[5, 3], &[5, 2], &[5, 2], &[3, 8], &[2, 8], &[8], &[8]],
     &[&[0, 3], &[0, 2], &[0, 2], &[3, 8], &[2, 8], &[8], &[8]],
     &[&[2, 3], &[2, 16], &[2, 16], &[3, 64], &[16, 64], &[64], &[64]],
+];
+const RNN_STEPS: &[Shapes] = &[
+    &[&[3, 4, 3], &[3, 2], &[3, 2], &[2, 2], &[2], &[2]],
+    &[&[0, 4, 3], &[0, 2], &[3, 2], &[2, 2], &[2], &[2]],
+    &[&[2, 3, 3], &[2, 64], &[3, 64], &[64, 64], &[64], &[64]],
+];
+const GRU_STEPS: &[Shapes] = &[
+    &[&[3, 4, 3], &[3, 2], &[3, 6], &[2, 6], &[6], &[6]],
+    &[&[0, 4, 3], &[0, 2], &[3, 6], &[2, 6], &[6], &[6]],
+    &[&[2, 3, 3], &[2, 22], &[3, 66], &[22, 66], &[66], &[66]],
+];
+const LSTM_STEPS: &[Shapes] = &[
+    &[&[3, 4, 3], &[3, 2], &[3, 2], &[3, 8], &[2, 8], &[8], &[8]],
+    &[&[0, 4, 3], &[0, 2], &[0, 2], &[3, 8], &[2, 8], &[8], &[8]],
+    &[&[2, 3, 3], &[2, 16], &[2, 16], &[3, 64], &[16, 64], &[64], &[64]],
 ];
 const GAUSS: &[Shapes] = &[
     &[&[3, 4], &[3, 4], &[3, 4]],
@@ -275,6 +290,11 @@ fn last<T: Float>(x: Var<'_, T>) -> usize {
 
 fn cell<'t, T: Float>(x: &[Var<'t, T>]) -> CellParams<'t, T> {
     CellParams { w_ih: x[0], w_hh: x[1], b_ih: Some(x[2]), b_hh: Some(x[3]) }
+}
+
+/// How many steps of a sequence each example has: not as many.
+fn lengths<T: Float>(x: Var<'_, T>) -> Vec<usize> {
+    (0..x.shape().dims()[0]).map(|i| 1 + 2 * i % x.shape().dims()[1]).collect()
 }
 
 /// As targets, shares that add up to 1.
@@ -609,6 +629,33 @@ fn networks<T: Float>() -> Vec<Row<T>> {
         "lstm_cell: no bias" LSTM [Real] {
             let cell = CellParams { w_ih: x[3], w_hh: x[4], b_ih: None, b_hh: None };
             x[0].lstm_cell((x[1], x[2]), cell).0 + x[5].sum(..) + x[6].sum(..)
+        };
+        "rnn_relu_cell" RNN [Real] x[0].rnn_relu_cell(x[1], cell(&x[2..]));
+        "rnn_tanh" RNN_STEPS [Real] x[0].rnn_tanh(x[1], cell(&x[2..]), Steps::default()).0;
+        "rnn_tanh: lengths, last" RNN_STEPS [Real] {
+            x[0].rnn_tanh(x[1], cell(&x[2..]), Steps { lengths: Some(&lengths(x[0])), ..Steps::default() }).1
+        };
+        "rnn_relu" RNN_STEPS [Real] x[0].rnn_relu(x[1], cell(&x[2..]), Steps::default()).0;
+        "gru" GRU_STEPS [Real] x[0].gru(x[1], cell(&x[2..]), Steps::default()).0;
+        "gru: lengths, reversed" GRU_STEPS [Real] {
+            x[0].gru(x[1], cell(&x[2..]), Steps { lengths: Some(&lengths(x[0])), reversed: true }).0
+        };
+        "gru: lengths, last" GRU_STEPS [Real] {
+            x[0].gru(x[1], cell(&x[2..]), Steps { lengths: Some(&lengths(x[0])), ..Steps::default() }).1
+        };
+        "lstm" LSTM_STEPS [Real] x[0].lstm((x[1], x[2]), cell(&x[3..]), Steps::default()).0;
+        "lstm: reversed" LSTM_STEPS [Real] {
+            x[0].lstm((x[1], x[2]), cell(&x[3..]), Steps { reversed: true, ..Steps::default() }).0
+        };
+        "lstm: lengths, all" LSTM_STEPS [Real] {
+            let steps = Steps { lengths: Some(&lengths(x[0])), ..Steps::default() };
+            let (outputs, (last, memory)) = x[0].lstm((x[1], x[2]), cell(&x[3..]), steps);
+            outputs + (last * memory).unsqueeze(1)
+        };
+        "lstm: no bias" LSTM_STEPS [Real] {
+            let cell = CellParams { w_ih: x[3], w_hh: x[4], b_ih: None, b_hh: None };
+            let (_, (_, memory)) = x[0].lstm((x[1], x[2]), cell, Steps::default());
+            memory + x[5].sum(..) + x[6].sum(..)
         };
     }
 }

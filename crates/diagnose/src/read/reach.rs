@@ -38,7 +38,8 @@ impl Reach {
             if !behind {
                 continue;
             }
-            let hides = hidden || matches!(node.role, Role::Affine { .. } | Role::AffineChannels { .. });
+            let hides = hidden
+                || matches!(node.role, Role::Affine { .. } | Role::AffineChannels { .. } | Role::Recurrent { .. });
             let inputs = &node.inputs;
             let others = inputs.len() > 1 && inputs[0] != inputs[1] && !matches!(node.role, Role::Loss { .. });
             for &input in inputs {

@@ -62,13 +62,12 @@ const NETS: [(&str, Build); 16] = [
     ("gru", |rng| {
         let mut gru = GRU::new(32, 64, &lecun_normal(Gain::Linear), &orthogonal(Gain::Linear), rng)?;
         // A gate that keeps most of the state: else the first steps are as good as forgotten, as the diagnosis says.
-        gru.bias_ih.value_mut().as_mut_slice()[64..128].fill(2.0);
+        gru.cells[0].bias_ih.value_mut().as_mut_slice()[64..128].fill(2.0);
         Ok(seq![gru, func(|x| x.select(1, -1)), head(64, rng)?])
     }),
     ("lstm", |rng| {
-        let mut lstm = LSTM::new(32, 64, &lecun_normal(Gain::Linear), &orthogonal(Gain::Linear), rng)?;
-        lstm.bias_ih.value_mut().as_mut_slice()[64..128].fill(2.0);
-        Ok(seq![lstm, func(|x| x.select(1, -1)), head(64, rng)?])
+        let lstm = LSTM::new(32, 64, &lecun_normal(Gain::Linear), &orthogonal(Gain::Linear), rng)?;
+        Ok(seq![lstm.with_forget_bias(2.0), func(|x| x.select(1, -1)), head(64, rng)?])
     }),
     ("attention", |rng| {
         let attention = MultiheadAttention::new(32, 4, &lecun_normal(Gain::Linear), rng)?;

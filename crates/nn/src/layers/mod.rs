@@ -37,7 +37,7 @@ pub use pool::{
 };
 pub use prelu::PRelu;
 pub use recomputed::Recomputed;
-pub use recurrent::{GRU, LSTM, LstmState, RNN};
+pub use recurrent::{GRU, LSTM, LstmState, RNN, Recurrent, RecurrentCell};
 pub use residual::Residual;
 pub use rms_norm::RMSNorm;
 pub use scaling::{MinMaxScale, Standardize};

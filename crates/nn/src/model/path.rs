@@ -7,14 +7,14 @@ use std::fmt;
 pub struct ParamPath<'a> {
     above: Option<&'a ParamPath<'a>>,
     part: Segment<'a>,
-    in_torch: Option<&'a InTorch>,
+    in_torch: Option<&'a InTorch<'a>>,
 }
 
 /// What a part is called in PyTorch, and how its axes are ordered there, where that differs.
 #[derive(Clone, Copy, Debug)]
-pub struct InTorch {
+pub struct InTorch<'a> {
     /// A name that ends in `_` is joined with what follows, and not set apart by a dot.
-    pub name: Option<&'static str>,
+    pub name: Option<&'a str>,
     /// PyTorch's tensor is ours with its axes in this order. None are as they are.
     pub axes: &'static [usize],
 }
@@ -45,13 +45,18 @@ impl<'a> ParamPath<'a> {
     /// The same part with its name and its order of axes in PyTorch; for the macro
     /// [`module!`](crate::module!).
     #[doc(hidden)]
-    pub fn in_torch(self, in_torch: &'a InTorch) -> Self {
+    pub fn in_torch(self, in_torch: &'a InTorch<'a>) -> Self {
         ParamPath { in_torch: Some(in_torch), ..self }
     }
 
     /// How PyTorch orders the axes of the parameter: its tensor is ours, permuted so. None are as they are.
     pub fn axes_in_torch(&self) -> &'static [usize] {
         self.in_torch.map_or(&[], |in_torch| in_torch.axes)
+    }
+
+    /// What the part alone is called in PyTorch, if that is another name.
+    fn own_in_torch(&self) -> Option<&str> {
+        self.in_torch.and_then(|in_torch| in_torch.name)
     }
 
     /// The name that the parameter has in a state dict of PyTorch's.
@@ -69,12 +74,11 @@ impl<'a> ParamPath<'a> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     pub fn name_in_torch(&self) -> String {
-        let own = |path: &ParamPath<'_>| path.in_torch.and_then(|in_torch| in_torch.name);
         let mut name = self.above.map_or(String::new(), ParamPath::name_in_torch);
-        if !name.is_empty() && !self.above.and_then(own).is_some_and(|own| own.ends_with('_')) {
+        if !name.is_empty() && !self.above.and_then(ParamPath::own_in_torch).is_some_and(|own| own.ends_with('_')) {
             name.push('.');
         }
-        match (own(self), self.part) {
+        match (self.own_in_torch(), self.part) {
             (Some(own), _) => name + own,
             (None, Segment::Root) => String::new(),
             (None, Segment::Field(field)) => name + field,

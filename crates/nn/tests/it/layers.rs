@@ -283,7 +283,8 @@ fn pytorchs_defaults_have_its_distributions() {
     uniform(&bilinear.weight, 0.25);
     uniform(bilinear.bias.as_ref().unwrap(), 0.25);
     let gru = GRU::new_torch(10, 64, rng).unwrap();
-    for param in [&gru.weight_ih, &gru.weight_hh, &gru.bias_ih, &gru.bias_hh] {
+    let cell = &gru.cells[0];
+    for param in [&cell.weight_ih, &cell.weight_hh, &cell.bias_ih, &cell.bias_hh] {
         uniform(param, 0.125);
     }
     let attention = MultiheadAttention::new_torch(64, 4, rng).unwrap();

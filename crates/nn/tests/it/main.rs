@@ -14,6 +14,7 @@ mod kept;
 mod layers;
 mod mup;
 mod optimizers;
+mod recurrent;
 #[cfg(feature = "checkpoint")]
 mod resnet;
 #[cfg(feature = "checkpoint")]

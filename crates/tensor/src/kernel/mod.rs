@@ -18,6 +18,7 @@ pub(crate) mod math;
 mod matmul;
 mod power;
 mod random;
+mod recurrent;
 mod reduce;
 mod resample;
 mod scalar;
@@ -56,6 +57,9 @@ pub(crate) use power::IntegerPower;
 #[allow(unreachable_pub, reason = "a supertrait of the public `Float`, which keeps it sealed")]
 pub use random::Drawn;
 pub(crate) use random::{GROUP, Law, Mask, Normal, Uniform, draw};
+#[allow(unreachable_pub, reason = "re-exported at the root")]
+pub use recurrent::Cell;
+pub(crate) use recurrent::{Backward, Course, Forward, Gradients};
 pub(crate) use reduce::{
     Count, Largest, LogSumExp, Moment, Moments, Product, ROWS, Reduction, Run, Sizes, Smallest, Squares, Sum, WIDE,
     arg, finish_log_sum_exp, join, reduce_columns, reduce_rows,

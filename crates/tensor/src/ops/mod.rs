@@ -26,6 +26,7 @@ mod pad;
 mod pool;
 mod pullback;
 mod rank;
+mod recurrent;
 mod reduce;
 mod repeat;
 mod resample;
@@ -60,6 +61,8 @@ pub(crate) use normal::{affine, centered, normalized, standardized, weighted_cen
 pub use pad::Pad;
 pub(crate) use pool::{pool_places, pooled, unpooled};
 pub use pullback::Pullback;
+pub use recurrent::{Recurrence, RecurrentGradients};
+pub(crate) use recurrent::{recurrence, recurrence_back};
 pub use reduce::{Axes, KeepDim, keepdim};
 pub(crate) use reduce::{
     arg, count_nonzero, deviation, fold, log_sum_exp, mean, norm, norm_f64, scan, sum_to, var_mean, variance,

@@ -15,6 +15,7 @@
 mod foreign;
 mod matrix;
 mod pack;
+mod packed;
 mod panels;
 mod prefetch_copy;
 mod tile;
@@ -26,6 +27,7 @@ use std::ops::Range;
 
 pub(crate) use self::matrix::Matrix;
 pub(super) use self::pack::pack;
+pub(super) use self::packed::Packed;
 use self::panels::Panels;
 pub(super) use self::prefetch_copy::PrefetchCopy;
 pub(super) use self::tile::{Tile, TileSizes, TileSizesOf, height};
