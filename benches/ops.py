@@ -1,6 +1,6 @@
 """Every op beside PyTorch's: four shapes, six layouts, forward, and there and back.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
+    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch torchvision numpy
     /tmp/venv/bin/python benches/ops.py
 
 Builds and runs the bench `ops`, and PyTorch, in turns; prints one line for each that takes more than 1.1 times PyTorch's time, the
@@ -16,6 +16,7 @@ import time
 
 import torch
 import torch.nn.functional as F
+from torchvision.ops import sigmoid_focal_loss
 from torch.utils.checkpoint import checkpoint
 
 ROOT = pathlib.Path(__file__).parent.parent
@@ -271,6 +272,9 @@ OF_TAPE = {
     "gaussian_nll_loss": lambda o: F.gaussian_nll_loss(o.x, o.y.detach(), o.share),
     "pairwise_distance": lambda o: F.pairwise_distance(o.x, o.y.detach()),
     "triplet_margin_loss": lambda o: F.triplet_margin_loss(o.x, o.y.detach(), o.share.detach()),
+    "negative_binomial_nll_loss": lambda o: -torch.distributions.NegativeBinomial(2.5, logits=o.x, validate_args=False).log_prob(o.share.detach()).mean(),
+    "sigmoid_focal_loss": lambda o: sigmoid_focal_loss(o.x, o.share.detach(), reduction="mean"),
+    "ctc_loss": lambda o: F.ctc_loss(o.x.unsqueeze(1).log_softmax(-1), torch.tensor([[1, 2]]), torch.tensor([len(o.x)]), torch.tensor([2])),
     "poisson_nll_loss": lambda o: F.poisson_nll_loss(o.x, o.share.detach()),
     # Of matrices alone.
     "prelu": lambda o: F.prelu(o.x, o.row),

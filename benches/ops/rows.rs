@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use evenkeel::autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps, TripletMargin,
-    Var,
+    Attention, Bce, CellParams, CrossEntropy, Ctc, Focal, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps,
+    TripletMargin, Var,
 };
 use evenkeel::prelude::*;
 use evenkeel::tensor::{
@@ -272,6 +272,9 @@ fn losses() -> Vec<Row> {
         "gaussian_nll_loss" o.x.gaussian_nll_loss(&o.data.y, o.share, GaussianNll::default());
         "pairwise_distance" o.x.pairwise_distance(&o.data.y, 2.0, 1e-6);
         "triplet_margin_loss" o.x.triplet_margin_loss(&o.data.y, &o.data.share, TripletMargin::default());
+        "negative_binomial_nll_loss" o.x.negative_binomial_nll_loss(&o.data.share, 2.5, Reduction::Mean);
+        "sigmoid_focal_loss" o.x.sigmoid_focal_loss(&o.data.share, Focal::default());
+        "ctc_loss" o.x.unsqueeze(0).log_softmax(-1).ctc_loss(&Tensor::from([[1, 2]]), Ctc::default());
         "poisson_nll_loss" o.x.poisson_nll_loss(&o.data.share, PoissonNll::default());
     }
 }

@@ -4,7 +4,8 @@ use std::panic::{self, UnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use evenkeel::autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, Id, KlDiv, PoissonNll, Reduction, Steps, TripletMargin,
+    Attention, Bce, CellParams, CrossEntropy, Ctc, Focal, GaussianNll, Id, KlDiv, PoissonNll, Reduction, Steps,
+    TripletMargin,
 };
 use evenkeel::prelude::*;
 use evenkeel::tensor::{Activation, Pullback};
@@ -527,6 +528,40 @@ fn gradients_and_layers_panic_at_the_callers_line() {
         }),
         at!("poisson_nll_loss: count 0 is -1, but none may be negative", || {
             on_tape(|x, _| omit(x.poisson_nll_loss(x - 1.0, PoissonNll::default())))
+        }),
+        at!("negative_binomial_nll_loss: count 0 is -1, but none may be negative", || {
+            on_tape(|x, _| omit(x.negative_binomial_nll_loss(x - 1.0, 1.0, Reduction::Mean)))
+        }),
+        at!("negative_binomial_nll_loss: total count 0 is 0, but must be above 0", || {
+            on_tape(|x, _| omit(x.negative_binomial_nll_loss(x, 0.0, Reduction::Mean)))
+        }),
+        at!("negative_binomial_nll_loss: the total count [4, 5] does not broadcast to the predictions [2, 3]", || {
+            on_tape(|x, y| omit(x.negative_binomial_nll_loss(x, y, Reduction::Mean)))
+        }),
+        at!("sigmoid_focal_loss: gamma is -1, but must be at least 0", || {
+            on_tape(|x, _| omit(x.sigmoid_focal_loss(x, Focal { gamma: -1.0, ..Focal::default() })))
+        }),
+        at!("ctc_loss: log-probabilities [N, L, C] are needed, got [2, 3]", || {
+            on_tape(|x, _| omit(x.ctc_loss(&Tensor::from([[1], [1]]), Ctc::default())))
+        }),
+        at!("ctc_loss: log-probabilities [1, 2, 3] need targets [1, S], got [2, 1]", || {
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[1], [1]]), Ctc::default())))
+        }),
+        at!("ctc_loss: target 1 of example 0 is 0, which is the blank", || {
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[1, 0]]), Ctc::default())))
+        }),
+        at!("ctc_loss: target 0 of example 0 is 3, but of 3 classes each must be in 0..=2", || {
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[3, 1]]), Ctc::default())))
+        }),
+        at!("ctc_loss: example 0 has 3 targets and 2 steps: each takes one at least", || {
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[1, 2, 1]]), Ctc::default())))
+        }),
+        at!("ctc_loss: example 0 has 3 steps, but there are 2", || {
+            let options = Ctc { lengths: Some(&[3]), ..Ctc::default() };
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[1]]), options)))
+        }),
+        at!("ctc_loss: the blank is 3, but there are 3 classes", || {
+            on_tape(|x, _| omit(x.unsqueeze(0).ctc_loss(&Tensor::from([[1]]), Ctc { blank: 3, ..Ctc::default() })))
         }),
         at!("poisson_nll_loss: rate 0 is -1, but none may be negative", || {
             on_tape(|x, _| {

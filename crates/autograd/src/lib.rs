@@ -35,7 +35,7 @@
 //! | shapes | [`reshape`](Var::reshape), [`permute`](Var::permute), [`slice`](Var::slice), [`select`](Var::select), [`expand`](Var::expand), [`flip`](Var::flip), [`diagonal`](Var::diagonal), [`cat`](Var::cat), [`stack`](Var::stack), [`split`](Var::split), [`repeat`](Var::repeat), [`pad`](Var::pad) and others |
 //! | by number | [`embedding`](Var::embedding), [`index_select`](Var::index_select), [`gather`](Var::gather), [`scatter_add`](Var::scatter_add), [`masked_select`](Var::masked_select), [`sort`](Var::sort), [`topk`](Var::topk), [`tril`](Var::tril) |
 //! | parts of networks | [`batch_norm`](Var::batch_norm), [`layer_norm`](Var::layer_norm), [`rms_norm`](Var::rms_norm), [`group_norm`](Var::group_norm), [`dropout`](Var::dropout), [`attention`](Var::attention), [`rnn_cell`](Var::rnn_cell), [`rnn_relu_cell`](Var::rnn_relu_cell), [`gru_cell`](Var::gru_cell), [`lstm_cell`](Var::lstm_cell), [`rnn_tanh`](Var::rnn_tanh), [`rnn_relu`](Var::rnn_relu), [`gru`](Var::gru), [`lstm`](Var::lstm) |
-//! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss), [`poisson_nll_loss`](Var::poisson_nll_loss), [`triplet_margin_loss`](Var::triplet_margin_loss) and others, with a [`Reduction`] |
+//! | losses | [`cross_entropy`](Var::cross_entropy), [`nll_loss`](Var::nll_loss), [`mse_loss`](Var::mse_loss), [`l1_loss`](Var::l1_loss), [`huber_loss`](Var::huber_loss), [`bce_with_logits_loss`](Var::bce_with_logits_loss), [`kl_div`](Var::kl_div), [`hinge_loss`](Var::hinge_loss), [`cosine_embedding_loss`](Var::cosine_embedding_loss), [`gaussian_nll_loss`](Var::gaussian_nll_loss), [`poisson_nll_loss`](Var::poisson_nll_loss), [`negative_binomial_nll_loss`](Var::negative_binomial_nll_loss), [`sigmoid_focal_loss`](Var::sigmoid_focal_loss), [`ctc_loss`](Var::ctc_loss), [`triplet_margin_loss`](Var::triplet_margin_loss) and others, with a [`Reduction`] |
 //!
 //! A [`Tape`] draws: [`randn`](Tape::randn), [`uniform`](Tape::uniform), [`bernoulli`](Tape::bernoulli), [`multinomial`](Tape::multinomial),
 //! each a function of the [seed](Tape::seed), the step and the place on the tape.
@@ -119,8 +119,8 @@ pub use op::{Baseline, Distance, Op, Role};
 #[doc(hidden)]
 pub use ops::OperandValue;
 pub use ops::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, Operand, PoissonNll, Reduction, Steps,
-    TripletMargin,
+    Attention, Bce, CellParams, CrossEntropy, Ctc, Focal, GaussianNll, KlDiv, NllLoss, Operand, PoissonNll, Reduction,
+    Steps, TripletMargin,
 };
 pub use record::{InputGradients, Record};
 pub use state::{RunningWeight, Updates};

@@ -220,6 +220,24 @@ pub enum Distance {
         /// Whether that is in the loss.
         full: bool,
     },
+    /// −ln p(t) of counts t under a negative binomial distribution, of which the logits of success are predicted.
+    NegativeBinomial {
+        /// How many failures there are.
+        total_count: f64,
+    },
+}
+
+impl Distance {
+    /// What a prediction costs whose target is this count, of distributions of counts: a reader of the tape asks.
+    #[doc(hidden)]
+    pub fn of_count(self, prediction: f64, count: f64) -> Option<f64> {
+        match self {
+            Distance::NegativeBinomial { total_count } => {
+                Some(crate::ops::negative_binomial(prediction, total_count, count))
+            }
+            _ => None,
+        }
+    }
 }
 
 impl Role {

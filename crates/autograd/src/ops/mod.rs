@@ -29,5 +29,6 @@ mod view;
 
 pub use arithmetic::{Operand, OperandValue};
 pub use attention::Attention;
-pub use loss::{Bce, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin};
+pub(crate) use loss::negative_binomial;
+pub use loss::{Bce, CrossEntropy, Ctc, Focal, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, TripletMargin};
 pub use recurrent::{CellParams, Steps};

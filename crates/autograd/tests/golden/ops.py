@@ -1,6 +1,6 @@
 """Writes ops.txt and ops.npy, special.txt and special.npy: inputs, results and gradients of every row of the table of ops, by PyTorch.
 
-    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch numpy
+    python -m venv /tmp/venv && /tmp/venv/bin/pip install torch torchvision numpy
     EVENKEEL_WRITE_CASES=1 cargo test --package evenkeel-autograd --test it golden
     /tmp/venv/bin/python crates/autograd/tests/golden/ops.py
 
@@ -14,6 +14,7 @@ import pathlib
 import numpy as np
 import torch
 import torch.nn.functional as F
+from torchvision.ops import sigmoid_focal_loss
 from torch.utils.checkpoint import checkpoint
 
 HERE = pathlib.Path(__file__).parent
@@ -91,6 +92,27 @@ def lengths(x):
 def lstm_all(x, h, c, *w):
     outputs, (last, memory) = by_steps("lstm_cell", x, (h, c), *w, lengths=lengths(x))
     return outputs + (last * memory).unsqueeze(1)
+
+
+def negative_binomial(x, t, r):
+    return -torch.distributions.NegativeBinomial(r, logits=x, validate_args=False).log_prob(t)
+
+
+def spoken(x):
+    return torch.tensor([[1 + (i + i * j) % (x.shape[2] - 1) for j in range(2)] for i in range(len(x))])
+
+
+def ctc(log_p, targets, blank, lengths, counts, reduction):
+    return F.ctc_loss(log_p.transpose(0, 1), targets, torch.tensor(lengths), torch.tensor(counts), blank, reduction)
+
+
+def ctc_lengths(x):
+    """PyTorch's gradient is that of log-probabilities that add up to 1, and has p more where they do not: only γ is asked for."""
+    blank = x.shape[2] - 1
+    targets = (spoken(x) - 1).clamp(max=blank - 1)
+    lengths, counts = [5 - i % 2 for i in range(len(x))], [i % 3 for i in range(len(x))]
+    read = torch.arange(5).reshape(1, 5, 1) < torch.tensor(lengths).reshape(-1, 1, 1)
+    return ctc(x, targets, blank, lengths, counts, "sum") - ((x.exp() - x.exp().detach()) * read).sum()
 
 
 def soft(x, t, **options):
@@ -396,6 +418,12 @@ ROWS = {
     "poisson_nll_loss": lambda x, t: F.poisson_nll_loss(x, t),
     "poisson_nll_loss: full": lambda x, t: F.poisson_nll_loss(x, 3 * t, full=True, reduction="sum") / len(x),
     "poisson_nll_loss: rates": lambda x, t: F.poisson_nll_loss(x, t, log_input=False, eps=0.01, reduction="none"),
+    "negative_binomial_nll_loss": lambda x, t: negative_binomial(x, 3 * t, torch.tensor(2.5)).mean(),
+    "negative_binomial_nll_loss: learned": negative_binomial,
+    "sigmoid_focal_loss": lambda x, t: sigmoid_focal_loss(x, t).mean(),
+    "sigmoid_focal_loss: unbalanced": lambda x, t: sigmoid_focal_loss(x, t, alpha=-1, gamma=1.5),
+    "ctc_loss": lambda x: ctc(x.log_softmax(-1), spoken(x), 0, [5] * len(x), [2] * len(x), "mean"),
+    "ctc_loss: lengths": ctc_lengths,
 }
 
 OTHER_NAMES = {"hard_sigmoid": "hardsigmoid", "hard_swish": "hardswish", "log_sigmoid": "logsigmoid"}
@@ -479,7 +507,7 @@ def special():
 
 
 # Of two, what is no op of pairs, or what takes no such numbers.
-MIXING = ["matmul", "einsum", "scatter_add", "prelu", "soft_cross_entropy", "bce_loss", "bce_loss_with", "cat", "stack", "poisson_nll_loss"]
+MIXING = ["matmul", "einsum", "scatter_add", "prelu", "soft_cross_entropy", "bce_loss", "bce_loss_with", "cat", "stack", "poisson_nll_loss", "negative_binomial_nll_loss", "sigmoid_focal_loss"]
 
 
 def write(name, some, rng):

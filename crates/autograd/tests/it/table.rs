@@ -1,8 +1,8 @@
 //! The table of ops: each with its options, and with the shapes and numbers on which it is tried. To add an op is to add a row.
 
 use autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps, Tape,
-    TripletMargin, Var,
+    Attention, Bce, CellParams, CrossEntropy, Ctc, Focal, GaussianNll, KlDiv, NllLoss, PoissonNll, Reduction, Steps,
+    Tape, TripletMargin, Var,
 };
 use tensor::{
     Activation, Conv, ConvTranspose, Float, Interpolation, Pad, Padding, Pool, Resize, Shape, Tensor, keepdim,
@@ -136,6 +136,13 @@ const LSTM: &[Shapes] = &[
     &[&[0, 3], &[0, 2], &[0, 2], &[3, 8], &[2, 8], &[8], &[8]],
     &[&[2, 3], &[2, 16], &[2, 16], &[3, 64], &[16, 64], &[64], &[64]],
 ];
+const THREE_SAME: &[Shapes] = &[
+    &[&[3, 4], &[3, 4], &[3, 4]],
+    &[&[3, 4], &[3, 4], &[4]],
+    &[&[0, 4], &[0, 4], &[4]],
+    &[&[2, 70], &[2, 70], &[2, 70]],
+];
+const SPOKEN: &[Shapes] = &[&[&[3, 5, 4]], &[&[1, 5, 70]], &[&[0, 5, 4]]];
 const RNN_STEPS: &[Shapes] = &[
     &[&[3, 4, 3], &[3, 2], &[3, 2], &[2, 2], &[2], &[2]],
     &[&[0, 4, 3], &[0, 2], &[3, 2], &[2, 2], &[2], &[2]],
@@ -295,6 +302,12 @@ fn cell<'t, T: Float>(x: &[Var<'t, T>]) -> CellParams<'t, T> {
 /// How many steps of a sequence each example has: not as many.
 fn lengths<T: Float>(x: Var<'_, T>) -> Vec<usize> {
     (0..x.shape().dims()[0]).map(|i| 1 + 2 * i % x.shape().dims()[1]).collect()
+}
+
+/// Two classes for each sequence, none of them 0; some are the same twice.
+fn spoken<T: Float>(x: Var<'_, T>) -> Tensor<i64> {
+    let (examples, classes) = (x.shape().dims()[0], x.shape().dims()[2] as i64);
+    Tensor::from_fn([examples, 2], |i| 1 + (i[0] as i64 + (i[0] * i[1]) as i64) % (classes - 1))
 }
 
 /// As targets, shares that add up to 1.
@@ -737,6 +750,18 @@ fn losses<T: Float>() -> Vec<Row<T>> {
         };
         "poisson_nll_loss: rates" SAME [Positive Positive] {
             x[0].poisson_nll_loss(x[1], PoissonNll { log_input: false, eps: 0.01, reduction: NONE, ..PoissonNll::default() })
+        };
+        "negative_binomial_nll_loss" SAME [Real Positive] x[0].negative_binomial_nll_loss(x[1] * number::<T>(3.0), number::<T>(2.5), Reduction::Mean);
+        "negative_binomial_nll_loss: learned" THREE_SAME [Real Positive Positive] x[0].negative_binomial_nll_loss(x[1], x[2], NONE);
+        "sigmoid_focal_loss" SAME [Real Share] x[0].sigmoid_focal_loss(x[1], Focal::default());
+        "sigmoid_focal_loss: unbalanced" SAME [Real Share] x[0].sigmoid_focal_loss(x[1], Focal { alpha: None, gamma: 1.5, reduction: NONE });
+        "ctc_loss" SPOKEN [Real] x[0].log_softmax(-1).ctc_loss(&spoken(x[0]), Ctc::default());
+        "ctc_loss: lengths" SPOKEN [Real] {
+            let (n, most) = (x[0].shape().dims()[0], x[0].shape().dims()[2] as i64 - 1);
+            let (lengths, counts): (Vec<usize>, Vec<usize>) = (0..n).map(|i| (5 - i % 2, i % 3)).unzip();
+            let targets = spoken(x[0]).map(|class| class - 1).minimum(most - 1);
+            let options = Ctc { blank: most as usize, lengths: Some(&lengths), target_lengths: Some(&counts), reduction: Sum, ..Ctc::default() };
+            x[0].ctc_loss(&targets, options)
         };
     }
 }

@@ -186,6 +186,13 @@ impl Graph {
                 };
                 mean(units.iter().map(of))
             }
+            Distance::NegativeBinomial { total_count } => {
+                let of = |unit: &Vec<f64>| {
+                    let logits = (mean(unit.iter().copied()) / total_count).ln();
+                    mean(unit.iter().map(|&count| distance.of_count(logits, count).unwrap_or(f64::NAN)))
+                };
+                mean(units.iter().map(of))
+            }
             Distance::Absolute => {
                 let of = |unit: &Vec<f64>| mean(unit.iter().map(|t| (t - median(unit)).abs()));
                 mean(units.iter().map(of))

@@ -6,12 +6,18 @@
 mod binary;
 mod classes;
 mod counts;
+mod ctc;
 mod distance;
+mod focal;
+mod gamma;
 mod likeness;
 
 pub use binary::Bce;
 pub use classes::{CrossEntropy, NllLoss};
 pub use counts::PoissonNll;
+pub(crate) use counts::negative_binomial;
+pub use ctc::Ctc;
+pub use focal::Focal;
 pub use likeness::{GaussianNll, KlDiv, TripletMargin};
 
 use tensor::{Float, Tensor, ensure};

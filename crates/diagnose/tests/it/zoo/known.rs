@@ -1,7 +1,8 @@
 //! Every activation, norm and loss of the tape, by its role: well at a good start, and found out at one that is ten times too large.
 
 use autograd::{
-    Attention, Bce, CellParams, CrossEntropy, GaussianNll, KlDiv, PoissonNll, Reduction, Tape, TripletMargin, Var,
+    Attention, Bce, CellParams, CrossEntropy, Ctc, Focal, GaussianNll, KlDiv, PoissonNll, Reduction, Tape,
+    TripletMargin, Var,
 };
 use diagnose::{Fault, Severity};
 use init::{Gain, kaiming_normal, lecun_normal, normal, orthogonal};
@@ -118,7 +119,7 @@ fn judged(
 fn every_loss_is_known() {
     type Loss = for<'t> fn(&mut Draw, &'t Tape, Var<'t>) -> Var<'t>;
     const NONE: Reduction = Reduction::None;
-    let losses: [(&str, usize, Loss); 25] = [
+    let losses: [(&str, usize, Loss); 29] = [
         ("cross_entropy", 10, |d, _, x| x.cross_entropy(&d.y(64, 10))),
         ("cross_entropy of each", 10, |d, _, x| {
             let options = CrossEntropy { reduction: NONE, ..CrossEntropy::default() };
@@ -189,6 +190,19 @@ fn every_loss_is_known() {
         ("poisson_nll_loss of rates", 3, |d, _, x| {
             let counts = (d.x([64, 3]).exp() * 0.6).round();
             x.exp().poisson_nll_loss(counts, PoissonNll { log_input: false, ..PoissonNll::default() })
+        }),
+        ("negative_binomial_nll_loss", 3, |d, _, x| {
+            let counts = (d.x([64, 3]).exp() * 0.6).round();
+            x.negative_binomial_nll_loss(counts, 1.0, Reduction::Mean) // a mean of 1 at 0
+        }),
+        ("sigmoid_focal_loss", 4, |d, _, x| x.sigmoid_focal_loss(d.bits([64, 4], 0.2), Focal::default())),
+        ("sigmoid_focal_loss, unbalanced", 4, |d, _, x| {
+            x.sigmoid_focal_loss(d.bits([64, 4], 0.5), Focal { alpha: None, ..Focal::default() })
+        }),
+        // Of 64 examples, eight sequences.
+        ("ctc_loss", 6, |d, _, x| {
+            let targets = d.y(16, 5).map(|class| class + 1).reshape([8, 2]);
+            x.reshape([8, 8, 6]).log_softmax(-1).ctc_loss(&targets, Ctc::default())
         }),
     ];
     let mut wrong = Vec::new();
