@@ -104,6 +104,25 @@ impl<T: Float> Tape<T> {
         self.seed.set(Some(new));
     }
 
+    /// The seed and the step that the pass draws by, where it has a seed and an op of it has drawn. Two steps of a training that draw by the
+    /// same ones draw the same numbers.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::Tape;
+    /// use tensor::Tensor;
+    ///
+    /// let tape = Tape::new();
+    /// tape.seed(42, 7);
+    /// assert_eq!(tape.drawn_by(), None); // nobody has asked for numbers
+    /// tape.constant(Tensor::ones([100])).dropout(0.5);
+    /// assert_eq!(tape.drawn_by(), Some([42, 7]));
+    /// ```
+    pub fn drawn_by(&self) -> Option<[u64; 2]> {
+        let Seed { seed, step, .. } = self.seed.get()?;
+        (self.drawn.get().1 > 0).then_some([seed, step])
+    }
+
     /// Runs `f` on a tape of its own, which is as this one and is gone afterwards with all that is on it: so memory stays flat over an
     /// evaluation of any length. What is needed later comes back as a tensor; a value of the inner tape cannot leave it.
     ///

@@ -143,11 +143,15 @@ impl Graph {
         Some(gain).filter(|gain| *gain > 0.0 && gain.is_finite())
     }
 
-    /// The data that a value is, if nothing was done to it but to put it into another shape.
+    /// The data that a value is, if nothing was done to it but to put it into another shape, and to mask some of it, such as padding.
     pub(crate) fn raw_input(&self, index: usize) -> Option<usize> {
         let mut at = index;
-        while matches!(self.nodes[at].role, Role::Keeping) {
-            at = self.route[at].back?;
+        loop {
+            at = match self.nodes[at].role {
+                Role::Keeping => self.route[at].back?,
+                Role::Masking => self.input(at, 0)?,
+                _ => break,
+            };
         }
         let is_data = matches!(self.nodes[at].role, Role::Constant | Role::Leaf) && self.route[at].data;
         is_data.then_some(at)

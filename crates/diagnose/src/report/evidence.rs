@@ -395,6 +395,15 @@ pub enum Evidence {
         /// Why.
         why: String,
     },
+    /// Steps of a training draw the same numbers, one after the other.
+    SameDraws {
+        /// The seed that they draw by.
+        seed: u64,
+        /// The step that they draw by.
+        step: u64,
+        /// How many steps there were.
+        steps: u64,
+    },
     /// The scale of an activation has changed in a training.
     Drift {
         /// Its standard deviation at first.
@@ -537,6 +546,7 @@ impl Evidence {
             Evidence::NoGradient => Fault::Unused,
             Evidence::Unlisted { .. } => Fault::Unlisted,
             Evidence::LinearPair { .. } => Fault::Linear,
+            Evidence::SameDraws { .. } => Fault::SameDraws,
             Evidence::OneExample { .. } => Fault::Batch,
             Evidence::Segment | Evidence::Scopes { .. } | Evidence::NotJudged { .. } => Fault::Unseen,
             Evidence::LossRises { .. } | Evidence::StepSize { high: true, .. } => Fault::RateTooHigh,

@@ -25,6 +25,8 @@ pub enum Fault {
     Symmetry,
     /// An output depends on what it should not see: other examples, or what comes later.
     Leak,
+    /// Each step of a training draws the same numbers: the same mask, the same noise.
+    SameDraws,
     /// Nothing is learned: the loss stays at what it costs to know nothing.
     NotLearning,
     /// The learning rate is too high: weights move by too large a share of themselves.

@@ -565,6 +565,12 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
             UNSEEN.1,
             "this is a fault of `diagnose`: please report it with the model",
         ),
+        Evidence::SameDraws { seed, step, steps } => words(
+            "the same numbers at each step",
+            format!("{steps} steps have drawn by the same seed {seed} and step {step}: the same masks, the same noise"),
+            "what is drawn is a function of the seed and the step",
+            "give each step its own number, `tape.seed(seed, step)` after each reset, as `nn::Fit` does",
+        ),
         Evidence::Drift { from, to } => words(
             format!("scale × {}", figure(to / from)),
             format!("its scale went from {} to {}", figure(*from), figure(*to)),
@@ -873,6 +879,7 @@ mod tests {
             Scopes { count: 1 },
             Scopes { count: 3 },
             NotJudged { why: "cat: [32, 10] and [32, 20] do not fit along axis 0".into() },
+            SameDraws { seed: 42, step: 0, steps: 3 },
             Drift { from: 1.0, to: 14.2 },
             NoWeightMoves,
             step(-1.2, true, true),

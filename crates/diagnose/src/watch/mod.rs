@@ -6,7 +6,7 @@ mod trend;
 
 use std::fmt;
 
-use autograd::{Gradients, Var};
+use autograd::{Gradients, Tape, Var};
 use nn::Module;
 use tensor::{Float, Tensor};
 use trend::Trend;
@@ -74,6 +74,9 @@ pub struct Watch<T: Float = f32> {
     baseline: Option<f64>,
     /// What does not fit between output, loss and targets, by the first look.
     misfits: Vec<Finding>,
+    /// The seed and the step that the last step has drawn by, and how many there were of it in a row; and whether that were too many.
+    draws: Option<([u64; 2], u64)>,
+    same_draws: Option<([u64; 2], u64)>,
     /// What the last look did not see.
     unseen: Vec<Finding>,
     /// Whether a fit's model is inspected before its first step, and what that has shown.
@@ -102,6 +105,8 @@ impl<T: Float> Watch<T> {
             moved: Vec::new(),
             baseline: None,
             misfits: Vec::new(),
+            draws: None,
+            same_draws: None,
             unseen: Vec::new(),
             inspects: false,
             start: None,
@@ -179,6 +184,7 @@ impl<T: Float> Watch<T> {
         let step = self.history.first_step + seen;
         let value = loss.value().iter().next().map_or(f64::NAN, T::to_f64);
         self.history.loss.push(value);
+        self.look_at_draws(loss.tape());
         let sampled = seen.is_multiple_of(self.every);
         if self.anomaly.is_none() && !value.is_finite() {
             model.label(loss.tape());
@@ -192,6 +198,18 @@ impl<T: Float> Watch<T> {
                 self.unseen = vec![cannot_be_judged(&why)];
             }
         }
+    }
+
+    /// Steps in a row that draw by the same seed and step draw the same numbers.
+    fn look_at_draws(&mut self, tape: &Tape<T>) {
+        /// So many may be chance: a step that is made again.
+        const CHANCE: u64 = 2;
+        let before = self.draws.take();
+        self.draws = tape.drawn_by().map(|by| match before {
+            Some((last, count)) if last == by => (by, count + 1),
+            _ => (by, 1),
+        });
+        self.same_draws = self.draws.filter(|(_, count)| *count > CHANCE).or(self.same_draws);
     }
 
     fn sample<M: Module<T> + ?Sized>(&mut self, step: u64, model: &M, loss: Var<'_, T>, gradients: &Gradients<T>) {
@@ -287,6 +305,9 @@ impl<T: Float> Watch<T> {
         }
         if findings.iter().all(|finding| !matches!(finding.fault, Fault::RateTooHigh | Fault::RateTooLow)) {
             findings.extend(self.nothing_learned(!findings.is_empty()));
+        }
+        if let Some(([seed, step], steps)) = self.same_draws {
+            findings.push(Finding::new(Severity::Warn, "the seed", Evidence::SameDraws { seed, step, steps }));
         }
         findings.extend(self.dying(limits));
         let is_slow = findings.iter().any(|finding| matches!(finding.fault, Fault::RateTooLow | Fault::NotLearning));

@@ -356,3 +356,53 @@ fn a_watch_goes_on_after_a_resume() {
     assert_eq!(samples, [0, 10, 20, 30, 40, 50]);
     std::fs::remove_file(path).unwrap();
 }
+
+#[test]
+fn the_same_numbers_at_each_step_are_told() {
+    // By the same step of the seed at each of five, at two, by another each time, and where nothing is drawn.
+    let said = |seeds: &[u64], p: f64| {
+        let mut model = Mlp::kaiming();
+        let (x, classes) = batch(64);
+        let (mut tape, mut watch, mut sgd) = (Tape::new(), Watch::new(), Optimizer::new(Sgd::default(), 0.1).unwrap());
+        for &step in seeds {
+            tape.seed(42, step);
+            let x = tape.constant(x.clone());
+            let loss = model.forward(if p > 0.0 { x.dropout(p) } else { x }).cross_entropy(&classes);
+            let gradients = loss.backward();
+            watch.before_step(&model, loss, &gradients);
+            tape.reset();
+            sgd.step(&mut model, &gradients);
+            watch.after_step(&model);
+        }
+        watch.findings().into_iter().find(|finding| finding.fault == Fault::SameDraws).map(|finding| finding.evidence)
+    };
+    assert!(matches!(said(&[7; 5], 0.1), Some(Evidence::SameDraws { seed: 42, step: 7, steps: 5 })));
+    assert!(matches!(said(&[1, 2, 3, 3, 3, 4], 0.1), Some(Evidence::SameDraws { step: 3, steps: 3, .. })));
+    for (seeds, p) in [(&[1, 2, 2, 3, 3][..], 0.1), (&[0, 1, 2, 3, 4], 0.1), (&[7; 5], 0.0)] {
+        assert!(said(seeds, p).is_none(), "{seeds:?}");
+    }
+}
+
+#[test]
+fn gates_of_recurrent_layers_are_watched() {
+    let kinds = |net: &dyn Fn(&Tape) -> (autograd::Var<'_>, nn::Linear)| {
+        let tape = Tape::new();
+        let (h, head) = net(&tape);
+        let loss = nn::Layer::forward(&head, h).square().mean(..);
+        let mut watch = Watch::new();
+        watch.before_step(&head, loss, &loss.backward());
+        let seen = &watch.history().samples[0].activations;
+        seen.iter().map(|a| (a.kind.clone(), a.units, a.hidden)).collect::<Vec<_>>()
+    };
+    let rng = || ChaCha8Rng::seed_from_u64(1);
+    let x: Tensor = normal(1.0).init(&Shape::from([16, 12, 4]), &mut rng()).unwrap();
+    let head = || nn::Linear::new_torch(9, 2, &mut rng()).unwrap();
+    let (rnn, gru) = (nn::RNN::new_torch(4, 9, &mut rng()).unwrap(), nn::GRU::new_torch(4, 9, &mut rng()).unwrap());
+    let lstm = nn::LSTM::new_torch(4, 9, &mut rng()).unwrap();
+    let [tanh, sigmoid] = ["tanh", "sigmoid"].map(|kind| (kind.to_owned(), 9, true));
+    assert_eq!(kinds(&|tape| (rnn.run(tape.constant(x.clone()), None).1, head())), [tanh.clone()]);
+    let of_gru = kinds(&|tape| (gru.run(tape.constant(x.clone()), None).1, head()));
+    assert!(of_gru.contains(&tanh) && of_gru.contains(&sigmoid), "{of_gru:?}");
+    let of_lstm = kinds(&|tape| (lstm.run(tape.constant(x.clone()), None).1.hidden, head()));
+    assert!(of_lstm.contains(&tanh) && of_lstm.contains(&sigmoid), "{of_lstm:?}");
+}

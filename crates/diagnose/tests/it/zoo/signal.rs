@@ -89,6 +89,27 @@ macro_rules! last {
     };
 }
 
+/// Two layers in both directions, padded; the weight of the state of one of the four cells may be drawn from N(0, 1).
+fn both_ways(d: &mut Draw, loud: Option<usize>) -> Outcome {
+    struct Net {
+        lstm: LSTM,
+        head: nn::Linear,
+    }
+    nn::module!(Net { lstm, head });
+    let mut lstm =
+        LSTM::new_torch(4, nn::Recurrent::new(32).layers(2).bidirectional(), &mut d.rng).expect("two layers");
+    if let Some(cell) = loud {
+        *lstm.cells[cell].weight_hh.value_mut() = d.x([32, 128]);
+    }
+    let net = Net { lstm, head: d.linear(64, 4, &normal(0.01)) };
+    let (x, y) = (d.x([64, 20, 4]), d.y(64, 4));
+    let lengths: Vec<usize> = (0..64).map(|i| 12 + i % 9).collect();
+    d.look_at(net, |net, tape| {
+        let outputs = net.lstm.run_padded(tape.constant(x.clone()), None, &lengths).0;
+        net.head.forward(outputs.select(1, 10)).cross_entropy(&y)
+    })
+}
+
 /// Residual blocks without norms, whose branches are as large as their trunk, or what a factor makes of them.
 fn blocks(d: &mut Draw, count: usize, factor: f32, head: &dyn Initializer) -> Outcome {
     let mut net = Net::default();
@@ -131,6 +152,7 @@ pub(super) const HEALTHY: &[healthy::Case] = &[
         let (x, y) = (d.x([64, 10]).abs(), d.y(64, 4));
         d.look(net, |net, tape| net.mlp(tape.constant(x.clone()), |h| h.relu().relu()).cross_entropy(&y))
     }),
+    ("two LSTMs in both directions", |d| both_ways(d, None)),
     ("an LSTM of Glorot", cell!(LSTM, xavier_uniform(Gain::Linear))),
     ("a GRU of Glorot", cell!(GRU, xavier_uniform(Gain::Linear))),
     ("an LSTM of PyTorch", cell!(LSTM, torch_linear())),
@@ -162,6 +184,12 @@ const WARN: Severity = Severity::Warn;
 
 pub(super) const SICK: &[sick::Case] = &[
     ("an LSTM of N(0, 1)", cell!(LSTM, normal(1.0)), &[(ERROR, Fault::Signal, "cell.weight_hh")]),
+    (
+        "two LSTMs in both directions, one of N(0, 1)",
+        |d| both_ways(d, Some(3)),
+        &[(ERROR, Fault::Signal, "lstm.weight_hh_l1_reverse")],
+    ),
+    ("the same, the first", |d| both_ways(d, Some(0)), &[(ERROR, Fault::Signal, "lstm.weight_hh")]),
     ("a GRU of N(0, 1)", cell!(GRU, normal(1.0)), &[(ERROR, Fault::Signal, "cell.weight_hh")]),
     ("a table tied to the head, N(0, 1), before a norm", |d| tied(d, 1.0), &[(WARN, Fault::Loss, "table.0")]),
     ("a head too large before a sigmoid", large_sigmoid, &[(WARN, Fault::Loss, "l.1")]),
