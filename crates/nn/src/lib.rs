@@ -136,6 +136,7 @@ mod gradients;
 mod layers;
 mod model;
 mod optimizer;
+pub mod sequences;
 mod training;
 
 #[cfg(feature = "checkpoint")]
