@@ -1,6 +1,7 @@
 //! What crosses crates, in one binary.
 
 mod deep;
+mod examples;
 mod extremes;
 mod golden;
 mod lecture;
@@ -9,7 +10,6 @@ mod model;
 mod ops;
 mod pairs;
 mod panics;
-mod policy;
 mod programs;
 mod threads;
 mod training;
