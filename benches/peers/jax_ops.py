@@ -16,7 +16,7 @@ import shapes
 
 def rows(jax):
     """Names, which are those of the Rust program, and what makes the work; made only when its turn comes."""
-    keys = iter(jax.random.split(jax.random.key(1), 100))
+    keys = iter(jax.random.split(jax.random.key(1), 1000))
 
     def normal(*shape):
         return jax.random.normal(next(keys), shape)
