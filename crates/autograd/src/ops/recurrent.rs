@@ -248,6 +248,14 @@ impl<'t, T: Float> Var<'t, T> {
 }
 
 /// Which way through a sequence, and how far.
+///
+/// # Example
+/// ```
+/// use autograd::Steps;
+///
+/// let from_the_end = Steps { reversed: true, lengths: Some(&[7, 4]) };
+/// # let _ = from_the_end;
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Steps<'a> {
     /// From the last step to the first: each example's own last one.
@@ -291,7 +299,11 @@ fn sequence<'t, T: Float>(
     steps: Steps<'_>,
 ) -> (Var<'t, T>, Var<'t, T>, Option<Var<'t, T>>) {
     let run = Run::new(op, cell, x, start, params, steps);
-    let (states, memory) = if x.tape().keeps_segments.get() { run.step_by_step() } else { run.at_once() };
+    let tape = x.tape();
+    let place = tape.place() as i64;
+    let (states, memory) = if tape.keeps_segments.get() { run.step_by_step() } else { run.at_once() };
+    // It has one place, however many values it has put on the tape: so what is drawn behind it is the same to be read and to be trained.
+    tape.key_offset.set(tape.key_offset.get() + place + 1 - tape.place() as i64);
     let outputs = match &run.over {
         None => states,
         Some(over) => states.masked_fill(over, T::ZERO),
@@ -588,6 +600,28 @@ mod tests {
             let [zeros, nan] = [0.0, f64::NAN].map(|padding| run::<f32>(cell, sizes, steps, false, padding));
             assert_eq!(zeros, nan, "{cell:?} {sizes:?} {steps:?}");
         });
+    }
+
+    #[test]
+    fn what_is_drawn_behind_it_is_the_same_however_it_goes() {
+        let drawn = |read: bool, trained: bool| {
+            let tape = Tape::<f32>::default();
+            tape.keep_segments(read);
+            tape.seed(1, 2);
+            let put =
+                |dims: &[usize]| if trained { tape.leaf(numbers(dims, 1)) } else { tape.constant(numbers(dims, 1)) };
+            let params = CellParams { w_ih: put(&[3, 8]), w_hh: put(&[2, 8]), b_ih: None, b_hh: None };
+            let x = put(&[4, 5, 3]);
+            let steps = Steps { lengths: Some(&[5, 4, 3, 2]), ..Steps::default() };
+            let keys = [0, 1].map(|_| {
+                x.lstm(None, params, steps);
+                tape.draw_key("test")
+            });
+            assert_ne!(keys[0], keys[1]);
+            keys
+        };
+        assert_eq!(drawn(false, true), drawn(true, true));
+        assert_eq!(drawn(false, true), drawn(false, false));
     }
 
     #[test]

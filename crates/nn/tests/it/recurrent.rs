@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use autograd::{Tape, Var};
-use nn::{GRU, LSTM, LstmState, Module, Optimizer, ParamPath, RNN, Recurrent, Sgd};
+use nn::{GRU, LSTM, Layer, LstmState, Module, Optimizer, ParamPath, RNN, Recurrent, Sgd};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::SeedableRng;
 use tensor::Tensor;
@@ -254,4 +254,106 @@ fn ten_steps_of_training_are_pytorchs() {
         found.extend(losses.into_iter().enumerate().map(|(i, loss)| (format!("loss{i}"), loss)));
         case.assert_found(&found);
     }
+}
+
+fn deep() -> LSTM<f64> {
+    LSTM::try_torch(3, Recurrent::new(4).layers(2).bidirectional().dropout(0.5), &mut rng()).unwrap()
+}
+
+#[test]
+fn computed_again_it_has_the_same_bits_and_draws_the_same_dropout() {
+    let x = numbers(&[5, 6, 3], 1);
+    let gradients = |net: &dyn Layer<f64>| {
+        let tape = Tape::default();
+        tape.seed(1, 2);
+        let y = net.forward(tape.constant(x.clone()));
+        let gradients = (y * y).sum(..).backward();
+        let of = net.parameters().into_iter().map(|(_, param)| gradients.named(param.id()).unwrap().clone());
+        (y.value(), of.collect::<Vec<_>>())
+    };
+    let (y, of) = gradients(&deep());
+    let (y_again, of_again) = gradients(&nn::Recomputed::new(deep()));
+    assert!(y == y_again && of == of_again);
+    // Between the layers some is dropped, in training alone.
+    let tape = Tape::in_mode(autograd::Mode::Eval);
+    assert_ne!(deep().forward(tape.constant(x.clone())).value(), y);
+}
+
+#[test]
+fn what_is_frozen_has_no_gradient_and_the_others_theirs() {
+    let x = numbers(&[5, 6, 3], 1);
+    let run = |patterns: &[&str]| {
+        let mut net = LSTM::<f64>::try_torch(3, Recurrent::new(4).layers(2), &mut rng()).unwrap();
+        patterns.iter().for_each(|pattern| assert!(net.freeze(pattern).unwrap() > 0));
+        let tape = Tape::default();
+        let gradients = net.forward(tape.constant(x.clone())).square().sum(..).backward();
+        let of = net.parameters().into_iter().map(|(path, param)| (path, gradients.named(param.id()).cloned()));
+        of.collect::<Vec<_>>()
+    };
+    let all = run(&[]);
+    for pattern in ["weight_hh*", "*_l1", "bias*", "weight_ih"] {
+        for ((path, frozen), (_, gradient)) in run(&[pattern]).into_iter().zip(&all) {
+            let (start, end) = pattern.split_once('*').unwrap_or((pattern, ""));
+            let is_frozen =
+                path.starts_with(start) && path.ends_with(end) && (pattern.contains('*') || path == pattern);
+            assert_eq!(frozen.as_ref(), gradient.as_ref().filter(|_| !is_frozen), "{path}, of {pattern} frozen");
+        }
+    }
+}
+
+#[test]
+fn a_state_that_goes_on_is_that_of_the_whole() {
+    let net = LSTM::<f64>::try_torch(3, Recurrent::new(4).layers(3), &mut rng()).unwrap();
+    let tape = Tape::default();
+    let x = tape.constant(numbers(&[2, 7, 3], 1));
+    let (whole, end) = net.run(x, None);
+    let (first, state) = net.run(x.slice(1, ..3), None);
+    let (rest, state) = net.run(x.slice(1, 3..), state.detach());
+    assert_eq!(Tensor::cat(&[first.value(), rest.value()], 1), whole.value());
+    assert_eq!((state.hidden.value(), state.memory.value()), (end.hidden.value(), end.memory.value()));
+    assert_eq!(state.hidden.shape(), net.state_shape(2));
+}
+
+#[test]
+fn the_forget_gates_begin_where_they_are_told_to() {
+    let net = deep().with_forget_bias(1.5);
+    for cell in &net.cells {
+        let sum = cell.bias_ih.value() + cell.bias_hh.value();
+        assert_eq!(sum.slice(0, 4..8), Tensor::full([4], 1.5));
+        assert_ne!(sum.slice(0, ..4), Tensor::full([4], 1.5));
+    }
+    let picture = format!("{net:?}");
+    assert!(picture.starts_with("LSTM[2 layers, bidirectional, dropout 0.5]("), "{picture}");
+    assert!(
+        picture.contains("weight_hh_l1_reverse [4, 16]") && picture.contains("weight_ih_reverse [3, 16]"),
+        "{picture}"
+    );
+    let why = |how: Recurrent| RNN::new_torch(3, how, &mut rng()).map(|_| ()).unwrap_err().to_string();
+    assert_eq!(why(Recurrent::new(4).layers(0)), "the number of recurrent layers is 0, but must be at least 1");
+    assert_eq!(why(Recurrent::new(4).dropout(1.5)), "the probability of dropout is 1.5, but must be in 0..=1");
+}
+
+#[cfg(feature = "checkpoint")]
+#[test]
+fn its_state_dict_goes_to_pytorch_and_back() {
+    use nn::ModelFile;
+
+    let folder = std::env::temp_dir().join(format!("evenkeel-nn-{}-recurrent", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let path = folder.join("lstm.safetensors");
+    let (net, mut other) = (deep(), deep().with_forget_bias(3.0));
+    ModelFile::at(&path).torch().save(&net).unwrap();
+    ModelFile::at(&path).torch().load(&mut other).unwrap();
+    for (a, b) in net.parameters().iter().zip(other.parameters()) {
+        assert_eq!((&a.0, a.1.value()), (&b.0, b.1.value()));
+    }
+    // As PyTorch lists it: `nn.LSTM(3, 4, 2, bidirectional=True).state_dict()`.
+    let bytes = std::fs::read(&path).unwrap();
+    let header = String::from_utf8_lossy(&bytes[8..]);
+    for (name, shape) in
+        [("weight_ih_l0", "[16,3]"), ("weight_ih_l1_reverse", "[16,8]"), ("bias_hh_l0_reverse", "[16]")]
+    {
+        assert!(header.contains(&format!("\"{name}\"")) && header.contains(&format!("\"shape\":{shape}")), "{header}");
+    }
+    std::fs::remove_dir_all(&folder).unwrap();
 }
