@@ -585,11 +585,14 @@ mod tests {
     #[test]
     fn threads_leave_no_trace() {
         for cell in CELLS {
-            let steps = Steps { lengths: Some(&[9; 45]), ..Steps::default() };
-            let of = |threads| tensor::with_threads(threads, || run::<f32>(cell, [45, 12, 16, 70], steps, false, 0.0));
-            let want = of(1).unwrap();
-            for threads in [2, 3, 8] {
-                assert!(of(threads).unwrap() == want, "{cell:?} on {threads} threads");
+            // Examples are shared, or, of one, the columns of each step.
+            for sizes in [[45, 12, 16, 70], [1, 12, 8, 300]] {
+                let steps = Steps { lengths: Some(&[9; 45][..sizes[0]]), ..Steps::default() };
+                let of = |threads| tensor::with_threads(threads, || run::<f32>(cell, sizes, steps, false, 0.0));
+                let want = of(1).unwrap();
+                for threads in [2, 3, 8] {
+                    assert!(of(threads).unwrap() == want, "{cell:?} {sizes:?} on {threads} threads");
+                }
             }
         }
     }

@@ -37,6 +37,7 @@ impl Recurrent {
     }
 
     /// So many layers, of which each reads what the one before gives. PyTorch's `num_layers`.
+    #[doc(alias = "num_layers")]
     #[must_use]
     pub const fn layers(self, layers: usize) -> Self {
         Recurrent { layers, ..self }
@@ -230,7 +231,7 @@ fn through<'t, T: Float>(
 
 /// Stamps a recurrent layer.
 macro_rules! recurrent {
-    ($(#[$doc:meta])* $Layer:ident, $kind:expr) => {
+    ($(#[$doc:meta])* pub struct $Layer:ident, $kind:expr) => {
         $(#[$doc])*
         #[derive(Clone)]
         pub struct $Layer<T: Float = f32> {
@@ -369,7 +370,7 @@ recurrent!(
     /// assert_eq!((outputs.shape().dims(), state.shape().dims()), (&[32, 8, 64][..], &[32, 64][..]));
     /// # Ok::<(), nn::Error>(())
     /// ```
-    RNN, Cell::Tanh
+    pub struct RNN, Cell::Tanh
 );
 
 recurrent!(
@@ -393,7 +394,7 @@ recurrent!(
     /// assert_eq!(outputs.shape().dims(), [32, 1, 64]);
     /// # Ok::<(), nn::Error>(())
     /// ```
-    GRU, Cell::Gru
+    pub struct GRU, Cell::Gru
 );
 
 recurrent!(
@@ -421,7 +422,7 @@ recurrent!(
     /// assert_eq!((outputs.shape().dims(), state.memory.shape().dims()), (&[32, 8, 64][..], &[32, 64][..]));
     /// # Ok::<(), nn::Error>(())
     /// ```
-    LSTM, Cell::Lstm
+    pub struct LSTM, Cell::Lstm
 );
 
 /// The state of an [`LSTM`].

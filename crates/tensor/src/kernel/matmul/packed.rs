@@ -1,6 +1,8 @@
 //! A matrix that stands on the right of many products, such as a weight that each step of a sequence goes through: its panels are copied
 //! once.
 
+use std::ops::Range;
+
 use super::{CHUNK, Matrix, Vectorized, is_far, pack};
 use crate::buffer::Buffer;
 use crate::kernel::matmul::{PrefetchCopy, Tile, height};
@@ -11,6 +13,8 @@ pub(in crate::kernel) struct Packed<T: Vectorized> {
     copy: Buffer<T>,
     k: usize,
     n: usize,
+    /// The columns of a panel, but for the last.
+    panel: usize,
 }
 
 impl<T: Vectorized> Packed<T> {
@@ -18,25 +22,51 @@ impl<T: Vectorized> Packed<T> {
         simd::dispatch(Copying(b))
     }
 
-    /// C = A · B + b, or C + A · B where `add`, of some rows whose elements lie side by side. Each element is the chain that
-    /// [`matmul`](super::matmul) computes.
+    /// How many panels there are.
+    pub(in crate::kernel) fn panels(&self) -> usize {
+        self.n.div_ceil(self.panel)
+    }
+
+    /// C = A · B + b, or C + A · B where `add`, of some rows whose elements lie side by side, and of the columns of some panels. Each element
+    /// is the chain that [`matmul`](super::matmul) computes.
     ///
     /// # Safety
-    /// The processor has the instructions of `S`, which are those that the copy was made for; `a` is valid for the k elements of each row,
-    /// and `c` for n of each, which nobody else touches.
-    #[inline(always)]
-    pub(in crate::kernel) unsafe fn multiply<S: Simd>(
+    /// `a` is valid for the k elements of each row, and `c` for n of each, of which nobody else touches these columns.
+    pub(in crate::kernel) unsafe fn multiply(
         &self,
-        rows: usize,
-        (a, a_row): (*const T, usize),
-        (c, c_row): (*mut T, usize),
+        (rows, panels): (usize, Range<usize>),
+        a: (*const T, usize),
+        c: (*mut T, usize),
         add: bool,
         bias: Option<&[T]>,
     ) {
-        let &Packed { ref copy, k, n } = self;
+        simd::dispatch(Multiply { b: self, rows, panels, a, c, add, bias });
+    }
+}
+
+/// A product with some panels of B; see [`Packed::multiply`].
+struct Multiply<'a, T: Vectorized> {
+    b: &'a Packed<T>,
+    rows: usize,
+    panels: Range<usize>,
+    /// Where A begins, and how far it is from row to row.
+    a: (*const T, usize),
+    c: (*mut T, usize),
+    add: bool,
+    bias: Option<&'a [T]>,
+}
+
+impl<T: Vectorized> VectorKernel for Multiply<'_, T> {
+    type Output = ();
+
+    run_for_each_set!();
+
+    #[inline(always)]
+    unsafe fn run_with<S: Simd>(self) {
+        let Multiply { b: &Packed { ref copy, k, n, panel }, rows, panels, a: (a, a_row), c: (c, c_row), add, bias } =
+            self;
         let lanes = <T::Vector<S> as Vector<T>>::LANES;
-        let panel = S::TILES.len() * lanes;
-        for column in (0..n).step_by(panel) {
+        for column in panels.map(|place| place * panel) {
             let width = panel.min((n - column).next_multiple_of(lanes));
             let most = S::TILES[width / lanes - 1];
             for start in (0..k).step_by(CHUNK) {
@@ -63,9 +93,9 @@ impl<T: Vectorized> Packed<T> {
                             _ => std::ptr::null(),
                         },
                     };
-                    // SAFETY: this function's caller ensures that the instructions are there, and that A and C reach so far. The copy
-                    // has whole vectors of each row of the panel; the bias as many elements as C has columns, or the index of its last
-                    // panel would have been out of its range.
+                    // SAFETY: the caller has the instructions, and A and C reach so far, as that of `multiply` ensures. The copy has whole
+                    // vectors of each row of the panel, which were made for this set: there is one in a process. The bias has as many
+                    // elements as C has columns.
                     unsafe { tile.compute::<S>(rows, width.min(n - column), false) }
                     row += rows;
                 }
@@ -103,7 +133,7 @@ impl<T: Vectorized> VectorKernel for Copying<'_, T> {
                 unsafe { pack::pack::<T, S>(b, 0..k, column..column + width, out, width) }
             }
         }
-        Packed { copy, k, n }
+        Packed { copy, k, n, panel }
     }
 }
 
@@ -111,31 +141,6 @@ impl<T: Vectorized> VectorKernel for Copying<'_, T> {
 mod tests {
     use super::*;
     use crate::kernel::matmul::{Onto, matmul};
-
-    struct Multiply<'a, T: Vectorized> {
-        a: &'a [T],
-        b: &'a Packed<T>,
-        c: &'a mut [T],
-        add: bool,
-        bias: Option<&'a [T]>,
-    }
-
-    impl<T: Vectorized> VectorKernel for Multiply<'_, T> {
-        type Output = ();
-
-        run_for_each_set!();
-
-        #[inline(always)]
-        unsafe fn run_with<S: Simd>(self) {
-            let Packed { k, n, .. } = *self.b;
-            let rows = self.a.len() / k;
-            assert!(self.c.len() == rows * n);
-            // SAFETY: the caller has the instructions; A and C have so many rows.
-            unsafe {
-                self.b.multiply::<S>(rows, (self.a.as_ptr(), k), (self.c.as_mut_ptr(), n), self.add, self.bias);
-            }
-        }
-    }
 
     fn check<T: Vectorized>() {
         let number = |i: usize| T::from_f64(((i * 7919) % 1013) as f64 / 507.0 - 1.0);
@@ -153,7 +158,13 @@ mod tests {
                     let b = if turned && m == 1 { None } else { Some(b) };
                     let Some(b) = b else { continue };
                     matmul(Matrix::new(&a, 0, [m, k], [k as isize, 1]), b, &mut want, onto);
-                    simd::dispatch(Multiply { a: &a, b: &packed, c: &mut got, add, bias });
+                    for part in 0..packed.panels() {
+                        // SAFETY: A and C have so many rows, one after the other.
+                        unsafe {
+                            let (a, c) = ((a.as_ptr(), k), (got.as_mut_ptr(), n));
+                            packed.multiply((m, part..part + 1), a, c, add, bias);
+                        }
+                    }
                     if cfg!(not(feature = "matrixmultiply")) {
                         assert!(got == want, "{m} × {k} × {n}, turned {turned}, add {add}");
                     }

@@ -2,8 +2,8 @@
 //!
 //! Examples know nothing of each other: so each task takes some of them through all steps, and nobody waits for anybody before the end.
 //! What a step's state gives to the gates is one product of the task's examples with a weight that was copied into panels once
-//! (`matmul::packed`); the gates are loops over one example (`cells`). Each element has the same bits however examples are shared among
-//! tasks.
+//! (`matmul::packed`); the gates are loops over one example (`cells`). Where there are too few examples to share, and a step is long enough,
+//! the columns of each product are shared instead. Each element has the same bits however they are.
 //!
 //! Arrays are time-major: `[L, N, …]` for L steps of N examples. A state that a step begins with stands before the one that it gives, or
 //! behind, where steps go from the last to the first: so there is one more than there are steps.
@@ -14,7 +14,6 @@ use std::ops::Range;
 use std::slice;
 
 use super::matmul::{Matrix, Packed, Vectorized};
-use super::simd::{self, Simd, VectorKernel, run_for_each_set};
 use crate::par::{self, Hands, Shared};
 
 /// What a step does with its gates.
@@ -84,11 +83,11 @@ impl Course<'_> {
         steps * self.examples * width * self.hidden
     }
 
-    /// Calls `work` with the examples of each task.
-    fn share(&self, cost: f64, work: &(dyn Fn(Range<usize>) + Sync)) {
+    /// How a way of this cost is shared among threads, with a product of so many panels in each step.
+    fn shares(&self, cost: f64, panels: usize) -> Shares {
         let hands = Hands::for_work(cost);
-        let tasks = hands.threads().min(self.examples);
-        hands.each(tasks, &|task| work(self.examples * task / tasks..self.examples * (task + 1) / tasks));
+        let by_column = self.examples < hands.threads() && cost / self.steps as f64 > WORTH_COLUMNS && panels > 1;
+        Shares { hands, by_column }
     }
 
     /// What the products and the functions of all steps take, in nanoseconds.
@@ -96,6 +95,50 @@ impl Course<'_> {
         self.elements(self.steps, cell.gates()) as f64 * (self.hidden as f64 * par::MULTIPLY_ADD + per_gate)
     }
 }
+
+/// Where a step takes less, in nanoseconds, its columns are not shared: to hand them out, and to wait for them, takes 1.5 µs.
+const WORTH_COLUMNS: f64 = 2_500.0;
+
+/// Who does what.
+#[derive(Clone, Copy)]
+struct Shares {
+    hands: Hands,
+    /// Whether the products of each step are shared, and not the examples.
+    by_column: bool,
+}
+
+impl Shares {
+    /// Makes all steps of all examples: the product of a step by `product`, for some panels, and the rest of it by `rest`; in this order, or,
+    /// on the way back, in the other. Both know the number of the step, and the examples.
+    fn run(self, course: &Course<'_>, panels: usize, back: bool, product: &Product<'_>, rest: &Rest<'_>) {
+        let Course { steps, examples, .. } = *course;
+        let tasks = if self.by_column { 1 } else { self.hands.threads().min(examples) };
+        let task = |task: usize| {
+            let rows = examples * task / tasks..examples * (task + 1) / tasks;
+            let all = |i: usize| match self.by_column {
+                false => product(i, rows.clone(), 0..panels),
+                true => {
+                    let parts = self.hands.threads().min(panels);
+                    let columns = |part: usize| panels * part / parts..panels * (part + 1) / parts;
+                    self.hands.each(parts, &|part| product(i, rows.clone(), columns(part)));
+                }
+            };
+            for i in 0..steps {
+                if back {
+                    rest(steps - 1 - i, rows.clone());
+                    all(steps - 1 - i);
+                } else {
+                    all(i);
+                    rest(i, rows.clone());
+                }
+            }
+        };
+        if self.by_column { task(0) } else { self.hands.each(tasks, &task) }
+    }
+}
+
+type Product<'a> = dyn Fn(usize, Range<usize>, Range<usize>) + Sync + 'a;
+type Rest<'a> = dyn Fn(usize, Range<usize>) + Sync + 'a;
 
 /// The way through a sequence.
 pub(crate) struct Forward<'a, T> {
@@ -133,11 +176,84 @@ impl<T: Vectorized> Forward<'_, T> {
             "the sizes of a recurrence must fit"
         );
         let weight = Packed::new(weight);
-        let [states, memory, kept] = [states, memory, kept].map(Shared::new);
-        let cost = course.cost(cell, par::TRANSCENDENTAL);
-        course.share(cost, &|rows| {
-            simd::dispatch(ForwardTask { of: self, weight: &weight, rows, states, memory, kept });
-        });
+        let to = [states, memory, kept].map(Shared::new);
+        let shares = course.shares(course.cost(cell, par::TRANSCENDENTAL), weight.panels());
+        // SAFETY: the sizes are checked, and each call has examples or columns of its own.
+        let product = |i, rows, panels| unsafe { self.product(&weight, i, rows, panels, to) };
+        // SAFETY: as above; the product of the step has been made.
+        let rest = |i, rows| unsafe { self.rest(i, rows, to) };
+        shares.run(course, weight.panels(), false, &product, &rest);
+    }
+
+    /// Where what is kept of these examples begins.
+    fn kept_at(&self, step: usize, first: usize) -> usize {
+        let step = if self.keeps { step } else { 0 };
+        (step * self.course.examples + first) * self.cell.kept() * self.course.hidden
+    }
+
+    /// What the states before the i-th step give to the gates.
+    ///
+    /// # Safety
+    /// The sizes fit, and nobody else has these columns of these examples.
+    unsafe fn product(
+        &self,
+        weight: &Packed<T>,
+        i: usize,
+        rows: Range<usize>,
+        panels: Range<usize>,
+        [states, _, kept]: [Shared<T>; 3],
+    ) {
+        let Course { examples, hidden, .. } = self.course;
+        let (step, places) = self.course.step(i);
+        let [before, after] = places.map(|place| (place * examples + rows.start) * hidden);
+        // SAFETY: as this function; C's rows are other ones than A's: of another step, or what is kept.
+        unsafe {
+            let c = match self.cell.kept() {
+                0 => (states.pointer().add(after), hidden),
+                width => (kept.pointer().add(self.kept_at(step, rows.start)), width * hidden),
+            };
+            let a = (states.pointer().add(before).cast_const(), hidden);
+            weight.multiply((rows.len(), panels), a, c, false, self.bias);
+        }
+    }
+
+    /// What the i-th step makes of it.
+    ///
+    /// # Safety
+    /// The sizes fit, and nobody else has these examples.
+    unsafe fn rest(&self, i: usize, rows: Range<usize>, [states, memory, kept]: [Shared<T>; 3]) {
+        let &Forward { cell, ref course, inputs, .. } = self;
+        let Course { examples, hidden, .. } = *course;
+        let (gates, width) = (cell.gates() * hidden, cell.kept() * hidden);
+        let (step, places) = course.step(i);
+        for example in rows {
+            let a = &inputs[(step * examples + example) * gates..][..gates];
+            let [before, after] = places.map(|place| (place * examples + example) * hidden);
+            // SAFETY: as this function; each of these is another part.
+            let (h_before, h, kept) = unsafe {
+                (
+                    part(states, before, hidden),
+                    part(states, after, hidden),
+                    part(kept, self.kept_at(step, example), width),
+                )
+            };
+            match cell {
+                Cell::Tanh => cells::tanh(a, h),
+                Cell::Relu => cells::relu(a, h),
+                Cell::Gru => cells::gru(a, h_before, kept, h),
+                Cell::Lstm => {
+                    // SAFETY: as above.
+                    let [c_before, c] = [before, after].map(|at| unsafe { part(memory, at, hidden) });
+                    cells::lstm(a, c_before, kept, c, h);
+                    if course.is_over(example, step) {
+                        c.copy_from_slice(c_before);
+                    }
+                }
+            }
+            if course.is_over(example, step) {
+                h.copy_from_slice(h_before);
+            }
+        }
     }
 }
 
@@ -149,75 +265,6 @@ impl<T: Vectorized> Forward<'_, T> {
 unsafe fn part<'a, T>(array: Shared<T>, start: usize, len: usize) -> &'a mut [T] {
     // SAFETY: as this function.
     unsafe { slice::from_raw_parts_mut(array.pointer().add(start), len) }
-}
-
-struct ForwardTask<'a, T: Vectorized> {
-    of: &'a Forward<'a, T>,
-    weight: &'a Packed<T>,
-    rows: Range<usize>,
-    states: Shared<T>,
-    memory: Shared<T>,
-    kept: Shared<T>,
-}
-
-impl<T: Vectorized> VectorKernel for ForwardTask<'_, T> {
-    type Output = ();
-
-    run_for_each_set!();
-
-    #[inline(always)]
-    unsafe fn run_with<S: Simd>(self) {
-        let ForwardTask { of, weight, rows, states, memory, kept } = self;
-        let Forward { cell, ref course, inputs, bias, keeps, .. } = *of;
-        let Course { steps, examples, hidden, .. } = *course;
-        let (gates, width) = (cell.gates() * hidden, cell.kept() * hidden);
-        for i in 0..steps {
-            let (step, places) = course.step(i);
-            let [before, after] = places.map(|place| (place * examples + rows.start) * hidden);
-            let kept_at = (if keeps { step * examples } else { 0 } + rows.start) * width;
-            // SAFETY: `run` has checked the sizes, and each task has examples of its own.
-            let (c, c_row) = unsafe {
-                match width {
-                    0 => (states.pointer().add(after), hidden),
-                    _ => (kept.pointer().add(kept_at), width),
-                }
-            };
-            // SAFETY: the caller has the instructions. Both have as many rows as the task has examples, which are its own, and C's are
-            // other ones than A's: of another step, or what is kept.
-            unsafe {
-                let a = states.pointer().add(before).cast_const();
-                weight.multiply::<S>(rows.len(), (a, hidden), (c, c_row), false, bias);
-            }
-            for (row, example) in rows.clone().enumerate() {
-                let a = &inputs[(step * examples + example) * gates..][..gates];
-                // SAFETY: as above; each of these is another part.
-                let (h_before, h, kept) = unsafe {
-                    (
-                        part(states, before + row * hidden, hidden),
-                        part(states, after + row * hidden, hidden),
-                        part(kept, kept_at + row * width, width),
-                    )
-                };
-                match cell {
-                    Cell::Tanh => cells::tanh(a, h),
-                    Cell::Relu => cells::relu(a, h),
-                    Cell::Gru => cells::gru(a, h_before, kept, h),
-                    Cell::Lstm => {
-                        // SAFETY: as above.
-                        let [c_before, c] =
-                            [before, after].map(|at| unsafe { part(memory, at + row * hidden, hidden) });
-                        cells::lstm(a, c_before, kept, c, h);
-                        if course.is_over(example, step) {
-                            c.copy_from_slice(c_before);
-                        }
-                    }
-                }
-                if course.is_over(example, step) {
-                    h.copy_from_slice(h_before);
-                }
-            }
-        }
-    }
 }
 
 /// The way back.
@@ -274,85 +321,92 @@ impl<T: Vectorized> Backward<'_, T> {
         );
         let weight = Packed::new(weight);
         let inputs = Shared::new(to.inputs);
-        let from_states = if apart == 0 { inputs } else { Shared::new(to.of_states) };
+        let of_states = if apart == 0 { inputs } else { Shared::new(to.of_states) };
         let [state, memory] = [&mut *to.state, &mut *to.memory].map(Shared::new);
-        course.share(course.cost(cell, par::STREAM), &|rows| {
-            simd::dispatch(BackwardTask { of: self, weight: &weight, rows, inputs, from_states, state, memory });
-        });
+        let to = Places { inputs, of_states, state, memory };
+        let shares = course.shares(course.cost(cell, par::STREAM), weight.panels());
+        // SAFETY: the sizes are checked, and each call has examples or columns of its own.
+        let product = |i, rows, panels| unsafe { self.product(&weight, i, rows, panels, to) };
+        // SAFETY: as above.
+        let rest = |i, rows| unsafe { self.rest(i, rows, to) };
+        shares.run(course, weight.panels(), true, &product, &rest);
     }
-}
 
-struct BackwardTask<'a, T: Vectorized> {
-    of: &'a Backward<'a, T>,
-    weight: &'a Packed<T>,
-    rows: Range<usize>,
-    inputs: Shared<T>,
-    /// The inputs again, or an array of its own.
-    from_states: Shared<T>,
-    state: Shared<T>,
-    memory: Shared<T>,
-}
+    /// What goes back from the gates of the i-th step to the state before it.
+    ///
+    /// # Safety
+    /// The sizes fit, and nobody else has these columns of these examples.
+    unsafe fn product(&self, weight: &Packed<T>, i: usize, rows: Range<usize>, panels: Range<usize>, to: Places<T>) {
+        let Course { examples, hidden, .. } = self.course;
+        let (step, gates) = (self.course.step(i).0, self.cell.gates() * hidden);
+        // SAFETY: as this function; C is another array than A.
+        unsafe {
+            let a = to.of_states.pointer().add((step * examples + rows.start) * gates).cast_const();
+            let c = to.state.pointer().add(rows.start * hidden);
+            weight.multiply((rows.len(), panels), (a, gates), (c, hidden), true, None);
+        }
+    }
 
-impl<T: Vectorized> VectorKernel for BackwardTask<'_, T> {
-    type Output = ();
-
-    run_for_each_set!();
-
-    #[inline(always)]
-    unsafe fn run_with<S: Simd>(self) {
-        let BackwardTask { of, weight, rows, inputs, from_states, state, memory } = self;
-        let Backward { cell, ref course, .. } = *of;
-        let Course { steps, examples, hidden, .. } = *course;
+    /// The gradients of the gates of the i-th step, and what goes back past them.
+    ///
+    /// # Safety
+    /// The sizes fit, and nobody else has these examples.
+    unsafe fn rest(&self, i: usize, rows: Range<usize>, to: Places<T>) {
+        let &Backward { cell, ref course, .. } = self;
+        let Course { examples, hidden, .. } = *course;
         let (gates, width) = (cell.gates() * hidden, cell.kept() * hidden);
-        for i in (0..steps).rev() {
-            let (step, places) = course.step(i);
-            let [before, after] = places.map(|place| place * examples * hidden);
-            for example in rows.clone() {
-                let at = step * examples + example;
-                // SAFETY: `run` has checked the sizes, and each task has examples of its own.
-                let (g, a) = unsafe { (part(state, example * hidden, hidden), part(inputs, at * gates, gates)) };
-                g.iter_mut().zip(&of.of_states[at * hidden..][..hidden]).for_each(|(g, &more)| *g += more);
-                if cell == Cell::Lstm {
+        let (step, places) = course.step(i);
+        let [before, after] = places.map(|place| place * examples * hidden);
+        for example in rows {
+            let at = step * examples + example;
+            // SAFETY: as this function, here and below; arrays are other ones, but for that of the inputs and of the states where they have
+            // the same gradients, which is then taken once.
+            let (g, a) = unsafe { (part(to.state, example * hidden, hidden), part(to.inputs, at * gates, gates)) };
+            g.iter_mut().zip(&self.of_states[at * hidden..][..hidden]).for_each(|(g, &more)| *g += more);
+            if cell == Cell::Lstm {
+                // SAFETY: as above.
+                let gc = unsafe { part(to.memory, example * hidden, hidden) };
+                gc.iter_mut().zip(&self.of_memory[at * hidden..][..hidden]).for_each(|(gc, &more)| *gc += more);
+            }
+            if course.is_over(example, step) {
+                // The state goes past this step, and so does its gradient.
+                a.fill(T::ZERO);
+                if cell == Cell::Gru {
                     // SAFETY: as above.
-                    let gc = unsafe { part(memory, example * hidden, hidden) };
-                    gc.iter_mut().zip(&of.of_memory[at * hidden..][..hidden]).for_each(|(gc, &more)| *gc += more);
+                    unsafe { part(to.of_states, at * gates, gates) }.fill(T::ZERO);
                 }
-                if course.is_over(example, step) {
-                    // The state goes past this step, and so does its gradient.
-                    a.fill(T::ZERO);
-                    if cell == Cell::Gru {
-                        // SAFETY: as above; the array is another one.
-                        unsafe { part(from_states, at * gates, gates) }.fill(T::ZERO);
-                    }
-                    continue;
+                continue;
+            }
+            let [h_before, h] = [before, after].map(|place| &self.states[place + example * hidden..][..hidden]);
+            let kept = &self.kept[at * width..][..width];
+            match cell {
+                Cell::Tanh => cells::tanh_back(g, h, a),
+                Cell::Relu => cells::relu_back(g, h, a),
+                Cell::Gru => {
+                    // SAFETY: as above.
+                    let of_state = unsafe { part(to.of_states, at * gates, gates) };
+                    cells::gru_back(g, h_before, kept, a, of_state);
                 }
-                let [h_before, h] = [before, after].map(|place| &of.states[place + example * hidden..][..hidden]);
-                let kept = &of.kept[at * width..][..width];
-                match cell {
-                    Cell::Tanh => cells::tanh_back(g, h, a),
-                    Cell::Relu => cells::relu_back(g, h, a),
-                    Cell::Gru => {
-                        // SAFETY: as above; the array is another one.
-                        let of_state = unsafe { part(from_states, at * gates, gates) };
-                        cells::gru_back(g, h_before, kept, a, of_state);
-                    }
-                    Cell::Lstm => {
-                        // SAFETY: as above.
-                        let gc = unsafe { part(memory, example * hidden, hidden) };
-                        let c_before = &of.memory[before + example * hidden..][..hidden];
-                        cells::lstm_back(g, c_before, kept, gc, a);
-                    }
-                }
-                if cell != Cell::Gru {
-                    g.fill(T::ZERO);
+                Cell::Lstm => {
+                    // SAFETY: as above.
+                    let gc = unsafe { part(to.memory, example * hidden, hidden) };
+                    let c_before = &self.memory[before + example * hidden..][..hidden];
+                    cells::lstm_back(g, c_before, kept, gc, a);
                 }
             }
-            // SAFETY: the caller has the instructions. Both have as many rows as the task has examples, which are its own.
-            unsafe {
-                let a = from_states.pointer().add((step * examples + rows.start) * gates).cast_const();
-                let c = state.pointer().add(rows.start * hidden);
-                weight.multiply::<S>(rows.len(), (a, gates), (c, hidden), true, None);
+            if cell != Cell::Gru {
+                g.fill(T::ZERO);
             }
         }
     }
+}
+
+/// Where the gradients go, as tasks share them.
+#[derive(Clone, Copy)]
+struct Places<T> {
+    inputs: Shared<T>,
+    /// The inputs again, or an array of its own.
+    of_states: Shared<T>,
+    state: Shared<T>,
+    memory: Shared<T>,
 }
