@@ -152,7 +152,7 @@ impl<T: Float> Var<'_, T> {
 
 /// xᵀ ȳ over all rows, laid out as the weight is: of a transposed view, such as that of a table of words, the gradient is one too, and no
 /// copy is needed to add it to others of the table.
-pub(super) fn weight_gradient<T: Float>(x: &Tensor<T>, g: &Tensor<T>, weight: &Tensor<T>) -> Tensor<T> {
+pub(in crate::ops) fn weight_gradient<T: Float>(x: &Tensor<T>, g: &Tensor<T>, weight: &Tensor<T>) -> Tensor<T> {
     let (x, g) = (rows(x), rows(g));
     let is_turned = !weight.is_contiguous() && weight.t().is_contiguous();
     if is_turned { g.t().matmul(&x).t() } else { x.t().matmul(&g) }

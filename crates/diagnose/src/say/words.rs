@@ -491,7 +491,7 @@ pub(crate) fn of(place: &str, evidence: &Evidence) -> Words {
             format!("each recurrent layer multiplies the signal by {}: its gates are half open", figure(*factor)),
             "what differs from example to example comes to every layer",
             format!(
-                "if it learns slowly, begin the forget gates with a bias of 1, and draw {weight} and its like by init::orthogonal(Gain::Linear)"
+                "if it learns slowly, begin the forget gates with a bias of 1 (`LSTM::with_forget_bias`), and draw {weight} and its like by init::orthogonal(Gain::Linear)"
             ),
         ),
         Evidence::RecurrentGain { gain, uses } => words(

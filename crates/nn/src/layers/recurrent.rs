@@ -434,7 +434,12 @@ pub struct LstmState<'t, T: Float = f32> {
     pub memory: Var<'t, T>,
 }
 
-impl<T: Float> LstmState<'_, T> {
+impl<'t, T: Float> LstmState<'t, T> {
+    /// What is given of a state and of its memory.
+    fn parts(state: Option<Self>) -> [Option<Var<'t, T>>; 2] {
+        [state.map(|state| state.hidden), state.map(|state| state.memory)]
+    }
+
     /// The same state, from which no gradient goes back.
     ///
     /// # Example
@@ -453,18 +458,18 @@ impl<T: Float> LstmState<'_, T> {
     }
 }
 
-/// Stamps the way through a sequence of a layer whose state is what it gives.
-macro_rules! with_one_state {
-    ($($Layer:ident)*) => {
+/// Stamps the ways through a sequence, by the states between a layer and its user.
+macro_rules! runs {
+    ($($Layer:ident with $State:ty, $given:expr, $left:expr;)*) => {
         $(impl<T: Float> $Layer<T> {
-            /// The state after each step and after the last, from `state` or from 0: `[N, L, E]` and `[N, H]` give `[N, L, H]` and `[N,
-            /// H]`. Both directions give `[N, L, 2 H]`; the state of several is `[layers × directions, N, H]`.
+            /// What it gives after each step, and its state after the last, from `state` or from 0: `[N, L, E]` gives `[N, L, H]`, and a state
+            /// is `[N, H]`. Both directions give `[N, L, 2 H]`; the state of several is `[layers × directions, N, H]`.
             ///
             /// # Panics
             /// The input has another rank or another number of features, or no step; or the state is of another batch or another number of
             /// layers; or the tape is for training and has nothing to draw a dropout by.
             #[track_caller]
-            pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<Var<'t, T>>>) -> (Var<'t, T>, Var<'t, T>) {
+            pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<$State>>) -> (Var<'t, T>, $State) {
                 self.all(x, state.into(), None)
             }
 
@@ -478,28 +483,34 @@ macro_rules! with_one_state {
             pub fn run_padded<'t>(
                 &self,
                 x: Var<'t, T>,
-                state: impl Into<Option<Var<'t, T>>>,
+                state: impl Into<Option<$State>>,
                 lengths: &[usize],
-            ) -> (Var<'t, T>, Var<'t, T>) {
+            ) -> (Var<'t, T>, $State) {
                 self.all(x, state.into(), Some(lengths))
             }
 
             #[track_caller]
-            fn all<'t>(
-                &self,
-                x: Var<'t, T>,
-                state: Option<Var<'t, T>>,
-                lengths: Option<&[usize]>,
-            ) -> (Var<'t, T>, Var<'t, T>) {
+            fn all<'t>(&self, x: Var<'t, T>, state: Option<$State>, lengths: Option<&[usize]>) -> (Var<'t, T>, $State) {
                 let net = (&self.cells[..], &self.how);
-                let (outputs, last, _) = through(stringify!($Layer), self.kind, net, x, [state, None], lengths);
-                (outputs, last)
+                let (outputs, last, memory) = through(stringify!($Layer), self.kind, net, x, $given(state), lengths);
+                (outputs, $left(last, memory))
             }
         })*
     };
 }
 
-with_one_state!(RNN GRU);
+/// The state of a layer that is what it gives.
+fn alone<T: Float>(state: Option<Var<'_, T>>) -> [Option<Var<'_, T>>; 2] {
+    [state, None]
+}
+
+runs! {
+    RNN with Var<'t, T>, alone, |last, _| last;
+    GRU with Var<'t, T>, alone, |last, _| last;
+    LSTM with LstmState<'t, T>, LstmState::parts, |hidden, memory: Option<_>| {
+        LstmState { hidden, memory: memory.expect("an LSTM has a memory") }
+    };
+}
 
 impl<T: Float> RNN<T> {
     /// Takes max(0, x) in place of tanh, by [`Var::rnn_relu`] (Le, Jaitly and Hinton, 2015, *A Simple Way to Initialize Recurrent Networks of
@@ -511,49 +522,9 @@ impl<T: Float> RNN<T> {
 }
 
 impl<T: Float> LSTM<T> {
-    /// What it gives after each step, and its state after the last, from `state` or from 0: `[N, L, E]` gives `[N, L, H]`. Both directions give
-    /// `[N, L, 2 H]`; the state of several is `[layers × directions, N, H]`.
-    ///
-    /// # Panics
-    /// The input has another rank or another number of features, or no step; or the state is of another batch or another number of layers; or
-    /// the tape is for training and has nothing to draw a dropout by.
-    #[track_caller]
-    pub fn run<'t>(&self, x: Var<'t, T>, state: impl Into<Option<LstmState<'t, T>>>) -> (Var<'t, T>, LstmState<'t, T>) {
-        self.all(x, state.into(), None)
-    }
-
-    /// As `run`, of sequences with so many steps each, which end in padding: it changes nothing, outputs there are 0, and the last state is
-    /// that of each one's own last step. PyTorch's packed sequences.
-    ///
-    /// # Panics
-    /// As `run`; or the lengths are not as many as the sequences, or one is 0 or beyond the input.
-    #[track_caller]
-    #[doc(alias = "pack_padded_sequence")]
-    pub fn run_padded<'t>(
-        &self,
-        x: Var<'t, T>,
-        state: impl Into<Option<LstmState<'t, T>>>,
-        lengths: &[usize],
-    ) -> (Var<'t, T>, LstmState<'t, T>) {
-        self.all(x, state.into(), Some(lengths))
-    }
-
-    #[track_caller]
-    fn all<'t>(
-        &self,
-        x: Var<'t, T>,
-        state: Option<LstmState<'t, T>>,
-        lengths: Option<&[usize]>,
-    ) -> (Var<'t, T>, LstmState<'t, T>) {
-        let (h, c) = state.map(|LstmState { hidden, memory }| (hidden, memory)).unzip();
-        let net = (&self.cells[..], &self.how);
-        let (outputs, hidden, memory) = through("LSTM", self.kind, net, x, [h, c], lengths);
-        (outputs, LstmState { hidden, memory: memory.expect("an LSTM has a memory") })
-    }
-
     /// Begins with a bias of the forget gates of this number, such as 1: so that a memory stays, and gradients come back through many
-    /// steps. It is in `bias_ih`; in `bias_hh`, that of the gate becomes 0 (Gers, Schmidhuber and Cummins, 2000, *Learning to Forget*; Jozefowicz, Zaremba and Sutskever,
-    /// 2015, *An Empirical Exploration of Recurrent Network Architectures*).
+    /// steps. It is in `bias_ih`; in `bias_hh`, that of the gate becomes 0 (Gers, Schmidhuber and Cummins, 2000, *Learning to Forget*;
+    /// Jozefowicz, Zaremba and Sutskever, 2015, *An Empirical Exploration of Recurrent Network Architectures*).
     #[must_use]
     pub fn with_forget_bias(mut self, bias: f64) -> Self {
         let forget = self.how.hidden..2 * self.how.hidden;
