@@ -2,6 +2,7 @@
 
 use tensor::{Float, Shape, Tensor};
 
+use crate::Id;
 use crate::gradients::{BitSet, Gradients, RetainedGradient};
 use crate::tape::{Graph, PartGradient, Place, PulledGradients, Var};
 
@@ -51,20 +52,58 @@ impl<T: Float> Var<'_, T> {
     pub fn backward_with(self, seed: Tensor<T>) -> Gradients<T> {
         let shape = self.shape();
         assert!(seed.shape() == &shape, "backward_with: the value is {shape}, the seed {}", seed.shape());
+        self.swept("backward", seed, &mut |_, gradient| Some(gradient))
+    }
+
+    /// As [`backward_with`](Self::backward_with), which hands out the gradient of each leaf that has a name as soon as it is finished, while
+    /// the pass goes on: the last that was put on the tape comes first. What `finished` returns is kept, as if nobody had looked; where it
+    /// returns `None`, it has taken the gradient away. PyTorch's `register_post_accumulate_grad_hook`.
+    ///
+    /// # Panics
+    /// As there.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, ids) = (Tape::new(), [Id::new(), Id::new()]);
+    /// let first = tape.named_leaf(ids[0], &Tensor::from([3.0]));
+    /// let y = first.scale(2.0) * tape.named_leaf(ids[1], &Tensor::from([5.0]));
+    /// let mut sent = Vec::new();
+    /// y.backward_handing(Tensor::ones([1]), &mut |id, gradient| {
+    ///     sent.push((id, gradient.item()));
+    ///     None
+    /// });
+    /// assert_eq!(sent, [(ids[1], 6.0), (ids[0], 10.0)]);
+    /// ```
+    #[doc(alias = "register_post_accumulate_grad_hook")]
+    #[track_caller]
+    pub fn backward_handing(self, seed: Tensor<T>, finished: Finished<'_, T>) -> Gradients<T> {
+        let shape = self.shape();
+        assert!(seed.shape() == &shape, "backward_handing: the value is {shape}, the seed {}", seed.shape());
+        self.swept("backward_handing", seed, finished)
+    }
+
+    #[track_caller]
+    fn swept(self, call: &str, seed: Tensor<T>, finished: Finished<'_, T>) -> Gradients<T> {
         assert!(
             self.tape.wants_gradients || self.needs_gradient(),
-            "backward: the tape records no gradients, as `Tape::no_grad` makes it; `Tape::new` makes one that does"
+            "{call}: the tape records no gradients, as `Tape::no_grad` makes it; `Tape::new` makes one that does"
         );
         assert!(
             self.needs_gradient(),
-            "backward: the result of `{}` depends on no leaf whose gradient is wanted",
+            "{call}: the result of `{}` depends on no leaf whose gradient is wanted",
             self.op()
         );
         let graph = self.tape.graph.borrow();
-        let (kept, not_retained) = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get());
+        let (kept, not_retained) = sweep(&graph, self.index as usize, seed, self.tape.retains_all.get(), finished);
         Gradients::new(self.tape.id, kept, not_retained, self.tape.updates())
     }
 }
+
+/// What is done with the gradient of a named leaf that is finished: what comes back is kept.
+type Finished<'f, T> = &'f mut dyn FnMut(Id, Tensor<T>) -> Option<Tensor<T>>;
 
 impl<'t, T: Float> Var<'t, T> {
     /// What its own pullback makes of a gradient: a share for each use of an input that needs one, without going further back.
@@ -108,6 +147,7 @@ fn sweep<T: Float>(
     last: usize,
     seed: Tensor<T>,
     keep_all: bool,
+    finished: Finished<'_, T>,
 ) -> (Vec<RetainedGradient<T>>, BitSet) {
     let (mut kept, mut not_retained) = (Vec::with_capacity(graph.named.len()), BitSet::default());
     // Room for what is waiting in most models.
@@ -117,18 +157,22 @@ fn sweep<T: Float>(
     let mut given = PulledGradients { shares: Vec::with_capacity(4), parts: Vec::new(), missing: None };
     for (index, node) in graph.nodes[..=last].iter().enumerate().rev() {
         let Some(gradient) = pending.take(index) else { continue };
-        let is_leaf = node.pullbacks.is_none();
-        if is_leaf || keep_all || node.retained {
-            kept.push(RetainedGradient {
-                index: Some(index as u32),
-                name: node.name,
-                is_leaf,
-                gradient: gradient.clone(),
-            });
+        let mut keep = |gradient, is_leaf| {
+            kept.push(RetainedGradient { index: Some(index as u32), name: node.name, is_leaf, gradient });
+        };
+        let Some(pullbacks) = &node.pullbacks else {
+            let gradient = match node.name {
+                Some(name) => finished(name, gradient),
+                None => Some(gradient),
+            };
+            gradient.into_iter().for_each(|gradient| keep(gradient, true));
+            continue;
+        };
+        if keep_all || node.retained {
+            keep(gradient.clone(), false);
         } else {
             not_retained.insert(index as u32);
         }
-        let Some(pullbacks) = &node.pullbacks else { continue };
         pullbacks.pull(gradient, &mut given);
         if let Some(input) = given.missing {
             panic!(
@@ -239,6 +283,25 @@ mod tests {
         let y = x * x * x + x;
         assert_eq!(y.backward().get(x), Some(&Tensor::from([28.0])));
         assert_eq!(y.backward().get(x), Some(&Tensor::from([28.0])));
+    }
+
+    #[test]
+    fn what_is_handed_out_is_what_is_kept_each_once_and_the_last_first() {
+        let tape = Tape::new();
+        let (ids, x) = ([Id::new(), Id::new()], Tensor::from([0.5, -2.0]));
+        let [a, b] = ids.map(|id| tape.named_leaf(id, &x));
+        let unnamed = tape.leaf(x);
+        let y = (a * b * a + b * unnamed).sum(..);
+        let want = y.backward();
+        let mut handed = Vec::new();
+        let rest = y.backward_handing(Tensor::ones(()), &mut |id, gradient| {
+            handed.push((id, gradient.clone()));
+            (id == ids[0]).then_some(gradient)
+        });
+        let of = |id| (id, want.named(id).unwrap().clone());
+        assert_eq!(handed, [of(ids[1]), of(ids[0])]);
+        assert_eq!((rest.named(ids[0]), rest.named(ids[1])), (want.named(ids[0]), None));
+        assert_eq!(rest.get(unnamed), want.get(unnamed));
     }
 
     #[test]

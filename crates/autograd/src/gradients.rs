@@ -4,7 +4,7 @@ use tensor::{Float, Tensor};
 
 use crate::id::{self, Id};
 use crate::state::Updates;
-use crate::tape::Var;
+use crate::tape::{Tape, Var};
 
 /// The gradients of one result with respect to the leaves of its tape, and to the values whose gradients were to be
 /// retained; and the changes of state that the pass has deferred.
@@ -55,6 +55,50 @@ pub(crate) struct RetainedGradient<T: Float> {
 impl<T: Float> Gradients<T> {
     pub(crate) fn new(tape: Id, kept: Vec<RetainedGradient<T>>, not_retained: BitSet, updates: Updates<T>) -> Self {
         Gradients { tape, named: names(&kept), kept, not_retained, updates }
+    }
+
+    /// Gradients of named leaves that were computed elsewhere, such as the sums of several processes, and the changes of state that came
+    /// with them.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Gradients, Id, Updates};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, nothing) = (Id::new(), Updates::from_iter([]));
+    /// let gradients: Gradients = Gradients::of_named([(id, Tensor::from([2.0]))], nothing);
+    /// assert_eq!(gradients.named(id), Some(&Tensor::from([2.0])));
+    /// ```
+    pub fn of_named(gradients: impl IntoIterator<Item = (Id, Tensor<T>)>, updates: Updates<T>) -> Self {
+        let kept = |(name, gradient)| RetainedGradient { index: None, name: Some(name), is_leaf: true, gradient };
+        Gradients::new(Id::new(), gradients.into_iter().map(kept).collect(), BitSet::default(), updates)
+    }
+
+    /// The same, among which the handles of a tape find those of its named leaves.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Gradients, Id, Tape, Updates};
+    /// use tensor::Tensor;
+    ///
+    /// let (tape, id, nothing) = (Tape::new(), Id::new(), Updates::from_iter([]));
+    /// let leaf = tape.named_leaf(id, &Tensor::from([3.0]));
+    /// let gradients = Gradients::of_named([(id, Tensor::from([2.0]))], nothing).placed_on(&tape);
+    /// assert_eq!(gradients.get(leaf), Some(&Tensor::from([2.0])));
+    /// ```
+    pub fn placed_on(mut self, tape: &Tape<T>) -> Self {
+        let graph = tape.graph.borrow();
+        for kept in &mut self.kept {
+            kept.index = kept.name.and_then(|name| graph.named.get(name));
+        }
+        self.kept.sort_by_key(|kept| kept.index.unwrap_or(u32::MAX));
+        Gradients::new(tape.id, self.kept, self.not_retained, self.updates)
+    }
+
+    /// The gradients of all leaves that have a name, and the changes of state.
+    pub fn into_named(self) -> (Vec<(Id, Tensor<T>)>, Updates<T>) {
+        let named = self.kept.into_iter().filter_map(|kept| Some((kept.name?, kept.gradient)));
+        (named.collect(), self.updates)
     }
 
     /// The gradient with respect to a value, in its shape; `None` where the result does not depend on it, where it needs no

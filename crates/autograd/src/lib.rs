@@ -123,6 +123,6 @@ pub use ops::{
     Steps, TripletMargin,
 };
 pub use record::{InputGradients, Record};
-pub use state::{RunningWeight, Updates};
+pub use state::{RunningWeight, Update, Updates};
 pub use tape::{Tape, Var};
 pub use tensor::Saved;

@@ -37,15 +37,26 @@ pub struct Updates<T: Float = f32> {
 struct Change<T: Float> {
     pass: Id,
     of: Id,
-    how: How<T>,
+    how: Update<T>,
 }
 
-#[derive(Clone, Debug)]
-enum How<T: Float> {
+/// A change of a state that a pass has deferred.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Update<T: Float = f32> {
     /// r ← keep · r + add
-    Affine { keep: f64, add: Tensor<T> },
+    Affine {
+        /// What is kept of the state.
+        keep: f64,
+        /// What is added to it, in its shape.
+        add: Tensor<T>,
+    },
     /// r ← r + share · (found − r)
-    Running { share: RunningWeight, found: Tensor<T> },
+    Running {
+        /// How far the state moves.
+        share: RunningWeight,
+        /// What it moves towards, in its shape.
+        found: Tensor<T>,
+    },
 }
 
 /// The weight of the new value in a running average.
@@ -67,11 +78,11 @@ impl<T: Float> Updates<T> {
     }
 
     pub(crate) fn push(&mut self, of: Id, keep: f64, add: Tensor<T>) {
-        self.changes.push(Change { pass: self.own, of, how: How::Affine { keep, add } });
+        self.changes.push(Change { pass: self.own, of, how: Update::Affine { keep, add } });
     }
 
     pub(crate) fn push_running(&mut self, of: Id, share: RunningWeight, found: Tensor<T>) {
-        self.changes.push(Change { pass: self.own, of, how: How::Running { share, found } });
+        self.changes.push(Change { pass: self.own, of, how: Update::Running { share, found } });
     }
 
     /// Adds the changes of passes that are not in already.
@@ -91,17 +102,17 @@ impl<T: Float> Updates<T> {
         // All passes since the last step saw the same count; each one applied here adds one.
         let mut more = 0;
         for change in self.changes.iter().filter(|change| change.of == id) {
-            let (How::Affine { add: new, .. } | How::Running { found: new, .. }) = &change.how;
+            let (Update::Affine { add: new, .. } | Update::Running { found: new, .. }) = &change.how;
             let (want, got) = (value.shape(), new.shape());
             assert!(want == got, "an update of the shape {got} for a state of the shape {want}");
             let share = match change.how {
-                How::Affine { keep, .. } => {
+                Update::Affine { keep, .. } => {
                     // Of what is not kept, nothing is multiplied.
                     *value = if keep == 0.0 { new.clone() } else { &*value * T::from_f64(keep) + new };
                     continue;
                 }
-                How::Running { share: RunningWeight::Momentum(share), .. } => share,
-                How::Running { share: RunningWeight::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
+                Update::Running { share: RunningWeight::Momentum(share), .. } => share,
+                Update::Running { share: RunningWeight::Mean { seen }, .. } => 1.0 / (seen + more + 1) as f64,
             };
             more += 1;
             value.lerp_assign(new, share);
@@ -121,9 +132,14 @@ impl<T: Float> Updates<T> {
     /// ```
     pub fn found(&self, id: Id) -> impl Iterator<Item = &Tensor<T>> {
         self.changes.iter().filter(move |change| change.of == id).filter_map(|change| match &change.how {
-            How::Running { found, .. } => Some(found),
-            How::Affine { .. } => None,
+            Update::Running { found, .. } => Some(found),
+            Update::Affine { .. } => None,
         })
+    }
+
+    /// The changes in their order, each with the name of the state that it is of: to be told to another process.
+    pub fn iter(&self) -> impl Iterator<Item = (Id, &Update<T>)> {
+        self.changes.iter().map(|change| (change.of, &change.how))
     }
 
     /// How many changes there are of the state that is named `id`.
@@ -139,6 +155,29 @@ impl<T: Float> Updates<T> {
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
         self.changes.is_empty()
+    }
+}
+
+impl<T: Float> FromIterator<(Id, Update<T>)> for Updates<T> {
+    /// Those of a pass that was made elsewhere, such as in another process.
+    ///
+    /// # Example
+    /// ```
+    /// use autograd::{Id, Tape, Updates};
+    /// use tensor::Tensor;
+    ///
+    /// let (id, tape, mut passes) = (Id::new(), Tape::new(), Tensor::scalar(0.0));
+    /// tape.defer_update(id, 1.0, Tensor::scalar(1.0));
+    /// let told = tape.updates();
+    /// let again: Updates = told.iter().map(|(of, change)| (of, change.clone())).collect();
+    /// again.apply(id, &mut passes);
+    /// assert_eq!(passes.item(), 1.0);
+    /// ```
+    fn from_iter<I: IntoIterator<Item = (Id, Update<T>)>>(changes: I) -> Self {
+        let mut updates = Updates::of_pass(Id::new());
+        let pass = updates.own;
+        updates.changes.extend(changes.into_iter().map(|(of, how)| Change { pass, of, how }));
+        updates
     }
 }
 

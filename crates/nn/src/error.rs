@@ -52,6 +52,8 @@ pub enum Error {
         /// What is not finite, and where.
         what: String,
     },
+    /// What went wrong between the processes that train a model together: a sentence that names the rank.
+    Ranks(String),
     /// A file that could not be read or written.
     #[cfg(feature = "checkpoint")]
     File(std::sync::Arc<tensor::io::Error>),
@@ -106,6 +108,7 @@ impl fmt::Display for Error {
                 write!(f, "these are gradients of another model: there is none of {}", list(weights))
             }
             Error::Diverged { step, what } => write!(f, "step {step} was not made: {what}; the last good weights stay"),
+            Error::Ranks(sentence) => f.write_str(sentence),
             #[cfg(feature = "checkpoint")]
             Error::File(error) => error.fmt(f),
             #[cfg(feature = "checkpoint")]

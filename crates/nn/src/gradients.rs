@@ -114,13 +114,13 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
     fn clip_norm(&mut self, model: &(impl Module<T> + ?Sized), max: f64) -> Result<f64, Error> {
         above_0(max)?;
         // A weight that the model lists twice is one of the vector's parts.
-        let mut weights = HashSet::new();
+        let (mut weights, mut in_order) = (HashSet::new(), Vec::new());
         model.visit(ParamPath::root(), &mut |_, param| {
-            if param.is_trained() {
-                weights.insert(param.id());
+            if param.is_trained() && weights.insert(param.id()) {
+                in_order.push(param.id());
             }
         });
-        let Some(norm) = norm_of(self, &weights) else {
+        let Some(norm) = norm_of(self, &in_order) else {
             let weights = model.parameters().into_iter().map(|(path, _)| path).collect();
             return Err(Error::OtherModel { weights });
         };
@@ -131,7 +131,7 @@ impl<T: Float> ModelGradients<T> for Gradients<T> {
         let mut scale = |factor: f64| {
             let factor = T::from_f64(factor);
             self.iter_mut().filter(|(id, _)| weights.contains(id)).for_each(|(_, gradient)| *gradient *= factor);
-            norm_of(self, &weights).unwrap_or(0.0)
+            norm_of(self, &in_order).unwrap_or(0.0)
         };
         if norm.is_finite() && norm > max {
             scale(max / norm);
@@ -163,9 +163,9 @@ pub(crate) fn first_lost<T: Float>(model: &(impl Module<T> + ?Sized), gradients:
     first
 }
 
-/// The norm of the gradients of these as one vector, in f64, if there are any.
-fn norm_of<T: Float>(gradients: &Gradients<T>, of: &HashSet<Id>) -> Option<f64> {
-    let norms: Vec<f64> = gradients.iter().filter(|(id, _)| of.contains(id)).map(|(_, g)| g.norm_f64()).collect();
+/// The norm of the gradients of these as one vector, in f64, if there are any: in the order of the model, whichever pass they came from.
+fn norm_of<T: Float>(gradients: &Gradients<T>, of: &[Id]) -> Option<f64> {
+    let norms: Vec<f64> = of.iter().filter_map(|&id| gradients.named(id)).map(Tensor::norm_f64).collect();
     (!norms.is_empty()).then(|| Tensor::from_slice(&norms).norm_f64())
 }
 

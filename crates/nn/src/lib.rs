@@ -137,6 +137,7 @@ mod gradients;
 mod layers;
 mod model;
 mod optimizer;
+pub mod ranks;
 pub mod sequences;
 mod training;
 

@@ -32,7 +32,11 @@ pub(crate) fn write(path: &Path, mut contents: Contents, kind: FileKind) -> Resu
 
 /// Reads a file, and what it is for; one that another program wrote holds a model. The sum is right, where there is one.
 pub(crate) fn read(path: &Path) -> Result<(Contents, FileKind), Error> {
-    let mut contents = safetensors::read(path)?;
+    checked(path, safetensors::read(path)?)
+}
+
+/// What was read of a file, if it is one of ours and as it was written.
+fn checked(path: &Path, mut contents: Contents) -> Result<(Contents, FileKind), Error> {
     let unfit = |why: String| Error::Unfit { path: path.to_owned(), differences: vec![why], remedy: None };
     let Some(version) = contents.metadata.get(FORMAT) else { return Ok((contents, FileKind::Model)) };
     let version = match version.parse::<u64>() {
@@ -64,7 +68,16 @@ pub(crate) fn read(path: &Path) -> Result<(Contents, FileKind), Error> {
 
 /// Reads a checkpoint.
 pub(crate) fn read_checkpoint(path: &Path) -> Result<Contents, Error> {
-    match read(path)? {
+    checkpoint_of(path, read(path)?)
+}
+
+/// What is in the bytes of a checkpoint, which another process has read at this path.
+pub(crate) fn read_checkpoint_from(path: &Path, bytes: &[u8]) -> Result<Contents, Error> {
+    checkpoint_of(path, checked(path, safetensors::read_from(bytes).map_err(|error| error.at(path))?)?)
+}
+
+fn checkpoint_of(path: &Path, read: (Contents, FileKind)) -> Result<Contents, Error> {
+    match read {
         (contents, FileKind::Checkpoint) => Ok(contents),
         (_, FileKind::Model) => {
             let why = "is a model alone, which `nn::load` reads, and no checkpoint".to_owned();

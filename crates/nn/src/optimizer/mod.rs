@@ -8,6 +8,7 @@ mod plateau;
 mod rule;
 mod rules;
 mod schedule;
+mod share;
 #[cfg(feature = "checkpoint")]
 mod state;
 
@@ -24,12 +25,14 @@ pub(crate) use rule::power;
 pub use rule::{At, Rule};
 pub use rules::{Adadelta, Adagrad, Adam, AdamW, Lbfgs, Lion, Muon, MuonLr, NAdam, RAdam, RMSprop, Sgd};
 pub use schedule::{OneCycle, Schedule};
-use tensor::{Float, Tensor};
+use tensor::{Float, Shape, Tensor};
 
 use crate::error::named;
 use crate::model::matches;
+use crate::ranks::Share;
 use crate::{Error, ModelGradients, Module, ParamPath};
 use by_weight::ByWeight;
+use share::Moved;
 
 /// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a learning rate that is a [`Schedule`] of the
 /// number of the step, groups of weights by path with settings of their own, and what the rule keeps of each weight,
@@ -73,8 +76,10 @@ pub struct Optimizer<T: Float = f32> {
 
 /// What is known of a weight.
 struct Slot<T: Float> {
-    /// What the rule keeps, once it has taken a step.
+    /// What the rule keeps, once it has taken a step: in the weight's shape, or of this rank's part alone, as a vector.
     kept: Vec<Tensor<T>>,
+    /// Whether it is of a part alone.
+    is_part: bool,
     /// The steps that it has taken.
     t: u64,
     setting: Setting,
@@ -224,6 +229,17 @@ impl<T: Float> Optimizer<T> {
     /// rate, or an [`WeightAverage`](crate::WeightAverage) is in the weights' place. No weight has moved.
     #[track_caller]
     pub fn step(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) {
+        if self.slots.values().any(|slot| slot.is_part) {
+            panic!(
+                "step: the optimizer keeps a part of the moments, as ranks have shared them and were ended by an error"
+            );
+        }
+        self.step_of(model, gradients, None);
+    }
+
+    /// The step, of all of each weight or a share.
+    #[track_caller]
+    fn step_of(&mut self, model: &mut (impl Module<T> + ?Sized), gradients: &Gradients<T>, share: Option<Share>) {
         if let Err(why) = self.meet(model, gradients) {
             panic!("step: {why}");
         }
@@ -232,7 +248,7 @@ impl<T: Float> Optimizer<T> {
             panic!("step: at step {}, {error}", self.step);
         }
         let Optimizer { rule, groups, slots, .. } = self;
-        let rules = Rules { rule: &**rule, groups };
+        let (rules, mut number) = (Rules { rule: &**rule, groups }, 0);
         model.update(gradients, &mut |_, param, gradient| {
             let slot = slots.get_mut(param.id()).expect("the optimizer has met all weights");
             let Setting { lr_scale, weight_decay, rule, frozen } = slot.setting;
@@ -240,15 +256,35 @@ impl<T: Float> Optimizer<T> {
                 return;
             }
             let rule = rules.of(rule);
-            if slot.t == 0 {
-                let start = |slot| Tensor::full(gradient.shape(), T::from_f64(rule.initial(slot)));
-                slot.kept = (0..rule.slots().len()).map(start).collect();
-            }
+            let start = |slot, shape: &Shape| Tensor::full(shape, T::from_f64(rule.initial(slot)));
+            let all = 0..rule.slots().len();
             slot.t += 1;
             let at = At { t: slot.t, lr: now * lr_scale, weight_decay };
-            rule.step(&at, param.value_mut(), gradient, &mut slot.kept);
+            let Some(share) = share else {
+                if slot.t == 1 {
+                    slot.kept = all.map(|slot| start(slot, gradient.shape())).collect();
+                }
+                return rule.step(&at, param.value_mut(), gradient, &mut slot.kept);
+            };
+            let own = share.of(number, gradient.numel(), rule.is_elementwise());
+            number += 1;
+            slot.cut(&own, |slot| start(slot, &Shape::from([own.len()])), all);
+            share::step_part(rule, &at, param.value_mut(), gradient, slot, own);
         });
         self.step += 1;
+    }
+
+    /// The weights that a step with these gradients moves.
+    fn moved<'m>(&self, model: &'m mut (impl Module<T> + ?Sized), gradients: &Gradients<T>) -> Vec<Moved<'m, T>> {
+        let (rules, mut moved) = (self.rules(), Vec::new());
+        model.visit_mut(ParamPath::root(), &mut |_, param| {
+            let slot = self.slots.get(param.id()).filter(|_| gradients.named(param.id()).is_some());
+            if let Some(slot) = slot.filter(|slot| param.is_trained() && !slot.setting.frozen) {
+                let is_cut = rules.of(slot.setting.rule).is_elementwise();
+                moved.push(Moved { number: moved.len(), is_cut, value: param.value_mut().as_mut_slice() });
+            }
+        });
+        moved
     }
 
     /// Makes sure that all is as a step needs it. What is looked at once is looked at when a weight is new.
@@ -261,7 +297,7 @@ impl<T: Float> Optimizer<T> {
             }
             let (shape, slot) = (param.value().shape(), self.slots.get(param.id()));
             is_new |= slot.is_none();
-            let kept = slot.map_or(&[][..], |slot| &slot.kept);
+            let kept = slot.filter(|slot| !slot.is_part).map_or(&[][..], |slot| &slot.kept);
             if let Some(other) = kept.iter().chain(gradients.named(param.id())).find(|kept| kept.shape() != shape) {
                 wrong.get_or_insert_with(|| {
                     format!("{} is {shape}, but was {} before", named(&path.to_string()), other.shape())
@@ -302,7 +338,7 @@ impl<T: Float> Optimizer<T> {
         for (path, param) in trained.into_values().filter(|(_, param)| !self.slots.has(param.id())).collect::<Vec<_>>()
         {
             let setting = self.rules().setting(&path);
-            self.slots.insert(path, param, Slot { kept: Vec::new(), t: 0, setting });
+            self.slots.insert(path, param, Slot { kept: Vec::new(), is_part: false, t: 0, setting });
         }
         self.checked = true;
         Ok(())

@@ -102,6 +102,12 @@ pub trait Rule<T: Float = f32>: Send + Sync {
         None
     }
 
+    /// Whether an element of a weight is moved by its own gradient and what is kept of it alone, so that a part of a weight can be moved by
+    /// itself: [`Ranks::shard_moments`](crate::ranks::Ranks::shard_moments) then shares each weight among ranks.
+    fn is_elementwise(&self) -> bool {
+        false
+    }
+
     /// Moves a weight by its gradient, and changes what is kept of it. [`Tensor::update`] and [`Tensor::update_by`] do
     /// so in one pass.
     fn step(&self, at: &At, weight: &mut Tensor<T>, gradient: &Tensor<T>, slots: &mut [Tensor<T>]);

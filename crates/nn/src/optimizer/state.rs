@@ -52,10 +52,15 @@ impl<T: Float> Optimizer<T> {
                 named(path)
             ));
         }
+        if kept.is_some_and(|slot| slot.is_part) {
+            let why = "keeps a part of the moments, as ranks have shared them and were ended by an error".into();
+            at.refuse(crate::Error::Invalid { what: "the optimizer", why });
+        }
         let own = |index: usize| kept.and_then(|slot| slot.kept.get(index));
         let slots = rule.slots().iter().enumerate();
         let kept: Vec<_> = slots.map(|(index, slot)| at.floats(&of_weight(slot), shape, own(index))).collect();
-        Some(Slot { kept: kept.into_iter().collect::<Option<_>>()?, t: count?.item().unsigned_abs(), setting })
+        let kept = kept.into_iter().collect::<Option<_>>()?;
+        Some(Slot { kept, is_part: false, t: count?.item().unsigned_abs(), setting })
     }
 }
 

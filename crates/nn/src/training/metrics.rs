@@ -17,6 +17,8 @@ use std::ops::AddAssign;
 
 use tensor::{Float, Tensor};
 
+use crate::ranks::{Reader, Writer};
+
 /// A figure of some rows, which adds up with that of others. It prints as its value.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Metric {
@@ -77,6 +79,23 @@ impl Metric {
     /// Whether larger values are better.
     pub fn is_maximized(&self) -> bool {
         self.maximize
+    }
+}
+
+/// The kinds, by the numbers that ranks tell each other.
+const KINDS: [Kind; 5] = [Kind::Mean, Kind::RootMean, Kind::ExpMean, Kind::F1, Kind::R2];
+
+impl Metric {
+    pub(crate) fn tell(&self, to: &mut Writer) {
+        to.number(KINDS.iter().position(|kind| *kind == self.kind).expect("all are listed"));
+        to.number(self.maximize.into());
+        to.number(self.sums.len());
+        self.sums.iter().for_each(|&sum| to.float(sum));
+    }
+
+    pub(crate) fn heard(from: &mut Reader<'_>) -> Self {
+        let (kind, maximize, len) = (KINDS[from.number()], from.number() == 1, from.number());
+        Metric { kind, maximize, sums: (0..len).map(|_| from.float()).collect() }
     }
 }
 

@@ -6,6 +6,7 @@ use std::time::Instant;
 use autograd::{Gradients, Tape, Var};
 use tensor::{Float, Tensor};
 
+use super::tree::{Fold, Node};
 use crate::Error;
 
 /// A batch that is cut into shards, each with a tape of its own, which are computed side by side: for models whose single ops are too small
@@ -105,33 +106,23 @@ impl<T: Float> Shards<T> {
             let share = parts[shard].numel() as f64 / len;
             let loss = loss(&tape, &parts[shard]);
             let value = loss.item().to_f64() * share;
-            let mut gradients = loss.backward();
-            if count > 1 {
-                gradients.scale(share);
-            }
+            let gradients = loss.backward_with(Tensor::full(loss.shape(), T::from_f64(share)));
             tape.reset();
             let took = begin.elapsed().as_nanos() as f64;
             *done[shard].lock().unwrap_or_else(PoisonError::into_inner) = Some((value, gradients, took));
         });
         let shards = done.into_iter().map(|shard| shard.into_inner().unwrap_or_else(PoisonError::into_inner));
-        let mut shards: Vec<Shard<T>> =
+        let shards: Vec<Shard<T>> =
             shards.map(|shard| shard.expect("each was computed, or the panic went on")).collect();
         self.cost = shards.iter().map(|&(.., took)| took).fold(f64::INFINITY, f64::min);
-        // Neighbours are added, then neighbours of those.
-        while shards.len() > 1 {
-            let mut pairs = shards.into_iter();
-            shards = std::iter::from_fn(|| {
-                let (mut loss, mut gradients, _) = pairs.next()?;
-                if let Some((more, others, _)) = pairs.next() {
-                    loss += more;
-                    gradients.add_shard(&others, 1.0);
-                }
-                Some((loss, gradients, 0.0))
-            })
-            .collect();
+        let mut tree = Fold::new(count);
+        for (shard, (loss, gradients, _)) in shards.into_iter().enumerate() {
+            tree.push(Node::leaf(shard), (loss, gradients), |(loss, mut gradients), (more, others)| {
+                gradients.add_shard(&others, 1.0);
+                (loss + more, gradients)
+            });
         }
-        let (loss, gradients, _) = shards.pop().expect("there is a shard");
-        (loss, gradients)
+        tree.sum().expect("there is a shard")
     }
 }
 

@@ -14,6 +14,8 @@ mod kept;
 mod layers;
 mod mup;
 mod optimizers;
+#[cfg(feature = "checkpoint")]
+mod ranks;
 mod recurrent;
 #[cfg(feature = "checkpoint")]
 mod resnet;

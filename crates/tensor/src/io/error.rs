@@ -87,7 +87,8 @@ impl Error {
         &self.reason
     }
 
-    pub(super) fn at(self, path: &Path) -> Self {
+    /// The same, said of the file with this path.
+    pub fn at(self, path: &Path) -> Self {
         Error { path: Some(path.to_owned()), ..self }
     }
 

@@ -41,6 +41,10 @@ impl<T: Float> Rule<T> for Adagrad {
         format!("{self:?}")
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         &["sum"]
     }
@@ -99,6 +103,10 @@ impl<T: Float> Rule<T> for Adadelta {
 
     fn describe(&self) -> String {
         format!("{self:?}")
+    }
+
+    fn is_elementwise(&self) -> bool {
+        true
     }
 
     fn slots(&self) -> &'static [&'static str] {

@@ -48,6 +48,10 @@ macro_rules! rule {
                 format!("{self:?}")
             }
 
+            fn is_elementwise(&self) -> bool {
+                true
+            }
+
             fn slots(&$self) -> &'static [&'static str] {
                 $slots
             }

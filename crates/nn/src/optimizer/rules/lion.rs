@@ -39,6 +39,10 @@ impl<T: Float> Rule<T> for Lion {
         format!("{self:?}")
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         &["m"]
     }

@@ -48,6 +48,10 @@ impl<T: Float> Rule<T> for RMSprop {
         format!("{self:?}")
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum > 0.0 || self.centered { &["v", "momentum", "mean"] } else { &["v"] }
     }

@@ -51,6 +51,10 @@ impl<T: Float> Rule<T> for Sgd {
         format!("{self:?}")
     }
 
+    fn is_elementwise(&self) -> bool {
+        true
+    }
+
     fn slots(&self) -> &'static [&'static str] {
         if self.momentum == 0.0 { &[] } else { &["m"] }
     }

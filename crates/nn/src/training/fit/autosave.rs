@@ -16,6 +16,7 @@ use crate::files::checkpoint::{self, LAST, Part, Parts, SEED, has_last};
 use crate::files::format::{self, FileKind};
 use crate::files::model::{self, MODEL};
 use crate::model::grouped;
+use crate::ranks::{Link, Reader, Writer};
 use crate::training::batches::sum_of;
 use crate::{Error, Module, Numbered, Optimizer};
 
@@ -89,6 +90,8 @@ const WATCH: &str = "watch";
 
 /// Where a fit is saved as it goes, and what else is kept with it.
 pub(super) struct Autosave<'a, T: Float> {
+    /// The ranks, of which the first reads and writes.
+    link: Link<T>,
     saves: Option<Saves>,
     states: Vec<HookState<'a, T>>,
     /// What must be as it was if the training is to go on as it would have.
@@ -127,8 +130,12 @@ impl<'a, T: Float> Autosave<'a, T> {
             _ => LOSS,
         };
         same.push(("judge_by".into(), judge_by.to_owned()));
-        // Of much data, a sum takes a moment: only where there is a file to keep it.
-        let data = fit.data.iter().filter(|_| fit.checkpoint.is_some());
+        if let Some(rows) = fit.shards {
+            same.push(("shards".into(), rows.to_string()));
+        }
+        // Of much data, a sum takes a moment: only where there is a file to keep it, or another process to have the same.
+        let is_compared = fit.checkpoint.is_some() || fit.ranks.size() > 1;
+        let data = fit.data.iter().filter(|_| is_compared);
         same.extend(data.map(|(name, data)| (format!("data {name}"), told(data))));
         fn set(value: Option<impl ToString>) -> String {
             value.map_or("none".to_owned(), |value| value.to_string())
@@ -144,7 +151,15 @@ impl<'a, T: Float> Autosave<'a, T> {
         ];
         let (saves, states) = (fit.checkpoint.clone(), std::mem::take(&mut fit.states));
         let (changed, unremoved) = (Vec::new(), Vec::new());
-        Autosave { saves, states, same, told, changed, resumed: None, at: None, begun: 0, anew: false, unremoved }
+        let link = fit.ranks.link.clone();
+        Autosave { link, saves, states, same, told, changed, resumed: None, at: None, begun: 0, anew: false, unremoved }
+    }
+
+    /// What all ranks must have set alike.
+    pub(super) fn settings(&self) -> Vec<(String, String)> {
+        let saves = self.saves.as_ref().map_or(String::from("never"), |saves| format!("every {} steps", saves.every));
+        let told = self.told.iter().map(|(name, text)| ((*name).to_owned(), text.clone()));
+        self.same.iter().cloned().chain(told).chain([("saved".to_owned(), saves)]).collect()
     }
 
     /// What there is to say before the first step: where it goes on, and with what that is new.
@@ -179,6 +194,40 @@ impl<'a, T: Float> Autosave<'a, T> {
         }
     }
 
+    /// The checkpoint to go on from, and what is in it: rank 0 reads the file for all.
+    fn latest_of_first(&mut self) -> Result<Option<(PathBuf, Contents)>, Error> {
+        if self.saves.is_none() {
+            return Ok(None);
+        }
+        if self.link.size() == 1 {
+            let path = self.latest()?;
+            return path.map(|path| format::read_checkpoint(&path).map(|contents| (path, contents))).transpose();
+        }
+        let found = match self.link.is_first() {
+            true => self.latest().and_then(|path| {
+                let read = |path: PathBuf| match std::fs::read(&path) {
+                    Ok(bytes) => Ok((path, bytes)),
+                    Err(error) => Err(tensor::io::Error::from(error).at(&path).into()),
+                };
+                path.map(read).transpose()
+            }),
+            false => Ok(None),
+        };
+        self.link.outcome_of_first(found.as_ref().map(|_| ()).map_err(Error::clone))?;
+        let mut told = Writer::default();
+        if let Some((path, bytes)) = found? {
+            told.text(&path.to_string_lossy());
+            told.0.extend(bytes);
+        }
+        let told = self.link.told_by_first(told.0)?;
+        if told.is_empty() {
+            return Ok(None);
+        }
+        let mut reader = Reader(&told);
+        let path = PathBuf::from(reader.text());
+        format::read_checkpoint_from(&path, reader.0).map(|contents| Some((path, contents)))
+    }
+
     /// All that a checkpoint has beside the model.
     fn parts<'p, M>(
         &'p self,
@@ -205,8 +254,9 @@ impl<'a, T: Float> Autosave<'a, T> {
         observers: &mut [Box<dyn Observing<M, T> + 'a>],
         resume: Resume,
     ) -> Result<(), Error> {
-        let Some(path) = self.latest()? else { return self.save(course, model, optimizer, observers) };
-        let contents = format::read_checkpoint(&path)?;
+        let Some((path, contents)) = self.latest_of_first()? else {
+            return self.save(course, model, optimizer, observers);
+        };
         self.begun = begun(&contents.metadata) + u64::from(resume == Resume::Never);
         let mut at = Archive::reading(Some(&*model), &contents, false);
         if resume == Resume::Never {
@@ -289,6 +339,28 @@ impl<'a, T: Float> Autosave<'a, T> {
             return Ok(());
         };
         course.check(model, step)?;
+        let is_first = self.link.is_first();
+        let parts = optimizer.put_together(model, &self.link, is_first)?;
+        let written = match is_first {
+            true => self.write(&place, step, course, model, optimizer, observers),
+            false => Ok(()),
+        };
+        optimizer.take_apart(parts);
+        self.link.outcome_of_first(written)?;
+        self.at = Some(step);
+        Ok(())
+    }
+
+    /// Writes a checkpoint.
+    fn write<M: Module<T>>(
+        &mut self,
+        place: &CheckpointAt,
+        step: u64,
+        course: &mut Course<T>,
+        model: &mut M,
+        optimizer: &mut Optimizer<T>,
+        observers: &mut [Box<dyn Observing<M, T> + 'a>],
+    ) -> Result<(), Error> {
         let (mut contents, outcome) = (Contents::default(), course.outcome(model)?);
         let mut at = Archive::writing(Some(&*model), &mut contents);
         at.within("fit", |at| {
@@ -305,7 +377,7 @@ impl<'a, T: Float> Autosave<'a, T> {
         for ((path, _), value) in model.state_dict().into_iter().zip(outcome.iter().flatten()) {
             contents.tensors.insert(format!("{MODEL}{path}"), value.into());
         }
-        match &place {
+        match place {
             CheckpointAt::File(path) => format::write(path, contents, FileKind::Checkpoint)?,
             CheckpointAt::Numbered(files) => {
                 format::write(&files.at(step), contents, FileKind::Checkpoint)?;
@@ -318,7 +390,6 @@ impl<'a, T: Float> Autosave<'a, T> {
                 }
             }
         }
-        self.at = Some(step);
         Ok(())
     }
 }

@@ -9,6 +9,7 @@ use tensor::{Float, Tensor};
 use super::course::{Course, Evaluated, LOSS};
 use super::run::LossOf;
 use super::{Fit, lost};
+use crate::ranks::{Reader, Writer, part};
 use crate::training::metrics::{self, Metric};
 use crate::{Batches, Error, Module, Optimizer, Rows};
 
@@ -89,6 +90,36 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         }
     }
 
+    /// The figures of some rows.
+    fn evaluate_rows(
+        &self,
+        evaluation: &mut Evaluation<'_, M, T>,
+        model: &M,
+        tape: &Tape<T>,
+        rows: &Tensor<i64>,
+        chunk: usize,
+        loss_of: &mut LossOf<'_, M, T>,
+    ) -> Result<Vec<(String, Metric)>, Lost> {
+        tape.seed_shard(self.seed, chunk as u64, EVALUATION);
+        if let Some(figures) = &mut evaluation.figures {
+            return Ok(figures(model, tape, rows));
+        }
+        let loss = loss_of(model, tape, rows);
+        let value = loss.item().to_f64();
+        if value.is_finite() {
+            return Ok(vec![(LOSS.to_owned(), metrics::weighted(value, self.weight(rows)))]);
+        }
+        const CALLED: &str = "the loss on held-out rows";
+        if tape.scopes() == 0 {
+            return Err(Lost::Loss(lost::forward(model, loss, CALLED)));
+        }
+        // Of what was let go of, once more with all on the tape.
+        let tape = Tape::in_mode(Mode::Eval);
+        tape.keep_segments(true);
+        tape.seed_shard(self.seed, chunk as u64, EVALUATION);
+        Err(Lost::Loss(lost::forward(model, loss_of(model, &tape, rows), CALLED)))
+    }
+
     fn evaluate_all(
         &self,
         evaluation: &mut Evaluation<'_, M, T>,
@@ -102,32 +133,27 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             if carries { (all.numel() / batch * batch, batch) } else { (all.numel(), batch.max(ROWS_AT_ONCE)) };
         self.carried.iter().for_each(|carried| carried.reset_evaluation());
         tape.reset();
-        let mut sums = Vec::<(String, Metric)>::new();
-        for (chunk, part) in chunks(n, size).enumerate() {
+        let link = &self.ranks.link;
+        let chunks: Vec<_> = chunks(n, size).enumerate().collect();
+        // What is carried goes from each to the next: all on each rank.
+        let own = if carries { 0..chunks.len() } else { part(chunks.len(), link.rank(), link.size()) };
+        let mut found = Vec::new();
+        for (chunk, part) in chunks[own].iter().cloned() {
             let rows = all.slice(0, part);
-            tape.seed_shard(self.seed, chunk as u64, EVALUATION);
-            let figures = match &mut evaluation.figures {
-                Some(figures) => figures(model, tape, &rows),
-                None => {
-                    let loss = loss_of(model, tape, &rows);
-                    let value = loss.item().to_f64();
-                    if !value.is_finite() {
-                        const CALLED: &str = "the loss on held-out rows";
-                        if tape.scopes() == 0 {
-                            return Err(Lost::Loss(lost::forward(model, loss, CALLED)));
-                        }
-                        // Of what was let go of, once more with all on the tape.
-                        let tape = Tape::in_mode(Mode::Eval);
-                        tape.keep_segments(true);
-                        tape.seed_shard(self.seed, chunk as u64, EVALUATION);
-                        return Err(Lost::Loss(lost::forward(model, loss_of(model, &tape, &rows), CALLED)));
-                    }
-                    vec![(LOSS.to_owned(), metrics::weighted(value, self.weight(&rows)))]
-                }
-            };
-            add(&mut sums, figures)?;
+            let figures = self.evaluate_rows(evaluation, model, tape, &rows, chunk, loss_of);
+            let is_lost = figures.is_err();
+            found.push(figures);
+            if is_lost {
+                break;
+            }
             tape.reset();
         }
+        if !carries && link.size() > 1 {
+            let all = link.gather(&told(&found)).map_err(|error| Lost::Other(error.to_string()))?;
+            found = all.iter().flat_map(|bytes| heard(bytes)).collect();
+        }
+        let mut sums = Vec::<(String, Metric)>::new();
+        found.into_iter().try_for_each(|figures| add(&mut sums, figures?))?;
         let judged_by = match &self.judge_by {
             None if sums.is_empty() => return Err(Lost::Other("has given no figure to be judged by".into())),
             None => 0,
@@ -144,6 +170,45 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         let figures = sums.into_iter().map(|(name, metric)| (name, metric.value())).collect();
         Ok(Evaluated { figures, judged_by, maximized })
     }
+}
+
+/// The figures of chunks of rows, or what was lost in the last of them, for other ranks.
+fn told(found: &[Result<Vec<(String, Metric)>, Lost>]) -> Vec<u8> {
+    let mut told = Writer::default();
+    for figures in found {
+        match figures {
+            Err(Lost::Loss(what)) => {
+                told.number(0);
+                told.text(what);
+            }
+            Err(Lost::Other(what)) => {
+                told.number(1);
+                told.text(what);
+            }
+            Ok(figures) => {
+                told.number(2);
+                told.number(figures.len());
+                for (name, metric) in figures {
+                    told.text(name);
+                    metric.tell(&mut told);
+                }
+            }
+        }
+    }
+    told.0
+}
+
+/// What [`told`] has told.
+fn heard(bytes: &[u8]) -> Vec<Result<Vec<(String, Metric)>, Lost>> {
+    let (mut reader, mut found) = (Reader(bytes), Vec::new());
+    while !reader.0.is_empty() {
+        found.push(match reader.number() {
+            0 => Err(Lost::Loss(reader.text())),
+            1 => Err(Lost::Other(reader.text())),
+            _ => Ok((0..reader.number()).map(|_| (reader.text(), Metric::heard(&mut reader))).collect()),
+        });
+    }
+    found
 }
 
 /// Adds the figures of some rows to those of the rows before.

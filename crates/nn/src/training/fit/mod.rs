@@ -10,6 +10,7 @@ mod lines;
 mod lost;
 mod report;
 mod run;
+mod sharded;
 
 #[cfg(feature = "checkpoint")]
 use std::cell::RefCell;
@@ -33,6 +34,7 @@ use crate::Stateful;
 #[cfg(feature = "checkpoint")]
 use crate::files::checkpoint::{Held, Part};
 use crate::gradients::above_0;
+use crate::ranks::Ranks;
 use crate::training::metrics::Metric;
 use crate::{Batches, Carried, Error, Module, ReduceOnPlateau, Rows, WeightAverage};
 
@@ -83,6 +85,9 @@ pub struct Fit<'a, M, T: Float = f32> {
     average_from: u64,
     clip_norm: Option<f64>,
     accumulate: u64,
+    /// The rows of a shard, where batches are cut.
+    shards: Option<usize>,
+    ranks: Ranks<T>,
     weigh: Option<Weigh<'a>>,
     seed: u64,
     quiet: bool,
@@ -119,6 +124,8 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
             average_from: 0,
             clip_norm: None,
             accumulate: 1,
+            shards: None,
+            ranks: Ranks::alone(),
             weigh: None,
             seed: 0,
             quiet: false,
@@ -248,6 +255,29 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
     #[must_use]
     pub fn accumulate(self, batches: u64) -> Self {
         Fit { accumulate: batches, ..self }
+    }
+
+    /// Cuts each batch into shards of so many rows, of which the last may have fewer: each is a pass of its own, as by
+    /// [`Shards`](crate::Shards), and the gradients of all shards of a step are added by one tree. Dropout draws for each shard, batch norm
+    /// goes by the rows of each, and of the changes of state those of each batch's first shard count. What looks on
+    /// ([`watch`](Self::watch), [`on_gradients`](Self::on_gradients)) sees the step's first shard.
+    ///
+    /// So less memory is needed at a time; and [ranks](Self::ranks) can share the shards.
+    #[must_use]
+    pub fn shards(self, rows: usize) -> Self {
+        Fit { shards: Some(rows), ..self }
+    }
+
+    /// Shares the training among processes, each with some [shards](Self::shards) of every batch: the same bits at any number of them. Give
+    /// every process the same fit, model and data. Rank 0 alone prints, saves and logs, and calls hooks and observers; the
+    /// [`Flow`] of its hooks is that of all. Evaluations are shared. A checkpoint is that of one process, and goes on at any number of them;
+    /// only rank 0 needs to reach the file.
+    ///
+    /// `evenkeel-mpi` reaches other processes; see [`Ranks`](crate::ranks::Ranks) for what can be set, and an example.
+    #[doc(alias = "DistributedDataParallel")]
+    #[must_use]
+    pub fn ranks(self, ranks: impl Into<Ranks<T>>) -> Self {
+        Fit { ranks: ranks.into(), ..self }
     }
 
     /// Sets how much the mean loss of some rows counts beside that of others, in accumulated steps, in evaluations and in the history: as
@@ -506,6 +536,20 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
         }
         if self.accumulate == 0 {
             return invalid("accumulates 0 batches, but must take at least 1 for a step");
+        }
+        match self.shards {
+            Some(0) => return invalid("cuts batches into shards of 0 rows, but each must have at least 1"),
+            Some(_) if !self.carried.is_empty() => {
+                return invalid(
+                    "carries values from batch to batch, of which shards would each have a part; leave out `shards`, or `carry`",
+                );
+            }
+            None if self.ranks.size() > 1 => {
+                return invalid(
+                    "is shared among ranks by shards, and has none; add `shards(rows)`, such as an eighth of a batch",
+                );
+            }
+            _ => {}
         }
         self.clip_norm.map_or(Ok(()), above_0)?;
         match &self.evaluation {

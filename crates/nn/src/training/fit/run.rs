@@ -13,16 +13,22 @@ use super::hooks::{Flow, Pass, Progress, Start};
 use super::lines::{Lines, Now};
 use super::report::{FitReport, Stopped};
 use super::{Fit, lost};
+use crate::ranks::Session;
 use crate::{Error, ModelGradients, Module, Optimizer};
 
 /// The mean loss of some rows, by a model and on a tape.
 pub(super) type LossOf<'f, M, T> = dyn for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T> + 'f;
 
 /// What a step was made with.
-struct Step<T: Float> {
+pub(super) struct Step<T: Float> {
     gradients: Gradients<T>,
     loss: f64,
     lr: f64,
+}
+
+/// Writes what is new of the history, where there is a file for it.
+fn written<T: Float>(log: &mut Option<Log>, course: &Course<T>) -> Result<(), Error> {
+    log.as_mut().map_or(Ok(()), |log| log.write(&course.ledger.figures, &course.ledger.history))
 }
 
 /// The steps from one record of the loss to the next where nothing is evaluated.
@@ -48,22 +54,50 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         optimizer: &mut Optimizer<T>,
         mut loss_of: impl for<'t> FnMut(&M, &'t Tape<T>, &Tensor<i64>) -> Var<'t, T>,
     ) -> Result<FitReport, Error> {
-        let loss_of: &mut LossOf<'_, M, T> = &mut loss_of;
-        let mut course = Course::new(&self)?;
-        let mut log = self.log.take().map(Log::at).transpose()?;
+        let link = self.ranks.link.clone();
+        let report = self.run_all(model, optimizer, &mut loss_of);
+        // Whoever goes on with it, even after an error of all ranks, has all that it keeps.
+        if !matches!(report, Err(Error::Ranks(_))) {
+            optimizer.put_together(model, &link, true)?;
+        }
+        report
+    }
+
+    #[track_caller]
+    fn run_all(
+        &mut self,
+        model: &mut M,
+        optimizer: &mut Optimizer<T>,
+        loss_of: &mut LossOf<'_, M, T>,
+    ) -> Result<FitReport, Error> {
+        let mut course = Course::new(self)?;
+        let link = self.ranks.link.clone();
+        let (has_log, is_first) = (self.log.is_some(), link.is_first());
+        let log = self.log.take().filter(|_| is_first).map(Log::at).transpose();
+        let mut log = match has_log {
+            true => link.outcome_of_first(log.as_ref().map(|_| ()).map_err(Clone::clone)).and(log)?,
+            false => None,
+        };
         #[cfg(feature = "checkpoint")]
-        let (mut autosave, resume) = (Autosave::of(&mut self, optimizer), self.resume);
+        let (mut autosave, resume) = (Autosave::of(self, optimizer), self.resume);
+        #[cfg(feature = "checkpoint")]
+        let settings = autosave.settings();
+        #[cfg(not(feature = "checkpoint"))]
+        let settings = vec![("the seed".to_owned(), self.seed.to_string())];
+        link.agree([settings, self.settings_of_ranks()].concat(), model)?;
         #[cfg(feature = "checkpoint")]
         autosave.resume(&mut course, model, optimizer, &mut self.observers, resume)?;
+        let mut session = Session::new(link.clone(), self.ranks.settings);
         let resumed_at = optimizer.step_number();
-        let mut lines = Lines::new(self.quiet, resumed_at);
+        let mut lines = Lines::new(self.quiet || !is_first, resumed_at);
         #[cfg(feature = "checkpoint")]
         autosave.said().iter().for_each(|sentence| lines.say(sentence));
-        if resumed_at == 0 && self.steps > 0 {
+        if resumed_at == 0 && self.steps > 0 && is_first {
             self.start(model, loss_of, &mut lines);
         }
         course.start(model);
-        let (mut tape, mut evaluation) = (Tape::in_mode(Mode::Train), Tape::in_mode(Mode::Eval));
+        let mut tapes = [(); 2].map(|()| Tape::in_mode(Mode::Train));
+        let mut evaluation = Tape::in_mode(Mode::Eval);
         let stopped = loop {
             if optimizer.step_number() >= self.steps {
                 break Stopped::Steps;
@@ -71,13 +105,18 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             if course.stopping.is_over() {
                 break Stopped::NoBetter;
             }
-            let step = self.step(&mut course, model, optimizer, &mut tape, loss_of)?;
+            let step = match self.shards {
+                Some(rows) => {
+                    self.step_by_shards(rows, &mut course, model, optimizer, &mut tapes, &mut session, loss_of)?
+                }
+                None => self.step(&mut course, model, optimizer, &mut tapes[0], loss_of)?,
+            };
             let made = optimizer.step_number();
             let evaluated = self.evaluate_if_due(&mut course, model, optimizer, &mut evaluation, loss_of)?;
             let every = self.evaluation.as_ref().map_or(RECORD_EVERY, |of| of.every);
             let is_record = course.record(model, [made, every], step.lr, evaluated.as_ref());
-            if let Some(log) = log.as_mut().filter(|_| is_record) {
-                log.write(&course.ledger.figures, &course.ledger.history)?;
+            if has_log && is_record {
+                link.outcome_of_first(written(&mut log, &course))?;
             }
             let progress = Progress {
                 step: made,
@@ -92,11 +131,16 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             };
             let Progress { steps, loss, lr, figures, .. } = progress;
             lines.step(&Now { step: made, steps, loss, lr, figures, is_record });
-            for observer in &mut self.observers {
+            for observer in self.observers.iter_mut().filter(|_| is_first) {
                 observer.after_step(&progress);
                 observer.news().iter().for_each(|news| lines.say(news));
             }
-            let flow = self.on_step.iter_mut().fold(Flow::Continue, |flow, hook| flow.max(hook(&progress)));
+            let hooks = self.on_step.iter_mut().filter(|_| is_first);
+            let mut flow = hooks.fold(Flow::Continue, |flow, hook| flow.max(hook(&progress)));
+            if !self.on_step.is_empty() {
+                let said = link.told_by_first(vec![u8::from(flow == Flow::Stop)])?;
+                flow = if said == [1] { Flow::Stop } else { Flow::Continue };
+            }
             #[cfg(feature = "checkpoint")]
             autosave.save_when_due(&mut course, model, optimizer, &mut self.observers)?;
             if flow == Flow::Stop {
@@ -106,8 +150,8 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         course.check(model, optimizer.step_number())?;
         #[cfg(feature = "checkpoint")]
         autosave.save(&mut course, model, optimizer, &mut self.observers)?;
-        if let Some(log) = &mut log {
-            log.write(&course.ledger.figures, &course.ledger.history)?;
+        if has_log {
+            link.outcome_of_first(written(&mut log, &course))?;
         }
         let report = course.finish(model, optimizer.step_number(), stopped);
         let report = FitReport { resumed_at, ..report };
@@ -188,7 +232,21 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             tape.reset();
         }
         self.batches = Some(batches);
-        let mut gradients = sum.expect("there is at least one pass");
+        let gradients = sum.expect("there is at least one pass");
+        self.move_weights(course, model, optimizer, gradients, [loss_sum, weight_sum])
+    }
+
+    /// Clips the gradients, makes sure that they are finite, and makes the step.
+    #[track_caller]
+    pub(super) fn move_weights(
+        &mut self,
+        course: &mut Course<T>,
+        model: &mut M,
+        optimizer: &mut Optimizer<T>,
+        mut gradients: Gradients<T>,
+        [loss_sum, weight_sum]: [f64; 2],
+    ) -> Result<Step<T>, Error> {
+        let step = optimizer.step_number();
         let lost = match self.clip_norm {
             // It looks at every number itself.
             Some(max) => match gradients.clip_norm(model, max) {
@@ -201,7 +259,10 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             return Err(course.diverged(model, step, what));
         }
         let lr = optimizer.lr();
-        optimizer.step(model, &gradients);
+        match self.ranks.settings.shards_moments {
+            true => optimizer.step_shared(model, &gradients, &self.ranks.link)?,
+            false => optimizer.step(model, &gradients),
+        }
         course.stepped(model, optimizer.step_number(), loss_sum, weight_sum);
         Ok(Step { gradients, loss: loss_sum / weight_sum, lr })
     }

@@ -1,0 +1,142 @@
+//! A step that ranks share: each moves its own part of the weights and keeps the moments of that part alone (Rajbhandari et al., 2020,
+//! *ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*, stage 1).
+
+use std::ops::Range;
+
+use autograd::{Gradients, Id};
+use tensor::{Float, Tensor};
+
+use super::{At, Optimizer, Rule, Slot};
+use crate::ranks::{Link, Share};
+use crate::{Error, Module, ParamPath};
+
+/// A weight that a shared step has moved: of which this rank has its own part.
+pub(super) struct Moved<'m, T> {
+    /// Which of the moved weights it is.
+    pub(super) number: usize,
+    /// Whether each rank has moved a part of it, or one all of it.
+    pub(super) is_cut: bool,
+    pub(super) value: &'m mut [T],
+}
+
+impl<T: Float> Slot<T> {
+    /// Lets go of all but a part of what is kept, or begins with that.
+    pub(super) fn cut(&mut self, own: &Range<usize>, start: impl Fn(usize) -> Tensor<T>, slots: Range<usize>) {
+        if self.t == 1 {
+            self.kept = slots.map(start).collect();
+        } else if !self.is_part {
+            // What a file had, or steps that were not shared.
+            self.kept = self.kept.iter().map(|kept| part_of(kept, own)).collect();
+        }
+        self.is_part = true;
+    }
+}
+
+/// Some of the elements, in memory of their own.
+fn part_of<T: Float>(whole: &Tensor<T>, own: &Range<usize>) -> Tensor<T> {
+    let whole = whole.contiguous();
+    Tensor::from_slice(&whole.as_slice().expect("contiguous")[own.clone()])
+}
+
+/// Moves a part of a weight.
+pub(super) fn step_part<T: Float>(
+    rule: &dyn Rule<T>,
+    at: &At,
+    value: &mut Tensor<T>,
+    gradient: &Tensor<T>,
+    slot: &mut Slot<T>,
+    own: Range<usize>,
+) {
+    if own.is_empty() {
+        return;
+    }
+    let is_whole = own.len() == gradient.numel();
+    if is_whole {
+        // In its shape, which the rule may go by.
+        slot.kept.iter_mut().for_each(|kept| *kept = kept.reshape(gradient.shape()));
+        rule.step(at, value, gradient, &mut slot.kept);
+        let len = own.len();
+        slot.kept.iter_mut().for_each(|kept| *kept = kept.contiguous().reshape([len]));
+        return;
+    }
+    let mut moved = part_of(value, &own);
+    rule.step(at, &mut moved, &part_of(gradient, &own), &mut slot.kept);
+    value.as_mut_slice()[own].copy_from_slice(moved.as_slice().expect("a vector"));
+}
+
+impl<T: Float> Optimizer<T> {
+    /// The step by which each rank moves its own part of the weights, and tells the others.
+    #[track_caller]
+    pub(crate) fn step_shared(
+        &mut self,
+        model: &mut (impl Module<T> + ?Sized),
+        gradients: &Gradients<T>,
+        link: &Link<T>,
+    ) -> Result<(), Error> {
+        let (rank, size) = (link.rank(), link.size());
+        self.step_of(model, gradients, Some(Share { rank, size }));
+        let mut moved = self.moved(model, gradients);
+        let ranges: Vec<Vec<Range<usize>>> = (0..size)
+            .map(|rank| {
+                let share =
+                    |weight: &Moved<'_, T>| Share { rank, size }.of(weight.number, weight.value.len(), weight.is_cut);
+                moved.iter().map(share).collect()
+            })
+            .collect();
+        let lens: Vec<usize> = ranges.iter().map(|ranges| ranges.iter().map(Range::len).sum()).collect();
+        let own: Vec<&[T]> = moved.iter().zip(&ranges[rank]).map(|(weight, own)| &weight.value[own.clone()]).collect();
+        let all = link.exchange_all(&own.concat(), &lens)?;
+        for of in (0..size).filter(|of| *of != rank) {
+            let mut rest = &all[of][..];
+            for (weight, range) in moved.iter_mut().zip(&ranges[of]) {
+                let (here, behind) = rest.split_at(range.len());
+                weight.value[range.clone()].copy_from_slice(here);
+                rest = behind;
+            }
+        }
+        Ok(())
+    }
+
+    /// Puts what all ranks keep together again, on the ranks that are to have it, in the weights' shapes. What this rank has kept comes back,
+    /// for [`take_apart`](Self::take_apart).
+    pub(crate) fn put_together(
+        &mut self,
+        model: &(impl Module<T> + ?Sized),
+        link: &Link<T>,
+        here: bool,
+    ) -> Result<Parts<T>, Error> {
+        let (mut weights, mut parts) = (Vec::new(), Vec::new());
+        model.visit(ParamPath::root(), &mut |_, param| weights.push((param.id(), param.value().shape().clone())));
+        for (id, shape) in weights {
+            let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.is_part) else { continue };
+            let mut whole = Vec::new();
+            for kept in &slot.kept {
+                let lens = link.gather_alike(&(kept.numel() as u64).to_le_bytes())?;
+                let lens: Vec<usize> =
+                    lens.iter().map(|len| u64::from_le_bytes(len[..].try_into().expect("eight")) as usize).collect();
+                let all = link.exchange_all(kept.as_slice().expect("a vector"), &lens)?;
+                if here {
+                    whole.push(Tensor::from_vec(all.concat(), &shape));
+                }
+            }
+            if here {
+                parts.push((id, std::mem::replace(&mut slot.kept, whole)));
+                slot.is_part = false;
+            }
+        }
+        Ok(parts)
+    }
+
+    /// Goes on with the parts that [`put_together`](Self::put_together) has given back.
+    #[cfg(feature = "checkpoint")]
+    pub(crate) fn take_apart(&mut self, parts: Parts<T>) {
+        for (id, kept) in parts {
+            if let Some(slot) = self.slots.get_mut(id) {
+                (slot.kept, slot.is_part) = (kept, true);
+            }
+        }
+    }
+}
+
+/// What one rank keeps of each weight.
+pub(crate) type Parts<T> = Vec<(Id, Vec<Tensor<T>>)>;

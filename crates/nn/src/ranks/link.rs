@@ -1,0 +1,97 @@
+//! The communicator, as the parts of a training share it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tensor::Float;
+
+use super::Communicator;
+use crate::Error;
+
+/// The way to the other ranks. Clones are the same way, which one of them uses at a time.
+pub(crate) struct Link<T: Float> {
+    communicator: Arc<Mutex<Box<dyn Communicator<T>>>>,
+    rank: usize,
+    size: usize,
+}
+
+impl<T: Float> Clone for Link<T> {
+    fn clone(&self) -> Self {
+        Link { communicator: Arc::clone(&self.communicator), ..*self }
+    }
+}
+
+impl<T: Float> Link<T> {
+    pub(super) fn new(communicator: Box<dyn Communicator<T>>) -> Self {
+        let (rank, size) = (communicator.rank(), communicator.size());
+        Link { communicator: Arc::new(Mutex::new(communicator)), rank, size }
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    pub(crate) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// Whether this is the rank that prints and saves.
+    pub(crate) fn is_first(&self) -> bool {
+        self.rank == 0
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Communicator<T>>> {
+        self.communicator.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What each rank has given, by rank: of any lengths.
+    pub(crate) fn gather(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        let lens = self.gather_alike(&(mine.len() as u64).to_le_bytes())?;
+        let lens: Vec<usize> =
+            lens.iter().map(|len| u64::from_le_bytes(len[..].try_into().expect("eight bytes")) as usize).collect();
+        let most = lens.iter().copied().max().unwrap_or(0);
+        if most == 0 {
+            return Ok(vec![Vec::new(); self.size]);
+        }
+        let mut padded = mine.to_vec();
+        padded.resize(most, 0);
+        let mut all = self.gather_alike(&padded)?;
+        all.iter_mut().zip(lens).for_each(|(bytes, len)| bytes.truncate(len));
+        Ok(all)
+    }
+
+    /// What each rank has given, by rank: as many bytes of each.
+    pub(crate) fn gather_alike(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
+        if self.size == 1 {
+            return Ok(vec![mine.to_vec()]);
+        }
+        let all = self.lock().all_gather(mine)?;
+        Ok(all.chunks_exact(mine.len()).map(<[u8]>::to_vec).collect())
+    }
+
+    /// What each rank has given, by rank: of each as many elements as `lens` has.
+    pub(crate) fn exchange_all(&self, mine: &[T], lens: &[usize]) -> Result<Vec<Vec<T>>, Error> {
+        let mut all: Vec<Vec<T>> = lens.iter().map(|&len| vec![T::ZERO; len]).collect();
+        all[self.rank].copy_from_slice(mine);
+        let others = (0..self.size).filter(|of| *of != self.rank);
+        let send: Vec<_> = others.map(|to| (to, mine)).collect();
+        let receive = all.iter_mut().enumerate().filter(|(of, _)| *of != self.rank);
+        let receive = receive.map(|(of, part)| (of, &mut part[..])).collect();
+        self.lock().exchange(&send, receive, false)?;
+        Ok(all)
+    }
+
+    /// What rank 0 has given.
+    pub(crate) fn told_by_first(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+        if self.size == 1 { Ok(bytes) } else { self.lock().broadcast(bytes) }
+    }
+
+    /// What has become of something that rank 0 alone has done: an error of it is one of all.
+    pub(crate) fn outcome_of_first(&self, outcome: Result<(), Error>) -> Result<(), Error> {
+        let said = outcome.as_ref().err().map_or(String::new(), |error| format!("rank 0: {error}"));
+        let said = self.told_by_first(said.into_bytes())?;
+        match outcome {
+            Ok(()) if !said.is_empty() => Err(Error::Ranks(String::from_utf8_lossy(&said).into_owned())),
+            outcome => outcome,
+        }
+    }
+}

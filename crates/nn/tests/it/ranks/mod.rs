@@ -1,0 +1,357 @@
+//! A training on ranks has the bits of one process, with each feature of a training.
+
+mod threads;
+
+use std::path::Path;
+
+use autograd::{Tape, Var};
+use nn::ranks::Ranks;
+use nn::{
+    Adam, AdamW, BatchNorm1d, Batches, Dropout, Embedding, Fit, FitReport, Flow, Layer, Linear, Module, Muon,
+    Optimizer, Param, Rule, Schedule, Sgd, Shards, Stopped, WeightAverage, metrics, module,
+};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::SeedableRng;
+use tensor::{Float, Tensor};
+use threads::on_ranks;
+
+/// A net with a table, batch norm with running means, dropout, and a weight that only some rows reach.
+struct Net<T: Float> {
+    table: Embedding<T>,
+    hidden: Linear<T>,
+    norm: BatchNorm1d<T>,
+    dropout: Dropout,
+    seldom: Param<T>,
+    output: Linear<T>,
+}
+
+module!(impl<T> Net<T> { table, hidden, norm, seldom, output, .. });
+
+const ROWS: usize = 90;
+
+impl<T: Float> Net<T> {
+    fn new(seed: u64) -> Self {
+        let rng = &mut ChaCha8Rng::seed_from_u64(seed);
+        Net {
+            table: Embedding::try_torch(9, 4, rng).unwrap(),
+            hidden: Linear::try_torch(8, 13, rng).unwrap(),
+            norm: BatchNorm1d::try_new(13).unwrap().cumulative(),
+            dropout: Dropout::new(0.2).unwrap(),
+            seldom: Param::new(Tensor::ones([5])),
+            output: Linear::try_torch(13, 5, rng).unwrap(),
+        }
+    }
+
+    fn logits<'t>(&self, tape: &'t Tape<T>, rows: &Tensor<i64>) -> Var<'t, T> {
+        let x = Tensor::from_fn([ROWS, 2], |i| ((i[0] * 7 + i[1] * 5) % 9) as i64).index_select(0, rows);
+        let h = self.hidden.forward(self.table.forward(tape, &x).reshape([rows.numel(), 8]));
+        let logits = self.output.forward(self.dropout.forward(self.norm.forward(h).tanh()));
+        if rows.iter().any(|row| row % 8 == 3) { logits * self.seldom.on(tape) } else { logits }
+    }
+
+    fn labels(rows: &Tensor<i64>) -> Tensor<i64> {
+        rows.map(|row| row * row % 5)
+    }
+
+    fn loss<'t>(&self, tape: &'t Tape<T>, rows: &Tensor<i64>) -> Var<'t, T> {
+        self.logits(tape, rows).cross_entropy(&Self::labels(rows))
+    }
+
+    fn bits(&self) -> Vec<u64> {
+        let bits = |x: T| x.to_f64().to_bits();
+        self.state_dict().into_iter().flat_map(|(_, param)| param.value().to_vec().into_iter().map(bits)).collect()
+    }
+}
+
+type Set<T> = fn(Fit<'static, Net<T>, T>) -> Fit<'static, Net<T>, T>;
+type SetRanks<T> = fn(Ranks<T>) -> Ranks<T>;
+
+/// The model, the report and the optimizer of a fit of so many steps, by shards of 3 rows.
+fn trained<T: Float>(
+    steps: u64,
+    rule: impl Rule<T> + 'static,
+    set: Set<T>,
+    ranks: Ranks<T>,
+) -> (Net<T>, FitReport, Optimizer<T>) {
+    let mut model = Net::new(7);
+    let mut optimizer =
+        Optimizer::new(rule, Schedule::cosine(0.02, 30)).unwrap().group("*bias", |g| g.weight_decay(0.0)).unwrap();
+    // A rule that goes by whole matrices.
+    optimizer = optimizer.group("hidden.weight", |g| g.rule(Muon::default())).unwrap().allow_missing();
+    let fit = Fit::steps(steps).batches(Batches::new(0..70, 17).unwrap().shuffled(3)).shards(3).seed(5).quiet();
+    let report = set(fit.ranks(ranks)).run(&mut model, &mut optimizer, Net::loss).unwrap();
+    (model, report, optimizer)
+}
+
+/// Makes sure that any number of ranks comes to the bits of one.
+fn alike<T: Float, R: Rule<T> + 'static>(name: &str, rule: impl Fn() -> R + Sync, set: Set<T>, set_ranks: SetRanks<T>) {
+    let (want, report, _) = trained(14, rule(), set, Ranks::alone());
+    for size in [1, 2, 3, 4, 8] {
+        for (model, other, _) in on_ranks(size, |ranks| trained(14, rule(), set, set_ranks(ranks))) {
+            assert!(model.bits() == want.bits(), "{name}, {size} ranks: other weights");
+            assert_eq!(other, report, "{name}, {size} ranks");
+        }
+    }
+}
+
+#[test]
+fn each_feature_gives_the_bits_of_one_process_at_any_number_of_ranks() {
+    let sets: &[(&str, Set<f32>)] = &[
+        ("plain", |fit| fit),
+        ("clipped", |fit| fit.clip_norm(0.3)),
+        ("accumulated", |fit| fit.accumulate(3)),
+        ("weighed", |fit| fit.accumulate(2).weigh(|rows| rows.iter().map(|row| (row % 4 + 1) as f64).sum())),
+        ("averaged", |fit| fit.average_by(WeightAverage::exponential(0.9).unwrap(), 3)),
+        ("evaluated", |fit| fit.evaluate(70..90, 4).stop_after(2)),
+        ("judged", |fit| {
+            fit.evaluate_by(0..90, 3, |model: &Net<f32>, tape, rows| {
+                let (logits, y) = (model.logits(tape, rows), Net::<f32>::labels(rows));
+                let loss = metrics::mean(logits.cross_entropy(&y).item(), y.numel());
+                [("f1", metrics::f1(&logits.value(), &y)), ("loss", loss)]
+            })
+        }),
+    ];
+    let of_ranks: [SetRanks<f32>; 3] = [
+        |ranks| ranks,
+        |ranks| ranks.bucket_bytes(100).shard_moments(),
+        |ranks| ranks.bucket_bytes(0).without_overlap(),
+    ];
+    for (name, set) in sets {
+        for set_ranks in of_ranks {
+            alike(name, AdamW::default, *set, set_ranks);
+        }
+    }
+    let all: Set<f32> = |fit| fit.clip_norm(0.5).accumulate(2).average(0.9).evaluate(70..90, 5);
+    alike("all, by momentum", || Sgd { momentum: 0.9, ..Sgd::default() }, all, |ranks| ranks.shard_moments());
+    alike("in f64", Adam::default, |fit: Fit<'_, Net<f64>, f64>| fit.clip_norm(0.5).accumulate(2), |ranks| ranks);
+}
+
+/// A folder of its own, which is gone in the end.
+struct Folder(std::path::PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("evenkeel-ranks-{}-{name}", std::process::id()));
+        std::fs::create_dir_all(&path).unwrap();
+        Folder(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+#[test]
+fn a_checkpoint_is_that_of_one_process_and_goes_on_at_any_number_of_ranks() {
+    let folder = Folder::new("resumed");
+    let fit = |steps, path: &Path, ranks| {
+        let mut model = Net::<f32>::new(7);
+        let mut optimizer = Optimizer::new(AdamW::default(), Schedule::cosine(0.02, 30)).unwrap().allow_missing();
+        let fit = Fit::steps(steps).batches(Batches::new(0..70, 17).unwrap().shuffled(3)).shards(3).seed(5).quiet();
+        let fit = fit.accumulate(2).clip_norm(0.4).average(0.9).evaluate(70..90, 3).checkpoint(path, 4).ranks(ranks);
+        let report = fit.run(&mut model, &mut optimizer, Net::loss).unwrap();
+        (model.bits(), report.history, report.resumed_at)
+    };
+    let whole = folder.0.join("whole.st");
+    let (want, history, _) = fit(12, &whole, Ranks::alone());
+    let want_file = std::fs::read(&whole).unwrap();
+    for (before, after) in [(1, 4), (2, 4), (4, 1), (3, 2)] {
+        for shard_moments in [false, true] {
+            let path = folder.0.join(format!("{before}-{after}-{shard_moments}.st"));
+            let ranks = |ranks: Ranks| if shard_moments { ranks.shard_moments() } else { ranks };
+            on_ranks(before, |link| fit(5, &path, ranks(link)));
+            for (bits, rows, resumed_at) in on_ranks(after, |link| fit(12, &path, ranks(link))) {
+                assert!(bits == want, "from {before} ranks to {after}");
+                assert_eq!((&rows, resumed_at), (&history, 5));
+            }
+            assert!(std::fs::read(&path).unwrap() == want_file, "from {before} ranks to {after}: another file");
+        }
+    }
+}
+
+#[test]
+fn after_a_fit_every_rank_has_the_whole_optimizer() {
+    let one_more = |(mut model, _, mut optimizer): (Net<f32>, FitReport, Optimizer)| {
+        let tape = Tape::new();
+        tape.seed(1, 2);
+        let gradients = model.loss(&tape, &(0..20).collect()).backward();
+        drop(tape);
+        optimizer.step(&mut model, &gradients);
+        model.bits()
+    };
+    let want = one_more(trained(5, AdamW::default(), |fit| fit, Ranks::alone()));
+    let parts = on_ranks(3, |ranks| trained(5, AdamW::default(), |fit| fit, ranks.shard_moments()));
+    parts.into_iter().for_each(|part| assert!(one_more(part) == want));
+}
+
+#[test]
+fn a_loop_of_ones_own_has_the_gradients_of_shards_in_one_process() {
+    let (model, rows) = (Net::<f32>::new(7), (0..26).map(|row| row * 7 % 90).collect::<Tensor<i64>>());
+    let mut shards = Shards::of(3).unwrap();
+    shards.seed(4, 9);
+    let (loss, want) = shards.backward(&rows, |tape, rows| model.loss(tape, rows));
+    let bits = |gradients: &autograd::Gradients| {
+        let of = |(_, param): (String, &Param)| gradients.named(param.id()).map(Tensor::to_vec);
+        model.parameters().into_iter().map(of).collect::<Vec<_>>()
+    };
+    let mean = model.norm.running_mean.as_ref().unwrap().id();
+    for size in [1, 2, 5, 8, 12] {
+        for any_order in [false, true] {
+            let found = on_ranks(size, |ranks| {
+                let mut ranks = if any_order { ranks.any_order() } else { ranks };
+                ranks.backward(&model, &rows, 3, [4, 9], Net::loss).unwrap()
+            });
+            for (found, gradients) in found {
+                assert_eq!((found, gradients.updates().len()), (loss, want.updates().len()));
+                assert_eq!(gradients.updates().found(mean).next(), want.updates().found(mean).next());
+                if !any_order || size == 1 {
+                    assert!(bits(&gradients) == bits(&want), "{size} ranks");
+                    continue;
+                }
+                // Another order, and so nearly the same.
+                for (id, gradient) in gradients.iter() {
+                    let apart = (gradient - want.named(id).unwrap()).abs().max(..).item();
+                    assert!(apart < 1e-6, "{size} ranks: {apart}");
+                }
+            }
+        }
+    }
+}
+
+/// What each of three ranks says of a fit that is otherwise on rank 2.
+fn differing(set: impl Fn(&mut Net<f32>, Fit<'static, Net<f32>>, usize) -> Fit<'static, Net<f32>> + Sync) -> String {
+    let said = on_ranks(3, |ranks| {
+        let (mut model, rank) = (Net::new(7), ranks.rank());
+        let fit = Fit::steps(3).batches(Batches::new(0..70, 17).unwrap()).shards(3).quiet().ranks(ranks);
+        let mut optimizer = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
+        set(&mut model, fit, rank).run(&mut model, &mut optimizer, Net::loss).unwrap_err().to_string()
+    });
+    assert!(said.windows(2).all(|pair| pair[0] == pair[1]), "{said:?}");
+    said[0].clone()
+}
+
+#[test]
+fn ranks_of_another_training_are_named_before_the_first_step() {
+    let says = |text: String, want: &str| {
+        let whole = format!("rank 2 is in another training than rank 0: {want}; start all ranks with the same program");
+        assert!(text.starts_with(&whole), "{text}");
+    };
+    says(differing(|_, fit, rank| fit.seed(if rank == 2 { 9 } else { 1 })), "seed is 9 there, and 1 at rank 0");
+    says(differing(|_, fit, rank| if rank == 2 { fit.shards(4) } else { fit }), "shards is 4 there, and 3 at rank 0");
+    says(
+        differing(|_, fit, rank| if rank == 2 { fit.batches(Batches::new(0..70, 7).unwrap()) } else { fit }),
+        "batches is 7 of 70 rows, in order there, and 17 of 70 rows, in order at rank 0",
+    );
+    says(
+        differing(|_, fit, rank| fit.data("x", &Tensor::from([1.0, if rank == 2 { 3.0 } else { 2.0 }]))),
+        "data x is [2] of f64 (sum b37a0357) there, and [2] of f64 (sum 7ba3895f) at rank 0",
+    );
+    says(
+        differing(|_, fit, rank| if rank == 2 { fit.clip_norm(1.0) } else { fit }),
+        "clip_norm is 1 there, and none at rank 0",
+    );
+    says(
+        differing(|model, fit, rank| {
+            if rank == 2 {
+                model.seldom = Param::new(Tensor::ones([6]));
+            }
+            fit
+        }),
+        "seldom in the model is [6] there, and [5] at rank 0",
+    );
+    let text = differing(|model, fit, rank| {
+        if rank == 2 {
+            model.output.weight.value_mut().as_mut_slice()[3] += 1e-6;
+        }
+        fit
+    });
+    assert!(text.contains("rank 2 is in another training than rank 0: the values of output.weight is "), "{text}");
+}
+
+#[test]
+fn what_goes_wrong_on_one_rank_is_an_error_of_all() {
+    let run = |set: &(dyn Fn(Fit<'static, Net<f32>>) -> Fit<'static, Net<f32>> + Sync), lost: bool| {
+        let said = on_ranks(3, |ranks| {
+            let mut model = Net::<f32>::new(7);
+            let fit = Fit::steps(9).batches(Batches::new(0..70, 17).unwrap()).shards(3).seed(5).quiet().ranks(ranks);
+            let mut optimizer = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
+            let error = set(fit)
+                .run(&mut model, &mut optimizer, |model, tape, rows| {
+                    let loss = model.loss(tape, rows);
+                    // In the third step, of rank 1 alone.
+                    if lost && rows.iter().any(|row| row == 42) {
+                        loss * tape.constant(Tensor::scalar(f32::NAN))
+                    } else {
+                        loss
+                    }
+                })
+                .unwrap_err();
+            (error.to_string(), model.bits())
+        });
+        assert!(
+            said.windows(2).all(|pair| pair[1].0.ends_with(&pair[0].0) && pair[0].1 == pair[1].1),
+            "{:?}",
+            said.iter().map(|of| &of.0).collect::<Vec<_>>()
+        );
+        said[0].0.clone()
+    };
+    let text = run(&|fit| fit, true);
+    assert!(text.starts_with("step 2 was not made: the loss is NaN, as the data hold NaN: the constant"), "{text}");
+    // Rank 0 alone writes.
+    let text = run(&|fit| fit.checkpoint("/no/such/folder/run.st", 2), false);
+    assert!(text.contains("/no/such/folder/run.st"), "{text}");
+    let text = run(&|fit| fit.log("/no/such/folder/run.csv"), false);
+    assert!(text.contains("/no/such/folder/run.csv"), "{text}");
+    let text = run(&|fit| fit.evaluate_by(0..900, 2, |_, _, _| [("x", metrics::mean(f64::NAN, 1))]), false);
+    assert!(text.contains("has no value to be judged by: x is NaN"), "{text}");
+}
+
+#[test]
+fn hooks_are_called_on_rank_0_and_end_the_training_of_all() {
+    let calls = std::sync::atomic::AtomicUsize::new(0);
+    let count = |by| calls.fetch_add(by, std::sync::atomic::Ordering::SeqCst);
+    let reports = on_ranks(3, |ranks: Ranks| {
+        let rank = ranks.rank();
+        let mut model = Net::<f32>::new(7);
+        let fit = Fit::steps(9).batches(Batches::new(0..70, 17).unwrap()).shards(3).seed(5).ranks(ranks).quiet();
+        let fit = fit.on_gradients(|pass| {
+            assert_eq!((rank, pass.loss.shape().numel()), (0, 1));
+            let weight = model_leaf(pass.loss.tape(), pass.model);
+            assert_eq!(pass.gradients.get(weight), pass.gradients.named(pass.model.output.weight.id()));
+            count(1);
+        });
+        let fit = fit.on_step(|progress| {
+            assert_eq!(rank, 0);
+            count(100);
+            if progress.step == 4 { Flow::Stop } else { Flow::Continue }
+        });
+        let mut optimizer = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
+        let report = fit.run(&mut model, &mut optimizer, Net::loss).unwrap();
+        (report.steps, report.stopped, model.bits())
+    });
+    assert!(reports.iter().all(|report| *report == reports[0]));
+    assert_eq!((reports[0].0, reports[0].1, count(0)), (4, Stopped::Asked, 404));
+}
+
+fn model_leaf<'t>(tape: &'t Tape, model: &Net<f32>) -> Var<'t> {
+    model.output.weight.on(tape)
+}
+
+#[test]
+fn what_ranks_cannot_share_is_refused_with_what_would_be_right() {
+    let run = |set: Set<f32>| {
+        let errors = on_ranks(2, |ranks| {
+            let mut optimizer = Optimizer::new(Sgd::default(), 0.1).unwrap();
+            let fit = Fit::steps(3).batches(Batches::new(0..70, 17).unwrap()).quiet().ranks(ranks);
+            set(fit).run(&mut Net::new(7), &mut optimizer, Net::loss).unwrap_err()
+        });
+        errors[1].to_string()
+    };
+    assert_eq!(
+        run(|fit| fit),
+        "the fit is shared among ranks by shards, and has none; add `shards(rows)`, such as an eighth of a batch"
+    );
+    assert_eq!(run(|fit| fit.shards(0)), "the fit cuts batches into shards of 0 rows, but each must have at least 1");
+}
