@@ -6,7 +6,6 @@
 
 mod common;
 
-use std::cell::RefCell;
 use std::error::Error;
 use std::time::Instant;
 
@@ -37,18 +36,19 @@ fn train(args: &Args, ranks: Ranks) -> Result<String, nn::Error> {
         Linear::new(1024, 10, &init::normal(0.01), rng)?,
     ];
     let mut adamw = Optimizer::new(AdamW::default(), 1e-3)?;
-    let times = RefCell::new(vec![Instant::now()]);
-    let report = args
-        .fit(Batches::new(0..PICTURES, args.batch)?.drop_last(), ranks)
-        .data("x", &x)
-        .on_step(|_| times.borrow_mut().push(Instant::now()))
-        .run(&mut model, &mut adamw, |model, tape, rows| {
+    let mut fit = |steps, args: &Args| {
+        let batches = Batches::new(0..PICTURES, args.batch)?.drop_last();
+        let fit = args.fit(steps, batches, ranks.clone()).data("x", &x);
+        fit.run(&mut model, &mut adamw, |model, tape, rows| {
             model.forward(tape.constant(x.index_select(0, rows))).cross_entropy(&y.index_select(0, rows))
-        })?;
-    let times = times.into_inner();
-    let mut steps: Vec<f64> = times.windows(2).map(|pair| 1e3 * (pair[1] - pair[0]).as_secs_f64()).collect();
-    steps.sort_by(f64::total_cmp);
-    let step = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+        })
+    };
+    // The first steps take longer, as memory is asked for.
+    let warm = args.steps.min(20);
+    let before = fit(warm, args)?.steps;
+    let began = Instant::now();
+    let report = fit(args.steps, args)?;
+    let step = 1e3 * began.elapsed().as_secs_f64() / (report.steps - before).max(1) as f64;
     Ok(format!("{step:.3} ms a step, weights {:016x}: {report}", hash(&model)))
 }
 

@@ -26,7 +26,7 @@ impl Patience {
     }
 
     /// Waits until all requests are done; or ends all ranks with a sentence that names the one that is late.
-    pub(crate) fn wait(&self, comm: &Comm, what: &str, requests: &mut [Request<'_>], meanwhile: bool) -> Result<()> {
+    pub(crate) fn wait(&self, comm: &Comm, what: &str, requests: &mut [Request<'_>], yields: bool) -> Result<()> {
         let (began, mut next_look) = (Instant::now(), LOOKS);
         let mut answered = vec![false; comm.size() as usize];
         loop {
@@ -36,7 +36,7 @@ impl Patience {
             if requests.iter().all(Request::is_completed) {
                 return Ok(());
             }
-            if meanwhile {
+            if yields {
                 std::thread::sleep(SLEEP);
             } else {
                 std::thread::yield_now();

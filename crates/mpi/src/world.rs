@@ -65,7 +65,8 @@ impl World {
         let comm = mpi.world();
         let [rank, size] = [comm.rank(), comm.size()].map(|number| usize::try_from(number).unwrap_or(0));
         if mpi.thread_level() < ThreadLevel::Serialized {
-            let why = "this MPI allows one thread alone to call it; take one that was built with threads, as Open MPI is";
+            let why =
+                "this MPI allows one thread alone to call it; take one that was built with threads, as Open MPI is";
             return Err(Error::Ranks(why.into()));
         }
         if size > 1 {
@@ -162,14 +163,14 @@ impl Peer {
     fn call<'env>(
         &self,
         what: &str,
-        meanwhile: bool,
+        yields: bool,
         start: impl for<'s> FnOnce(&'s Scope<'s, 'env>, &Comm) -> ferrompi::Result<Vec<Request<'s>>>,
     ) -> Result<(), Error> {
         let shared = lock(&self.shared);
         let Shared { comm, patience } = &*shared;
         scope(|s| {
             let mut requests = start(s, comm)?;
-            patience.wait(comm, what, &mut requests, meanwhile)
+            patience.wait(comm, what, &mut requests, yields)
         })
         .map_err(|why| failed(&format!("rank {} could not {what}", self.rank), why))
     }
@@ -184,13 +185,8 @@ impl<T: Float> Communicator<T> for Peer {
         self.size
     }
 
-    fn exchange(
-        &mut self,
-        send: &[(usize, &[T])],
-        receive: Vec<(usize, &mut [T])>,
-        meanwhile: bool,
-    ) -> Result<(), Error> {
-        self.call("exchange gradients", meanwhile, |s, comm| {
+    fn exchange(&mut self, send: &[(usize, &[T])], receive: Vec<(usize, &mut [T])>, yields: bool) -> Result<(), Error> {
+        self.call("exchange gradients", yields, |s, comm| {
             let mut requests = Vec::with_capacity(send.len() + receive.len());
             for (from, values) in receive {
                 requests.push(comm.irecv(s, values, from as i32, DATA)?);
@@ -218,8 +214,8 @@ impl<T: Float> Communicator<T> for Peer {
         Ok(bytes)
     }
 
-    fn all_reduce(&mut self, values: &mut [T], meanwhile: bool) -> Result<(), Error> {
-        self.call("add up gradients", meanwhile, |s, comm| Ok(vec![comm.iallreduce_inplace(s, values, ReduceOp::Sum)?]))
+    fn all_reduce(&mut self, values: &mut [T], yields: bool) -> Result<(), Error> {
+        self.call("add up gradients", yields, |s, comm| Ok(vec![comm.iallreduce_inplace(s, values, ReduceOp::Sum)?]))
     }
 }
 

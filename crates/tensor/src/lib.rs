@@ -88,7 +88,7 @@ pub use operand::Operand;
 pub use ops::{Accum, Axes, KeepDim, Pad, Pullback, keepdim};
 #[doc(hidden)]
 pub use ops::{Moves, Recurrence, RecurrentGradients, Resampling, adaptive_windows};
-pub use par::{for_each, with_threads};
+pub use par::{for_each, threads, with_threads};
 #[doc(hidden)]
 pub use place::{Whereabouts, Within};
 pub use shape::{INFER, IntoShape, Shape};

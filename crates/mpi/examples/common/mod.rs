@@ -36,9 +36,9 @@ pub(crate) struct Args {
     /// Add gradients in the order that MPI likes best: other bits
     #[arg(long)]
     pub(crate) any_order: bool,
-    /// Send gradients when the backward pass is over
+    /// Whether gradients are sent while the backward pass goes on [default: where there is a core to spare]
     #[arg(long)]
-    pub(crate) no_overlap: bool,
+    pub(crate) overlap: Option<bool>,
     /// Bytes of gradients that are sent at once
     #[arg(long, default_value_t = 4 << 20)]
     pub(crate) bucket: usize,
@@ -72,15 +72,15 @@ impl Args {
         if self.any_order {
             ranks = ranks.any_order();
         }
-        if self.no_overlap {
-            ranks = ranks.without_overlap();
+        if let Some(overlap) = self.overlap {
+            ranks = ranks.overlap(overlap);
         }
         ranks
     }
 
     /// A fit with all that is set alike for both nets.
-    pub(crate) fn fit<'a, M: Module>(&self, batches: Batches, ranks: Ranks) -> Fit<'a, M> {
-        let mut fit = Fit::steps(self.steps)
+    pub(crate) fn fit<'a, M: Module>(&self, steps: u64, batches: Batches, ranks: Ranks) -> Fit<'a, M> {
+        let mut fit = Fit::steps(steps)
             .batches(batches.shuffled(self.seed))
             .shards(self.shard)
             .accumulate(self.accumulate)

@@ -7,8 +7,11 @@ use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
 use super::{At, Optimizer, Rule, Slot};
-use crate::ranks::{Link, Share};
+use crate::ranks::{self, Link, Share};
 use crate::{Error, Module, ParamPath};
+
+/// Weights of up to so many bytes are sent in one message.
+const SENT_TOGETHER: usize = 1 << 16;
 
 /// A weight that a shared step has moved: of which this rank has its own part.
 pub(super) struct Moved<'m, T> {
@@ -59,12 +62,18 @@ pub(super) fn step_part<T: Float>(
         slot.kept.iter_mut().for_each(|kept| *kept = kept.contiguous().reshape([len]));
         return;
     }
-    let mut moved = part_of(value, &own);
-    rule.step(at, &mut moved, &part_of(gradient, &own), &mut slot.kept);
+    let (mut moved, gradient) = (part_of(value, &own), gradient.contiguous().reshape([gradient.numel()]));
+    rule.step(at, &mut moved, &gradient.slice(0, own.clone()), &mut slot.kept);
     value.as_mut_slice()[own].copy_from_slice(moved.as_slice().expect("a vector"));
 }
 
 impl<T: Float> Optimizer<T> {
+    /// Whether all of its rules move each element by itself.
+    pub(crate) fn is_elementwise(&self) -> bool {
+        let of_groups = self.groups.iter().filter_map(|group| group.rule.as_ref());
+        std::iter::once(&self.rule).chain(of_groups).all(|rule| rule.is_elementwise())
+    }
+
     /// The step by which each rank moves its own part of the weights, and tells the others.
     #[track_caller]
     pub(crate) fn step_shared(
@@ -75,20 +84,25 @@ impl<T: Float> Optimizer<T> {
     ) -> Result<(), Error> {
         let (rank, size) = (link.rank(), link.size());
         self.step_of(model, gradients, Some(Share { rank, size }));
-        let mut moved = self.moved(model, gradients);
-        let ranges: Vec<Vec<Range<usize>>> = (0..size)
-            .map(|rank| {
-                let share =
-                    |weight: &Moved<'_, T>| Share { rank, size }.of(weight.number, weight.value.len(), weight.is_cut);
-                moved.iter().map(share).collect()
-            })
-            .collect();
+        let mut small = Vec::new();
+        for weight in self.moved(model, gradients) {
+            // Each in its place; those that are small, in one message, as a message has a cost of its own.
+            if weight.is_cut && size_of_val(weight.value) > SENT_TOGETHER {
+                ranks::share_parts(&mut **link.lock(), weight.value, false)?;
+            } else {
+                small.push(weight);
+            }
+        }
+        let of_weight =
+            |rank, weight: &Moved<'_, T>| Share { rank, size }.of(weight.number, weight.value.len(), weight.is_cut);
+        let ranges = |rank| small.iter().map(move |weight| of_weight(rank, weight)).collect::<Vec<Range<usize>>>();
+        let ranges: Vec<Vec<Range<usize>>> = (0..size).map(ranges).collect();
         let lens: Vec<usize> = ranges.iter().map(|ranges| ranges.iter().map(Range::len).sum()).collect();
-        let own: Vec<&[T]> = moved.iter().zip(&ranges[rank]).map(|(weight, own)| &weight.value[own.clone()]).collect();
+        let own: Vec<&[T]> = small.iter().zip(&ranges[rank]).map(|(weight, own)| &weight.value[own.clone()]).collect();
         let all = link.exchange_all(&own.concat(), &lens)?;
         for of in (0..size).filter(|of| *of != rank) {
             let mut rest = &all[of][..];
-            for (weight, range) in moved.iter_mut().zip(&ranges[of]) {
+            for (weight, range) in small.iter_mut().zip(&ranges[of]) {
                 let (here, behind) = rest.split_at(range.len());
                 weight.value[range.clone()].copy_from_slice(here);
                 rest = behind;

@@ -26,7 +26,11 @@ fn listed<T: Float>(model: &(impl Module<T> + ?Sized)) -> Vec<Id> {
     listed
 }
 
+/// A weight of more than this part of a bucket is sent by itself, as it lies: packing copies, which takes about as long as sending does.
+const ALONE: usize = 8;
+
 /// Weights whose gradients are sent together.
+#[derive(Default)]
 pub(super) struct Bucket {
     /// By place among the weights.
     pub(super) weights: Vec<usize>,
@@ -43,17 +47,25 @@ impl Plan {
                 plan.weights.push((param.id(), param.value().shape().clone()));
             }
         });
-        for (weight, (id, shape)) in plan.weights.iter().enumerate().rev() {
-            let fits = |bucket: &&mut Bucket| (bucket.elements + shape.numel()) * size_of::<T>() <= bucket_bytes;
-            match plan.buckets.last_mut().filter(fits) {
-                Some(bucket) => {
-                    bucket.weights.push(weight);
-                    bucket.elements += shape.numel();
-                }
-                None => plan.buckets.push(Bucket { weights: vec![weight], elements: shape.numel() }),
+        // In the order in which they are full.
+        let mut open = Bucket::default();
+        for (weight, (_, shape)) in plan.weights.iter().enumerate().rev() {
+            let bytes = |elements: usize| elements * size_of::<T>();
+            if bytes(shape.numel()) > bucket_bytes / ALONE {
+                plan.buckets.push(Bucket { weights: vec![weight], elements: shape.numel() });
+                continue;
             }
-            let bucket = plan.buckets.len() - 1;
-            plan.places.insert(*id, (bucket, plan.buckets[bucket].weights.len() - 1));
+            if bytes(open.elements + shape.numel()) > bucket_bytes {
+                plan.buckets.push(std::mem::take(&mut open));
+            }
+            open.weights.push(weight);
+            open.elements += shape.numel();
+        }
+        plan.buckets.extend(Some(open).filter(|open| !open.weights.is_empty()));
+        for (at, bucket) in plan.buckets.iter().enumerate() {
+            let placed =
+                bucket.weights.iter().enumerate().map(|(place, &weight)| (plan.weights[weight].0, (at, place)));
+            plan.places.extend(placed);
         }
         plan
     }
@@ -128,12 +140,19 @@ mod tests {
 
     #[test]
     fn weights_go_into_buckets_from_the_last_and_a_frozen_one_makes_another_plan() {
-        let sizes = [100, 3, 2, 50, 4];
+        let sizes = [100, 3, 2, 50, 4, 1];
         let mut model: Vec<Param> = sizes.map(|n| Param::new(Tensor::zeros([n]))).into_iter().collect();
-        let plan = Plan::of(&model, 24);
-        let buckets: Vec<_> = plan.buckets.iter().map(|bucket| (bucket.weights.clone(), bucket.elements)).collect();
-        assert_eq!(buckets, [(vec![4], 4), (vec![3], 50), (vec![2, 1], 5), (vec![0], 100)]);
-        assert_eq!(plan.place(model[1].id()), Some((2, 1)));
+        let buckets = |bytes| {
+            let plan = Plan::of(&model, bytes);
+            plan.buckets.iter().map(|bucket| (bucket.weights.clone(), bucket.elements)).collect::<Vec<_>>()
+        };
+        // 50 and 100 are large, and are full before the last small ones.
+        assert_eq!(buckets(160), [(vec![3], 50), (vec![0], 100), (vec![5, 4, 2, 1], 10)]);
+        assert_eq!(buckets(0), [5, 4, 3, 2, 1, 0].map(|of| (vec![of], sizes[of])));
+        assert_eq!(buckets(1000), [(vec![3], 50), (vec![0], 100), (vec![5, 4, 2, 1], 10)]);
+        assert_eq!(buckets(usize::MAX), [(vec![5, 4, 3, 2, 1, 0], 160)]);
+        let plan = Plan::of(&model, 160);
+        assert_eq!([0, 2].map(|of| plan.place(model[of].id())), [Some((1, 0)), Some((2, 2))]);
         assert!(plan.is_of(&model));
         model[3].set_frozen(true);
         assert!(!plan.is_of(&model));

@@ -39,7 +39,7 @@ impl<T: Float> Link<T> {
         self.rank == 0
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Box<dyn Communicator<T>>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Box<dyn Communicator<T>>> {
         self.communicator.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

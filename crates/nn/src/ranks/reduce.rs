@@ -46,7 +46,19 @@ pub(crate) struct Sum<T: Float> {
     pub(crate) losses: Vec<f64>,
     /// What is wrong with the first that is not finite.
     pub(crate) why: Option<String>,
+    /// Of weights that were sent by themselves, this rank's own part alone, where no more was asked for.
     pub(crate) gradients: Gradients<T>,
+    /// The weight whose gradient is not finite, if one is not and that was looked for.
+    pub(crate) lost: Option<Id>,
+}
+
+/// How much of the gradients each rank is to have in the end.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Gathered {
+    /// All of them.
+    Whole,
+    /// What it needs to move its own part of each weight. That they are finite is looked at by each rank for its part.
+    Parts,
 }
 
 /// What is done with the gradient of a weight that is finished, as [`autograd::Var::backward_handing`] has it.
@@ -56,6 +68,10 @@ pub(crate) type Finished<'f, T> = &'f mut dyn FnMut(Id, Tensor<T>) -> Option<Ten
 pub(crate) struct Session<T: Float> {
     link: Link<T>,
     settings: Settings,
+    gathered: Gathered,
+    /// Whether a thread sends gradients while the pass goes on, and whether it has a core of its own.
+    overlaps: bool,
+    has_core: bool,
     plan: Plan,
     /// Which gradients of the step are there, by bucket.
     filling: Vec<Option<Filling<T>>>,
@@ -72,7 +88,23 @@ pub(crate) struct Session<T: Float> {
 impl<T: Float> Session<T> {
     pub(crate) fn new(link: Link<T>, settings: Settings) -> Self {
         let (plan, filling, present, summed) = (Plan::default(), Vec::new(), Vec::new(), Vec::new());
-        Session { link, settings, plan, filling, present, summed, next: 0, worker: None, scratch: Vec::new() }
+        let gathered = Gathered::Whole;
+        let has_core = std::thread::available_parallelism().is_ok_and(|cores| cores.get() > tensor::threads());
+        let overlaps = settings.overlaps.unwrap_or(has_core);
+        Session {
+            link,
+            settings,
+            gathered,
+            overlaps,
+            has_core,
+            plan,
+            filling,
+            present,
+            summed,
+            next: 0,
+            worker: None,
+            scratch: Vec::new(),
+        }
     }
 
     /// The losses of all items and the gradients of their sum, where each item counts by its share. `compute` is called for those of this
@@ -81,6 +113,7 @@ impl<T: Float> Session<T> {
         &mut self,
         model: &M,
         items: &[Item],
+        gathered: Gathered,
         mut compute: impl FnMut(&Item, Finished<'_, T>) -> Found<T>,
     ) -> Result<Sum<T>, Error> {
         let parts = Parts::of(items.len(), self.link.size());
@@ -89,7 +122,7 @@ impl<T: Float> Session<T> {
         let mut told = Told { losses: Vec::new(), why: None, updates: Vec::new() };
         let mut others = Vec::new();
         if self.link.size() > 1 {
-            self.begin(model);
+            self.begin(model, gathered);
         }
         for at in mine.clone() {
             let is_last = at + 1 == mine.end && self.link.size() > 1;
@@ -143,17 +176,20 @@ impl<T: Float> Session<T> {
             let places: HashMap<Id, usize> = (0..).zip(states(model)).map(|(place, (id, _))| (id, place)).collect();
             named.sort_by_key(|(id, _)| places.get(id).copied().unwrap_or(usize::MAX));
             let gradients = Gradients::of_named(named, Updates::from_iter(told.updates));
-            return Ok(Sum { losses: told.losses, why: told.why, gradients });
+            return Ok(Sum { losses: told.losses, why: told.why, gradients, lost: None });
         }
         self.collect(&parts)?;
-        let Heard { losses, why, updates, present } = self.tell(model, told, &parts)?;
+        let lost = self.first_lost();
+        let Heard { losses, why, updates, present, lost } = self.tell(model, told, lost, &parts)?;
         let named = self.weights_of_buckets(&present);
         let gradients = Gradients::of_named(named.into_iter().chain(others), Updates::from_iter(updates));
-        Ok(Sum { losses, why, gradients })
+        let lost = lost.map(|weight| self.plan.weights[weight].0);
+        Ok(Sum { losses, why, gradients, lost })
     }
 
     /// Before the first gradient of a step.
-    fn begin<M: Module<T>>(&mut self, model: &M) {
+    fn begin<M: Module<T>>(&mut self, model: &M, gathered: Gathered) {
+        self.gathered = gathered;
         if !self.plan.is_of(model) {
             self.plan = Plan::of(model, self.settings.bucket_bytes);
         }
@@ -171,12 +207,13 @@ impl<T: Float> Session<T> {
             filling.set(place, sums);
         }
         // Behind the last, nothing goes on meanwhile.
-        while self.settings.overlaps
+        while self.overlaps
             && self.next + 1 < self.filling.len()
             && self.filling[self.next].as_ref().is_some_and(Filling::is_full)
         {
             let job = self.job(self.next, parts);
-            let worker = self.worker.get_or_insert_with(|| Worker::new(self.link.clone(), self.settings));
+            let worker =
+                self.worker.get_or_insert_with(|| Worker::new(self.link.clone(), self.settings, !self.has_core));
             worker.send(job)?;
             self.next += 1;
         }
@@ -188,7 +225,8 @@ impl<T: Float> Session<T> {
         let filling = self.filling[at].take().expect("each bucket is sent once");
         let tops = parts.tops[self.link.rank()].len();
         let sums = filling.packed(bucket, &self.plan.weights, tops);
-        Job { bucket: at, elements: bucket.elements, sums, parts: Arc::clone(parts) }
+        let stays_apart = self.gathered == Gathered::Parts && bucket.weights.len() == 1;
+        Job { bucket: at, elements: bucket.elements, sums, parts: Arc::clone(parts), stays_apart }
     }
 
     /// Waits for the buckets that were sent, and sends the others.
@@ -202,6 +240,30 @@ impl<T: Float> Session<T> {
             self.summed[bucket] = Some(job.reduce(&self.link, self.settings, &mut self.scratch, false)?);
         }
         Ok(())
+    }
+
+    /// The first weight of whose gradient this rank's own part is not finite, where nobody else will look at that.
+    fn first_lost(&self) -> Option<usize> {
+        if self.gathered == Gathered::Whole {
+            return None;
+        }
+        let mut first = None;
+        for (bucket, sum) in self.plan.buckets.iter().zip(&self.summed) {
+            let (sum, mut start) = (sum.as_ref().expect("all have been summed"), 0);
+            // Of several weights, all of each.
+            let own = match bucket.weights.len() {
+                1 => part(bucket.elements, self.link.rank(), self.link.size()),
+                _ => 0..bucket.elements,
+            };
+            for &weight in &bucket.weights {
+                let end = start + self.plan.weights[weight].1.numel();
+                if !sum.slice(0, start.max(own.start)..end.min(own.end)).all_finite() {
+                    first = Some(first.map_or(weight, |first: usize| first.min(weight)));
+                }
+                start = end;
+            }
+        }
+        first
     }
 
     /// The sums of the weights that any rank has a gradient of, in the model's order.
@@ -223,7 +285,13 @@ impl<T: Float> Session<T> {
     }
 
     /// Tells all ranks what this one has found beside gradients, and hears what they have.
-    fn tell<M: Module<T>>(&mut self, model: &M, told: Told<T>, parts: &Parts) -> Result<Heard<T>, Error> {
+    fn tell<M: Module<T>>(
+        &mut self,
+        model: &M,
+        told: Told<T>,
+        lost: Option<usize>,
+        parts: &Parts,
+    ) -> Result<Heard<T>, Error> {
         let most = parts.ranges.iter().map(Range::len).max().unwrap_or(0);
         let mut more = Writer::default();
         if told.why.is_some() || !told.updates.is_empty() {
@@ -240,14 +308,17 @@ impl<T: Float> Session<T> {
         let mut all = Writer::default();
         (0..most).for_each(|at| all.float(told.losses.get(at).copied().unwrap_or(0.0)));
         all.number(more.0.len());
+        all.number(lost.unwrap_or(usize::MAX));
         all.0.extend(self.present.iter().map(|&present| u8::from(present)));
         let heard = self.link.gather_alike(&all.0)?;
         let (mut losses, mut present, mut is_more) = (Vec::new(), vec![false; self.present.len()], false);
+        let mut first_lost = usize::MAX;
         for (bytes, range) in heard.iter().zip(&parts.ranges) {
             let mut reader = Reader(bytes);
             let own: Vec<f64> = (0..most).map(|_| reader.float()).collect();
             losses.extend(&own[..range.len()]);
             is_more |= reader.number() > 0;
+            first_lost = first_lost.min(reader.number());
             present.iter_mut().zip(reader.0).for_each(|(present, &more)| *present |= more > 0);
         }
         let (mut why, mut updates) = (None, Vec::new());
@@ -263,7 +334,8 @@ impl<T: Float> Session<T> {
                 }
             }
         }
-        Ok(Heard { losses, why, updates, present })
+        let lost = Some(first_lost).filter(|lost| *lost < present.len());
+        Ok(Heard { losses, why, updates, present, lost })
     }
 }
 
@@ -298,6 +370,8 @@ struct Heard<T: Float> {
     updates: Vec<(Id, Update<T>)>,
     /// Of which weights there is a gradient.
     present: Vec<bool>,
+    /// The first whose gradient is not finite.
+    lost: Option<usize>,
 }
 
 /// A bucket to be summed over the ranks.
@@ -307,6 +381,8 @@ struct Job<T: Float> {
     /// Over each of this rank's subtrees.
     sums: Vec<Tensor<T>>,
     parts: Arc<Parts>,
+    /// Whether each rank is to have no more than its own part of it.
+    stays_apart: bool,
 }
 
 /// Up to so many bytes, each rank sends all that it has to all others, and adds up everything: one message each way in place of two.
@@ -318,25 +394,25 @@ impl<T: Float> Job<T> {
         link: &Link<T>,
         settings: Settings,
         scratch: &mut Vec<T>,
-        meanwhile: bool,
+        yields: bool,
     ) -> Result<Tensor<T>, Error> {
         let communicator = &mut **link.lock();
         if settings.any_order {
-            return self.in_any_order(communicator, meanwhile);
+            return self.in_any_order(communicator, yields);
         }
         if self.elements * size_of::<T>() <= SENT_WHOLE {
-            return self.by_all(communicator, scratch, meanwhile);
+            return self.by_all(communicator, scratch, yields);
         }
-        self.by_parts(communicator, scratch, meanwhile)
+        self.by_parts(communicator, scratch, yields)
     }
 
-    fn in_any_order(self, communicator: &mut dyn Communicator<T>, meanwhile: bool) -> Result<Tensor<T>, Error> {
+    fn in_any_order(self, communicator: &mut dyn Communicator<T>, yields: bool) -> Result<Tensor<T>, Error> {
         let own = self.sums.into_iter().reduce(|mut sum, more| {
             sum += &more;
             sum
         });
         let mut sum = own.unwrap_or_else(|| Tensor::full([self.elements], T::from_f64(-0.0)));
-        communicator.all_reduce(sum.as_mut_slice(), meanwhile)?;
+        communicator.all_reduce(sum.as_mut_slice(), yields)?;
         Ok(sum)
     }
 
@@ -345,7 +421,7 @@ impl<T: Float> Job<T> {
         mut self,
         communicator: &mut dyn Communicator<T>,
         scratch: &mut Vec<T>,
-        meanwhile: bool,
+        yields: bool,
     ) -> Result<Tensor<T>, Error> {
         let (rank, size) = (communicator.rank(), communicator.size());
         let received = Received::of(&self.parts, rank, self.elements, scratch);
@@ -353,7 +429,7 @@ impl<T: Float> Job<T> {
         let send: Vec<_> =
             (0..size).filter(|to| *to != rank).flat_map(|to| own.iter().map(move |sum| (to, *sum))).collect();
         let mut received = received;
-        communicator.exchange(&send, received.waiting(), meanwhile)?;
+        communicator.exchange(&send, received.waiting(), yields)?;
         let own = self.sums.iter_mut().map(Tensor::as_mut_slice).collect();
         if let Some(elsewhere) = received.sum(&self.parts, rank, own) {
             return Ok(Tensor::from_vec(elsewhere, [self.elements]));
@@ -366,7 +442,7 @@ impl<T: Float> Job<T> {
         mut self,
         communicator: &mut dyn Communicator<T>,
         scratch: &mut Vec<T>,
-        meanwhile: bool,
+        yields: bool,
     ) -> Result<Tensor<T>, Error> {
         let (rank, size, elements) = (communicator.rank(), communicator.size(), self.elements);
         let mine = part(elements, rank, size);
@@ -374,7 +450,7 @@ impl<T: Float> Job<T> {
         let own: Vec<&[T]> = self.sums.iter().map(|sum| sum.as_slice().expect("packed")).collect();
         let others = (0..size).filter(|to| *to != rank);
         let to = |to| own.iter().map(move |sum| (to, &sum[part(elements, to, size)]));
-        communicator.exchange(&others.flat_map(to).collect::<Vec<_>>(), received.waiting(), meanwhile)?;
+        communicator.exchange(&others.flat_map(to).collect::<Vec<_>>(), received.waiting(), yields)?;
         let own = self.sums.iter_mut().map(|sum| &mut sum.as_mut_slice()[mine.clone()]).collect();
         let elsewhere = received.sum(&self.parts, rank, own);
         if self.sums.is_empty() {
@@ -384,16 +460,18 @@ impl<T: Float> Job<T> {
         if let Some(elsewhere) = elsewhere {
             sum.as_mut_slice()[mine].copy_from_slice(&elsewhere);
         }
-        share_parts(communicator, sum.as_mut_slice(), meanwhile)?;
+        if !self.stays_apart {
+            share_parts(communicator, sum.as_mut_slice(), yields)?;
+        }
         Ok(sum)
     }
 }
 
 /// Fills all but this rank's own part of the elements with what the other ranks have there.
-pub(super) fn share_parts<T: Float>(
+pub(crate) fn share_parts<T: Float>(
     communicator: &mut dyn Communicator<T>,
     elements: &mut [T],
-    meanwhile: bool,
+    yields: bool,
 ) -> Result<(), Error> {
     let (rank, size, len) = (communicator.rank(), communicator.size(), elements.len());
     let (mut rest, mut own, mut receive) = (elements, &[][..], Vec::new());
@@ -407,7 +485,7 @@ pub(super) fn share_parts<T: Float>(
         }
     }
     let send: Vec<_> = (0..size).filter(|to| *to != rank).map(|to| (to, own)).collect();
-    communicator.exchange(&send, receive, meanwhile)
+    communicator.exchange(&send, receive, yields)
 }
 
 /// What the other ranks have sent of their subtrees: of each as many elements, one after the other.
@@ -473,13 +551,13 @@ struct Worker<T: Float> {
 }
 
 impl<T: Float> Worker<T> {
-    fn new(link: Link<T>, settings: Settings) -> Self {
+    fn new(link: Link<T>, settings: Settings, yields: bool) -> Self {
         let ((jobs, to_do), (finished, done)) = (channel::<Job<T>>(), channel());
         let work = move || {
             let mut scratch = Vec::new();
             for job in to_do {
                 let bucket = job.bucket;
-                let sum = job.reduce(&link, settings, &mut scratch, true).map(|sum| (bucket, sum));
+                let sum = job.reduce(&link, settings, &mut scratch, yields).map(|sum| (bucket, sum));
                 if finished.send(sum).is_err() {
                     break;
                 }

@@ -19,7 +19,7 @@ use rayon::prelude::*;
 
 pub(crate) use chunks::Shared;
 use chunks::{OnAll, OnPairs, all, chunks, pairs};
-pub use pools::with_threads;
+pub use pools::{threads, with_threads};
 
 // Costs are rough: they decide what is shared, not what is computed. All were measured on one core of an Intel Xeon
 // (Emerald Rapids, AVX-512, 2 cores, a virtual machine), f32, in nanoseconds.

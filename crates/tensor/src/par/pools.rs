@@ -18,9 +18,15 @@ static IDLE: Mutex<Vec<Arc<ThreadPool>>> = Mutex::new(Vec::new());
 /// How many pools are kept. Their threads sleep, but take memory.
 const KEPT: usize = 8;
 
-/// How many threads there are for what this thread does: those of its pool, or of the global one. Where the system has no thread to give,
-/// the calling one is all there is.
-pub(super) fn threads() -> usize {
+/// How many threads there are for what this thread does: those of [`with_threads`], or of the global pool. Where the system has no thread
+/// to give, the calling one is all there is.
+///
+/// # Example
+/// ```
+/// assert_eq!(tensor::with_threads(3, tensor::threads)?, 3);
+/// # Ok::<(), tensor::Error>(())
+/// ```
+pub fn threads() -> usize {
     static GLOBAL: OnceLock<bool> = OnceLock::new();
     // Rayon makes the global pool when it is first asked for, and panics where it cannot: here, and never again.
     let makes_global = || match ThreadPoolBuilder::new().build_global() {

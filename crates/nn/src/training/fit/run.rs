@@ -13,7 +13,7 @@ use super::hooks::{Flow, Pass, Progress, Start};
 use super::lines::{Lines, Now};
 use super::report::{FitReport, Stopped};
 use super::{Fit, lost};
-use crate::ranks::Session;
+use crate::ranks::{Gathered, Session};
 use crate::{Error, ModelGradients, Module, Optimizer};
 
 /// The mean loss of some rows, by a model and on a tape.
@@ -253,6 +253,8 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
                 Err(error @ Error::NotFinite { .. }) => Some(error.to_string()),
                 result => result.map(|_| None)?,
             },
+            // Each rank has looked at its own.
+            None if self.gathered(optimizer) == Gathered::Parts => None,
             None => lost::backward(model, &gradients),
         };
         if let Some(what) = lost {

@@ -7,7 +7,7 @@ use super::course::Course;
 use super::hooks::Pass;
 use super::run::{LossOf, Step};
 use super::{Fit, lost};
-use crate::ranks::{Finished, Found, Item, Session};
+use crate::ranks::{Finished, Found, Gathered, Item, Session};
 use crate::{Error, Module, Optimizer};
 
 impl<M: Module<T>, T: Float> Fit<'_, M, T> {
@@ -19,6 +19,14 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             ("the set of ranks".into(), format!("{settings:?}")),
             ("hooks".into(), format!("{} and {}", self.on_step.len(), self.on_gradients.len() + self.observers.len())),
         ]
+    }
+
+    /// How much of the gradients each rank needs: all of them where somebody looks at them, or at their norm.
+    pub(super) fn gathered(&self, optimizer: &Optimizer<T>) -> Gathered {
+        let is_looked_at = self.clip_norm.is_some()
+            || !(self.observers.is_empty() && self.on_gradients.is_empty() && self.on_step.is_empty());
+        let is_shared = self.ranks.settings.shards_moments && self.ranks.size() > 1;
+        if is_shared && !is_looked_at && optimizer.is_elementwise() { Gathered::Parts } else { Gathered::Whole }
     }
 
     /// Makes a step by the shards of one batch or several: of which ranks have some each.
@@ -53,7 +61,7 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         let is_looked_at = self.ranks.rank() == 0 && !(self.observers.is_empty() && self.on_gradients.is_empty());
         first_tape.reset();
         let (of_first, mut shown, mut is_first) = (&*first_tape, None, is_looked_at);
-        let sum = session.sum(&*model, &items, |item, finished| {
+        let sum = session.sum(&*model, &items, self.gathered(optimizer), |item, finished| {
             tape.reset();
             if !std::mem::take(&mut is_first) {
                 return pass(loss_of, model, tape, self.seed, item, finished).0;
@@ -64,6 +72,11 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         })?;
         if let Some(what) = sum.why {
             return Err(course.diverged(model, step, what));
+        }
+        if let Some(lost) = sum.lost {
+            let found = model.parameters().into_iter().find(|(_, param)| param.id() == lost);
+            let weight = found.map_or_else(String::new, |(path, _)| path);
+            return Err(course.diverged(model, step, Error::NotFinite { weight }.to_string()));
         }
         let mut gradients = sum.gradients;
         if let Some(loss) = shown {

@@ -112,9 +112,9 @@ fn each_feature_gives_the_bits_of_one_process_at_any_number_of_ranks() {
         }),
     ];
     let of_ranks: [SetRanks<f32>; 3] = [
-        |ranks| ranks,
+        |ranks| ranks.overlap(false),
         |ranks| ranks.bucket_bytes(100).shard_moments(),
-        |ranks| ranks.bucket_bytes(0).without_overlap(),
+        |ranks| ranks.bucket_bytes(0).overlap(true),
     ];
     for (name, set) in sets {
         for set_ranks in of_ranks {
