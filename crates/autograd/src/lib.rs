@@ -108,6 +108,7 @@ mod ops;
 mod pass;
 mod read;
 mod record;
+mod shards;
 mod state;
 mod tape;
 

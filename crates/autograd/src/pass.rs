@@ -186,6 +186,7 @@ impl<T: Float> Tape<T> {
             wants_gradients: self.wants_gradients,
             keeps_segments: self.keeps_segments.clone(),
             paths: self.paths.clone(),
+            other_shards: self.other_shards.clone(),
             substitutes,
             ..Tape::in_mode(self.mode)
         }

@@ -12,6 +12,7 @@ use crate::draws::{KeyLog, Seed};
 use crate::id::{Id, Places};
 use crate::mode::Mode;
 use crate::op::{Op, Role};
+use crate::shards::OtherShards;
 use crate::state::Updates;
 
 /// A recording of a computation, from which gradients are taken.
@@ -65,6 +66,7 @@ pub struct Tape<T: Float = f32> {
     pub(crate) enclosing_names: Places,
     /// What the segment on this tape has drawn, or is to draw again.
     pub(crate) draws: RefCell<KeyLog>,
+    pub(crate) other_shards: OtherShards<T>,
 }
 
 pub(crate) struct Graph<T: Float> {
@@ -175,6 +177,7 @@ impl<T: Float> Tape<T> {
             key_offset: Cell::new(0),
             enclosing_names: Places::default(),
             draws: RefCell::default(),
+            other_shards: OtherShards::none(),
         }
     }
 
@@ -445,6 +448,7 @@ impl<T: Float> Tape<T> {
         self.scopes.set(0);
         self.key_offset.set(0);
         *self.draws.get_mut() = KeyLog::default();
+        self.other_shards = OtherShards::none();
         // The gradients of the pass carry its updates; what nobody took is forgotten.
         *self.updates.get_mut() = Updates::of_pass(self.id);
     }

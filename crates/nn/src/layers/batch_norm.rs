@@ -49,6 +49,7 @@ pub struct BatchNorm1d<T: Float = f32> {
     pub num_batches_tracked: Option<Param<T>>,
     channels: usize,
     channels_last: bool,
+    synchronized: bool,
     momentum: f64,
     eps: f64,
 }
@@ -86,6 +87,7 @@ impl<T: Float> BatchNorm1d<T> {
             num_batches_tracked: None,
             channels,
             channels_last: false,
+            synchronized: false,
             momentum: 0.1,
             eps: 1e-5,
         })
@@ -128,6 +130,15 @@ impl<T: Float> BatchNorm1d<T> {
     #[must_use]
     pub fn channels_last(self) -> Self {
         BatchNorm1d { channels_last: true, ..self }
+    }
+
+    /// Goes by the statistics of the whole batch in training, where [ranks](crate::ranks) share it: each tells the others the sums of its
+    /// shard, forward and backward. Each rank must have one shard then. Otherwise, the statistics are those of the shard. PyTorch's
+    /// `SyncBatchNorm`.
+    #[doc(alias = "SyncBatchNorm")]
+    #[must_use]
+    pub fn synchronized(self) -> Self {
+        BatchNorm1d { synchronized: true, ..self }
     }
 
     /// Sets eps, which is added to the variance.
@@ -178,14 +189,24 @@ impl<T: Float> BatchNorm1d<T> {
             let (mean, var) = (mean.used_by(CALL, "running_mean", tape), var.used_by(CALL, "running_var", tape));
             return x.batch_norm_by(mean, var, weight, bias, self.eps);
         }
-        let n = shape.numel() / shape.dims()[1].max(1);
+        let mut n = shape.numel() / shape.dims()[1].max(1);
+        if self.synchronized {
+            // In two parts, which are exact in f32 too.
+            const PART: usize = 1 << 12;
+            let parts = Tensor::from_vec([n / PART, n % PART].map(|part| T::from_f64(part as f64)).into(), [2]);
+            let sums = tape.constant(parts).sum_over_shards().value().to_vec();
+            n = sums[0].to_f64() as usize * PART + sums[1].to_f64() as usize;
+        }
         ensure!(
             n != 1,
             "batch_norm: {shape} has 1 value per channel: by the statistics of a batch, in training or where there are no running ones, it \
              needs at least 2; to predict a row, take `Tape::no_grad()` or `nn::predict`, which go by the running ones; `Batches::drop_last` leaves \
              out a last batch that is too small"
         );
-        let (y, mean, var) = x.batch_norm(weight, bias, self.eps);
+        let (y, mean, var) = match self.synchronized {
+            true => synchronized(x, weight, bias, n, self.eps),
+            false => x.batch_norm(weight, bias, self.eps),
+        };
         if let Some((running_mean, running_var)) = running {
             let n = n as f64;
             let share = match &self.num_batches_tracked {
@@ -200,6 +221,29 @@ impl<T: Float> BatchNorm1d<T> {
         }
         y
     }
+}
+
+/// As [`Var::batch_norm`], by the mean and the variance of n values per channel in all shards of the batch.
+#[track_caller]
+fn synchronized<'t, T: Float>(
+    x: Var<'t, T>,
+    weight: Var<'t, T>,
+    bias: Var<'t, T>,
+    n: usize,
+    eps: f64,
+) -> (Var<'t, T>, Tensor<T>, Tensor<T>) {
+    let mut axes: Vec<isize> = (0..x.shape().rank() as isize).collect();
+    axes.remove(1);
+    let channels = x.shape().dims()[1];
+    let mut by_channel = vec![1; x.shape().rank()];
+    by_channel[1] = channels;
+    let mean_of = |x: Var<'t, T>| x.sum(&axes[..]).sum_over_shards().scale(T::from_f64(1.0 / n as f64));
+    let mean = mean_of(x);
+    let centred = x - mean.reshape(&by_channel[..]);
+    let var = mean_of(centred.square());
+    let scale = (weight / (var + T::from_f64(eps)).sqrt()).reshape(&by_channel[..]);
+    let y = centred * scale + bias.reshape(&by_channel[..]);
+    (y, mean.value(), var.value())
 }
 
 #[cfg(test)]

@@ -1,29 +1,35 @@
 //! The communicator, as the parts of a training share it.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tensor::Float;
+use autograd::Tape;
+use tensor::{Float, Tensor};
 
 use super::Communicator;
 use crate::Error;
+use crate::training::tree::{Fold, Node};
 
 /// The way to the other ranks. Clones are the same way, which one of them uses at a time.
 pub(crate) struct Link<T: Float> {
     communicator: Arc<Mutex<Box<dyn Communicator<T>>>>,
     rank: usize,
     size: usize,
+    /// Whether passes have reached those over other shards, from when on nothing else may be sent meanwhile.
+    reaches_shards: Arc<AtomicBool>,
 }
 
 impl<T: Float> Clone for Link<T> {
     fn clone(&self) -> Self {
-        Link { communicator: Arc::clone(&self.communicator), ..*self }
+        let (communicator, reaches_shards) = (Arc::clone(&self.communicator), Arc::clone(&self.reaches_shards));
+        Link { communicator, reaches_shards, ..*self }
     }
 }
 
 impl<T: Float> Link<T> {
     pub(super) fn new(communicator: Box<dyn Communicator<T>>) -> Self {
         let (rank, size) = (communicator.rank(), communicator.size());
-        Link { communicator: Arc::new(Mutex::new(communicator)), rank, size }
+        Link { communicator: Arc::new(Mutex::new(communicator)), rank, size, reaches_shards: Arc::default() }
     }
 
     pub(crate) fn rank(&self) -> usize {
@@ -83,6 +89,37 @@ impl<T: Float> Link<T> {
     /// What rank 0 has given.
     pub(crate) fn told_by_first(&self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
         if self.size == 1 { Ok(bytes) } else { self.lock().broadcast(bytes) }
+    }
+
+    /// Whether passes have reached those over other shards.
+    pub(super) fn reaches_shards(&self) -> bool {
+        self.reaches_shards.load(Ordering::Relaxed)
+    }
+
+    /// Says how a pass over one of so many shards reaches the others, where it is not all of its batch.
+    pub(crate) fn reach_shards(&self, tape: &Tape<T>, shards: usize) {
+        if shards == 1 && self.size == 1 {
+            return;
+        }
+        let link = self.clone();
+        tape.reach_shards(move |value| {
+            assert!(
+                shards == link.size,
+                "to be synchronized, each rank must have one shard at a time, and {} ranks have {shards}: cut a batch into {} shards, which fill                  all batches alike, and accumulate none",
+                link.size,
+                link.size
+            );
+            link.reaches_shards.store(true, Ordering::Relaxed);
+            let value = value.contiguous();
+            let own = value.as_slice().expect("contiguous");
+            let all = link.exchange_all(own, &vec![own.len(); link.size]).unwrap_or_else(|error| panic!("{error}"));
+            let mut tree = Fold::new(link.size);
+            for (rank, values) in all.into_iter().enumerate() {
+                let values = Tensor::from_vec(values, value.shape());
+                tree.push(Node::leaf(rank), values, |a, b| a + b);
+            }
+            tree.sum().expect("there are ranks")
+        });
     }
 
     /// What has become of something that rank 0 alone has done: an error of it is one of all.

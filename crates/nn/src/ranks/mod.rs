@@ -200,11 +200,13 @@ impl<T: Float> Ranks<T> {
         let parts = (0..).zip(rows.split(0, shard));
         let items: Vec<Item> =
             parts.map(|(shard, rows)| Item::new(step, shard, rows.numel() as f64 / len, rows)).collect();
-        let mut session = Session::new(self.link.clone(), self.settings);
+        let link = self.link.clone();
+        let mut session = Session::new(link.clone(), self.settings);
         let mut tape = Tape::default();
         let sum = session.sum(model, &items, Gathered::Whole, |item, finished| {
             tape.reset();
             tape.seed_shard(seed, item.pass, item.shard);
+            link.reach_shards(&tape, items.len());
             let loss = loss(model, &tape, &item.rows);
             let gradients = loss.backward_handing(Tensor::full(loss.shape(), T::from_f64(item.share)), finished);
             Found { loss: loss.item().to_f64(), why: None, gradients }

@@ -208,6 +208,7 @@ impl<T: Float> Session<T> {
         }
         // Behind the last, nothing goes on meanwhile.
         while self.overlaps
+            && !self.link.reaches_shards()
             && self.next + 1 < self.filling.len()
             && self.filling[self.next].as_ref().is_some_and(Filling::is_full)
         {

@@ -100,6 +100,11 @@ impl<T: Float> Shards<T> {
             let mut tape = tapes[shard].lock().unwrap_or_else(PoisonError::into_inner);
             // Also where a pass has panicked, it begins with nothing.
             tape.reset();
+            if count > 1 {
+                tape.reach_shards(|_| {
+                    panic!("shards of one process cannot be synchronized: take `Tape` for the whole batch, or ranks")
+                });
+            }
             if let Some((seed, step)) = seed {
                 tape.seed_shard(seed, step, u32::try_from(shard).expect("fewer than 2³² shards"));
             }

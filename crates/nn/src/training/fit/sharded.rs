@@ -63,7 +63,9 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
         let (of_first, mut shown, mut is_first) = (&*first_tape, None, is_looked_at);
         let sum = session.sum(&*model, &items, self.gathered(optimizer), |item, finished| {
             tape.reset();
-            if !std::mem::take(&mut is_first) {
+            let is_shown = std::mem::take(&mut is_first);
+            self.ranks.link.reach_shards(if is_shown { of_first } else { tape }, items.len());
+            if !is_shown {
                 return pass(loss_of, model, tape, self.seed, item, finished).0;
             }
             let (found, loss) = pass(loss_of, model, of_first, self.seed, item, finished);

@@ -46,7 +46,12 @@ impl<T: Float> Net<T> {
         let x = Tensor::from_fn([ROWS, 2], |i| ((i[0] * 7 + i[1] * 5) % 9) as i64).index_select(0, rows);
         let h = self.hidden.forward(self.table.forward(tape, &x).reshape([rows.numel(), 8]));
         let logits = self.output.forward(self.dropout.forward(self.norm.forward(h).tanh()));
-        if rows.iter().any(|row| row % 8 == 3) { logits * self.seldom.on(tape) } else { logits }
+        // Which shards have one depends on how they are cut.
+        if self.seldom.is_trained() && rows.iter().any(|row| row % 8 == 3) {
+            logits * self.seldom.on(tape)
+        } else {
+            logits
+        }
     }
 
     fn labels(rows: &Tensor<i64>) -> Tensor<i64> {
@@ -354,4 +359,37 @@ fn what_ranks_cannot_share_is_refused_with_what_would_be_right() {
         "the fit is shared among ranks by shards, and has none; add `shards(rows)`, such as an eighth of a batch"
     );
     assert_eq!(run(|fit| fit.shards(0)), "the fit cuts batches into shards of 0 rows, but each must have at least 1");
+}
+
+#[test]
+fn batch_norm_that_is_synchronized_goes_by_the_whole_batch() {
+    let train = |synchronized: bool, shard: usize, ranks: Ranks<f64>| {
+        let mut model = Net::<f64>::new(7);
+        model.dropout = Dropout::new(0.0).unwrap();
+        model.freeze("seldom").unwrap();
+        model.norm = BatchNorm1d::try_new(13).unwrap();
+        if synchronized {
+            model.norm = model.norm.synchronized();
+        }
+        let mut optimizer = Optimizer::new(Sgd { momentum: 0.5, ..Sgd::default() }, 0.3).unwrap().allow_missing();
+        let fit =
+            Fit::steps(6).batches(Batches::new(0..72, 24).unwrap().shuffled(3)).shards(shard).quiet().ranks(ranks);
+        fit.run(&mut model, &mut optimizer, Net::loss).unwrap();
+        model.state_dict().into_iter().flat_map(|(_, param)| param.value().to_vec()).collect::<Vec<f64>>()
+    };
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let whole = train(false, 24, Ranks::alone());
+    for size in [1, 2, 3, 4] {
+        for weights in on_ranks(size, |ranks| train(true, 24 / size, ranks.overlap(true).bucket_bytes(300))) {
+            assert!(apart(&weights, &whole) < 1e-12, "{size} ranks: {}", apart(&weights, &whole));
+        }
+    }
+    // By shards, it is another thing.
+    assert!(apart(&on_ranks(2, |ranks| train(false, 12, ranks))[0], &whole) > 1e-3);
+    let panic = std::panic::catch_unwind(|| train(true, 6, Ranks::alone())).unwrap_err();
+    let said = panic.downcast_ref::<String>().unwrap();
+    assert!(
+        said.starts_with("to be synchronized, each rank must have one shard at a time, and 1 ranks have 4"),
+        "{said}"
+    );
 }
