@@ -12,6 +12,7 @@ pub use split::{folds, folds_stratified, split, split_stratified};
 use tensor::Tensor;
 
 use crate::Error;
+use crate::ranks::part;
 
 /// The rows of each step's batch as a function of the number of the step: indices for [`Tensor::index_select`], for
 /// losses, or for a closure that reads files. PyTorch's `DataLoader` and its samplers.
@@ -45,6 +46,8 @@ pub struct Batches {
     size: usize,
     order: Order,
     drops_last: bool,
+    /// Of which of so many ranks they are, and the rows of a shard.
+    of_rank: Option<[usize; 3]>,
     /// The epoch whose order is at hand.
     epoch: Option<u64>,
     rows: Tensor<i64>,
@@ -138,7 +141,8 @@ impl Batches {
             return invalid("are of 0 rows, but must be of at least 1");
         }
         let (names, rows, batch) = (rows.names(), Tensor::zeros([0]), Tensor::zeros([0]));
-        Ok(Batches { names, len, size, order: Order::AsTheyAre, drops_last: false, epoch: None, rows, batch })
+        let (order, drops_last, of_rank, epoch) = (Order::AsTheyAre, false, None, None);
+        Ok(Batches { names, len, size, order, drops_last, of_rank, epoch, rows, batch })
     }
 
     fn ordered(self, order: Order) -> Self {
@@ -191,6 +195,41 @@ impl Batches {
         Batches { drops_last: true, ..self }
     }
 
+    /// Leaves of each batch what one of `size` [ranks](crate::ranks) has of it, which is cut into shards of so many rows: for a closure that
+    /// reads files ahead, by [`prefetch`](Self::prefetch), or a loop of one's own. No two ranks have a row in common, and all of them
+    /// together have the batch; of a batch of few shards, some have none. [`Fit::ranks`](crate::Fit::ranks) and
+    /// [`Ranks::backward`](crate::ranks::Ranks::backward) are given whole batches. PyTorch's `DistributedSampler`.
+    ///
+    /// # Errors
+    /// There is no such rank, or a shard has no rows.
+    ///
+    /// # Example
+    /// ```
+    /// use nn::Batches;
+    ///
+    /// let all = Batches::new(0..100, 20)?.shuffled(42);
+    /// let mut parts: Vec<Batches> =
+    ///     (0..3).map(|rank| all.clone().of_rank(rank, 3, 4)).collect::<Result<_, _>>()?;
+    /// let own: Vec<usize> = parts.iter_mut().map(|part| part.rows(7).numel()).collect();
+    /// assert_eq!(own, [4, 8, 8]); // of five shards
+    /// # Ok::<(), nn::Error>(())
+    /// ```
+    #[doc(alias = "DistributedSampler")]
+    pub fn of_rank(self, rank: usize, size: usize, shard: usize) -> Result<Self, Error> {
+        if rank >= size || shard == 0 {
+            let why = format!(
+                "cannot be of rank {rank} of {size} with {shard} rows in a shard: ranks count from 0, and a shard has a row"
+            );
+            return Err(Error::Invalid { what: "the batches", why });
+        }
+        Ok(Batches { of_rank: Some([rank, size, shard]), ..self })
+    }
+
+    /// Whether they are of one of several ranks alone.
+    pub(crate) fn is_of_rank(&self) -> bool {
+        self.of_rank.is_some()
+    }
+
     /// The rows that batches are made of.
     pub fn len(&self) -> usize {
         self.len
@@ -220,7 +259,8 @@ impl Batches {
         };
         let names = self.names.as_ref().map_or(String::new(), |names| format!(" ({})", sum_of(names)));
         let last = if self.drops_last { ", without a smaller last one" } else { "" };
-        format!("{} of {} rows{names}, {order}{last}", self.size, self.len)
+        let part = self.of_rank.map_or(String::new(), |[rank, size, _]| format!(", of rank {rank} of {size}"));
+        format!("{} of {} rows{names}, {order}{last}{part}", self.size, self.len)
     }
 
     /// The steps of an epoch.
@@ -246,7 +286,12 @@ impl Batches {
             self.epoch = Some(epoch);
         }
         let start = place * self.size;
-        self.batch = self.rows.slice(0, start..(start + self.size).min(self.rows.numel()));
+        let mut range = start..(start + self.size).min(self.rows.numel());
+        if let Some([rank, size, shard]) = self.of_rank {
+            let shards = part(range.len().div_ceil(shard), rank, size);
+            range = (start + shards.start * shard).min(range.end)..(start + shards.end * shard).min(range.end);
+        }
+        self.batch = self.rows.slice(0, range);
         &self.batch
     }
 

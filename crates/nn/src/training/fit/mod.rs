@@ -537,6 +537,11 @@ impl<'a, M: Module<T>, T: Float> Fit<'a, M, T> {
         if self.accumulate == 0 {
             return invalid("accumulates 0 batches, but must take at least 1 for a step");
         }
+        if self.batches.as_ref().is_some_and(Batches::is_of_rank) {
+            return invalid(
+                "shares whole batches among ranks by itself, and has those of one rank; leave out `of_rank`",
+            );
+        }
         match self.shards {
             Some(0) => return invalid("cuts batches into shards of 0 rows, but each must have at least 1"),
             Some(_) if !self.carried.is_empty() => {

@@ -393,3 +393,62 @@ fn batch_norm_that_is_synchronized_goes_by_the_whole_batch() {
         "{said}"
     );
 }
+
+#[test]
+fn ranks_have_all_rows_of_a_batch_between_them_and_those_of_their_shards() {
+    let whole = Batches::new(0..70, 17).unwrap().shuffled(3);
+    for (size, shard) in [(1, 3), (2, 3), (3, 4), (5, 1), (8, 17), (9, 2)] {
+        // What a loss is asked for on each rank, step by step.
+        let asked = on_ranks(size, |mut ranks: Ranks| {
+            let (mut batches, model) = (whole.clone(), Net::<f32>::new(7));
+            let steps = (0..7).map(|step| {
+                let mut rows = Vec::new();
+                let backward = ranks.backward(&model, batches.rows(step), shard, [1, step], |model, tape, shard| {
+                    rows.extend(shard.to_vec());
+                    model.output.weight.on(tape).sum(..)
+                });
+                backward.unwrap();
+                rows
+            });
+            steps.collect::<Vec<_>>()
+        });
+        for (rank, asked) in asked.iter().enumerate() {
+            let mut own = whole.clone().of_rank(rank, size, shard).unwrap();
+            (0..7).for_each(|step| assert_eq!(own.rows(step).to_vec(), asked[step as usize], "rank {rank} of {size}"));
+        }
+        for step in 0..7 {
+            let all: Vec<i64> = asked.iter().flat_map(|of| of[step].clone()).collect();
+            assert_eq!(all, whole.clone().rows(step as u64).to_vec());
+        }
+    }
+    let error = whole.clone().of_rank(2, 2, 3).unwrap_err().to_string();
+    assert!(error.starts_with("the batches cannot be of rank 2 of 2"), "{error}");
+    let fit = Fit::steps(1).batches(whole.of_rank(0, 2, 3).unwrap());
+    let error = fit.run(&mut Net::new(7), &mut Optimizer::new(Sgd::default(), 0.1).unwrap(), Net::<f32>::loss);
+    assert!(error.unwrap_err().to_string().contains("leave out `of_rank`"));
+}
+
+#[test]
+fn a_gradient_that_is_lost_is_named_on_every_rank() {
+    for shard_moments in [false, true] {
+        for size in [1, 2, 4] {
+            let said = on_ranks(size, |ranks: Ranks| {
+                let ranks = if shard_moments { ranks.shard_moments() } else { ranks };
+                let mut model = Net::<f32>::new(7);
+                model.hidden.weight = Param::new(Tensor::from_fn([8, 13], |i| i[0] as f32 * 0.01));
+                let fit = Fit::steps(9).batches(Batches::new(0..70, 17).unwrap()).shards(3).quiet();
+                let mut optimizer = Optimizer::new(Adam::default(), 0.1).unwrap().allow_missing();
+                let error = fit.seed(1).ranks(ranks).run(&mut model, &mut optimizer, |model, tape, rows| {
+                    // The root of 0: a loss of 0, and a gradient of infinity.
+                    let root = (model.hidden.weight.on(tape).select(0, 0).square().sum(..)).sqrt();
+                    model.loss(tape, rows) + if rows.iter().any(|row| row == 60) { root } else { root.scale(0.0) }
+                });
+                (error.unwrap_err().to_string(), model.bits())
+            });
+            assert!(said.windows(2).all(|pair| pair[0] == pair[1]));
+            let want =
+                "step 0 was not made: the gradient of hidden.weight holds NaN or infinity; the last good weights stay";
+            assert_eq!(said[0].0, want, "{size} ranks, {shard_moments}");
+        }
+    }
+}
