@@ -357,6 +357,42 @@ fn a_watch_goes_on_after_a_resume() {
     std::fs::remove_file(path).unwrap();
 }
 
+#[cfg(feature = "checkpoint")]
+#[path = "../../../nn/tests/it/ranks/threads.rs"]
+mod threads;
+
+/// On ranks, a watch sees the first shard of each step, wherever the others are computed.
+#[cfg(feature = "checkpoint")]
+#[test]
+fn a_watch_on_ranks_finds_what_it_finds_in_one_process() {
+    let folder = std::env::temp_dir().join(format!("evenkeel-watch-ranks-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let fit = |steps, path: &std::path::Path, ranks: nn::ranks::Ranks| {
+        let (mut model, mut sgd, mut watch) =
+            (Mlp::kaiming(), Optimizer::new(Sgd::default(), 1e-5).unwrap(), Watch::new().every(10));
+        let (x, classes) = batch(64);
+        let fit = nn::Fit::steps(steps).batches(nn::Batches::new(0..64, 32).unwrap()).shards(8).ranks(ranks).quiet();
+        fit.watch(&mut watch)
+            .checkpoint(path, 20)
+            .run(&mut model, &mut sgd, |model, tape, rows| {
+                model.forward(tape.constant(x.index_select(0, rows))).cross_entropy(&classes.index_select(0, rows))
+            })
+            .unwrap();
+        (watch.history().clone(), faults(&watch))
+    };
+    let whole = folder.join("whole.st");
+    let want = fit(60, &whole, nn::ranks::Ranks::alone());
+    assert_eq!((want.0.samples.len(), &want.1), (6, &vec![Fault::RateTooLow]));
+    for size in [2, 3] {
+        let path = folder.join("ranks.st");
+        let _ = std::fs::remove_file(&path);
+        threads::on_ranks(5 - size, |ranks| fit(25, &path, ranks));
+        assert_eq!(threads::on_ranks(size, |ranks| fit(60, &path, ranks))[0], want);
+        assert!(std::fs::read(&path).unwrap() == std::fs::read(&whole).unwrap(), "{size} ranks: another file");
+    }
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn the_same_numbers_at_each_step_are_told() {
     // By the same step of the seed at each of five, at two, by another each time, and where nothing is drawn.

@@ -30,9 +30,9 @@ pub(crate) struct Args {
     /// Share of the hidden units that dropout leaves out
     #[arg(long, default_value_t = 0.0)]
     pub(crate) dropout: f64,
-    /// Keep a part of the moments on each rank
-    #[arg(long)]
-    pub(crate) shard_moments: bool,
+    /// Whether each rank keeps a part of the moments [default: where nobody looks at all gradients]
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    pub(crate) shard_moments: Option<bool>,
     /// Add gradients in the order that MPI likes best: other bits
     #[arg(long)]
     pub(crate) any_order: bool,
@@ -66,8 +66,8 @@ impl Args {
     /// The ranks, with what is set of them.
     fn ranks(&self, world: &World) -> Ranks {
         let mut ranks = world.ranks().bucket_bytes(self.bucket);
-        if self.shard_moments {
-            ranks = ranks.shard_moments();
+        if let Some(shards) = self.shard_moments {
+            ranks = ranks.shard_moments(shards);
         }
         if self.any_order {
             ranks = ranks.any_order();

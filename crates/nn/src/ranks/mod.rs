@@ -77,7 +77,7 @@ pub trait Communicator<T: Float = f32>: Send {
 /// Fit::steps(10)
 ///     .batches(Batches::new(0..100, 20)?)
 ///     .shards(5)
-///     .ranks(Ranks::alone().bucket_bytes(1 << 20).shard_moments())
+///     .ranks(Ranks::alone().bucket_bytes(1 << 20).shard_moments(true))
 ///     .run(&mut w, &mut Optimizer::new(Sgd::default(), 0.1)?, |w, tape, _| w.on(tape).square().sum(..))?;
 /// # Ok::<(), nn::Error>(())
 /// ```
@@ -93,7 +93,8 @@ pub struct Ranks<T: Float = f32> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Settings {
     pub(crate) bucket_bytes: usize,
-    pub(crate) shards_moments: bool,
+    /// `None` where it depends on who looks at gradients.
+    pub(crate) shards_moments: Option<bool>,
     pub(crate) any_order: bool,
     /// `None` where it depends on the machine.
     pub(crate) overlaps: Option<bool>,
@@ -102,7 +103,7 @@ pub(crate) struct Settings {
 impl<T: Float> Ranks<T> {
     /// Of the processes that a communicator reaches.
     pub fn new(communicator: impl Communicator<T> + 'static) -> Self {
-        let settings = Settings { bucket_bytes: 4 << 20, shards_moments: false, any_order: false, overlaps: None };
+        let settings = Settings { bucket_bytes: 4 << 20, shards_moments: None, any_order: false, overlaps: None };
         Ranks { link: Link::new(Box::new(communicator)), settings }
     }
 
@@ -129,15 +130,18 @@ impl<T: Float> Ranks<T> {
         self
     }
 
-    /// Keeps of what the optimizer has of each weight, such as Adam's moments, 1/n on each of n ranks: each moves its own part of the weights
-    /// and tells the others (Rajbhandari et al., 2020, *ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*, stage 1). The
-    /// same bits, and as much to be sent: each rank then needs its own part of the gradients alone. Where somebody asks for all of them
-    /// (clipping by the norm, a hook, an observer, or a rule that is not [elementwise](crate::Rule::is_elementwise), whose weights are
-    /// moved whole, by a rank each), half as much again is sent.
+    /// Whether each of n ranks keeps 1/n of what the optimizer has of each weight, such as Adam's moments, moves its own part of the weights
+    /// and tells the others (Rajbhandari et al., 2020, *ZeRO: Memory Optimizations Toward Training Trillion Parameter Models*, stage 1): the
+    /// same bits. Unless this is said, it does so where that costs nothing: each rank then needs its own part of the gradients alone, so as
+    /// much is sent, and each has 1/n of the moving to do. Where somebody asks for all gradients (clipping by their norm, a hook, an observer,
+    /// or a rule that is not [elementwise](crate::Rule::is_elementwise), whose weights are moved whole, by a rank each), half as much again is
+    /// sent.
+    ///
+    /// After a fit, every rank has all that the optimizer keeps.
     #[doc(alias = "ZeroRedundancyOptimizer")]
     #[must_use]
-    pub fn shard_moments(mut self) -> Self {
-        self.settings.shards_moments = true;
+    pub fn shard_moments(mut self, shards: bool) -> Self {
+        self.settings.shards_moments = Some(shards);
         self
     }
 

@@ -261,7 +261,7 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
             return Err(course.diverged(model, step, what));
         }
         let lr = optimizer.lr();
-        match self.ranks.settings.shards_moments {
+        match self.shards_moments(optimizer) {
             true => optimizer.step_shared(model, &gradients, &self.ranks.link)?,
             false => optimizer.step(model, &gradients),
         }

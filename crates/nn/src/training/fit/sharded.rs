@@ -25,8 +25,14 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
     pub(super) fn gathered(&self, optimizer: &Optimizer<T>) -> Gathered {
         let is_looked_at = self.clip_norm.is_some()
             || !(self.observers.is_empty() && self.on_gradients.is_empty() && self.on_step.is_empty());
-        let is_shared = self.ranks.settings.shards_moments && self.ranks.size() > 1;
+        let is_shared = self.ranks.size() > 1 && self.ranks.settings.shards_moments != Some(false);
         if is_shared && !is_looked_at && optimizer.is_elementwise() { Gathered::Parts } else { Gathered::Whole }
+    }
+
+    /// Whether each rank moves its own part of the weights.
+    pub(super) fn shards_moments(&self, optimizer: &Optimizer<T>) -> bool {
+        let is_set = self.ranks.settings.shards_moments;
+        self.ranks.size() > 1 && is_set.unwrap_or_else(|| self.gathered(optimizer) == Gathered::Parts)
     }
 
     /// Makes a step by the shards of one batch or several: of which ranks have some each.
