@@ -292,7 +292,7 @@ fn adds_up(world: &World) {
     let model: Vec<Param> = sizes.into_iter().map(|n| Param::new(init::randn([n], rng).unwrap())).collect();
     let rows: Tensor<i64> = (0..37).collect();
     let mut alone: Ranks = Ranks::alone();
-    let (want_loss, want) = alone.backward(&model, &rows, 3, [1, 2], loss_of).unwrap();
+    let (want_loss, want) = alone.backward(&model[..], &rows, 3, [1, 2], loss_of).unwrap();
     let each: [Ranks; 5] = [
         world.ranks(),
         world.ranks().overlap(true),
@@ -302,7 +302,7 @@ fn adds_up(world: &World) {
     ];
     for (at, mut ranks) in each.into_iter().enumerate() {
         for _ in 0..3 {
-            let (loss, gradients) = ranks.backward(&model, &rows, 3, [1, 2], loss_of).unwrap();
+            let (loss, gradients) = ranks.backward(&model[..], &rows, 3, [1, 2], loss_of).unwrap();
             assert_eq!(loss, want_loss);
             for param in &model {
                 let (got, want) = (gradients.named(param.id()).unwrap(), want.named(param.id()).unwrap());
@@ -322,7 +322,7 @@ fn adds_up(world: &World) {
     assert!(two.abs().max(..).item() < 1e-12);
 }
 
-fn loss_of<'t>(model: &Vec<Param>, tape: &'t Tape, rows: &Tensor<i64>) -> Var<'t> {
+fn loss_of<'t>(model: &[Param], tape: &'t Tape, rows: &Tensor<i64>) -> Var<'t> {
     let by = rows.sum(..).item() as f32 * 0.1;
     model.iter().map(|w| (w.on(tape) * by).sin().mean(..)).reduce(|a, b| a + b).expect("there are weights")
 }

@@ -187,7 +187,7 @@ impl<T: Float> Ranks<T> {
     /// # Ok::<(), nn::Error>(())
     /// ```
     #[track_caller]
-    pub fn backward<M: Module<T>>(
+    pub fn backward<M: Module<T> + ?Sized>(
         &mut self,
         model: &M,
         rows: &Tensor<i64>,

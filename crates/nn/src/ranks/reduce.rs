@@ -109,7 +109,7 @@ impl<T: Float> Session<T> {
 
     /// The losses of all items and the gradients of their sum, where each item counts by its share. `compute` is called for those of this
     /// rank, in their order, and hands out what is finished.
-    pub(crate) fn sum<M: Module<T>>(
+    pub(crate) fn sum<M: Module<T> + ?Sized>(
         &mut self,
         model: &M,
         items: &[Item],
@@ -188,7 +188,7 @@ impl<T: Float> Session<T> {
     }
 
     /// Before the first gradient of a step.
-    fn begin<M: Module<T>>(&mut self, model: &M, gathered: Gathered) {
+    fn begin<M: Module<T> + ?Sized>(&mut self, model: &M, gathered: Gathered) {
         self.gathered = gathered;
         if !self.plan.is_of(model) {
             self.plan = Plan::of(model, self.settings.bucket_bytes);
@@ -286,7 +286,7 @@ impl<T: Float> Session<T> {
     }
 
     /// Tells all ranks what this one has found beside gradients, and hears what they have.
-    fn tell<M: Module<T>>(
+    fn tell<M: Module<T> + ?Sized>(
         &mut self,
         model: &M,
         told: Told<T>,
@@ -341,7 +341,7 @@ impl<T: Float> Session<T> {
 }
 
 /// The names of all that a model lists, and their shapes.
-fn states<T: Float, M: Module<T>>(model: &M) -> Vec<(Id, Shape)> {
+fn states<T: Float, M: Module<T> + ?Sized>(model: &M) -> Vec<(Id, Shape)> {
     model.state_dict().into_iter().map(|(_, param)| (param.id(), param.value().shape().clone())).collect()
 }
 

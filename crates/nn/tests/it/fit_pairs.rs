@@ -52,6 +52,7 @@ enum Makes {
     AveragedLate,
     Carried,
     Weighed,
+    Sharded,
 }
 
 /// What does not.
@@ -121,6 +122,7 @@ fn course(makes: Makes, shows: Shows) -> Vec<u32> {
             Makes::Averaged => fit.average(0.8),
             Makes::AveragedLate => fit.average_by(WeightAverage::mean(), 6),
             Makes::Carried => fit.carry("state", &carried),
+            Makes::Sharded => fit.accumulate(2).shards(1).clip_norm(0.05).average(0.8),
             Makes::Weighed => fit.accumulate(2).weigh(|rows| 1.0 + rows.sum(..).item() as f64),
         };
         let own = Some(&carried).filter(|_| makes == Makes::Carried);
@@ -169,7 +171,7 @@ fn what_a_fit_shows_changes_no_step() {
         Shows::Resumed,
     ];
     let plain = course(Plain, Shows::Nothing);
-    for makes in [Plain, Accumulated, Clipped, Averaged, AveragedLate, Carried, Weighed] {
+    for makes in [Plain, Accumulated, Clipped, Averaged, AveragedLate, Carried, Weighed, Sharded] {
         let alone = course(makes, Shows::Nothing);
         // An average is beside the weights, and everything else changes them.
         assert_eq!(alone == plain, matches!(makes, Plain | Averaged | AveragedLate), "{makes:?}");
