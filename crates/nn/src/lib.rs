@@ -56,6 +56,7 @@
 //! | averages | [`WeightAverage`], [`refresh_statistics`] |
 //! | data | [`Batches`] of [`Rows`], [`split()`], [`folds`]; [`Augment`] for images |
 //! | a training | [`Fit`], which has evaluations, an early end, averages and checkpoints; [`EarlyStopping`] by itself; [`metrics`]; [`Carried`] state; [`Shards`], a batch side by side on several threads |
+//! | several processes | [`ranks`], which share each batch: [`Fit::ranks`]; `evenkeel-mpi` starts them |
 //! | sequences | [`sequences`]: padding, windows, streams, generation; [`RNN`], [`GRU`], [`LSTM`] |
 //! | chance | [`distributions`]: normal, Bernoulli, categorical, and Gumbel-softmax |
 //! | predictions | [`predict`], [`predict_by`], in batches; [`Var::chain`](autograd::Var::chain) for loops of one's own |

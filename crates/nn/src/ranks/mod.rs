@@ -83,10 +83,17 @@ pub trait Communicator<T: Float = f32>: Send {
 /// ```
 #[doc(alias = "DistributedDataParallel")]
 #[doc(alias = "ProcessGroup")]
-#[derive(Clone)]
 pub struct Ranks<T: Float = f32> {
     pub(crate) link: Link<T>,
     pub(crate) settings: Settings,
+    /// What a loop of one's own goes on with from step to step.
+    own_loop: Option<(Session<T>, Tape<T>)>,
+}
+
+impl<T: Float> Clone for Ranks<T> {
+    fn clone(&self) -> Self {
+        Ranks { link: self.link.clone(), settings: self.settings, own_loop: None }
+    }
 }
 
 /// What is set of a training on ranks.
@@ -104,7 +111,7 @@ impl<T: Float> Ranks<T> {
     /// Of the processes that a communicator reaches.
     pub fn new(communicator: impl Communicator<T> + 'static) -> Self {
         let settings = Settings { bucket_bytes: 4 << 20, shards_moments: None, any_order: false, overlaps: None };
-        Ranks { link: Link::new(Box::new(communicator)), settings }
+        Ranks { link: Link::new(Box::new(communicator)), settings, own_loop: None }
     }
 
     /// Of this process alone.
@@ -166,7 +173,7 @@ impl<T: Float> Ranks<T> {
     /// `draws` is the seed and the step that shards draw by, as [`Tape::seed`].
     ///
     /// # Errors
-    /// What went wrong between ranks.
+    /// What went wrong between ranks; at the first call, that they have other models or settings.
     ///
     /// # Panics
     /// There are no rows, `rows` is no vector, `shard` is 0, or `loss` panics.
@@ -205,16 +212,23 @@ impl<T: Float> Ranks<T> {
         let items: Vec<Item> =
             parts.map(|(shard, rows)| Item::new(step, shard, rows.numel() as f64 / len, rows)).collect();
         let link = self.link.clone();
-        let mut session = Session::new(link.clone(), self.settings);
-        let mut tape = Tape::default();
+        if self.own_loop.is_none() {
+            let told =
+                [("the rows of a shard", shard.to_string()), ("the set of ranks", format!("{:?}", self.settings))];
+            link.agree(told.map(|(name, text)| (name.to_owned(), text)).into(), model)?;
+        }
+        let begin = || (Session::new(link.clone(), self.settings), Tape::default());
+        let (session, tape) = self.own_loop.get_or_insert_with(begin);
         let sum = session.sum(model, &items, Gathered::Whole, |item, finished| {
             tape.reset();
             tape.seed_shard(seed, item.pass, item.shard);
-            link.reach_shards(&tape, items.len());
-            let loss = loss(model, &tape, &item.rows);
+            link.reach_shards(tape, items.len());
+            let loss = loss(model, tape, &item.rows);
             let gradients = loss.backward_handing(Tensor::full(loss.shape(), T::from_f64(item.share)), finished);
             Found { loss: loss.item().to_f64(), why: None, gradients }
         })?;
+        // Lets go of the values, so that a step changes them in place.
+        tape.reset();
         let mut loss = Fold::new(items.len());
         for (at, (item, value)) in items.iter().zip(&sum.losses).enumerate() {
             loss.push(Node::leaf(at), value * item.share, |a, b| a + b);
