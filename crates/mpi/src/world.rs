@@ -102,7 +102,7 @@ impl World {
         self.rank == 0
     }
 
-    /// The ranks of a training, to set more: `world.ranks().bucket_bytes(1 << 20)`. [`Fit::ranks`](nn::Fit::ranks) takes the world itself too.
+    /// The ranks of a training, which may go to another thread, as into [`tensor::with_threads`]; the world stays where it is. Or to set more: `world.ranks().bucket_bytes(1 << 20)`. [`Fit::ranks`](nn::Fit::ranks) takes the world itself too.
     pub fn ranks<T: Float>(&self) -> Ranks<T> {
         Ranks::new(Peer { shared: Arc::clone(&self.shared), rank: self.rank, size: self.size })
     }

@@ -29,10 +29,9 @@ use tensor::{Float, Shape, Tensor};
 
 use crate::error::named;
 use crate::model::matches;
-use crate::ranks::Share;
 use crate::{Error, ModelGradients, Module, ParamPath};
 use by_weight::ByWeight;
-use share::Moved;
+use share::{Moved, Share};
 
 /// What moves the weights of a model: a [`Rule`] such as [`AdamW`](crate::AdamW), a learning rate that is a [`Schedule`] of the
 /// number of the step, groups of weights by path with settings of their own, and what the rule keeps of each weight,

@@ -7,8 +7,26 @@ use autograd::{Gradients, Id};
 use tensor::{Float, Tensor};
 
 use super::{At, Optimizer, Rule, Slot};
-use crate::ranks::{self, Link, Share};
+use crate::ranks::{self, Link, part};
 use crate::{Error, Module, ParamPath};
+
+/// Which part of each weight a rank moves, and of whose moments it keeps no more.
+#[derive(Clone, Copy)]
+pub(super) struct Share {
+    rank: usize,
+    size: usize,
+}
+
+impl Share {
+    /// Its elements of a weight of so many, the weight with this number; of one that is not cut, all or none.
+    pub(super) fn of(self, number: usize, elements: usize, is_cut: bool) -> Range<usize> {
+        match is_cut {
+            true => part(elements, self.rank, self.size),
+            false if number % self.size == self.rank => 0..elements,
+            false => 0..0,
+        }
+    }
+}
 
 /// Weights of up to so many bytes are sent in one message.
 const SENT_TOGETHER: usize = 1 << 16;

@@ -7,8 +7,8 @@ use autograd::Tape;
 use tensor::{Float, Tensor};
 
 use super::Communicator;
+use super::tree::{Fold, Node};
 use crate::Error;
-use crate::training::tree::{Fold, Node};
 
 /// The way to the other ranks. Clones are the same way, which one of them uses at a time.
 pub(crate) struct Link<T: Float> {

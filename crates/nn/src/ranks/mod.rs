@@ -17,21 +17,20 @@
 mod agree;
 mod buckets;
 mod link;
-mod moments;
 mod reduce;
 mod told;
+pub(crate) mod tree;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use autograd::{Gradients, Tape, Var};
 pub(crate) use link::Link;
-pub(crate) use moments::Share;
 pub(crate) use reduce::{Finished, Found, Gathered, Item, Session, share_parts};
 use tensor::{Float, Tensor};
 pub(crate) use told::{Reader, Writer};
+use tree::{Fold, Node};
 
-use crate::training::tree::{self, Fold, Node};
 use crate::{Error, Module};
 
 /// How a process reaches the others that train with it. Every method is called by all of them, in the same order: a call returns when all

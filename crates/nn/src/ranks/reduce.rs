@@ -10,8 +10,8 @@ use autograd::{Gradients, Id, Update, Updates};
 use tensor::{Float, Shape, Tensor};
 
 use super::buckets::{Filling, Plan};
+use super::tree::{Fold, Node};
 use super::{Communicator, Link, Parts, Reader, Settings, Writer, part};
-use crate::training::tree::{Fold, Node};
 use crate::{Error, Module};
 
 /// A shard of a step.
@@ -386,7 +386,8 @@ struct Job<T: Float> {
     stays_apart: bool,
 }
 
-/// Up to so many bytes, each rank sends all that it has to all others, and adds up everything: one message each way in place of two.
+/// Up to so many bytes, each rank sends all that it has to all others, and adds up everything: one round of messages in place of two. Between
+/// two ranks by shared memory, 64 KiB took 8 µs, and a half of it there and the sum back 2 × 6 (AMD EPYC).
 const SENT_WHOLE: usize = 1 << 16;
 
 impl<T: Float> Job<T> {

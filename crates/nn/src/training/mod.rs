@@ -7,7 +7,6 @@ pub(crate) mod fit;
 pub mod metrics;
 mod shards;
 mod stopping;
-pub(crate) mod tree;
 
 pub use augment::Augment;
 pub use batches::{Batches, Prefetch, Rows, folds, folds_stratified, split, split_stratified};

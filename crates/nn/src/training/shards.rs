@@ -6,8 +6,8 @@ use std::time::Instant;
 use autograd::{Gradients, Tape, Var};
 use tensor::{Float, Tensor};
 
-use super::tree::{Fold, Node};
 use crate::Error;
+use crate::ranks::tree::{Fold, Node};
 
 /// A batch that is cut into shards, each with a tape of its own, which are computed side by side: for models whose single ops are too small
 /// to be shared among threads. PyTorch's `DistributedDataParallel`, within a process.
