@@ -75,7 +75,7 @@ fn train(args: &Args, ranks: Ranks) -> Result<String, nn::Error> {
         .run(&mut model, &mut adamw, |model, tape, rows| {
             model.forward(tape, &x.index_select(0, rows)).cross_entropy(&y.index_select(0, rows))
         })?;
-    Ok(format!("{:.1} s, weights {:016x}: {report}", began.elapsed().as_secs_f64(), hash(&model)))
+    Ok(format!("{:.1} s, weights {:016x}\n{report}", began.elapsed().as_secs_f64(), hash(&model)))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

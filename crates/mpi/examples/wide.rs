@@ -49,7 +49,7 @@ fn train(args: &Args, ranks: Ranks) -> Result<String, nn::Error> {
     let began = Instant::now();
     let report = fit(args.steps, args)?;
     let step = 1e3 * began.elapsed().as_secs_f64() / (report.steps - before).max(1) as f64;
-    Ok(format!("{step:.3} ms a step, weights {:016x}: {report}", hash(&model)))
+    Ok(format!("{step:.3} ms a step, weights {:016x}\n{report}", hash(&model)))
 }
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -172,3 +172,70 @@ impl<T: Float> Optimizer<T> {
 
 /// What one rank keeps of each weight.
 pub(crate) type Parts<T> = Vec<(Id, Vec<Tensor<T>>)>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ranks::{Communicator, Ranks};
+    use crate::{AdamW, Param};
+
+    /// Rank 1 of three, whom the others tell that all is 1.
+    struct Second;
+
+    impl Communicator for Second {
+        fn rank(&self) -> usize {
+            1
+        }
+
+        fn size(&self) -> usize {
+            3
+        }
+
+        fn exchange(&mut self, _: &[(usize, &[f32])], from: Vec<(usize, &mut [f32])>, _: bool) -> Result<(), Error> {
+            from.into_iter().for_each(|(_, values)| values.fill(1.0));
+            Ok(())
+        }
+
+        fn all_gather(&mut self, mine: &[u8]) -> Result<Vec<u8>, Error> {
+            Ok(mine.repeat(3))
+        }
+
+        fn broadcast(&mut self, bytes: Vec<u8>) -> Result<Vec<u8>, Error> {
+            Ok(bytes)
+        }
+
+        fn all_reduce(&mut self, _: &mut [f32], _: bool) -> Result<(), Error> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_rank_keeps_and_moves_its_part_of_each_weight_alone() {
+        let mut model: Vec<Param> = [7, 30, 1].map(|n| Param::new(Tensor::ones([n]))).into_iter().collect();
+        let mut adamw = Optimizer::new(AdamW::default(), 0.1).unwrap();
+        for _ in 0..3 {
+            let tape = autograd::Tape::new();
+            let loss = model.iter().map(|w| w.on(&tape).square().sum(..)).reduce(|a, b| a + b).unwrap();
+            let gradients = loss.backward();
+            drop(tape);
+            adamw.step_shared(&mut model, &gradients, &Ranks::new(Second).link).unwrap();
+        }
+        for (param, own) in model.iter().zip([2..4, 10..20, 0..0]) {
+            let slot = adamw.slots.get(param.id()).unwrap();
+            assert!(slot.kept.iter().all(|kept| kept.numel() == own.len()), "{own:?}");
+            let moved: Vec<usize> =
+                (0..).zip(param.value().iter()).filter(|(_, w)| *w != 1.0).map(|(at, _)| at).collect();
+            assert!(moved.into_iter().eq(own));
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "step: the optimizer keeps a part of the moments, as ranks have shared them")]
+    fn a_part_is_not_taken_for_the_whole() {
+        let mut w = Param::new(Tensor::ones([6]));
+        let mut adamw = Optimizer::new(AdamW::default(), 0.1).unwrap();
+        let gradients = w.on(&autograd::Tape::new()).square().sum(..).backward();
+        adamw.step_shared(&mut w, &gradients, &Ranks::new(Second).link).unwrap();
+        adamw.step(&mut w, &gradients);
+    }
+}
