@@ -144,10 +144,14 @@ fn a_rank_that_is_killed_ends_all_and_the_last_checkpoint_goes_on_to_the_same_we
     let saving = [&args[..], &["--save", file.path()]].concat();
     let mut draws = ChaCha8Rng::seed_from_u64(7);
     let mut draw = |below: u64| draws.next_u64() % below;
-    let (mut ended_early, mut resumed) = (0, 0);
-    for kill in 0..kills {
+    let (mut killed, mut resumed) = (0, 0);
+    for attempt in 0.. {
+        assert!(attempt < 10 * kills, "trainings end before anybody is killed");
+        if killed == kills {
+            break;
+        }
         let _ = std::fs::remove_file(&file.0);
-        let ranks = [2, 3, 4][kill % 3];
+        let ranks = [2, 3, 4][killed % 3];
         let child = mpirun(ranks).arg(example("mlp")).args(&saving).spawn().unwrap();
         std::thread::sleep(Duration::from_millis(draw(time.as_millis() as u64)));
         let all = children(child.id());
@@ -155,16 +159,17 @@ fn a_rank_that_is_killed_ends_all_and_the_last_checkpoint_goes_on_to_the_same_we
             signal("-KILL", all[draw(all.len() as u64) as usize]);
         }
         let output = ended(child);
-        if !output.status.success() {
-            ended_early += 1;
-            let said = text(&output);
-            assert!(all.is_empty() || said.contains("rank"), "nobody is named: {said}");
+        if all.is_empty() || output.status.success() {
+            // It had not begun, or was over.
+            continue;
         }
+        killed += 1;
+        let said = text(&output);
+        assert!(said.contains("rank"), "nobody is named: {said}");
         resumed += usize::from(file.0.exists());
-        assert_eq!(weights([4, 1, 3, 2][kill % 4], "mlp", &saving), want, "kill {kill} of {ranks} ranks");
+        assert_eq!(weights([4, 1, 3, 2][killed % 4], "mlp", &saving), want, "kill {killed}, of {ranks} ranks");
     }
-    println!("{kills} kills, {ended_early} of them before the end, {resumed} with a checkpoint to go on from");
-    assert!(ended_early > kills / 2);
+    println!("{killed} ranks killed, {resumed} times with a checkpoint to go on from");
 }
 
 /// What is said of a rank that fails so, and how long that takes.
