@@ -130,9 +130,7 @@ impl<'a, T: Float> Autosave<'a, T> {
             _ => LOSS,
         };
         same.push(("judge_by".into(), judge_by.to_owned()));
-        if let Some(rows) = fit.shards {
-            same.push(("shards".into(), rows.to_string()));
-        }
+        same.push(("shards".into(), fit.shards.map_or("none".to_owned(), |rows| rows.to_string())));
         // Of much data, a sum takes a moment: only where there is a file to keep it, or another process to have the same.
         let is_compared = fit.checkpoint.is_some() || fit.ranks.size() > 1;
         let data = fit.data.iter().filter(|_| is_compared);

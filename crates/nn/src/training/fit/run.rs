@@ -56,8 +56,8 @@ impl<M: Module<T>, T: Float> Fit<'_, M, T> {
     ) -> Result<FitReport, Error> {
         let link = self.ranks.link.clone();
         let report = self.run_all(model, optimizer, &mut loss_of);
-        // Whoever goes on with it, even after an error of all ranks, has all that it keeps.
-        if !matches!(report, Err(Error::Ranks(_))) {
+        // Whoever goes on with it has all that it keeps; of other errors, not every rank says the same.
+        if matches!(report, Ok(_) | Err(Error::Diverged { .. })) {
             optimizer.put_together(model, &link, true)?;
         }
         report

@@ -462,3 +462,44 @@ fn a_gradient_that_is_lost_is_named_on_every_rank() {
         }
     }
 }
+
+#[test]
+fn a_file_that_rank_0_cannot_write_later_is_an_error_of_all_and_leaves_a_part_of_the_moments() {
+    let folder = Folder::new("unwritable");
+    let said = on_ranks(3, |ranks: Ranks| {
+        let (mut model, path) = (Net::<f32>::new(7), folder.0.join("run.st"));
+        let mut optimizer = Optimizer::new(Adam::default(), 0.1).unwrap().allow_missing();
+        let fit = Fit::steps(9).batches(Batches::new(0..70, 17).unwrap()).shards(3).seed(5).quiet();
+        let fit = fit.ranks(ranks.shard_moments(true)).checkpoint(path, 4).on_step(|progress| {
+            if progress.step == 3 {
+                std::fs::remove_dir_all(&folder.0).unwrap();
+            }
+        });
+        let error = fit.run(&mut model, &mut optimizer, Net::loss).unwrap_err().to_string();
+        let tape = Tape::new();
+        let gradients = model.output.weight.on(&tape).sum(..).backward();
+        let step = std::panic::AssertUnwindSafe(|| optimizer.step(&mut model, &gradients));
+        let panic = std::panic::catch_unwind(step).unwrap_err();
+        (error, panic.downcast_ref::<&str>().map_or(String::new(), |said| (*said).to_owned()))
+    });
+    for (rank, (error, panic)) in said.iter().enumerate() {
+        assert!(error.contains("run.st"), "rank {rank}: {error}");
+        assert!(panic.starts_with("step: the optimizer keeps a part of the moments"), "rank {rank}: {panic}");
+    }
+}
+
+#[test]
+fn a_training_with_shards_does_not_go_on_without_or_with_others() {
+    let folder = Folder::new("other_shards");
+    let run = |steps, shards: Option<usize>| {
+        let mut optimizer = Optimizer::new(Sgd::default(), 0.1).unwrap().allow_missing();
+        let fit = Fit::steps(steps).batches(Batches::new(0..70, 17).unwrap()).seed(5).quiet();
+        let fit = if let Some(rows) = shards { fit.shards(rows) } else { fit };
+        fit.checkpoint(folder.0.join("run.st"), 4).run(&mut Net::<f32>::new(7), &mut optimizer, Net::loss)
+    };
+    run(4, Some(3)).unwrap();
+    for (shards, here) in [(None, "none"), (Some(4), "4")] {
+        let error = run(8, shards).unwrap_err().to_string();
+        assert!(error.contains(&format!("shards: 3 in the file, and {here} here")), "{error}");
+    }
+}
