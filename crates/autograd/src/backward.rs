@@ -102,8 +102,8 @@ impl<T: Float> Var<'_, T> {
     }
 }
 
-/// What is done with the gradient of a named leaf that is finished: what comes back is kept.
-type Finished<'f, T> = &'f mut dyn FnMut(Id, Tensor<T>) -> Option<Tensor<T>>;
+/// What [`Var::backward_handing`] does with the gradient of a named leaf that is finished: what comes back is kept.
+pub type Finished<'f, T> = &'f mut dyn FnMut(Id, Tensor<T>) -> Option<Tensor<T>>;
 
 impl<'t, T: Float> Var<'t, T> {
     /// What its own pullback makes of a gradient: a share for each use of an input that needs one, without going further back.

@@ -112,6 +112,7 @@ mod shards;
 mod state;
 mod tape;
 
+pub use backward::Finished;
 pub use finite::{NonFinite, first_not_finite, first_not_finite_gradient};
 pub use gradients::Gradients;
 pub use id::Id;

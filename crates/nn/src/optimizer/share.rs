@@ -143,10 +143,7 @@ impl<T: Float> Optimizer<T> {
             let Some(slot) = self.slots.get_mut(id).filter(|slot| slot.is_part) else { continue };
             let mut whole = Vec::new();
             for kept in &slot.kept {
-                let lens = link.gather_alike(&(kept.numel() as u64).to_le_bytes())?;
-                let lens: Vec<usize> =
-                    lens.iter().map(|len| u64::from_le_bytes(len[..].try_into().expect("eight")) as usize).collect();
-                let all = link.exchange_all(kept.as_slice().expect("a vector"), &lens)?;
+                let all = link.exchange_all(kept.as_slice().expect("a vector"), &link.lens(kept.numel())?)?;
                 if here {
                     whole.push(Tensor::from_vec(all.concat(), &shape));
                 }

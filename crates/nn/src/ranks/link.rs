@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use autograd::Tape;
 use tensor::{Float, Tensor};
 
-use super::Communicator;
 use super::tree::{Fold, Node};
+use super::{Communicator, Reader, Writer};
 use crate::Error;
 
 /// The way to the other ranks. Clones are the same way, which one of them uses at a time.
@@ -51,9 +51,7 @@ impl<T: Float> Link<T> {
 
     /// What each rank has given, by rank: of any lengths.
     pub(crate) fn gather(&self, mine: &[u8]) -> Result<Vec<Vec<u8>>, Error> {
-        let lens = self.gather_alike(&(mine.len() as u64).to_le_bytes())?;
-        let lens: Vec<usize> =
-            lens.iter().map(|len| u64::from_le_bytes(len[..].try_into().expect("eight bytes")) as usize).collect();
+        let lens = self.lens(mine.len())?;
         let most = lens.iter().copied().max().unwrap_or(0);
         if most == 0 {
             return Ok(vec![Vec::new(); self.size]);
@@ -63,6 +61,13 @@ impl<T: Float> Link<T> {
         let mut all = self.gather_alike(&padded)?;
         all.iter_mut().zip(lens).for_each(|(bytes, len)| bytes.truncate(len));
         Ok(all)
+    }
+
+    /// How much each rank has.
+    pub(crate) fn lens(&self, mine: usize) -> Result<Vec<usize>, Error> {
+        let mut told = Writer::default();
+        told.number(mine);
+        Ok(self.gather_alike(&told.0)?.iter().map(|bytes| Reader(bytes).number()).collect())
     }
 
     /// What each rank has given, by rank: as many bytes of each.

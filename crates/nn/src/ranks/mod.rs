@@ -16,17 +16,20 @@
 
 mod agree;
 mod buckets;
+mod exchange;
 mod link;
-mod reduce;
+mod session;
 mod told;
 pub(crate) mod tree;
+mod worker;
 
 use std::ops::Range;
 use std::sync::Arc;
 
 use autograd::{Gradients, Tape, Var};
+pub(crate) use exchange::share_parts;
 pub(crate) use link::Link;
-pub(crate) use reduce::{Finished, Found, Gathered, Item, Session, share_parts};
+pub(crate) use session::{Found, Gathered, Item, Session};
 use tensor::{Float, Tensor};
 pub(crate) use told::{Reader, Writer};
 use tree::{Fold, Node};

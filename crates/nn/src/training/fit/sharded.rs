@@ -1,13 +1,13 @@
 //! A step of a fit by shards, which ranks may share.
 
-use autograd::{Tape, Var};
+use autograd::{Finished, Tape, Var};
 use tensor::{Float, Tensor};
 
 use super::course::Course;
 use super::hooks::Pass;
 use super::run::{LossOf, Step};
 use super::{Fit, lost};
-use crate::ranks::{Finished, Found, Gathered, Item, Session};
+use crate::ranks::{Found, Gathered, Item, Session};
 use crate::{Error, Module, Optimizer};
 
 impl<M: Module<T>, T: Float> Fit<'_, M, T> {

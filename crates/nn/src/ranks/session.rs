@@ -1,17 +1,17 @@
-//! The sum of all shards' gradients: the subtrees of this rank, and the top of the tree between ranks.
+//! A step on ranks: the sum of all shards' gradients, and what else all of them must know of it.
 
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
 
-use autograd::{Gradients, Id, Update, Updates};
+use autograd::{Finished, Gradients, Id, Update, Updates};
 use tensor::{Float, Shape, Tensor};
 
 use super::buckets::{Filling, Plan};
+use super::exchange::Job;
 use super::tree::{Fold, Node};
-use super::{Communicator, Link, Parts, Reader, Settings, Writer, part};
+use super::worker::Worker;
+use super::{Link, Parts, Reader, Settings, Writer, part};
 use crate::{Error, Module};
 
 /// A shard of a step.
@@ -60,9 +60,6 @@ pub(crate) enum Gathered {
     /// What it needs to move its own part of each weight. That they are finite is looked at by each rank for its part.
     Parts,
 }
-
-/// What is done with the gradient of a weight that is finished, as [`autograd::Var::backward_handing`] has it.
-pub(crate) type Finished<'f, T> = &'f mut dyn FnMut(Id, Tensor<T>) -> Option<Tensor<T>>;
 
 /// A training on ranks, from step to step.
 pub(crate) struct Session<T: Float> {
@@ -117,7 +114,7 @@ impl<T: Float> Session<T> {
         mut compute: impl FnMut(&Item, Finished<'_, T>) -> Found<T>,
     ) -> Result<Sum<T>, Error> {
         let parts = Parts::of(items.len(), self.link.size());
-        let (mine, tops) = (parts.ranges[self.link.rank()].clone(), &parts.tops[self.link.rank()]);
+        let mine = parts.ranges[self.link.rank()].clone();
         let mut fold = Fold::new(items.len());
         let mut told = Told { losses: Vec::new(), why: None, updates: Vec::new() };
         let mut others = Vec::new();
@@ -135,41 +132,7 @@ impl<T: Float> Session<T> {
                 });
                 continue;
             }
-            // The last leaf joins some of the subtrees before: so what it hands out is the sum of those, finished.
-            let (rest, joined) = fold.tops.split_at(tops.len() - 1);
-            let top = |id, last: Option<Tensor<T>>| {
-                joined.iter().rev().fold(last, |sum, (_, earlier)| match (sum, earlier.named(id)) {
-                    (Some(mut sum), Some(earlier)) => {
-                        sum += earlier;
-                        Some(sum)
-                    }
-                    (sum, earlier) => sum.or_else(|| earlier.cloned()),
-                })
-            };
-            let all = |id, last| {
-                let rest = rest.iter().map(|(_, sum)| sum.named(id).cloned());
-                rest.chain([top(id, last)]).collect::<Vec<_>>()
-            };
-            let mut outcome = Ok(());
-            let found = compute(&items[at], &mut |id, gradient| {
-                if self.plan.place(id).is_none() {
-                    return Some(gradient);
-                }
-                if outcome.is_ok() {
-                    outcome = self.finished(id, all(id, Some(gradient)), &parts);
-                }
-                None
-            });
-            outcome?;
-            // What is of no weight of the model, for whoever makes the step to refuse.
-            others = told.take(&items[at], found).into_named().0;
-            let missing = (0..self.plan.weights.len()).rev().map(|weight| self.plan.weights[weight].0);
-            for id in missing.collect::<Vec<_>>() {
-                let (bucket, place) = self.plan.place(id).expect("it is of the plan");
-                if self.filling.get(bucket).is_some_and(|filling| filling.as_ref().is_some_and(|of| !of.has(place))) {
-                    self.finished(id, all(id, None), &parts)?;
-                }
-            }
+            others = self.last_shard(&items[at], &fold, &parts, &mut told, &mut compute)?;
         }
         if self.link.size() == 1 {
             let (mut named, _) = fold.sum().expect("a step has shards").into_named();
@@ -185,6 +148,54 @@ impl<T: Float> Session<T> {
         let gradients = Gradients::of_named(named.into_iter().chain(others), Updates::from_iter(updates));
         let lost = lost.map(|weight| self.plan.weights[weight].0);
         Ok(Sum { losses, why, gradients, lost })
+    }
+
+    /// Computes the last of this rank's shards, whose gradients are sent as they are finished. What is of no weight of the model comes back.
+    fn last_shard(
+        &mut self,
+        item: &Item,
+        fold: &Fold<Gradients<T>>,
+        parts: &Arc<Parts>,
+        told: &mut Told<T>,
+        compute: &mut impl FnMut(&Item, Finished<'_, T>) -> Found<T>,
+    ) -> Result<Vec<(Id, Tensor<T>)>, Error> {
+        let tops = &parts.tops[self.link.rank()];
+        // The last leaf joins some of the subtrees before: so what it hands out is the sum of those, finished.
+        let (rest, joined) = fold.tops.split_at(tops.len() - 1);
+        let top = |id, last: Option<Tensor<T>>| {
+            joined.iter().rev().fold(last, |sum, (_, earlier)| match (sum, earlier.named(id)) {
+                (Some(mut sum), Some(earlier)) => {
+                    sum += earlier;
+                    Some(sum)
+                }
+                (sum, earlier) => sum.or_else(|| earlier.cloned()),
+            })
+        };
+        let all = |id, last| {
+            let rest = rest.iter().map(|(_, sum)| sum.named(id).cloned());
+            rest.chain([top(id, last)]).collect::<Vec<_>>()
+        };
+        let mut outcome = Ok(());
+        let found = compute(item, &mut |id, gradient| {
+            if self.plan.place(id).is_none() {
+                return Some(gradient);
+            }
+            if outcome.is_ok() {
+                outcome = self.finished(id, all(id, Some(gradient)), parts);
+            }
+            None
+        });
+        outcome?;
+        // What is of no weight of the model, for whoever makes the step to refuse.
+        let others = told.take(item, found).into_named().0;
+        let missing = (0..self.plan.weights.len()).rev().map(|weight| self.plan.weights[weight].0);
+        for id in missing.collect::<Vec<_>>() {
+            let (bucket, place) = self.plan.place(id).expect("it is of the plan");
+            if self.filling.get(bucket).is_some_and(|filling| filling.as_ref().is_some_and(|of| !of.has(place))) {
+                self.finished(id, all(id, None), parts)?;
+            }
+        }
+        Ok(others)
     }
 
     /// Before the first gradient of a step.
@@ -373,222 +384,4 @@ struct Heard<T: Float> {
     present: Vec<bool>,
     /// The first whose gradient is not finite.
     lost: Option<usize>,
-}
-
-/// A bucket to be summed over the ranks.
-struct Job<T: Float> {
-    bucket: usize,
-    elements: usize,
-    /// Over each of this rank's subtrees.
-    sums: Vec<Tensor<T>>,
-    parts: Arc<Parts>,
-    /// Whether each rank is to have no more than its own part of it.
-    stays_apart: bool,
-}
-
-/// Up to so many bytes, each rank sends all that it has to all others, and adds up everything: one round of messages in place of two. Between
-/// two ranks by shared memory, 64 KiB took 8 µs, and a half of it there and the sum back 2 × 6 (AMD EPYC).
-const SENT_WHOLE: usize = 1 << 16;
-
-impl<T: Float> Job<T> {
-    fn reduce(
-        self,
-        link: &Link<T>,
-        settings: Settings,
-        scratch: &mut Vec<T>,
-        yields: bool,
-    ) -> Result<Tensor<T>, Error> {
-        let communicator = &mut **link.lock();
-        if settings.any_order {
-            return self.in_any_order(communicator, yields);
-        }
-        if self.elements * size_of::<T>() <= SENT_WHOLE {
-            return self.by_all(communicator, scratch, yields);
-        }
-        self.by_parts(communicator, scratch, yields)
-    }
-
-    fn in_any_order(self, communicator: &mut dyn Communicator<T>, yields: bool) -> Result<Tensor<T>, Error> {
-        let own = self.sums.into_iter().reduce(|mut sum, more| {
-            sum += &more;
-            sum
-        });
-        let mut sum = own.unwrap_or_else(|| Tensor::full([self.elements], T::from_f64(-0.0)));
-        communicator.all_reduce(sum.as_mut_slice(), yields)?;
-        Ok(sum)
-    }
-
-    /// Everybody adds up everything.
-    fn by_all(
-        mut self,
-        communicator: &mut dyn Communicator<T>,
-        scratch: &mut Vec<T>,
-        yields: bool,
-    ) -> Result<Tensor<T>, Error> {
-        let (rank, size) = (communicator.rank(), communicator.size());
-        let received = Received::of(&self.parts, rank, self.elements, scratch);
-        let own: Vec<&[T]> = self.sums.iter().map(|sum| sum.as_slice().expect("packed")).collect();
-        let send: Vec<_> =
-            (0..size).filter(|to| *to != rank).flat_map(|to| own.iter().map(move |sum| (to, *sum))).collect();
-        let mut received = received;
-        communicator.exchange(&send, received.waiting(), yields)?;
-        let own = self.sums.iter_mut().map(Tensor::as_mut_slice).collect();
-        if let Some(elsewhere) = received.sum(&self.parts, rank, own) {
-            return Ok(Tensor::from_vec(elsewhere, [self.elements]));
-        }
-        Ok(self.sums.swap_remove(0))
-    }
-
-    /// Everybody adds up its own part, and tells the others the sum.
-    fn by_parts(
-        mut self,
-        communicator: &mut dyn Communicator<T>,
-        scratch: &mut Vec<T>,
-        yields: bool,
-    ) -> Result<Tensor<T>, Error> {
-        let (rank, size, elements) = (communicator.rank(), communicator.size(), self.elements);
-        let mine = part(elements, rank, size);
-        let mut received = Received::of(&self.parts, rank, mine.len(), scratch);
-        let own: Vec<&[T]> = self.sums.iter().map(|sum| sum.as_slice().expect("packed")).collect();
-        let others = (0..size).filter(|to| *to != rank);
-        let to = |to| own.iter().map(move |sum| (to, &sum[part(elements, to, size)]));
-        communicator.exchange(&others.flat_map(to).collect::<Vec<_>>(), received.waiting(), yields)?;
-        let own = self.sums.iter_mut().map(|sum| &mut sum.as_mut_slice()[mine.clone()]).collect();
-        let elsewhere = received.sum(&self.parts, rank, own);
-        if self.sums.is_empty() {
-            self.sums.push(Tensor::zeros([elements]));
-        }
-        let mut sum = self.sums.swap_remove(0);
-        if let Some(elsewhere) = elsewhere {
-            sum.as_mut_slice()[mine].copy_from_slice(&elsewhere);
-        }
-        if !self.stays_apart {
-            share_parts(communicator, sum.as_mut_slice(), yields)?;
-        }
-        Ok(sum)
-    }
-}
-
-/// Fills all but this rank's own part of the elements with what the other ranks have there.
-pub(crate) fn share_parts<T: Float>(
-    communicator: &mut dyn Communicator<T>,
-    elements: &mut [T],
-    yields: bool,
-) -> Result<(), Error> {
-    let (rank, size, len) = (communicator.rank(), communicator.size(), elements.len());
-    let (mut rest, mut own, mut receive) = (elements, &[][..], Vec::new());
-    for of in 0..size {
-        let (here, behind) = rest.split_at_mut(part(len, of, size).len());
-        rest = behind;
-        if of == rank {
-            own = here;
-        } else {
-            receive.push((of, here));
-        }
-    }
-    let send: Vec<_> = (0..size).filter(|to| *to != rank).map(|to| (to, own)).collect();
-    communicator.exchange(&send, receive, yields)
-}
-
-/// What the other ranks have sent of their subtrees: of each as many elements, one after the other.
-struct Received<'s, T> {
-    /// The ranks that they are of.
-    from: Vec<usize>,
-    each: usize,
-    elements: &'s mut [T],
-}
-
-impl<'s, T: Float> Received<'s, T> {
-    /// Room for what will come.
-    fn of(parts: &Parts, rank: usize, each: usize, scratch: &'s mut Vec<T>) -> Self {
-        let from: Vec<usize> = (0..parts.tops.len())
-            .filter(|of| *of != rank)
-            .flat_map(|of| std::iter::repeat_n(of, parts.tops[of].len()))
-            .collect();
-        let needed = from.len() * each;
-        if scratch.len() < needed {
-            scratch.resize(needed, T::ZERO);
-        }
-        Received { from, each, elements: &mut scratch[..needed] }
-    }
-
-    fn waiting(&mut self) -> Vec<(usize, &mut [T])> {
-        // Of nothing there are no pieces, and yet a message each.
-        let pieces = self.elements.chunks_mut(self.each.max(1)).chain(std::iter::repeat_with(|| &mut [][..]));
-        self.from.iter().copied().zip(pieces).collect()
-    }
-
-    /// The sum with this rank's own, in the order of the tree: in the place of the first of these, or, where there is none, by itself.
-    fn sum(self, parts: &Parts, rank: usize, own: Vec<&mut [T]>) -> Option<Vec<T>> {
-        let (mut own, mut others) = (own.into_iter().enumerate(), self.elements.chunks_mut(self.each.max(1)));
-        let mut fold = Fold::new(parts.shards);
-        for (of, tops) in parts.tops.iter().enumerate() {
-            for &top in tops {
-                let (stays, elements) = match of == rank {
-                    true => own.next().map(|(at, elements)| (at == 0, elements)).expect("one for each subtree"),
-                    false => (false, others.next().unwrap_or(&mut [])),
-                };
-                // Either may have the sum: a + b is b + a.
-                fold.push(top, (stays, elements), |(a_stays, a), (b_stays, b)| match b_stays {
-                    true => (true, added(b, a)),
-                    false => (a_stays, added(a, b)),
-                });
-            }
-        }
-        let (stays, sum) = fold.sum().expect("a step has shards");
-        (!stays).then(|| sum.to_vec())
-    }
-}
-
-fn added<'a, T: Float>(sum: &'a mut [T], more: &[T]) -> &'a mut [T] {
-    sum.iter_mut().zip(more).for_each(|(sum, &more)| *sum += more);
-    sum
-}
-
-/// A thread that sums buckets while the backward pass goes on.
-struct Worker<T: Float> {
-    jobs: Option<Sender<Job<T>>>,
-    done: Receiver<Result<(usize, Tensor<T>), Error>>,
-    thread: Option<JoinHandle<()>>,
-}
-
-impl<T: Float> Worker<T> {
-    fn new(link: Link<T>, settings: Settings, yields: bool) -> Self {
-        let ((jobs, to_do), (finished, done)) = (channel::<Job<T>>(), channel());
-        let work = move || {
-            let mut scratch = Vec::new();
-            for job in to_do {
-                let bucket = job.bucket;
-                let sum = job.reduce(&link, settings, &mut scratch, yields).map(|sum| (bucket, sum));
-                if finished.send(sum).is_err() {
-                    break;
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("evenkeel-ranks".into()).spawn(work);
-        Worker { jobs: Some(jobs), done, thread: Some(thread.expect("the system has a thread to give")) }
-    }
-
-    fn send(&self, job: Job<T>) -> Result<(), Error> {
-        self.jobs.as_ref().expect("until it is dropped").send(job).map_err(|_| gone())
-    }
-
-    fn receive(&mut self) -> Result<(usize, Tensor<T>), Error> {
-        self.done.recv().map_err(|_| gone())?
-    }
-}
-
-fn gone() -> Error {
-    Error::Ranks("the thread that sends gradients has panicked; what it said is above".into())
-}
-
-impl<T: Float> Drop for Worker<T> {
-    fn drop(&mut self) {
-        self.jobs = None;
-        // One that waits for other ranks would keep a panic of this one from being heard.
-        if let Some(thread) = self.thread.take().filter(|_| !std::thread::panicking()) {
-            // It has said why it panicked, if it has.
-            let _ = thread.join();
-        }
-    }
 }
