@@ -122,7 +122,7 @@ const NETWORKS: [(&str, f64, f64); 3] = [
 ];
 
 fn fit(file: &std::path::Path, steps: &[f64]) -> Result<(), Box<dyn Error>> {
-    let text = std::fs::read_to_string(file)?;
+    let (text, mut out) = (std::fs::read_to_string(file)?, std::io::stdout().lock());
     let line = |line: &str| -> Option<[f64; 3]> {
         let numbers: Vec<f64> = line.split(' ').map(|word| word.parse().ok()).collect::<Option<_>>()?;
         numbers.try_into().ok()
@@ -134,31 +134,33 @@ fn fit(file: &std::path::Path, steps: &[f64]) -> Result<(), Box<dyn Error>> {
             continue;
         }
         let cost = Cost::fitted(&own);
-        println!(
+        writeln!(
+            out,
             "{ranks} ranks: {:.2} us a message, {:.3} ns a byte there and back",
             1e6 * cost.message,
             1e9 * cost.byte
-        );
+        )?;
         let error = |&[ranks, bytes, seconds]: &[f64; 3]| (cost.seconds(ranks, bytes) / seconds - 1.0).abs();
         let mut errors: Vec<f64> = own.iter().map(error).collect();
         errors.sort_by(f64::total_cmp);
-        println!(
+        writeln!(
+            out,
             "  off by {:.0} % in the median, {:.0} % at most, from {} to {} bytes",
             100.0 * errors[errors.len() / 2],
             100.0 * errors[errors.len() - 1],
             own[0][1],
             own[own.len() - 1][1]
-        );
+        )?;
     }
     let adding = adding();
-    println!("adding a byte: {:.3} ns", 1e9 * adding);
-    println!("\nA prediction, of machines with a rank each: ms of a step, and efficiency beside one rank alone");
-    println!("with nothing sent meanwhile.");
+    writeln!(out, "adding a byte: {:.3} ns", 1e9 * adding)?;
+    writeln!(out, "\nA prediction, of machines with a rank each: ms of a step, and efficiency beside one rank alone")?;
+    writeln!(out, "with nothing sent meanwhile.")?;
     for ((net, bytes), step) in
         [("the names", 4.0 * 11_897.0), ("784-1024-1024-10", 4.0 * 1_863_690.0)].into_iter().zip(steps)
     {
-        println!("\n| {net}, ranks | {} |", NETWORKS.map(|(name, ..)| name).join(" | "));
-        println!("|---|---|---|---|");
+        writeln!(out, "\n| {net}, ranks | {} |", NETWORKS.map(|(name, ..)| name).join(" | "))?;
+        writeln!(out, "|---|---|---|---|")?;
         for ranks in [8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0] {
             let cells = NETWORKS.map(|(_, message, byte)| {
                 let cost = Cost { message, byte: 2.0 * byte + adding };
@@ -166,7 +168,7 @@ fn fit(file: &std::path::Path, steps: &[f64]) -> Result<(), Box<dyn Error>> {
                 let all = step + cost.seconds(ranks, bytes) + ranks.log2().ceil() * message;
                 format!("{:.2}, {:.0} %", 1e3 * all, 100.0 * step / all)
             });
-            println!("| {ranks} | {} |", cells.join(" | "));
+            writeln!(out, "| {ranks} | {} |", cells.join(" | "))?;
         }
     }
     Ok(())
